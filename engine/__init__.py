@@ -1,0 +1,1 @@
+"""recloser: the reconnection engine for WebSockets in asyncio services."""

@@ -1,0 +1,276 @@
+"""The sans-I/O connection core: an event and the time go in, effects and one deadline come out."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from recloser.fsm.change import StateChange
+from recloser.fsm.closecodes import ABNORMAL
+from recloser.fsm.decisions import Context, Decision, Hold, Phase, Policy, Retry, Stop
+from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
+from recloser.fsm.errors import PolicyError
+from recloser.fsm.events import (
+    Advise,
+    Ask,
+    Event,
+    Expired,
+    Healthy,
+    Hint,
+    Lost,
+    Opened,
+    Reconnect,
+)
+from recloser.fsm.judge import judge
+from recloser.fsm.machine import fire
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.run import Run
+from recloser.fsm.states import Guard, State, Trigger, Wish
+from recloser.fsm.timeouts import Timeouts
+
+_TRIGGERS: Final = {
+    Wish.CONNECT: Trigger.CONNECT,
+    Wish.CLOSE: Trigger.CLOSE,
+    Wish.SUSPEND: Trigger.SUSPEND,
+}
+_GUARDS: Final = {
+    Retry: Guard.RETRY,
+    Hold: Guard.HOLD,
+    Stop: Guard.STOP,
+    Wish.CONNECT: Guard.CONNECT,
+    Wish.CLOSE: Guard.CLOSE,
+    Wish.SUSPEND: Guard.SUSPEND,
+}
+_LIVE: Final = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
+
+
+class Core:
+    """One connection through all its generations.
+
+    Knows no clock, no socket and no randomness: `now` is an argument, `roll` is given. It
+    never waits for the transport: an expired deadline ends the generation there and then.
+    """
+
+    __slots__ = (
+        "_advice",
+        "_policy",
+        "_roll",
+        "_timeouts",
+        "can_refresh",
+        "deadline",
+        "generation",
+        "guard",
+        "run",
+        "state",
+        "wish",
+    )
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        timeouts: Timeouts,
+        roll: Callable[[], float],
+        can_refresh: bool = False,
+    ) -> None:
+        self._policy = policy
+        self._timeouts = timeouts
+        self._roll = roll
+        self._advice: Advise | None = None
+        self.can_refresh = can_refresh
+        self.state = State.CLOSED
+        self.guard: Guard | None = None
+        self.wish = Wish.CLOSE
+        self.generation = 0
+        self.deadline: float | None = None
+        self.run = Run()
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Take one event to its end; what is to be done, in order.
+
+        Events of an old generation or an old deadline change nothing. Raises
+        `IllegalTrigger` for what no correct driver does; nothing has changed then.
+        """
+        match event:
+            case Lost(generation, close, unread):
+                if generation == self.generation and self.state in _LIVE:
+                    return self._lost(close, unread, now)
+            case Opened(generation, unread):
+                if generation == self.generation and self.state in _LIVE:
+                    return self._opened(unread, now)
+            case Expired():
+                if event.deadline == self.deadline:
+                    return self._expired(event, now)
+            case Ask(wish):
+                return self._ask(wish, event, now)
+            case Hint():
+                return self._move(Trigger.WAKE, now)
+            case Reconnect(code, reason):
+                return self._reconnect(code, reason, now)
+            case Healthy():
+                if self.state is State.OPEN:
+                    self._stable()
+            case Advise():
+                if self.state in _LIVE:
+                    self._advice = event
+        return []
+
+    def _ask(self, wish: Wish, ask: Ask, now: float) -> list[Effect]:
+        if wish is Wish.CONNECT and self.state in (State.CLOSED, State.BACKOFF, State.PASSIVE):
+            self.run = Run(since=now)
+        before = self.state
+        effects = self._move(_TRIGGERS[wish], now)
+        if self.state is State.CLOSING:
+            self.wish = wish
+            if before is not State.CLOSING:
+                effects.insert(0, Shut(self.generation, ask.code, ask.reason))
+            if self.deadline is not None and ask.within is not None:
+                self.deadline = min(self.deadline, now + ask.within)
+        elif self.state is State.PASSIVE and wish is Wish.SUSPEND:
+            self.guard = Guard.SUSPENDED
+        return effects
+
+    def _reconnect(self, code: int, reason: str, now: float) -> list[Effect]:
+        if self.state in (State.CLOSED, State.CONNECTING):
+            return []
+        effects: list[Effect] = []
+        if self.state is State.OPEN:
+            effects = self._ask(Wish.CLOSE, Ask(Wish.CLOSE, code, reason), now)
+        return effects + self._ask(Wish.CONNECT, Ask(Wish.CONNECT), now)
+
+    def _opened(self, unread: int, now: float) -> list[Effect]:
+        effects = self._move(Trigger.OPENED, now, undelivered=unread)
+        if self.state is State.OPEN:
+            self.run.opened_at = now
+        return effects
+
+    def _stable(self) -> None:
+        fire(self, Trigger.STABLE)
+        self.deadline = None
+        self.run = Run(opened_at=self.run.opened_at, dialled_at=self.run.dialled_at)
+
+    def _expired(self, event: Expired, now: float) -> list[Effect]:
+        if self.state is State.OPEN:
+            self._stable()
+            return []
+        if self.state is State.BACKOFF:
+            return self._move(Trigger.RETRY, now)
+        closing = self.state is State.CLOSING
+        generation = self.generation
+        close = Close(
+            code=ABNORMAL,
+            origin=Origin.ENGINE,
+            cause=Cause.CLOSE_TIMEOUT if closing else Cause.CONNECT_TIMEOUT,
+            sent_code=event.sent_code,
+            unsent=event.unsent,
+        )
+        return [Abort(generation), *self._lost(close, event.unread, now)]
+
+    def _lost(self, close: Close, unread: int, now: float) -> list[Effect]:
+        asked = self.state is State.CLOSING
+        close = self._complete(close, asked=asked)
+        uptime = self.run.uptime(now)
+        context = self._context(close, now)
+        decision, problem = judge(self._policy, close, context)
+        if not asked:
+            self.guard = _GUARDS[type(decision)]
+        else:
+            self.guard = _GUARDS[self.wish if problem is None else Wish.CLOSE]
+        if self.state is not State.CLOSING and isinstance(decision, Retry):
+            self.run.planned(decision)
+        self.run.ended_at, self.run.opened_at = now, None
+        if self.guard is Guard.CONNECT:
+            self.run = Run(since=now)
+        return self._move(
+            Trigger.LOST,
+            now,
+            close=close,
+            decision=decision,
+            uptime=uptime,
+            undelivered=unread if asked else 0,
+            error=problem,
+        )
+
+    def _complete(self, close: Close, *, asked: bool) -> Close:
+        advice, self._advice = self._advice, None
+        if asked:
+            close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
+        if advice is None:
+            return close
+        return replace(
+            close,
+            advice=advice.advice,
+            retry_after=close.retry_after if advice.retry_after is None else advice.retry_after,
+            spread=close.spread if advice.spread is None else advice.spread,
+        )
+
+    def _context(self, close: Close, now: float) -> Context:
+        run = self.run
+        if not close.intentional:
+            run.failed(close, now)
+        return Context(
+            phase=Phase.DIAL if run.opened_at is None else Phase.OPEN,
+            attempt=run.attempt,
+            uptime=run.uptime(now),
+            elapsed=0.0 if run.since is None else now - run.since,
+            since_dial=now - run.dialled_at,
+            last_delay=run.last_delay,
+            previous_immediate=run.immediate,
+            streak=max(run.streak, 1),
+            refreshed=run.refreshed,
+            can_refresh=self.can_refresh,
+            roll=self._roll(),
+        )
+
+    def _move(
+        self,
+        trigger: Trigger,
+        now: float,
+        *,
+        close: Close | None = None,
+        decision: Decision | None = None,
+        uptime: float | None = None,
+        undelivered: int = 0,
+        error: PolicyError | None = None,
+    ) -> list[Effect]:
+        """Fire, set what the new state owns, and tell: the one place where the state changes."""
+        previous = self.state
+        if not fire(self, trigger) or self.state is previous:
+            return []
+        effects: list[Effect] = []
+        chosen, self.guard, self.deadline = self.guard, None, None
+        delay = None
+        if self.state is State.CONNECTING:
+            start = self.run.earliest(now) if trigger is Trigger.WAKE else now
+            self.generation += 1
+            self.deadline = start + self._timeouts.connect
+            effects.append(Dial(self.generation, start, self.run.dialling(start)))
+        elif self.state is State.OPEN:
+            self.deadline = now + self._timeouts.stable
+        elif self.state is State.CLOSING:
+            self.deadline = now + self._timeouts.close
+        elif self.state is State.PASSIVE:
+            self.guard = Guard.HELD if chosen is Guard.HOLD else Guard.SUSPENDED
+        elif isinstance(decision, Retry):
+            delay = decision.delay
+            self.deadline = now + delay
+        effects.append(
+            Announce(
+                StateChange(
+                    previous=previous,
+                    current=self.state,
+                    trigger=trigger,
+                    at=now,
+                    generation=self.generation,
+                    attempt=self.run.attempt,
+                    close=close,
+                    decision=decision,
+                    rule="" if decision is None else decision.rule,
+                    delay=delay,
+                    uptime=uptime,
+                    unsent=0 if close is None else close.unsent,
+                    undelivered=undelivered,
+                    error=error,
+                )
+            )
+        )
+        return effects

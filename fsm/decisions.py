@@ -1,0 +1,138 @@
+"""What a policy is given, and what it may answer."""
+
+from dataclasses import dataclass
+from enum import Enum
+from math import isfinite
+from typing import Protocol, runtime_checkable
+
+from recloser.fsm.record import Close
+
+
+class Phase(Enum):
+    """What ended."""
+
+    DIAL = "dial"
+    """A dial that never opened."""
+    OPEN = "open"
+    """A generation that was open."""
+
+
+class Unsent(Enum):
+    """What becomes of messages that have not left."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the engine knows besides the close record. All times are in seconds.
+
+    A *run* of failures lasts from one stable period, `mark_healthy()` or explicit
+    `connect()` to the next.
+    """
+
+    phase: Phase
+    """Whether a dial failed or an open generation ended."""
+    attempt: int
+    """Failures in this run, this one included; an end that the application asked for is none."""
+    uptime: float | None = None
+    """How long the generation was open; None if it never was."""
+    elapsed: float = 0.0
+    """Time since this run began: its first dial by `connect()`, or its first failure."""
+    since_dial: float = 0.0
+    """Time since the dial of this generation started."""
+    last_delay: float | None = None
+    """The delay of the previous `Retry` in this run; None if there was none."""
+    previous_immediate: bool = False
+    """The dial of this generation followed the end before it in less than a second."""
+    streak: int = 1
+    """How many ends in a row were alike (code, origin, cause, status), this one included."""
+    refreshed: bool = False
+    """A new credential was asked for in this streak already."""
+    can_refresh: bool = False
+    """There is a provider that can be asked for a new credential."""
+    roll: float = 0.5
+    """A number in [0, 1), drawn by the engine: the only randomness a policy has."""
+
+
+def _check(rule: str, unsent: Unsent) -> None:
+    if not isinstance(rule, str):
+        raise TypeError(f"rule must be a str that names the rule, not {rule!r}")
+    if not isinstance(unsent, Unsent):
+        raise TypeError(f"unsent must be Unsent.KEEP or Unsent.DROP, not {unsent!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Dial again after `delay` seconds: to `backoff`.
+
+    Raises `TypeError` or `ValueError` for a delay that is no finite number of at least 0.
+    """
+
+    delay: float
+    """Seconds from now to the next dial."""
+    refresh: bool = False
+    """Ask the provider for a new credential first."""
+    rule: str = ""
+    """The rule that decided; empty: the engine puts the name of the policy's class."""
+    unsent: Unsent = Unsent.KEEP
+    """What becomes of unsent messages."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.delay, bool) or not isinstance(self.delay, int | float):
+            raise TypeError(f"delay must be a number of seconds, not {self.delay!r}")
+        try:
+            delay = float(self.delay)
+        except OverflowError:
+            delay = float("inf")
+        if not isfinite(delay) or delay < 0:
+            raise ValueError(f"delay must be finite and at least 0, not {delay!r}")
+        if not isinstance(self.refresh, bool):
+            raise TypeError(f"refresh must be True or False, not {self.refresh!r}")
+        _check(self.rule, self.unsent)
+        object.__setattr__(self, "delay", delay)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Rest until somebody asks or hints: to `passive`."""
+
+    rule: str = ""
+    """The rule that decided; empty: the engine puts the name of the policy's class."""
+    unsent: Unsent = Unsent.KEEP
+    """What becomes of unsent messages."""
+
+    def __post_init__(self) -> None:
+        _check(self.rule, self.unsent)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End: to `closed`, which only `connect()` leaves."""
+
+    rule: str = ""
+    """The rule that decided; empty: the engine puts the name of the policy's class."""
+    unsent: Unsent = Unsent.KEEP
+    """What becomes of unsent messages."""
+
+    def __post_init__(self) -> None:
+        _check(self.rule, self.unsent)
+
+
+Decision = Retry | Hold | Stop
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Decides what follows an end. Any object with this method is one.
+
+    A plain function of its arguments: asked once for each ended generation and each failed
+    dial, the first dial and intentional ends included. For an intentional end the last wish
+    decides the state, and the answer gives only the rule and the fate of unsent messages:
+    `Stop` is always right there; `Retry`, or `Hold` after a wish to close, is a policy error.
+    """
+
+    def decide(self, close: Close, context: Context, /) -> Decision:
+        """Answer `Retry`, `Hold` or `Stop`; what it raises ends the engine in `closed`."""
+        ...

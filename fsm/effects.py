@@ -1,0 +1,42 @@
+"""What comes out of the core, for the driver to perform in order."""
+
+from dataclasses import dataclass
+
+from recloser.fsm.change import StateChange
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open a socket, once what is left of the generation before is released."""
+
+    generation: int
+    not_before: float
+    """The earliest moment, on the clock of `now`."""
+    refresh: bool
+    """Ask the provider for a new credential first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """Close the socket with this code and reason, or give up the dial."""
+
+    generation: int
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Drop the socket or the dial at once, without a word on the wire."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell everybody."""
+
+    change: StateChange
+
+
+Effect = Dial | Shut | Abort | Announce

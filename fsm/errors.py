@@ -1,0 +1,111 @@
+"""The errors of recloser, one small tree; each carries its facts as attributes.
+
+RecloserError
+ +-- IllegalTrigger     a driver fired what the table does not have
+ +-- PolicyError        a policy raised or gave an answer that is none
+ +-- ConnectionClosed   the engine is in closed
+ +-- NotOpen            sending while not open
+ +-- ConcurrentReceive  (RuntimeError)  a second receive() at the same time
+ +-- WrongLoop          (RuntimeError)  a call from another thread or event loop
+ +-- SessionClosed      (RuntimeError)  the lent aiohttp session has been closed
+ +-- Unauthorized       raised by a provider: there is no credential to be had
+"""
+
+from typing import TYPE_CHECKING
+
+from recloser.fsm.states import State, Trigger
+
+if TYPE_CHECKING:
+    from recloser.fsm.change import StateChange
+    from recloser.fsm.decisions import Context
+    from recloser.fsm.record import Close
+
+
+class RecloserError(Exception):
+    """Base of every error that recloser raises on its own account."""
+
+
+class IllegalTrigger(RecloserError):
+    """A trigger that the table has no row for: a bug in a driver. Nothing has changed."""
+
+    def __init__(self, state: State, trigger: Trigger) -> None:
+        super().__init__(state, trigger)
+        self.state = state
+        self.trigger = trigger
+
+    def __str__(self) -> str:
+        return f"no row for {self.trigger.value} in {self.state.value}: see fsm/table.py"
+
+
+class PolicyError(RecloserError):
+    """A policy raised, or answered what is no decision for this end; the engine is closed.
+
+    The policy's own exception, if it raised one, is the `__cause__`.
+    """
+
+    def __init__(self, close: "Close", context: "Context", answer: object, problem: str) -> None:
+        super().__init__(close, context, answer, problem)
+        self.close = close
+        self.context = context
+        self.answer = answer
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"the policy {self.problem} for close {self.close.code}: fix it, then connect()"
+
+
+class ConnectionClosed(RecloserError):
+    """The engine is in `closed`; `change` is how it got there, None if it never left."""
+
+    def __init__(self, change: "StateChange | None") -> None:
+        super().__init__(change)
+        self.change = change
+
+    def __str__(self) -> str:
+        change = self.change
+        if change is None:
+            return "not connected yet: call connect(), or use 'async with'"
+        if change.close is None:
+            return f"closed by {change.trigger.value} in {change.previous.value}"
+        close, rule = change.close, f", rule {change.rule}" if change.rule else ""
+        status = "" if close.status is None else f", status {close.status}"
+        return (
+            f"closed: code {close.code} from {close.origin.value} "
+            f"({close.cause.value}{status}{rule}); connect() starts afresh"
+        )
+
+
+class NotOpen(RecloserError):
+    """Nothing can be sent in this state; the message was not taken."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self.state = state
+
+    def __str__(self) -> str:
+        return f"cannot send in {self.state.value}: await wait_for(State.OPEN) first"
+
+
+class ConcurrentReceive(RecloserError, RuntimeError):
+    """A second task asked for a message while one was waiting."""
+
+    def __str__(self) -> str:
+        return "another task is in receive(): let one task receive and hand messages on"
+
+
+class WrongLoop(RecloserError, RuntimeError):
+    """An engine was called from another thread or event loop than its own."""
+
+    def __str__(self) -> str:
+        return "call the engine from its own event loop; from a thread, use call_soon_threadsafe"
+
+
+class SessionClosed(RecloserError, RuntimeError):
+    """The aiohttp session lent to the engine has been closed by its owner."""
+
+    def __str__(self) -> str:
+        return "the aiohttp session is closed: lend an open one that lives as long as the engine"
+
+
+class Unauthorized(RecloserError):
+    """Raised by an application's provider to say that asking again is useless."""

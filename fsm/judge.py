@@ -1,0 +1,36 @@
+"""Asks a policy once, and turns whatever it does into a decision the machine has a row for."""
+
+from dataclasses import replace
+from inspect import iscoroutine
+
+from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
+from recloser.fsm.errors import PolicyError
+from recloser.fsm.record import Close
+from recloser.fsm.states import Wish
+
+POLICY_ERROR = "policy-error"
+"""The rule of the Stop that the engine makes when a policy fails."""
+
+
+def judge(policy: Policy, close: Close, context: Context) -> tuple[Decision, PolicyError | None]:
+    """Return the decision, and the error if the policy raised or its answer cannot stand.
+
+    An exception that is no `Exception` (a keyboard interrupt) passes through.
+    """
+    try:
+        answer: object = policy.decide(close, context)
+    except Exception as error:  # noqa: BLE001 - whatever a policy raises has one outcome (B4)
+        failure = PolicyError(close, context, None, f"raised {type(error).__name__}")
+        failure.__cause__ = error
+        return Stop(rule=POLICY_ERROR), failure
+    if not isinstance(answer, Retry | Hold | Stop):
+        if iscoroutine(answer):
+            answer.close()
+        problem = f"answered {type(answer).__name__} instead of Retry, Hold or Stop"
+    elif close.intentional and isinstance(answer, Retry):
+        problem = "answered Retry although the application ended the connection"
+    elif close.intentional and isinstance(answer, Hold) and close.wish is Wish.CLOSE:
+        problem = "answered Hold although the application asked to close"
+    else:
+        return (answer if answer.rule else replace(answer, rule=type(policy).__name__)), None
+    return Stop(rule=POLICY_ERROR), PolicyError(close, context, answer, problem)

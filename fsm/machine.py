@@ -1,0 +1,76 @@
+"""The one `transitions` machine, built from the table and shared by every engine.
+
+Used as measured (docs/decisions/0001 and 0002): synchronous, no registered models, no
+callbacks but guards, and guards that only test a value computed before.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from transitions import EventData, Machine, MachineError
+
+from recloser.fsm.errors import IllegalTrigger
+from recloser.fsm.states import Guard, State, Trigger
+from recloser.fsm.table import IGNORED, TABLE
+
+
+class Model(Protocol):
+    """What the machine moves: any object with these two attributes; slots are fine."""
+
+    state: State
+    guard: Guard | None
+
+
+def _test(guard: Guard) -> Callable[[EventData], bool]:
+    def holds(event: EventData) -> bool:
+        return cast("Model", event.model).guard is guard
+
+    holds.__name__ = guard.value
+    return holds
+
+
+GUARDS: Final = {guard: _test(guard) for guard in Guard}
+"""The guard functions; a function's name is the text that a diagram shows."""
+
+
+def _build() -> Machine:
+    machine = Machine(
+        model=None,
+        states=State,
+        initial=State.CLOSED,
+        auto_transitions=False,
+        queued=False,
+        send_event=True,
+    )
+    for row in TABLE:
+        machine.add_transition(
+            trigger=row.trigger.value,
+            source=row.source,
+            dest=row.target,
+            conditions=None if row.guard is None else GUARDS[row.guard],
+        )
+    return machine
+
+
+MACHINE: Final = _build()
+
+_FIRE: Final = {trigger: MACHINE.events[trigger.value].trigger for trigger in Trigger}
+_IGNORED: Final = frozenset((state, trigger, guard) for state, trigger, guard, _ in IGNORED)
+
+
+def fire(model: Model, trigger: Trigger) -> bool:
+    """Move `model`; False where the table ignores the trigger on purpose.
+
+    Raises `IllegalTrigger` for every other pair and for a guard that fits no row; the
+    model is unchanged then.
+    """
+    state = model.state
+    if (state, trigger, None) in _IGNORED or (state, trigger, model.guard) in _IGNORED:
+        return False
+    try:
+        moved = _FIRE[trigger](model)
+    except MachineError as error:
+        raise IllegalTrigger(state, trigger) from error
+    if not moved:
+        raise IllegalTrigger(state, trigger)
+    return True

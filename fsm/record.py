@@ -1,0 +1,106 @@
+"""The close record: everything known of why a generation ended or a dial failed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from recloser.fsm.states import Wish
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Origin(Enum):
+    """Who ended it."""
+
+    APPLICATION = "application"
+    """Our own application asked for it."""
+    PEER = "peer"
+    """The other endpoint said so: a close frame, a refused upgrade."""
+    NETWORK = "network"
+    """Nobody said anything: the line broke or was never there."""
+    ENGINE = "engine"
+    """This library gave up on it: a time-out, liveness, a frame it refused, a hook."""
+
+
+class Cause(Enum):
+    """What was seen last."""
+
+    CLOSE_FRAME = "close_frame"
+    """The peer's close frame arrived."""
+    EOF = "eof"
+    """The stream ended without a close frame."""
+    RESET = "reset"
+    """The connection broke with an error of the operating system."""
+    REFUSED = "refused"
+    """The upgrade was answered with another status than 101; see `Close.status`."""
+    DNS = "dns"
+    """The host name could not be resolved."""
+    TCP = "tcp"
+    """No TCP connection could be made."""
+    TLS = "tls"
+    """The TLS handshake failed; with code 1015 the certificate was not accepted."""
+    CONNECT_TIMEOUT = "connect_timeout"
+    """The dial was not over, `on_open` included, within `Timeouts.connect`."""
+    CLOSE_TIMEOUT = "close_timeout"
+    """The closing was not over within `Timeouts.close`; the transport was aborted."""
+    HEARTBEAT = "heartbeat"
+    """The peer was silent for longer than the heartbeat allows."""
+    PROTOCOL = "protocol"
+    """The peer broke RFC 6455 or HTTP: a bad frame, a bad accept key, garbage."""
+    TOO_BIG = "too_big"
+    """A message exceeded the receive limit; we sent 1009."""
+    CANCELLED = "cancelled"
+    """The application asked to leave while the dial was under way."""
+    HOOK = "hook"
+    """`on_open` raised."""
+    CREDENTIALS = "credentials"
+    """A provider of the URL, headers, subprotocols or credentials failed."""
+    UNAUTHORIZED = "unauthorized"
+    """A provider raised `Unauthorized`: there is no credential to be had."""
+    SESSION_CLOSED = "session_closed"
+    """The aiohttp session that the application lent has been closed."""
+    CONFIGURATION = "configuration"
+    """What a provider gave cannot be dialled: a bad URL, a bad header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """What ended a generation, or made a dial fail.
+
+    `code` is the one received (RFC 6455 section 7.1.5), or a local marker: 1005 for a close
+    frame without a code, 1006 for no close frame, 1015 for a certificate that was refused.
+    It is a plain `int`: numbers that no registry knows arrive as they are.
+    """
+
+    code: int
+    """The code received, or 1005, 1006 or 1015."""
+    origin: Origin
+    """Who ended it."""
+    cause: Cause
+    """What was seen last."""
+    reason: str = ""
+    """The peer's text: a hint, never needed for a decision, never for end users."""
+    sent_code: int | None = None
+    """The code of the close frame that we sent, if we did."""
+    intentional: bool = False
+    """The application asked for the end."""
+    wish: Wish | None = None
+    """What the application asked for last; None unless `intentional`."""
+    clean: bool = False
+    """A close frame was received, so the end was said and not just seen."""
+    status: int | None = None
+    """HTTP status of a refused upgrade."""
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False, hash=False)
+    """Headers of a refused upgrade, names in lower case; kept out of `repr`: they hold secrets."""
+    retry_after: float | None = None
+    """Seconds that a refused upgrade asks us to wait (RFC 9110 section 10.2.3)."""
+    spread: float | None = None
+    """Seconds over which the server asks its clients to spread their return."""
+    advice: str | None = None
+    """What the application was told in-band before the close, by `advise()`."""
+    unsent: int = 0
+    """Messages not known to have left the process: an upper bound."""
+    error: BaseException | None = field(default=None, repr=False, compare=False)
+    """The exception behind it, without traceback and context: they would pin frames."""

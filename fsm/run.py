@@ -1,0 +1,64 @@
+"""What the core remembers of one run of failures: from one stable period to the next."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from recloser.fsm.decisions import Retry
+from recloser.fsm.record import Close
+
+MIN_GAP: Final = 1.0
+"""Seconds between starts of dials; a dial sooner than this after an end is an immediate one."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Counters and moments of one run; replaced, never reset, when the failures are forgotten."""
+
+    since: float | None = None
+    """When it began: its first dial by `connect()`, or its first failure."""
+    attempt: int = 0
+    streak: int = 0
+    alike: tuple[object, ...] | None = None
+    """What the ends of the present streak have in common."""
+    refreshed: bool = False
+    refresh_next: bool = False
+    last_delay: float | None = None
+    immediate: bool = False
+    ended_at: float | None = None
+    dialled_at: float = 0.0
+    opened_at: float | None = None
+
+    def uptime(self, now: float) -> float | None:
+        """Seconds since the generation opened, None if it did not."""
+        return None if self.opened_at is None else now - self.opened_at
+
+    def failed(self, close: Close, now: float) -> None:
+        """Count one end that nobody asked for."""
+        alike = (close.code, close.origin, close.cause, close.status)
+        if alike == self.alike:
+            self.streak += 1
+        else:
+            self.alike, self.streak, self.refreshed = alike, 1, False
+        self.attempt += 1
+        if self.since is None:
+            self.since = now
+
+    def planned(self, decision: Retry) -> None:
+        """Keep what the next dial and the next context need of a decision to retry."""
+        self.last_delay = decision.delay
+        self.refresh_next = decision.refresh
+        self.refreshed = self.refreshed or decision.refresh
+
+    def earliest(self, now: float) -> float:
+        """When a dial that a hint asked for may start (D4)."""
+        start = max(now, self.dialled_at + MIN_GAP)
+        if self.immediate and self.ended_at is not None:
+            start = max(start, self.ended_at + MIN_GAP)
+        return start
+
+    def dialling(self, start: float) -> bool:
+        """Note the start of a dial; whether it needs a new credential."""
+        refresh, self.refresh_next = self.refresh_next, False
+        self.immediate = self.ended_at is not None and start - self.ended_at < MIN_GAP
+        self.dialled_at = start
+        return refresh

@@ -1,0 +1,62 @@
+"""The words of the machine: its states, its triggers, its guards, and the last wish."""
+
+from enum import Enum
+
+
+class State(Enum):
+    """Where one engine stands. The first four are those of RFC 6455 and WHATWG."""
+
+    CLOSED = "closed"
+    """Nothing is held; where an engine starts and ends."""
+    CONNECTING = "connecting"
+    """A dial is under way, up to and including the `on_open` hook."""
+    OPEN = "open"
+    """Messages flow."""
+    CLOSING = "closing"
+    """The application asked to leave; the generation is being wound up."""
+    BACKOFF = "backoff"
+    """A timer is set; its end is the next dial."""
+    PASSIVE = "passive"
+    """Resting: no socket, no timer; what the application registered is kept."""
+
+
+class Trigger(Enum):
+    """What may move the machine."""
+
+    CONNECT = "connect"
+    """The application asks for a connection."""
+    OPENED = "opened"
+    """The socket is up and `on_open` has returned."""
+    LOST = "lost"
+    """The generation ended, or its dial failed."""
+    CLOSE = "close"
+    """The application asks to end."""
+    SUSPEND = "suspend"
+    """The application asks to rest."""
+    WAKE = "wake"
+    """A hint from outside that dialling may be worth while now."""
+    RETRY = "retry"
+    """The backoff is over."""
+    STABLE = "stable"
+    """Open for long enough: the failures are forgotten."""
+
+
+class Guard(Enum):
+    """A value computed before a trigger is fired; it chooses between rows of one pair."""
+
+    RETRY = "retry"
+    HOLD = "hold"
+    STOP = "stop"
+    CLOSE = "last wish: close"
+    SUSPEND = "last wish: suspend"
+    CONNECT = "last wish: connect"
+    HELD = "put there by a policy"
+    SUSPENDED = "put there by the application"
+
+
+class Wish(Enum):
+    """What the application asked for last; it alone decides how `closing` is left."""
+
+    CLOSE = "close"
+    SUSPEND = "suspend"
+    CONNECT = "connect"

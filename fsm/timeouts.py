@@ -1,0 +1,24 @@
+"""The three deadlines that the core keeps."""
+
+from dataclasses import dataclass, fields
+from math import isfinite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Deadlines in seconds. Raises `TypeError` or `ValueError` unless finite and above 0."""
+
+    connect: float = 20.0
+    """For one dial: providers, look-up, TCP, TLS, upgrade and `on_open` together."""
+    close: float = 5.0
+    """For closing in all, however deaf or chatty the peer; then the transport is aborted."""
+    stable: float = 10.0
+    """How long open counts as proof of health: the failures are forgotten then."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"timeouts.{each.name} must be a number of seconds, not {value!r}")
+            if not isfinite(value) or value <= 0:
+                raise ValueError(f"timeouts.{each.name} must be finite and above 0, not {value!r}")

@@ -1,0 +1,1 @@
+"""What should happen: a close record in, a decision out."""

@@ -1,0 +1,1 @@
+"""How it happens on the wire."""
