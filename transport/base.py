@@ -1,0 +1,135 @@
+"""The contract between the engine and whatever carries its messages."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiohttp import WSMsgType
+
+from recloser.fsm.record import NO_HEADERS, Close
+
+Opcode = WSMsgType
+"""Frame types; those of messages are compared by identity on the receive path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one dial asks for, after every provider has been asked."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False)
+    subprotocols: tuple[str, ...] = ()
+
+
+class DialFailed(Exception):
+    """A dial came to nothing; `close` says why."""
+
+    def __init__(self, close: Close) -> None:
+        super().__init__(close)
+        self.close = close
+
+
+class Frame(Protocol):
+    """What `Wire.read` gives."""
+
+    @property
+    def type(self) -> Opcode:
+        """TEXT, BINARY, or something for `Wire.control`."""
+        ...
+
+    @property
+    def data(self) -> Any:
+        """The message, `str` for TEXT and `bytes` for BINARY."""
+        ...
+
+
+class Wire(Protocol):
+    """One live socket: the transport's half of a generation.
+
+    Receiving is split so that the consumer's own task awaits the socket through one
+    coroutine layer. While `busy` is False a consumer sets it, awaits `read()`, and clears it
+    in a `finally`; it hands what is no message to `control` and what `read` raised to
+    `broken`. While `busy` is True it asks `take()` first. When nobody consumes, the wire
+    reads by itself into a bounded stash, so that pings are answered and a close is noticed
+    (F7).
+
+    When the socket has ended, whoever noticed it, the wire calls `ended(close)` of its dial
+    exactly once; from then on `busy` stays True and `take()` gives what is left.
+    """
+
+    busy: bool
+    read: Callable[[], Awaitable[Frame]]
+    subprotocol: str | None
+    """The subprotocol that the peer chose."""
+    headers: Mapping[str, str]
+    """Headers of the upgrade's answer, names in lower case."""
+    sent_code: int | None
+    """The code of the close frame that was handed to the socket, if one was."""
+
+    def take(self) -> str | bytes | None:
+        """Give a stashed message; None: there is none, read again or see whether it ended.
+
+        Raises `ConcurrentReceive` if another consumer is parked in `read()`.
+        """
+        ...
+
+    def control(self, frame: Frame) -> None:
+        """Take care of a frame that is no message."""
+        ...
+
+    def broken(self, error: Exception) -> None:
+        """Take care of an exception out of `read()`."""
+        ...
+
+    def send(self, message: str | bytes) -> Coroutine[Any, Any, None]:
+        """Hand one message to the socket; waits while the socket's buffer is full.
+
+        Raises `NotOpen` once the wire has ended or is closing, `ConnectionError` when it ends
+        while waiting, `TypeError` for what is neither `str` nor `bytes`.
+        """
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake; the end is told to `ended`. A second call does nothing."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the socket now and release every blocked sender; nothing is told to `ended`."""
+        ...
+
+    def probe(self) -> None:
+        """Ask the peer for a sign of life now, if there is a heartbeat to judge the answer."""
+        ...
+
+    def discard(self) -> int:
+        """Drop the messages that nobody took; how many they were."""
+        ...
+
+    @property
+    def unread(self) -> int:
+        """How many received messages nobody has taken yet, as far as is known."""
+        ...
+
+    @property
+    def unsent(self) -> int:
+        """How many sent messages are not known to have left the process: an upper bound."""
+        ...
+
+    async def released(self) -> None:
+        """Wait until the descriptor is free: soon after `ended` or `abort`, whatever the peer."""
+        ...
+
+
+class Transport(Protocol):
+    """Dials. One per engine; its wires do not know of each other."""
+
+    async def dial(self, request: Request, ended: Callable[[Close], None]) -> Wire:
+        """Open a socket; raises `DialFailed`. Cancelling frees whatever was open.
+
+        The engine keeps the deadline. `ended` may be called before this returns.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the transport itself made, such as its own session; it may dial again."""
+        ...
