@@ -1,0 +1,73 @@
+# The front door. Every target makes what it needs: `make test` works on a fresh clone.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams diagrams-check cov slow bench clean
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
+
+# The stamp stands inside the environment, so that removing .venv removes it too.
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || { \
+		echo "no Python >= 3.11 with venv: install python3 and python3-venv, or say make PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/.stamp-bench: $(VENV)/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+demo: $(VENV)/.stamp  ## A real server closes, cuts, refuses and goes silent; the engine lives through it
+	@$(BIN)/python examples/demo.py
+
+test: $(VENV)/.stamp  ## All tests, the same ones in the same way each time
+	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS)
+
+check: fmt-check lint types diagrams-check cov  ## Everything that must hold before a commit
+
+fmt: $(VENV)/.stamp  ## Format the code
+	$(BIN)/ruff format
+
+fmt-check: $(VENV)/.stamp
+	$(BIN)/ruff format --check
+
+lint: $(VENV)/.stamp  ## Ruff
+	$(BIN)/ruff check
+
+layers: $(VENV)/.stamp  ## Who imports whom
+	$(PYTEST) tests/test_layers.py
+
+types: $(VENV)/.stamp  ## mypy --strict on the built package, and on a script that uses it
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	$(BIN)/python -m build --no-isolation --outdir "$$tmp/dist" . >"$$tmp/log" 2>&1 || { cat "$$tmp/log"; exit 1; } && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target "$$tmp/site" "$$tmp"/dist/*.whl && \
+	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" -p recloser && \
+	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" tests/typing/api.py
+
+diagrams: $(VENV)/.stamp  ## Draw the live machine into diagrams/
+	$(BIN)/recloser diagram --format mermaid -o diagrams/machine.mmd
+	$(BIN)/recloser diagram --format text -o diagrams/machine.txt
+
+diagrams-check: $(VENV)/.stamp  ## Pictures and documents agree with the live machine
+	$(PYTEST) tests/test_diagrams.py
+
+cov: $(VENV)/.stamp  ## All tests with branch coverage; that of fsm/ and policies/ must be complete
+	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS) --cov --cov-report=term
+	$(BIN)/coverage report --include='fsm/*,policies/*' --fail-under=100
+
+slow: $(VENV)/.stamp  ## All tests with many more examples
+	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS)
+
+bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,75 @@
+"""Settings of every test: Hypothesis profiles, a runner for coroutines, and no leaks.
+
+Warnings are errors (pyproject.toml). What asyncio only logs, such as a task destroyed while
+pending or an exception that nobody retrieved, is made a failure here.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+from collections.abc import Iterator
+from inspect import iscoroutinefunction
+
+import pytest
+from hypothesis import HealthCheck, Verbosity, settings
+
+settings.register_profile("dev", deadline=None, print_blob=True, max_examples=50)
+settings.register_profile(
+    "ci", parent=settings.get_profile("dev"), derandomize=True, database=None, max_examples=100
+)
+settings.register_profile(
+    "slow",
+    parent=settings.get_profile("dev"),
+    max_examples=3000,
+    suppress_health_check=[HealthCheck.too_slow],
+    verbosity=Verbosity.normal,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of every later collection: they are quick then."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def` tests, each on a loop of its own, and fail those that leave tasks."""
+    if not iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+
+    async def run() -> None:
+        await pyfuncitem.obj(**arguments)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not left, f"the test leaves tasks: {left}"
+
+    asyncio.run(run())
+    return True
+
+
+class _Errors(logging.Handler):
+    """Keeps what asyncio logs as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Collect garbage after each test, so that what it left behind fails it and no other."""
+    errors = _Errors()
+    logger = logging.getLogger("asyncio")
+    logger.addHandler(errors)
+    yield
+    gc.collect()
+    logger.removeHandler(errors)
+    assert not errors.found, "asyncio reported:\n" + "\n".join(errors.found)
