@@ -47,9 +47,9 @@ class Guard(Enum):
     RETRY = "retry"
     HOLD = "hold"
     STOP = "stop"
-    CLOSE = "last wish: close"
-    SUSPEND = "last wish: suspend"
-    CONNECT = "last wish: connect"
+    CLOSE = "last wish is close"
+    SUSPEND = "last wish is suspend"
+    CONNECT = "last wish is connect"
     HELD = "put there by a policy"
     SUSPENDED = "put there by the application"
 

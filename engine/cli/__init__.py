@@ -1,6 +1,8 @@
 """The `recloser` command: a group that loads a subcommand's module when it is called."""
 
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -10,8 +12,32 @@ COMMANDS = {
 """Name, module and one line of help; each module has a `command`."""
 
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells give it: 128 and the number of SIGINT."""
+
+
 class LazyGroup(click.Group):
-    """Lists its commands without importing them, so that `--help` stays quick."""
+    """Lists its commands without importing them, so that `--help` stays quick.
+
+    Bad input gets one line and exit status 2. A command returns its own exit status: None or
+    0 for fine, 1 for a finding.
+    """
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run, and say in one line what was wrong with the input."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            sys.exit(super().main(*args, standalone_mode=False, **extra))
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        except click.ClickException as error:
+            path = self.name
+            if isinstance(error, click.UsageError) and error.ctx is not None:
+                path = error.ctx.command_path
+            text = " ".join(error.format_message().split())
+            click.echo(f"{path}: {text.rstrip('.')}; see {path} --help", err=True)
+            sys.exit(2)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Give the names in the order of `COMMANDS`."""
@@ -35,7 +61,12 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "recloser",
+    cls=LazyGroup,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="recloser", prog_name="recloser")
 def main() -> None:
     """Reconnection engine for WebSockets: draw it, ask it, test it.
