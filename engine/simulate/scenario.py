@@ -1,0 +1,113 @@
+"""What a simulated storm is made of: the fleet, the outage, and how the server refuses."""
+
+from dataclasses import dataclass, fields
+from enum import Enum
+from math import isfinite
+from typing import Final
+
+from recloser.fsm.closecodes import ABNORMAL
+
+NOTICE: Final = 0.1
+"""Seconds within which every engine sees that its connection is gone."""
+UPTIME: Final = 3600.0
+"""Seconds that every engine had been open before."""
+MAX_ENGINES: Final = 10_000_000
+
+
+class Refusal(Enum):
+    """What becomes of a dial that the server has no room for, once it is back."""
+
+    REFUSE = "refuse"
+    """Answered at once with status 503."""
+    TIMEOUT = "timeout"
+    """Never answered: the connect timeout of the engine ends it."""
+    MIXED = "mixed"
+    """One or the other, each for half of them, by a coin."""
+
+
+class Down(Enum):
+    """What becomes of a dial while the server is away."""
+
+    REFUSE = "refuse"
+    """Nobody listens: no TCP connection."""
+    TIMEOUT = "timeout"
+    """Packets vanish: the connect timeout of the engine ends it."""
+    BUSY = "busy"
+    """A load balancer in front answers 503."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One storm. Times are in seconds; 0 is the moment when the connections are lost.
+
+    Raises `ValueError`, with one line that says what to change, for what cannot be simulated.
+    """
+
+    engines: int = 10_000
+    outage: float = 30.0
+    """When the server is back."""
+    capacity: float = 1000.0
+    """Dials per second that it accepts then, with a backlog of one second."""
+    refusal: Refusal = Refusal.REFUSE
+    refusal_cost: float = 0.05
+    """What a refusal costs the server, as a share of an accept."""
+    down: Down = Down.REFUSE
+    retry_after: bool = False
+    """A 503 carries Retry-After: the seconds that those who are not back yet will take."""
+    close: int = ABNORMAL
+    """The code with which the connections end."""
+    spread: float | None = None
+    """The seconds over which the server asked its clients to spread, if it did."""
+    connect_timeout: float = 10.0
+    round_trip: float = 0.05
+    """From the start of a dial to its answer."""
+    alone: float = 0.0
+    """Share of engines whose own line broke: their server never went away."""
+    seed: int = 1
+    horizon: float | None = None
+    """When the simulation gives up; None: see `end`."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, float) and not isfinite(value):
+                raise ValueError(f"{each.name} must be a finite number, not {value!r}")
+        if not 1 <= self.engines <= MAX_ENGINES:
+            raise ValueError(f"engines must be 1 to {MAX_ENGINES}, not {self.engines}")
+        for name in ("outage", "refusal_cost"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, not {getattr(self, name):g}")
+        for name in ("capacity", "connect_timeout", "round_trip", "spread", "horizon"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be above 0, not {value:g}")
+        if self.refusal_cost >= 1:
+            raise ValueError(f"refusal_cost must be below 1, not {self.refusal_cost:g}")
+        if not 0 <= self.alone < 1:
+            raise ValueError(f"alone must be at least 0 and below 1, not {self.alone:g}")
+        if not self.fleet:
+            raise ValueError(f"alone={self.alone:g} leaves no engine in the fleet: lower it")
+        if self.horizon is not None and self.horizon <= self.outage:
+            raise ValueError(
+                f"horizon must lie after the return at {self.outage:g}, not {self.horizon:g}"
+            )
+
+    @property
+    def fleet(self) -> int:
+        """Engines that lost the server; the others are alone."""
+        return self.engines - round(self.engines * self.alone)
+
+    @property
+    def window(self) -> float:
+        """Seconds that the returned server needs to take the whole fleet."""
+        return self.fleet / self.capacity
+
+    @property
+    def optimum(self) -> float:
+        """When the last could be back if the server were busy from its return on."""
+        return self.outage + self.window
+
+    @property
+    def end(self) -> float:
+        """The horizon: as given, or eight windows after the return and at least ten minutes."""
+        return self.outage + max(8 * self.window, 600.0) if self.horizon is None else self.horizon

@@ -1,0 +1,111 @@
+"""The server of a simulated storm: when it accepts a dial, and what it answers otherwise."""
+
+from math import ceil
+from random import Random
+from typing import Final, Literal
+
+from recloser.fsm.closecodes import ABNORMAL
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.simulate.scenario import Down, Refusal, Scenario
+
+_DEBT: Final = 2.0
+"""Seconds of refusals that may pile up; what comes on top is dropped before it costs."""
+_SLACK: Final = 1e-9
+_HALF: Final = 0.5
+_NO_LISTENER: Final = Close(code=ABNORMAL, origin=Origin.NETWORK, cause=Cause.TCP)
+
+
+class Gate:
+    """Admits `capacity` a second, with a backlog of one second; each refusal costs a share.
+
+    A token bucket that is empty at `opens`, so that nobody can be back before the optimum.
+    """
+
+    __slots__ = ("_at", "_burst", "_capacity", "_cost", "_credit")
+
+    def __init__(self, capacity: float, *, cost: float = 0.0, opens: float = 0.0) -> None:
+        self._capacity = capacity
+        self._burst = max(capacity, 1.0)
+        self._cost = cost
+        self._credit = 0.0
+        self._at = opens
+
+    def admit(self, now: float) -> bool:
+        """Whether one dial at `now` is accepted; times must not go back."""
+        credit = min(self._burst, self._credit + (now - self._at) * self._capacity)
+        self._at = now
+        if credit >= 1.0 - _SLACK:
+            self._credit = credit - 1.0
+            return True
+        self._credit = max(credit - self._cost, -_DEBT * self._capacity)
+        return False
+
+
+def busy(retry_after: int | None) -> Close:
+    """Make the record of an upgrade refused with 503."""
+    return Close(
+        code=ABNORMAL,
+        origin=Origin.PEER,
+        cause=Cause.REFUSED,
+        status=503,
+        headers={} if retry_after is None else {"retry-after": str(retry_after)},
+        retry_after=None if retry_after is None else float(retry_after),
+    )
+
+
+def parting(scenario: Scenario) -> Close:
+    """Make the record with which every connection ends at 0."""
+    seen = scenario.close != ABNORMAL
+    return Close(
+        code=scenario.close,
+        origin=Origin.PEER if seen else Origin.NETWORK,
+        cause=Cause.CLOSE_FRAME if seen else Cause.EOF,
+        clean=seen,
+        spread=scenario.spread,
+    )
+
+
+class Server:
+    """Answers dials in order of time: True for open, a record for a refusal, None for silence.
+
+    Counts what it answers: `accepted`, `unheard` (while down), `refused` and `hung`.
+    """
+
+    def __init__(self, scenario: Scenario, rng: Random) -> None:
+        self._scenario = scenario
+        self._rng = rng
+        self._gate = Gate(scenario.capacity, cost=scenario.refusal_cost, opens=scenario.outage)
+        self._busy: dict[int | None, Close] = {}
+        self.accepted = 0
+        self.unheard = 0
+        self.refused = 0
+        self.hung = 0
+
+    def answer(self, now: float) -> Close | Literal[True] | None:
+        """Take one dial."""
+        scenario = self._scenario
+        if now < scenario.outage:
+            self.unheard += 1
+            if scenario.down is Down.REFUSE:
+                return _NO_LISTENER
+            return self._busy_record(None) if scenario.down is Down.BUSY else None
+        if self._gate.admit(now):
+            self.accepted += 1
+            return True
+        if scenario.refusal is Refusal.TIMEOUT or (
+            scenario.refusal is Refusal.MIXED and self._rng.random() < _HALF
+        ):
+            self.hung += 1
+            return None
+        self.refused += 1
+        return self._busy_record(self._backlog() if scenario.retry_after else None)
+
+    def _backlog(self) -> int:
+        waiting = self._scenario.fleet - self.accepted
+        return max(1, ceil(waiting / self._scenario.capacity))
+
+    def _busy_record(self, retry_after: int | None) -> Close:
+        record = self._busy.get(retry_after)
+        if record is None:
+            record = self._busy[retry_after] = busy(retry_after)
+        return record

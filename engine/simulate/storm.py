@@ -1,0 +1,149 @@
+"""Drives real cores with a real policy through a storm in virtual time."""
+
+from array import array
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from random import Random
+from typing import Final
+
+from recloser.fsm.core import Core
+from recloser.fsm.decisions import Policy
+from recloser.fsm.effects import Announce, Dial, Effect
+from recloser.fsm.events import Ask, Expired, Lost, Opened
+from recloser.fsm.states import State, Wish
+from recloser.fsm.timeouts import Timeouts
+from recloser.simulate.outcome import Group, Outcome
+from recloser.simulate.scenario import NOTICE, UPTIME, Scenario
+from recloser.simulate.server import Server, parting
+
+_CONNECT: Final = Ask(Wish.CONNECT)
+_TICK: Final = 4096
+"""Events between two reports of progress."""
+
+Progress = Callable[[float], None]
+"""Told now and then how far the simulation is, from 0 to 1."""
+
+
+class _Tally:
+    """Moments and ends of one part of the population."""
+
+    __slots__ = ("dials", "ends", "engines", "opened")
+
+    def __init__(self, engines: int) -> None:
+        self.engines = engines
+        self.dials = array("d")
+        self.opened = array("d")
+        self.ends = {State.PASSIVE: 0, State.CLOSED: 0}
+
+    def group(self) -> Group:
+        return Group(
+            engines=self.engines,
+            dials=self.dials,
+            opened=self.opened,
+            held=self.ends[State.PASSIVE],
+            stopped=self.ends[State.CLOSED],
+        )
+
+
+class _Storm:
+    """One run: cores, their deadlines in a heap, and the server.
+
+    Each core has one deadline, so the heap holds at most one entry for each engine. A core
+    that is open again, at rest or closed is done and leaves the heap.
+    """
+
+    def __init__(self, policy: Policy, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._rng = Random(scenario.seed)  # noqa: S311 - a simulation has to repeat itself
+        self._server = Server(scenario, Random(scenario.seed + 1))  # noqa: S311 - as above
+        self._parting = parting(scenario)
+        self._fleet = _Tally(scenario.fleet)
+        self._alone = _Tally(scenario.engines - scenario.fleet)
+        timeouts = Timeouts(connect=scenario.connect_timeout)
+        self._cores = [
+            self._steady(Core(policy, timeouts=timeouts, roll=self._rng.random))
+            for _ in range(scenario.engines)
+        ]
+        self._heap = [(self._rng.uniform(0.0, NOTICE), i) for i in range(scenario.engines)]
+        heapify(self._heap)
+
+    @staticmethod
+    def _steady(core: Core) -> Core:
+        """Bring a new core to where it has been open for long."""
+        core.handle(_CONNECT, -UPTIME)
+        core.handle(Opened(core.generation), -UPTIME)
+        if core.deadline is not None:
+            core.handle(Expired(core.deadline), core.deadline)
+        return core
+
+    def run(self, progress: Progress | None) -> Outcome:
+        heap, cores, end = self._heap, self._cores, self._scenario.end
+        events = 0
+        while heap:
+            now, number = heappop(heap)
+            if now > end:
+                break
+            core = cores[number]
+            if core.state is State.OPEN:
+                effects = core.handle(Lost(core.generation, self._parting), now)
+            else:
+                effects = core.handle(Expired(now), now)
+            self._perform(number, core, effects, now)
+            events += 1
+            if progress is not None and events % _TICK == 0:
+                progress(self._far(now))
+        if progress is not None:
+            progress(1.0)
+        server = self._server
+        return Outcome(
+            scenario=self._scenario,
+            fleet=self._fleet.group(),
+            alone=self._alone.group() if self._alone.engines else None,
+            unheard=server.unheard,
+            refused=server.refused,
+            hung=server.hung,
+        )
+
+    def _far(self, now: float) -> float:
+        scenario = self._scenario
+        away = scenario.outage / scenario.optimum
+        if now < scenario.outage:
+            return now / scenario.optimum
+        return away + (1 - away) * self._server.accepted / scenario.fleet
+
+    def _perform(self, number: int, core: Core, effects: list[Effect], now: float) -> None:
+        """Do what the core asks for; then it waits for a deadline or is done."""
+        tally = self._fleet if number < self._fleet.engines else self._alone
+        if _dials(effects):
+            tally.dials.append(now)
+            answer = self._server.answer(now) if tally is self._fleet else True
+            answered = now + self._scenario.round_trip
+            if answer is True:
+                core.handle(Opened(core.generation), answered)
+                tally.opened.append(answered)
+                return
+            if answer is not None:
+                _dials(core.handle(Lost(core.generation, answer), answered))
+        if core.state is State.PASSIVE or core.state is State.CLOSED:
+            tally.ends[core.state] += 1
+        elif core.deadline is not None:
+            heappush(self._heap, (core.deadline, number))
+
+
+def _dials(effects: list[Effect]) -> bool:
+    """Whether a dial is asked for; raises the error of a policy that failed."""
+    dials = False
+    for effect in effects:
+        if type(effect) is Dial:
+            dials = True
+        elif type(effect) is Announce and effect.change.error is not None:
+            raise effect.change.error
+    return dials
+
+
+def simulate(policy: Policy, scenario: Scenario, progress: Progress | None = None) -> Outcome:
+    """Run one storm to its end; the same policy, scenario and seed give the same outcome.
+
+    Raises `PolicyError` when the policy fails (its `close` is the record it failed on).
+    """
+    return _Storm(policy, scenario).run(progress)
