@@ -1,6 +1,7 @@
 """The `recloser` command: a group that loads a subcommand's module when it is called."""
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -23,12 +24,19 @@ class LazyGroup(click.Group):
     0 for fine, 1 for a finding.
     """
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run, and say in one line what was wrong with the input."""
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return super().main(args, prog_name, complete_var, False, **extra)
         try:
-            sys.exit(super().main(*args, standalone_mode=False, **extra))
+            sys.exit(super().main(args, prog_name, complete_var, False, **extra))
         except click.Abort:
             sys.exit(INTERRUPTED)
         except click.ClickException as error:

@@ -6,7 +6,7 @@ from recloser.fsm.machine import GUARDS, MACHINE
 from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import Row
 
-_GUARDS: Final = {test: guard for guard, test in GUARDS.items()}
+_GUARDS: Final[dict[object, Guard]] = {test: guard for guard, test in GUARDS.items()}
 
 
 def edges() -> list[Row]:
