@@ -1,1 +1,104 @@
-"""recloser: the reconnection engine for WebSockets in asyncio services."""
+"""recloser: the reconnection engine for WebSockets in asyncio services.
+
+    async with recloser.connect("wss://feed.example/v1") as ws:
+        async for message in ws:
+            await handle(message)
+
+Names load when they are used (PEP 562), so that what needs no network loads no network.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recloser import fsm, policies, testing, transport
+    from recloser.client import ReconnectingWebSocket
+    from recloser.connecting import connect
+    from recloser.fsm.change import StateChange
+    from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
+    from recloser.fsm.errors import (
+        ConcurrentReceive,
+        ConnectionClosed,
+        IllegalTrigger,
+        NotOpen,
+        PolicyError,
+        RecloserError,
+        SessionClosed,
+        Unauthorized,
+        WrongLoop,
+    )
+    from recloser.fsm.record import Close
+    from recloser.fsm.states import State
+    from recloser.fsm.timeouts import Timeouts
+    from recloser.opening import Opening
+    from recloser.transport import Heartbeat
+
+_HOMES = {
+    "Close": "recloser.fsm.record",
+    "ConcurrentReceive": "recloser.fsm.errors",
+    "ConnectionClosed": "recloser.fsm.errors",
+    "Context": "recloser.fsm.decisions",
+    "Heartbeat": "recloser.transport",
+    "Hold": "recloser.fsm.decisions",
+    "IllegalTrigger": "recloser.fsm.errors",
+    "NotOpen": "recloser.fsm.errors",
+    "Opening": "recloser.opening",
+    "Policy": "recloser.fsm.decisions",
+    "PolicyError": "recloser.fsm.errors",
+    "RecloserError": "recloser.fsm.errors",
+    "ReconnectingWebSocket": "recloser.client",
+    "Retry": "recloser.fsm.decisions",
+    "SessionClosed": "recloser.fsm.errors",
+    "State": "recloser.fsm.states",
+    "StateChange": "recloser.fsm.change",
+    "Stop": "recloser.fsm.decisions",
+    "Timeouts": "recloser.fsm.timeouts",
+    "Unauthorized": "recloser.fsm.errors",
+    "WrongLoop": "recloser.fsm.errors",
+    "connect": "recloser.connecting",
+}
+_MODULES = ("fsm", "policies", "testing", "transport")
+
+__all__ = [
+    "Close",
+    "ConcurrentReceive",
+    "ConnectionClosed",
+    "Context",
+    "Heartbeat",
+    "Hold",
+    "IllegalTrigger",
+    "NotOpen",
+    "Opening",
+    "Policy",
+    "PolicyError",
+    "RecloserError",
+    "ReconnectingWebSocket",
+    "Retry",
+    "SessionClosed",
+    "State",
+    "StateChange",
+    "Stop",
+    "Timeouts",
+    "Unauthorized",
+    "WrongLoop",
+    "connect",
+    "fsm",
+    "policies",
+    "testing",
+    "transport",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"recloser.{name}")
+    else:
+        raise AttributeError(f"module 'recloser' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

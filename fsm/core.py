@@ -176,7 +176,7 @@ class Core:
         else:
             self.guard = _GUARDS[self.wish if problem is None else Wish.CLOSE]
         if self.state is not State.CLOSING and isinstance(decision, Retry):
-            self.run.planned(decision)
+            self.run.planned(decision, context.roll)
         self.run.ended_at, self.run.opened_at = now, None
         if self.guard is Guard.CONNECT:
             self.run = Run(since=now)
@@ -214,7 +214,10 @@ class Core:
             elapsed=0.0 if run.since is None else now - run.since,
             since_dial=now - run.dialled_at,
             last_delay=run.last_delay,
+            last_roll=run.last_roll,
             previous_immediate=run.immediate,
+            busy=run.busy,
+            spread=run.spread,
             streak=max(run.streak, 1),
             refreshed=run.refreshed,
             can_refresh=self.can_refresh,
@@ -236,14 +239,14 @@ class Core:
         previous = self.state
         if not fire(self, trigger) or self.state is previous:
             return []
-        effects: list[Effect] = []
         chosen, self.guard, self.deadline = self.guard, None, None
         delay = None
+        dial: Dial | None = None
         if self.state is State.CONNECTING:
             start = self.run.earliest(now) if trigger is Trigger.WAKE else now
             self.generation += 1
             self.deadline = start + self._timeouts.connect
-            effects.append(Dial(self.generation, start, self.run.dialling(start)))
+            dial = Dial(self.generation, start, self.run.dialling(start))
         elif self.state is State.OPEN:
             self.deadline = now + self._timeouts.stable
         elif self.state is State.CLOSING:
@@ -253,24 +256,20 @@ class Core:
         elif isinstance(decision, Retry):
             delay = decision.delay
             self.deadline = now + delay
-        effects.append(
-            Announce(
-                StateChange(
-                    previous=previous,
-                    current=self.state,
-                    trigger=trigger,
-                    at=now,
-                    generation=self.generation,
-                    attempt=self.run.attempt,
-                    close=close,
-                    decision=decision,
-                    rule="" if decision is None else decision.rule,
-                    delay=delay,
-                    uptime=uptime,
-                    unsent=0 if close is None else close.unsent,
-                    undelivered=undelivered,
-                    error=error,
-                )
-            )
+        change = StateChange(
+            previous=previous,
+            current=self.state,
+            trigger=trigger,
+            at=now,
+            generation=self.generation,
+            attempt=self.run.attempt,
+            close=close,
+            decision=decision,
+            rule="" if decision is None else decision.rule,
+            delay=delay,
+            uptime=uptime,
+            unsent=0 if close is None else close.unsent,
+            undelivered=undelivered,
+            error=error,
         )
-        return effects
+        return [Announce(change)] if dial is None else [Announce(change), dial]

@@ -6,9 +6,17 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from recloser.fsm.closecodes import TRY_LATER
 from recloser.fsm.states import Wish
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_BUSY_STATUSES: Final = (429, 503)
+
+
+def bare(error: BaseException) -> BaseException:
+    """Take traceback, cause and context off an error that a record will keep: they pin frames."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 class Origin(Enum):
@@ -104,3 +112,11 @@ class Close:
     """Messages not known to have left the process: an upper bound."""
     error: BaseException | None = field(default=None, repr=False, compare=False)
     """The exception behind it, without traceback and context: they would pin frames."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a server answered that it has no room: status 429 or 503, or code 1013.
+
+        RFC 6585 section 4, RFC 9110 section 15.6.4, and the IANA registry's Try Again Later.
+        """
+        return self.status in _BUSY_STATUSES or (self.status is None and self.code == TRY_LATER)

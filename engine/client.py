@@ -1,0 +1,269 @@
+"""`ReconnectingWebSocket`: what a service holds in its hands."""
+
+import json
+import warnings
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from recloser.driver import Driver
+from recloser.ending import error_of
+from recloser.fsm.change import StateChange
+from recloser.fsm.closecodes import NORMAL, check_close
+from recloser.fsm.errors import NotOpen
+from recloser.fsm.events import Advise, Ask, Healthy, Hint, Reconnect
+from recloser.fsm.record import Close
+from recloser.fsm.states import State, Wish
+from recloser.inbound import receiver
+from recloser.scope import Scope
+from recloser.statistics import Statistics
+
+_CLOSING: Final = 0.75
+"""Seconds for the closing when an exception leaves the `async with` block (J3)."""
+_RELEASING: Final = 0.2
+"""Seconds for what is released after that."""
+
+
+class ReconnectingWebSocket:
+    """A WebSocket that lives through any number of connections; made by `recloser.connect`.
+
+    Belongs to the event loop that first used it: a call from another loop or thread raises
+    `WrongLoop`. Nothing is dialled before `connect()` or `async with`.
+    """
+
+    __slots__ = ("__weakref__", "_driver", "_inbound")
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._inbound = driver.inbound
+
+    # -- what it is doing ---------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the machine stands."""
+        return self._driver.core.state
+
+    @property
+    def attempt(self) -> int:
+        """Failures since the last stable period, `mark_healthy()` or `connect()`."""
+        return self._driver.core.run.attempt
+
+    @property
+    def generation(self) -> int:
+        """The number of the latest dial; 0 before the first."""
+        return self._driver.core.generation
+
+    @property
+    def retry_in(self) -> float | None:
+        """Seconds until the next dial; None unless in backoff."""
+        core = self._driver.core
+        if core.state is not State.BACKOFF or core.deadline is None:
+            return None
+        return max(0.0, core.deadline - self._driver.clock.monotonic())
+
+    @property
+    def last_close(self) -> Close | None:
+        """The record of the latest end or failed dial; None before the first."""
+        return self._driver.last_close
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the peer chose; None unless open, or if it chose none."""
+        generation = self._driver.generation
+        if self.state is not State.OPEN or generation is None or generation.wire is None:
+            return None
+        return generation.wire.subprotocol
+
+    @property
+    def scope(self) -> Scope:
+        """Tasks and callbacks that end with the present generation; raises `NotOpen`."""
+        generation = self._driver.generation
+        if self.state is not State.OPEN or generation is None:
+            raise NotOpen(self.state)
+        return generation.scope
+
+    def statistics(self) -> Statistics:
+        """Give the counters since the engine was made."""
+        return self._driver.counters.read()
+
+    def changes(self) -> AsyncIterator[StateChange]:
+        """Iterate over the changes of state from now on, missing none.
+
+        Ends after the change to closed. However slow the iteration, it delays nothing.
+        """
+        return self._driver.observers.watch()
+
+    def subscribe(self, callback: Callable[[StateChange], object]) -> Callable[[], None]:
+        """Have `callback(change)` called at every change; the result takes that back.
+
+        Synchronous and in the event loop: one that takes over 0.1 s is logged. What it
+        raises is logged. Raises `TypeError` for what cannot be called.
+        """
+        return self._driver.observers.subscribe(callback)
+
+    async def wait_for(self, state: State) -> None:
+        """Wait until the machine is in `state`; return at once if it is.
+
+        Raises `ConnectionClosed` or `PolicyError` once closed is reached and `state` is
+        another, and `TypeError` for what is no `State`.
+        """
+        if not isinstance(state, State):
+            raise TypeError(f"wait_for takes a State such as State.OPEN, not {state!r}")
+        await self._until(state)
+
+    # -- what the application wants -----------------------------------------------------
+
+    def connect(self) -> None:
+        """Ask for a connection: from closed and passive, or now instead of after the backoff.
+
+        The failures so far are forgotten. While closing, the wish is remembered; while
+        connecting or open, nothing happens.
+        """
+        self._driver.bind()
+        self._driver.feed(Ask(Wish.CONNECT))
+
+    async def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """End for good: nothing dials until `connect()` is called.
+
+        Returns when everything is released, within `timeouts.close`, or when a later wish
+        overtakes this one. The first code wins on the wire. Raises `TypeError` or
+        `ValueError`, in every state, for a code or reason that a close frame must not carry
+        (RFC 6455 section 7.4); nothing has changed then.
+        """
+        check_close(code, reason)
+        await self._driver.leave(Ask(Wish.CLOSE, code, reason))
+
+    async def suspend(self, code: int = NORMAL, reason: str = "") -> None:
+        """Rest in passive: no socket and no timer, until `connect()` or `close()`.
+
+        Does nothing in closed. Returns and raises as `close` does.
+        """
+        check_close(code, reason)
+        await self._driver.leave(Ask(Wish.SUSPEND, code, reason))
+
+    def reconnect(self, code: int = NORMAL, reason: str = "") -> None:
+        """Leave and dial again, with a code of the application's choice.
+
+        Some services drop a session when its client closes with 1000 (Discord's gateway
+        does); pick another code there. In backoff and passive this is `connect()`, while
+        connecting it does nothing. Raises `ConnectionClosed` in closed, and as `close` does.
+        """
+        check_close(code, reason)
+        self._driver.bind()
+        if self.state is State.CLOSED:
+            raise error_of(self._driver.last_change)
+        self._driver.feed(Reconnect(code, reason))
+
+    def wake(self) -> None:
+        """Hint that dialling may be worth while now: the network is back, say.
+
+        Ends a backoff and a rest that a policy chose; keeps the failure count and the gap of
+        1 s between dials. While open, the peer is asked for a sign of life. Never overrides
+        `close()` or `suspend()`.
+        """
+        driver = self._driver
+        driver.bind()
+        driver.feed(Hint())
+        generation = driver.generation
+        if self.state is State.OPEN and generation is not None and generation.wire is not None:
+            generation.wire.probe()
+
+    def mark_healthy(self) -> None:
+        """Say that this connection works, without waiting for `timeouts.stable`.
+
+        For services that open first and refuse afterwards; does nothing unless open.
+        """
+        self._driver.bind()
+        self._driver.feed(Healthy())
+
+    def advise(
+        self, advice: str, *, retry_after: float | None = None, spread: float | None = None
+    ) -> None:
+        """Pass on what the server said in-band; the policy sees it once, at the next end.
+
+        `retry_after` and `spread` are in seconds. Raises `TypeError` or `ValueError` for
+        what is no text, and for seconds that are not finite or negative.
+        """
+        self._driver.bind()
+        self._driver.feed(Advise(advice, retry_after, spread))
+
+    # -- messages -----------------------------------------------------------------------
+
+    async def send(self, message: str | bytes) -> None:
+        """Send one message; it was handed to the open connection when this returns.
+
+        Waits while the connection's buffer is full. Raises `NotOpen` while not open,
+        `ConnectionClosed` or `PolicyError` in closed, `ConnectionError` when the connection
+        ends meanwhile, `TypeError` for what is neither `str` nor `bytes`.
+        """
+        await self._driver.send(message)
+
+    async def send_json(
+        self, value: object, *, dumps: Callable[[Any], str | bytes] = json.dumps
+    ) -> None:
+        """Send a value as JSON; raises as `send` and `dumps` do."""
+        await self._driver.send(dumps(value))
+
+    receive = receiver(iterating=False)
+    receive.__doc__ = """Wait for the next message, across reconnections and rests.
+
+        Cancelling or timing out loses nothing. What was received before the end is given
+        first; then, in closed, this raises `ConnectionClosed` or `PolicyError`. A second
+        call while one waits raises `ConcurrentReceive`.
+        """
+
+    __anext__ = receiver(iterating=True)
+    __anext__.__doc__ = """As `receive`, but ends the iteration quietly if `close()` did."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    # -- ownership ----------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self.connect()
+        try:
+            await self._until(State.OPEN, State.PASSIVE)
+        except BaseException:
+            await self._leave_at_once()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            await self.close()
+        else:
+            await self._leave_at_once()
+
+    async def _leave_at_once(self) -> None:
+        await self._driver.leave(Ask(Wish.CLOSE, within=_CLOSING), patience=_RELEASING)
+
+    async def _until(self, *states: State) -> None:
+        driver = self._driver
+        driver.bind()
+        if self.state in states:
+            return
+        if self.state is State.CLOSED:
+            raise error_of(driver.last_change)
+        change = await driver.observers.until(frozenset(states))
+        if change.current not in states:
+            raise error_of(change)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.value} generation {self.generation}>"
+
+    def __del__(self) -> None:
+        if self._driver.core.state is not State.CLOSED:
+            warnings.warn(
+                f"{self!r} was never closed: use 'async with', or await close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+            self._driver.forget()

@@ -1,0 +1,139 @@
+"""`recloser.connect`: checks what it is given and puts an engine together."""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from inspect import iscoroutinefunction
+from ssl import SSLContext
+from typing import Final
+
+from aiohttp import ClientSession, Fingerprint
+from yarl import URL
+
+from recloser import policies
+from recloser.client import ReconnectingWebSocket
+from recloser.clock import Clock
+from recloser.driver import Driver
+from recloser.fsm.change import StateChange
+from recloser.fsm.core import Core
+from recloser.fsm.decisions import Policy
+from recloser.fsm.record import NO_HEADERS
+from recloser.fsm.timeouts import Timeouts
+from recloser.inputs import Headers, Inputs, Subprotocols, Url
+from recloser.opening import OnOpen
+from recloser.transport import AiohttpTransport, Heartbeat, Transport
+
+_TIMEOUTS: Final = Timeouts()
+_HEARTBEAT: Final = Heartbeat()
+_MESSAGE_SIZE: Final = 4 * 2**20
+_RANDOM: Final = random.Random()  # noqa: S311 - jitter, no secret; one for all: 2.5 KiB each
+_NO_FIELDS: Final[Mapping[str, object]] = {}
+
+
+def connect(
+    url: Url,
+    *,
+    policy: Policy | None = None,
+    on_open: OnOpen | None = None,
+    timeouts: Timeouts = _TIMEOUTS,
+    heartbeat: Heartbeat | float | None = _HEARTBEAT,
+    transport: Transport | None = None,
+    observers: Iterable[Callable[[StateChange], object]] = (),
+    fields: Mapping[str, object] = _NO_FIELDS,
+    session: ClientSession | None = None,
+    headers: Headers = NO_HEADERS,
+    subprotocols: Subprotocols = (),
+    ssl: SSLContext | Fingerprint | bool = True,
+    proxy: str | URL | None = None,
+    max_message_size: int = _MESSAGE_SIZE,
+    clock: Clock | None = None,
+    seed: int | None = None,
+) -> ReconnectingWebSocket:
+    """Make an engine for one WebSocket. It dials when it is asked to, not before.
+
+    Use it as `async with recloser.connect(url) as ws:`, or call `ws.connect()`.
+
+    url, headers, subprotocols: values, or functions or coroutine functions that give them;
+        functions are asked before every dial.
+    policy: any object with `decide(close, context)`; `policies.standard()` if None.
+    on_open: called with an `Opening` on every open, before anything else is sent; a
+        coroutine function or a plain one. What it raises makes the dial fail.
+    timeouts: deadlines in seconds, see `Timeouts`.
+    heartbeat: how silence is noticed; a number of seconds serves as interval and time-out,
+        None turns it off.
+    transport: in the place of aiohttp; session, ssl, proxy, heartbeat and max_message_size
+        are its own business then.
+    observers: called with every `StateChange`, as by `subscribe`.
+    fields: bound to every log line: a session id, a user, ...; read at each line.
+    session: an aiohttp session to dial through; it stays the application's, and aiohttp may
+        repeat a dial on it once by itself.
+    ssl, proxy: as in aiohttp, for every dial.
+    max_message_size: in bytes, 0 for no limit; a longer message ends the connection with 1009.
+    clock: where the time comes from; the event loop if None.
+    seed: makes the jitter repeatable.
+
+    Raises `TypeError` or `ValueError` for what cannot work, and `SessionClosed`.
+    """
+    _check_policy(policy)
+    if on_open is not None and not callable(on_open):
+        raise TypeError(f"on_open must be a function of one Opening, not {on_open!r}")
+    if not isinstance(timeouts, Timeouts):
+        raise TypeError(f"timeouts must be a recloser.Timeouts, not {timeouts!r}")
+    if not isinstance(fields, Mapping):
+        raise TypeError(f"fields must be a mapping, not {fields!r}")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise TypeError(f"seed must be an int, not {seed!r}")
+    if transport is None:
+        transport = AiohttpTransport(
+            session=session,
+            ssl=ssl,
+            proxy=proxy,
+            max_message_size=max_message_size,
+            heartbeat=_heartbeat(heartbeat),
+        )
+    elif (
+        session is not None
+        or proxy is not None
+        or ssl is not True
+        or heartbeat is not _HEARTBEAT
+        or max_message_size != _MESSAGE_SIZE
+    ):
+        raise TypeError(
+            "session, ssl, proxy, heartbeat and max_message_size belong to the aiohttp "
+            "transport: give them to your own transport"
+        )
+    core = Core(
+        policies.standard() if policy is None else policy,
+        timeouts=timeouts,
+        roll=(_RANDOM if seed is None else random.Random(seed)).random,  # noqa: S311 - jitter
+    )
+    driver = Driver(
+        core,
+        inputs=Inputs(url, headers, subprotocols),
+        transport=transport,
+        on_open=on_open,
+        fields=fields,
+        close_timeout=timeouts.close,
+        clock=clock,
+    )
+    for observer in observers:
+        driver.observers.subscribe(observer)
+    return ReconnectingWebSocket(driver)
+
+
+def _check_policy(policy: object) -> None:
+    if policy is None:
+        return
+    decide = getattr(policy, "decide", None)
+    if isinstance(policy, type) or not callable(decide):
+        raise TypeError(f"policy must be an object with decide(close, context), not {policy!r}")
+    if iscoroutinefunction(decide):
+        raise TypeError(
+            "policy.decide must be a plain function: it is asked while the machine stands "
+            "still; gather what it needs beforehand, or pass it on by advise()"
+        )
+
+
+def _heartbeat(given: Heartbeat | float | None) -> Heartbeat | None:
+    if given is None or isinstance(given, Heartbeat):
+        return given
+    return Heartbeat(interval=given, timeout=given)

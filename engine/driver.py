@@ -1,0 +1,297 @@
+"""Feeds the core with events and performs its effects: the only place where both worlds meet."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, Final
+
+from recloser import log
+from recloser.clock import Clock, LoopClock, Timer
+from recloser.dialling import dial, outcome_of, pause
+from recloser.ending import error_of, quiet
+from recloser.fsm.change import StateChange
+from recloser.fsm.core import Core
+from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
+from recloser.fsm.errors import NotOpen, WrongLoop
+from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
+from recloser.fsm.record import Close
+from recloser.fsm.states import State, Trigger, Wish
+from recloser.generation import Generation
+from recloser.inbound import Inbound
+from recloser.inputs import Inputs
+from recloser.observers import Observers
+from recloser.opening import OnOpen
+from recloser.statistics import Counters
+from recloser.transport.base import Transport
+
+_FAR: Final = 86_400.0
+"""Seconds; a deadline beyond is armed in steps, since event loops refuse far timers."""
+
+
+class Driver:
+    """One engine at work. Events go through one inbox, each to its end before the next."""
+
+    __slots__ = (
+        "_armed",
+        "_clock",
+        "_close_timeout",
+        "_draining",
+        "_generation",
+        "_inbox",
+        "_inputs",
+        "_leavers",
+        "_loop",
+        "_on_open",
+        "_releasing",
+        "_timer",
+        "_transport",
+        "core",
+        "counters",
+        "fields",
+        "inbound",
+        "last_change",
+        "last_close",
+        "observers",
+        "send",
+    )
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        inputs: Inputs,
+        transport: Transport,
+        on_open: OnOpen | None,
+        fields: Mapping[str, object],
+        close_timeout: float,
+        clock: Clock | None,
+    ) -> None:
+        self.core = core
+        self.fields = fields
+        self.inbound = Inbound(None, partial(error_of, None))
+        self.last_change: StateChange | None = None
+        self.last_close: Close | None = None
+        self.observers = Observers()
+        self.counters = Counters()
+        self.send: Callable[[str | bytes], Coroutine[Any, Any, None]] = self._refuse
+        self._inputs = inputs
+        self._transport = transport
+        self._on_open = on_open
+        self._close_timeout = close_timeout
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._inbox: deque[Event] = deque()
+        self._draining = False
+        self._timer: Timer | None = None
+        self._armed: float | None = None
+        self._generation: Generation | None = None
+        self._releasing: asyncio.Task[None] | None = None
+        self._leavers: list[tuple[Wish, asyncio.Future[None]]] = []
+
+    @property
+    def generation(self) -> Generation | None:
+        """The generation that is dialled, open or closing."""
+        return self._generation
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that was given, or that of the loop."""
+        if self._clock is None:
+            self._clock = LoopClock(self.bind())
+        return self._clock
+
+    def bind(self) -> asyncio.AbstractEventLoop:
+        """Return the engine's loop, which must be the running one; raises `WrongLoop`.
+
+        An engine in closed holds nothing of a loop, so another may take it over.
+        """
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongLoop from None
+        if self._loop is not running:
+            if self._loop is not None and self.core.state is not State.CLOSED:
+                raise WrongLoop
+            if isinstance(self._clock, LoopClock):
+                self._clock = None
+            self._loop, self._releasing = running, None
+        return running
+
+    def feed(self, event: Event) -> None:
+        """Put an event into the inbox; it is worked off now, or after the one at work."""
+        self._inbox.append(event)
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._inbox:
+                for effect in self.core.handle(self._inbox.popleft(), self.clock.monotonic()):
+                    self._perform(effect)
+                self._supersede()
+        finally:
+            self._draining = False
+            self._arm()
+
+    async def leave(self, ask: Ask, *, patience: float | None = None) -> None:
+        """Close or suspend, and wait until that is done or a later wish came.
+
+        `patience` bounds, in seconds, the wait for what is released after the closing.
+        """
+        loop = self.bind()
+        if self._generation is not None:
+            self._generation.spare(asyncio.current_task())
+        self.feed(ask)
+        if self.core.state is State.CLOSING:
+            entry = (ask.wish, loop.create_future())
+            self._leavers.append(entry)
+            try:
+                await entry[1]
+            finally:
+                self._leavers.remove(entry)
+        if self.core.state in (State.CLOSED, State.PASSIVE):
+            await self.released(patience)
+
+    async def released(self, patience: float | None = None) -> None:
+        """Wait until everything of ended generations is free, or for `patience` seconds."""
+        while self._releasing is not None:
+            done, _ = await asyncio.wait({self._releasing}, timeout=patience)
+            if not done:
+                return
+
+    def forget(self) -> None:
+        """Close an engine whose owner is gone; may be called from anywhere."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.feed, Ask(Wish.CLOSE))
+
+    def _supersede(self) -> None:
+        for wanted, future in self._leavers:
+            if wanted is not self.core.wish and not future.done():
+                future.set_result(None)
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Announce(change):
+                self._announce(change)
+            case Dial():
+                self._dial(effect)
+            case Shut(_, code, reason):
+                if self._generation is not None:
+                    self._generation.shut(code, reason)
+            case Abort():
+                if self._generation is not None:
+                    self._generation.abort()
+
+    def _dial(self, effect: Dial) -> None:
+        generation = self._generation = Generation(effect.generation, self.fields)
+        name = f"recloser dial {effect.generation}"
+        generation.task = self.bind().create_task(self._dialling(generation, effect), name=name)
+        generation.task.add_done_callback(partial(self._dialled, generation))
+
+    async def _dialling(self, generation: Generation, effect: Dial) -> None:
+        await self.released()
+        await pause(self.clock, effect.not_before)
+        await dial(
+            generation,
+            inputs=self._inputs,
+            transport=self._transport,
+            on_open=self._on_open,
+            ended=partial(self._wire_ended, generation),
+        )
+
+    def _dialled(self, generation: Generation, task: asyncio.Task[None]) -> None:
+        close = outcome_of(task)
+        generation.task = None
+        if close is None:
+            old = self.inbound.wire
+            self.feed(Opened(generation.number, 0 if old is None else old.unread))
+        elif not task.cancelled() or generation.wire is None or generation.over:
+            self.feed(Lost(generation.number, close))
+        # else: on_open was cancelled by shut(), and the wire will tell how the closing went
+
+    def _wire_ended(self, generation: Generation, close: Close) -> None:
+        generation.over = True
+        wire = generation.wire
+        self.feed(Lost(generation.number, close, 0 if wire is None else wire.unread))
+
+    def _announce(self, change: StateChange) -> None:
+        self.last_change = change
+        generation = self._generation
+        if generation is not None:
+            if change.previous is State.OPEN:
+                self.send = self._refuse
+                generation.leave()
+            if change.trigger is Trigger.LOST:
+                self.last_close = change.close
+                self._generation = None
+                self._release(generation, last=change.current is State.CLOSED)
+        self._deliver(change)
+        self.counters.count(change)
+        log.changed(change, self.clock.wall(), self.fields)
+        if change.previous is State.CLOSING:
+            for _, future in self._leavers:
+                if not future.done():
+                    future.set_result(None)
+        self.observers.tell(change, self.clock, self.fields)
+
+    def _deliver(self, change: StateChange) -> None:
+        """Show the change to the consumer and the sender."""
+        inbound = self.inbound
+        if change.undelivered and inbound.wire is not None:
+            inbound.wire.discard()
+        if change.current is State.OPEN and self._generation is not None:
+            wire = self._generation.wire
+            if wire is not None:
+                inbound.plug(wire)
+                self.send = wire.send
+        elif change.current is State.CONNECTING:
+            inbound.reopen()
+        elif change.current is State.CLOSED:
+            inbound.end(partial(error_of, change), quiet=quiet(change))
+
+    def _release(self, generation: Generation, *, last: bool) -> None:
+        before = self._releasing
+        self._releasing = self.bind().create_task(
+            self._releasing_all(before, generation, last=last),
+            name=f"recloser release {generation.number}",
+        )
+
+    async def _releasing_all(
+        self, before: asyncio.Task[None] | None, generation: Generation, *, last: bool
+    ) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        await generation.release(self._close_timeout)
+        if last:
+            await self._transport.aclose()
+        if self._releasing is asyncio.current_task():
+            self._releasing = None
+
+    def _arm(self) -> None:
+        deadline = self.core.deadline
+        if deadline == self._armed:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._armed = deadline
+        if deadline is not None:
+            when = min(deadline, self.clock.monotonic() + _FAR)
+            self._timer = self.clock.call_at(when, partial(self._due, deadline))
+
+    def _due(self, deadline: float) -> None:
+        self._timer = self._armed = None
+        if self.clock.monotonic() < deadline - _FAR / 2:
+            self._arm()
+            return
+        wire = None if self._generation is None else self._generation.wire
+        if wire is None:
+            self.feed(Expired(deadline))
+        else:
+            self.feed(Expired(deadline, wire.sent_code, wire.unsent, wire.unread))
+
+    async def _refuse(self, message: str | bytes) -> None:
+        del message
+        if self.core.state is State.CLOSED:
+            raise error_of(self.last_change)
+        raise NotOpen(self.core.state)

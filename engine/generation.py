@@ -1,0 +1,72 @@
+"""One dial and everything born from it, released together when it is over."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from recloser import log
+from recloser.scope import Scope
+
+if TYPE_CHECKING:
+    from recloser.transport.base import Wire
+
+
+class Generation:
+    """Owns the dial task, the wire and the scope of one generation."""
+
+    __slots__ = ("_fields", "_scope", "number", "over", "task", "wire")
+
+    def __init__(self, number: int, fields: Mapping[str, object]) -> None:
+        self.number = number
+        self.task: asyncio.Task[None] | None = None
+        self.wire: Wire | None = None
+        self.over = False
+        """The wire has told its end, or was aborted."""
+        self._fields = fields
+        self._scope: Scope | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """The scope, made when first asked for: most generations need none."""
+        if self._scope is None:
+            self._scope = Scope(self._fields)
+        return self._scope
+
+    def spare(self, task: asyncio.Task[Any] | None) -> None:
+        """Leave the task that asks for the end alone, if it is one of the scope's."""
+        if self._scope is not None:
+            self._scope.spare(task)
+
+    def leave(self) -> None:
+        """End the scope: what is in it must not outlive the open state."""
+        if self._scope is not None:
+            self._scope.end()
+
+    def shut(self, code: int, reason: str) -> None:
+        """Close the wire, or give up the dial; `on_open`, if it is running, is cancelled."""
+        if self.wire is not None and not self.over:
+            self.wire.close(code, reason)
+        if self.task is not None:
+            self.task.cancel()
+
+    def abort(self) -> None:
+        """Drop the wire and the dial at once."""
+        if self.wire is not None and not self.over:
+            self.over = True
+            self.wire.abort()
+        if self.task is not None:
+            self.task.cancel()
+
+    async def release(self, bound: float) -> None:
+        """Free everything, last come first; tasks that outlast `bound` seconds are named."""
+        self.leave()
+        self.abort()
+        pending = set() if self._scope is None else self._scope.left()
+        if self.task is not None and not self.task.done():
+            pending.add(self.task)
+        if pending:
+            _, stuck = await asyncio.wait(pending, timeout=bound)
+            for task in stuck:
+                log.trouble(log.TASK_STUCK, self._fields, task=task.get_name(), waited=bound)
+        if self.wire is not None:
+            await self.wire.released()

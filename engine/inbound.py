@@ -1,0 +1,104 @@
+"""The receive path: one coroutine layer between a consumer and the wire."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from recloser.fsm.errors import ConcurrentReceive
+from recloser.transport.base import Opcode, Wire
+
+_TEXT: Final = Opcode.TEXT
+_BINARY: Final = Opcode.BINARY
+
+
+class Inbound:
+    """Where a consumer finds its next message, across generations."""
+
+    __slots__ = ("_error", "_quiet", "_waiter", "wire")
+
+    def __init__(self, wire: Wire | None, error: Callable[[], Exception]) -> None:
+        self.wire = wire
+        self._error: Callable[[], Exception] | None = error
+        self._quiet = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def plug(self, wire: Wire) -> None:
+        """Go on with the wire of a new generation."""
+        self.wire = wire
+        self._wake()
+
+    def reopen(self) -> None:
+        """Let consumers wait again: there is something to wait for."""
+        self._error = None
+
+    def end(self, error: Callable[[], Exception], *, quiet: bool) -> None:
+        """Let consumers fail, once they have taken what is left; iteration ends if `quiet`."""
+        self._error, self._quiet = error, quiet
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def ready(self, *, iterating: bool) -> str | bytes | None:
+        """Give a message that is left, or None once a wire can be read."""
+        wire = self.wire
+        if wire is not None:
+            message = wire.take()
+            if message is not None or not wire.busy:
+                return message
+        if self._error is not None:
+            if iterating and self._quiet:
+                raise StopAsyncIteration
+            raise self._error()
+        if self._waiter is not None:
+            raise ConcurrentReceive
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        return None
+
+
+class Consumer(Protocol):
+    """Who has a `receive` of the kind below."""
+
+    @property
+    def _inbound(self) -> Inbound: ...
+
+
+def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str | bytes]]:
+    """Make the body of `receive()` and of `__anext__()`.
+
+    Both must be the one coroutine between the consumer and the wire (DESIGN section 5), so
+    neither can call the other; they are made from one text instead.
+    """
+
+    async def receive(self: Consumer) -> str | bytes:
+        inbound = self._inbound
+        while True:
+            wire = inbound.wire
+            if wire is None or wire.busy:
+                message = await inbound.ready(iterating=iterating)
+                if message is not None:
+                    return message
+                continue
+            wire.busy = True
+            try:
+                frame = await wire.read()
+                kind = frame.type
+                if kind is _TEXT or kind is _BINARY:
+                    return frame.data  # type: ignore[no-any-return]
+            except Exception as error:  # noqa: BLE001 - the wire judges what read() raises
+                failure = error
+            else:
+                failure = None
+            finally:
+                wire.busy = False
+            if failure is None:
+                wire.control(frame)
+            else:
+                wire.broken(failure)
+
+    return receive

@@ -1,0 +1,62 @@
+"""What `on_open` talks through: a socket that is up in a generation that is not open yet."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from recloser.fsm.errors import RecloserError
+from recloser.generation import Generation
+from recloser.inbound import Inbound, receiver
+from recloser.scope import Scope
+from recloser.transport.base import Wire
+
+
+class Opening:
+    """Identify, subscribe, wait for the server's greeting; the hook's end makes the state open.
+
+    What is sent here goes out before anything else of this generation. A message that the
+    hook does not receive is left for the application.
+    """
+
+    __slots__ = ("_generation", "_inbound", "_wire")
+
+    def __init__(self, generation: Generation, wire: Wire) -> None:
+        self._generation = generation
+        self._wire = wire
+        self._inbound = Inbound(wire, _ended)
+
+    @property
+    def generation(self) -> int:
+        """The number of this dial, counted from 1."""
+        return self._generation.number
+
+    @property
+    def scope(self) -> Scope:
+        """Tasks and callbacks that end with this generation."""
+        return self._generation.scope
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the peer chose."""
+        return self._wire.subprotocol
+
+    async def send(self, message: str | bytes) -> None:
+        """Send one message; raises `NotOpen` or `ConnectionError` when the socket has ended."""
+        await self._wire.send(message)
+
+    async def send_json(self, value: object) -> None:
+        """Send a value as JSON text."""
+        await self._wire.send(json.dumps(value))
+
+    receive = receiver(iterating=False)
+
+    async def receive_json(self) -> Any:
+        """Receive one message and read it as JSON."""
+        return json.loads(await self.receive())
+
+
+def _ended() -> Exception:
+    return RecloserError("the connection ended while on_open was running: let the error out")
+
+
+OnOpen = Callable[[Opening], Awaitable[object] | object]

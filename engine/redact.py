@@ -1,0 +1,55 @@
+"""Takes secrets out of what goes into logs: URLs and free text (I2)."""
+
+import re
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+MASK: Final = "***"
+
+_ASSIGNED: Final = re.compile(
+    r"(?i)\b([\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|auth(?:orization)?|credential|session"
+    r"|signature|cookie|ticket|jwt|listenkey)[\w-]*)"
+    r"(\"?\s*[=:]\s*\"?)((?:bearer|basic|token)\s+)?([^\s\"'&,;]+)"
+)
+_SCHEME: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
+_JWT: Final = re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]+){1,2}")
+_LONG: Final = re.compile(r"\b(?=[\w-]*\d)[A-Za-z0-9_-]{24,}\b")
+_URL: Final = re.compile(r"(?i)\b(?:wss?|https?)://[^\s\"'<>]+")
+
+
+def url(text: str) -> str:
+    """Hide user, password, every query value, the fragment, and what looks like a key.
+
+    >>> url("wss://me:pw@feed.example/v1?token=abc&v=2#x")
+    'wss://***@feed.example/v1?token=***&v=***#***'
+    """
+    try:
+        parts = urlsplit(text)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return MASK
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    user = f"{MASK}@" if "@" in parts.netloc else ""
+    names = [pair.partition("=") for pair in parts.query.split("&")] if parts.query else []
+    query = "&".join(f"{name}={MASK}" if equals else MASK for name, equals, _ in names)
+    return SplitResult(
+        parts.scheme,
+        f"{user}{host}{port}",
+        _LONG.sub(MASK, parts.path),
+        query,
+        MASK if parts.fragment else "",
+    ).geturl()
+
+
+def text(value: str) -> str:
+    """Hide what looks like a credential in free text, such as a close reason or an error.
+
+    >>> text("token=abc123 expired"), text("Token expired")
+    ('token=*** expired', 'Token expired')
+    """
+    value = _URL.sub(lambda match: url(match[0]), value)
+    value = _ASSIGNED.sub(lambda match: f"{match[1]}{match[2]}{match[3] or ''}{MASK}", value)
+    value = _SCHEME.sub(lambda match: f"{match[1]} {MASK}", value)
+    value = _JWT.sub(MASK, value)
+    return _LONG.sub(MASK, value)

@@ -1,0 +1,94 @@
+"""What belongs to one generation and ends with it: tasks and callbacks."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+from recloser import log, redact
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Scope:
+    """Owns pollers, listeners and the like of one generation.
+
+    When the generation is left, by whatever way, everything registered here ends once and in
+    reverse order: tasks are cancelled, callbacks called. What they raise is logged.
+    """
+
+    __slots__ = ("_entries", "_fields", "_spared", "ended")
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        self._entries: dict[asyncio.Task[Any] | partial[object], None] = {}
+        self._fields = fields
+        self._spared: asyncio.Task[Any] | None = None
+        self.ended = False
+
+    def create_task(
+        self, coro: Coroutine[Any, Any, T], *, name: str | None = None
+    ) -> asyncio.Task[T]:
+        """Start a task that is cancelled when the generation is left.
+
+        Raises `RuntimeError` once that has happened.
+        """
+        if self.ended:
+            coro.close()
+            raise RuntimeError("this generation has ended: start tasks in on_open or while open")
+        task = asyncio.get_running_loop().create_task(coro, name=name)
+        self._entries[task] = None
+        task.add_done_callback(self._done)
+        return task
+
+    def callback(self, function: Callable[[Unpack[Ts]], object], *args: *Ts) -> Callable[[], None]:
+        """Have `function(*args)` called when the generation is left; the result takes that back.
+
+        Raises `RuntimeError` once that has happened.
+        """
+        if self.ended:
+            raise RuntimeError("this generation has ended: register in on_open or while open")
+        entry: partial[object] = partial(function, *args)
+        self._entries[entry] = None
+        return lambda: self._entries.pop(entry, None)
+
+    def spare(self, task: asyncio.Task[Any] | None) -> None:
+        """Leave one task alone: it asks for the end itself and cannot wait for its own."""
+        if task in self._entries:
+            self._spared = task
+
+    def end(self) -> None:
+        """End everything, last come first; a second call does nothing."""
+        self.ended = True
+        for entry in reversed(list(self._entries)):
+            if entry is self._spared:
+                continue
+            if isinstance(entry, asyncio.Task):
+                entry.cancel()
+                continue
+            self._entries.pop(entry, None)
+            try:
+                entry()
+            except Exception as error:  # noqa: BLE001 - one callback must not keep the others alive
+                self._report(log.LISTENER_FAILED, entry.func, error)
+
+    def left(self) -> set[asyncio.Task[Any]]:
+        """Return the tasks that are still running and can be waited for."""
+        return {
+            entry
+            for entry in self._entries
+            if isinstance(entry, asyncio.Task) and entry is not self._spared
+        }
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._entries.pop(task, None)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._report(log.TASK_FAILED, task.get_name(), error)
+
+    def _report(self, event: str, who: object, error: BaseException) -> None:
+        text = redact.text(f"{type(error).__name__}: {error}")
+        name = who if isinstance(who, str) else getattr(who, "__qualname__", repr(who))
+        log.trouble(event, self._fields, who=name, error=text)

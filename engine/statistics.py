@@ -1,0 +1,62 @@
+"""Counters of one engine, as a frozen record."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from recloser.fsm.change import StateChange
+from recloser.fsm.states import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What happened since the engine was made. Times are in seconds."""
+
+    dials: int = 0
+    """Dials that were started."""
+    opens: int = 0
+    """Generations that opened."""
+    uptime: float = 0.0
+    """Time spent open by the generations that have ended."""
+    closes: Mapping[tuple[int, str, bool], int] = field(default_factory=dict)
+    """Ends of generations and failed dials, by code, origin and intent."""
+    undelivered: int = 0
+    """Received messages that nobody took before the next generation opened."""
+
+
+class Counters:
+    """Counts changes for `Statistics`."""
+
+    __slots__ = ("_closes", "_dials", "_opens", "_undelivered", "_uptime")
+
+    def __init__(self) -> None:
+        self._dials = 0
+        self._opens = 0
+        self._uptime = 0.0
+        self._closes: Counter[tuple[int, str, bool]] | None = None
+        self._undelivered = 0
+
+    def count(self, change: StateChange) -> None:
+        """Take one change into account."""
+        if change.current is State.CONNECTING:
+            self._dials += 1
+        elif change.current is State.OPEN:
+            self._opens += 1
+        self._uptime += change.uptime or 0.0
+        self._undelivered += change.undelivered
+        close = change.close
+        if close is not None:
+            if self._closes is None:
+                self._closes = Counter()
+            self._closes[close.code, close.origin.value, close.intentional] += 1
+
+    def read(self) -> Statistics:
+        """Give the figures as they stand."""
+        return Statistics(
+            dials=self._dials,
+            opens=self._opens,
+            uptime=self._uptime,
+            closes=MappingProxyType(dict(self._closes or {})),
+            undelivered=self._undelivered,
+        )
