@@ -10,6 +10,7 @@ NO_STATUS: Final = 1005
 ABNORMAL: Final = 1006
 INVALID_PAYLOAD: Final = 1007
 MESSAGE_TOO_BIG: Final = 1009
+TRY_LATER: Final = 1013
 TLS_HANDSHAKE: Final = 1015
 
 NAMES: Final = MappingProxyType(

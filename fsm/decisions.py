@@ -44,8 +44,14 @@ class Context:
     """Time since the dial of this generation started."""
     last_delay: float | None = None
     """The delay of the previous `Retry` in this run; None if there was none."""
+    last_roll: float | None = None
+    """The `roll` with which the previous `Retry` in this run was decided."""
     previous_immediate: bool = False
     """The dial of this generation followed the end before it in less than a second."""
+    busy: int = 0
+    """How many ends of this run were `Close.busy`, this one included."""
+    spread: float | None = None
+    """The latest `Close.spread` of this run; None if the server has not given one."""
     streak: int = 1
     """How many ends in a row were alike (code, origin, cause, status), this one included."""
     refreshed: bool = False
