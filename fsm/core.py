@@ -6,7 +6,7 @@ from typing import Final
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.decisions import Context, Decision, Hold, Phase, Policy, Retry, Stop
+from recloser.fsm.decisions import Decision, Hold, Policy, Retry, Stop
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
 from recloser.fsm.errors import PolicyError
 from recloser.fsm.events import (
@@ -88,7 +88,8 @@ class Core:
         """Take one event to its end; what is to be done, in order.
 
         Events of an old generation or an old deadline change nothing. Raises
-        `IllegalTrigger` for what no correct driver does; nothing has changed then.
+        `IllegalTrigger` for what no correct driver does, and lets an interruption of the
+        policy (a keyboard interrupt) through; nothing has changed then.
         """
         match event:
             case Lost(generation, close, unread):
@@ -167,19 +168,24 @@ class Core:
 
     def _lost(self, close: Close, unread: int, now: float) -> list[Effect]:
         asked = self.state is State.CLOSING
-        close = self._complete(close, asked=asked)
-        uptime = self.run.uptime(now)
-        context = self._context(close, now)
+        if asked:
+            close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
+        if self._advice is not None:
+            close = self._advice.onto(close)
+        # A copy, because a policy may be interrupted: nothing has changed then.
+        run = replace(self.run)
+        if not asked:
+            run.failed(close, now)
+        uptime = run.uptime(now)
+        context = run.context(now, can_refresh=self.can_refresh, roll=self._roll())
         decision, problem = judge(self._policy, close, context)
         if not asked:
             self.guard = _GUARDS[type(decision)]
         else:
             self.guard = _GUARDS[self.wish if problem is None else Wish.CLOSE]
-        if self.state is not State.CLOSING and isinstance(decision, Retry):
-            self.run.planned(decision, context.roll)
-        self.run.ended_at, self.run.opened_at = now, None
-        if self.guard is Guard.CONNECT:
-            self.run = Run(since=now)
+        run.ended(decision, now, context.roll)
+        self.run = Run(since=now) if self.guard is Guard.CONNECT else run
+        self._advice = None
         return self._move(
             Trigger.LOST,
             now,
@@ -188,40 +194,6 @@ class Core:
             uptime=uptime,
             undelivered=unread if asked else 0,
             error=problem,
-        )
-
-    def _complete(self, close: Close, *, asked: bool) -> Close:
-        advice, self._advice = self._advice, None
-        if asked:
-            close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
-        if advice is None:
-            return close
-        return replace(
-            close,
-            advice=advice.advice,
-            retry_after=close.retry_after if advice.retry_after is None else advice.retry_after,
-            spread=close.spread if advice.spread is None else advice.spread,
-        )
-
-    def _context(self, close: Close, now: float) -> Context:
-        run = self.run
-        if not close.intentional:
-            run.failed(close, now)
-        return Context(
-            phase=Phase.DIAL if run.opened_at is None else Phase.OPEN,
-            attempt=run.attempt,
-            uptime=run.uptime(now),
-            elapsed=0.0 if run.since is None else now - run.since,
-            since_dial=now - run.dialled_at,
-            last_delay=run.last_delay,
-            last_roll=run.last_roll,
-            previous_immediate=run.immediate,
-            busy=run.busy,
-            spread=run.spread,
-            streak=max(run.streak, 1),
-            refreshed=run.refreshed,
-            can_refresh=self.can_refresh,
-            roll=self._roll(),
         )
 
     def _move(

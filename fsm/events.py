@@ -1,6 +1,6 @@
 """What goes into the core. Events of a generation carry its number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.record import Close
@@ -67,6 +67,15 @@ class Advise:
     advice: str
     retry_after: float | None = None
     spread: float | None = None
+
+    def onto(self, close: Close) -> Close:
+        """Add it to the record; a number that was told in-band wins."""
+        return replace(
+            close,
+            advice=self.advice,
+            retry_after=close.retry_after if self.retry_after is None else self.retry_after,
+            spread=close.spread if self.spread is None else self.spread,
+        )
 
 
 @dataclass(frozen=True, slots=True)

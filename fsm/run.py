@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from recloser.fsm.decisions import Retry
+from recloser.fsm.decisions import Context, Decision, Phase, Retry
 from recloser.fsm.record import Close
 
 MIN_GAP: Final = 1.0
@@ -23,6 +23,9 @@ class Run:
     refreshed: bool = False
     refresh_next: bool = False
     last_delay: float | None = None
+    last_roll: float | None = None
+    busy: int = 0
+    spread: float | None = None
     immediate: bool = False
     ended_at: float | None = None
     dialled_at: float = 0.0
@@ -40,14 +43,39 @@ class Run:
         else:
             self.alike, self.streak, self.refreshed = alike, 1, False
         self.attempt += 1
+        if close.busy:
+            self.busy += 1
+        if close.spread is not None:
+            self.spread = close.spread
         if self.since is None:
             self.since = now
 
-    def planned(self, decision: Retry) -> None:
-        """Keep what the next dial and the next context need of a decision to retry."""
-        self.last_delay = decision.delay
-        self.refresh_next = decision.refresh
-        self.refreshed = self.refreshed or decision.refresh
+    def context(self, now: float, *, can_refresh: bool, roll: float) -> Context:
+        """Tell a policy what is known of this run at the end of a generation."""
+        return Context(
+            phase=Phase.DIAL if self.opened_at is None else Phase.OPEN,
+            attempt=self.attempt,
+            uptime=self.uptime(now),
+            elapsed=0.0 if self.since is None else now - self.since,
+            since_dial=now - self.dialled_at,
+            last_delay=self.last_delay,
+            last_roll=self.last_roll,
+            previous_immediate=self.immediate,
+            busy=self.busy,
+            spread=self.spread,
+            streak=max(self.streak, 1),
+            refreshed=self.refreshed,
+            can_refresh=can_refresh,
+            roll=roll,
+        )
+
+    def ended(self, decision: Decision, now: float, roll: float) -> None:
+        """Keep what the next dial and the next context need of the end of a generation."""
+        self.ended_at, self.opened_at = now, None
+        if isinstance(decision, Retry):
+            self.last_delay, self.last_roll = decision.delay, roll
+            self.refresh_next = decision.refresh
+            self.refreshed = self.refreshed or decision.refresh
 
     def earliest(self, now: float) -> float:
         """When a dial that a hint asked for may start (D4)."""
