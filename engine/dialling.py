@@ -39,13 +39,14 @@ async def dial(
 
 async def pause(clock: Clock, when: float) -> None:
     """Wait until `when` on the engine's clock."""
-    if clock.monotonic() < when:
-        over = asyncio.get_running_loop().create_future()
-        timer = clock.call_at(when, lambda: over.done() or over.set_result(None))
-        try:
-            await over
-        finally:
-            timer.cancel()
+    if clock.monotonic() >= when:
+        return
+    over = asyncio.Event()
+    timer = clock.call_at(when, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()
 
 
 def outcome_of(task: asyncio.Task[None]) -> Close | None:

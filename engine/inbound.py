@@ -80,20 +80,20 @@ def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str
         while True:
             wire = inbound.wire
             if wire is None or wire.busy:
-                message = await inbound.ready(iterating=iterating)
-                if message is not None:
-                    return message
+                left = await inbound.ready(iterating=iterating)
+                if left is not None:
+                    return left
                 continue
             wire.busy = True
+            failure: Exception | None = None
             try:
                 frame = await wire.read()
                 kind = frame.type
                 if kind is _TEXT or kind is _BINARY:
-                    return frame.data  # type: ignore[no-any-return]
+                    message: str | bytes = frame.data
+                    return message
             except Exception as error:  # noqa: BLE001 - the wire judges what read() raises
                 failure = error
-            else:
-                failure = None
             finally:
                 wire.busy = False
             if failure is None:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 from yarl import URL
 
@@ -13,12 +13,12 @@ from recloser.transport.base import Request
 
 T = TypeVar("T")
 
-Input = T | Callable[[], T | Awaitable[T]]
+Input: TypeAlias = T | Callable[[], T | Awaitable[T]]
 """A plain value, a function that gives one, or a coroutine function that does."""
 
-Url = Input[str | URL]
-Headers = Input[Mapping[str, str]]
-Subprotocols = Input[Iterable[str]]
+Url: TypeAlias = Input[str | URL]
+Headers: TypeAlias = Input[Mapping[str, str]]
+Subprotocols: TypeAlias = Input[Iterable[str]]
 
 
 class Inputs:
@@ -30,10 +30,9 @@ class Inputs:
     __slots__ = ("_headers", "_subprotocols", "_url")
 
     def __init__(self, url: Url, headers: Headers, subprotocols: Subprotocols) -> None:
-        self._url = url if callable(url) else check_url(url)
-        self._headers = headers if callable(headers) else check_headers(headers)
-        self._subprotocols: Callable[[], Iterable[str] | Awaitable[Iterable[str]]] | tuple[str, ...]
-        self._subprotocols = (
+        self._url: Url = url if callable(url) else check_url(url)
+        self._headers: Headers = headers if callable(headers) else check_headers(headers)
+        self._subprotocols: Subprotocols = (
             subprotocols if callable(subprotocols) else check_subprotocols(subprotocols)
         )
 
@@ -55,7 +54,7 @@ async def _resolve(given: Input[T]) -> T:
     if not callable(given):
         return given
     value = given()
-    return await value if inspect.isawaitable(value) else value  # type: ignore[return-value]
+    return cast("T", await value if inspect.isawaitable(value) else value)
 
 
 def check_url(url: object) -> str:
