@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from types import MappingProxyType
 from typing import Final
 
 from recloser.fsm.closecodes import TRY_LATER
 from recloser.fsm.states import Wish
 
-NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_HEADERS: Final[Mapping[str, str]] = {}
+"""Shared, and read-only by its type: a `MappingProxyType` cannot be copied or pickled."""
 _BUSY_STATUSES: Final = (429, 503)
 
 

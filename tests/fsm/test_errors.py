@@ -1,0 +1,101 @@
+"""Errors carry their facts, say what to do next, and survive a process boundary."""
+
+import pickle
+
+import pytest
+
+from recloser.fsm import errors
+from recloser.fsm.change import StateChange
+from recloser.fsm.decisions import Context, Phase
+from recloser.fsm.errors import (
+    ConcurrentReceive,
+    ConnectionClosed,
+    IllegalTrigger,
+    NotOpen,
+    PolicyError,
+    RecloserError,
+    SessionClosed,
+    Unauthorized,
+    WrongLoop,
+)
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.states import State, Trigger
+from tests.fsm.rig import KICKED
+
+CONTEXT = Context(phase=Phase.OPEN, attempt=1)
+
+
+def change(close: Close | None, rule: str = "") -> StateChange:
+    return StateChange(
+        previous=State.OPEN,
+        current=State.CLOSED,
+        trigger=Trigger.CLOSE if close is None else Trigger.LOST,
+        at=0.0,
+        generation=1,
+        attempt=1,
+        close=close,
+        rule=rule,
+    )
+
+
+REFUSED = Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=403)
+
+TEXTS = [
+    (IllegalTrigger(State.OPEN, Trigger.RETRY), "no row for retry in open: see fsm/table.py"),
+    (
+        PolicyError(KICKED, CONTEXT, None, "raised KeyError"),
+        "the policy raised KeyError for close 4401: fix it, then connect()",
+    ),
+    (ConnectionClosed(None), "not connected yet: call connect(), or use 'async with'"),
+    (ConnectionClosed(change(None)), "closed by close in open"),
+    (
+        ConnectionClosed(change(KICKED)),
+        "closed: code 4401 from peer (close_frame); connect() starts afresh",
+    ),
+    (
+        ConnectionClosed(change(REFUSED, "refused")),
+        "closed: code 1006 from peer (refused, status 403, rule refused); connect() starts afresh",
+    ),
+    (NotOpen(State.BACKOFF), "cannot send in backoff: await wait_for(State.OPEN) first"),
+    (ConcurrentReceive(), "another task is in receive(): let one task receive"),
+    (WrongLoop(), "call the engine from its own event loop"),
+    (SessionClosed(), "the aiohttp session is closed: lend an open one"),
+    (Unauthorized("no such user"), "no such user"),
+]
+
+
+@pytest.mark.parametrize(("error", "text"), TEXTS)
+def test_every_error_says_what_to_do(error: RecloserError, text: str) -> None:
+    assert str(error).startswith(text)
+
+
+@pytest.mark.parametrize("error", [error for error, _ in TEXTS])
+def test_errors_survive_pickling(error: RecloserError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert again.args == error.args
+
+
+def test_the_tree_is_in_the_module_docstring() -> None:
+    public = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, RecloserError)
+    }
+    assert errors.__doc__ is not None
+    assert all(name in errors.__doc__ for name in public)
+    assert public - {"RecloserError"} == {type(error).__name__ for error, _ in TEXTS}
+
+
+@pytest.mark.parametrize("kind", [ConcurrentReceive, WrongLoop, SessionClosed])
+def test_misuse_is_a_runtime_error_too(kind: type[RecloserError]) -> None:
+    assert issubclass(kind, RuntimeError)
+
+
+def test_facts_are_attributes() -> None:
+    error = PolicyError(KICKED, CONTEXT, 7, "answered int")
+    assert (error.close, error.context, error.answer) == (KICKED, CONTEXT, 7)
+    assert NotOpen(State.PASSIVE).state is State.PASSIVE
+    ended = change(KICKED)
+    assert ConnectionClosed(ended).change is ended

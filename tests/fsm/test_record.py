@@ -1,0 +1,71 @@
+"""The close record holds facts apart from each other, and nothing that leaks."""
+
+import pickle
+from copy import deepcopy
+from dataclasses import asdict
+
+import pytest
+
+from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin
+from tests.fsm.rig import KICKED
+
+
+def test_what_was_not_seen_is_empty() -> None:
+    close = Close(code=1006, origin=Origin.NETWORK, cause=Cause.EOF)
+    assert (close.reason, close.sent_code, close.status, close.advice) == ("", None, None, None)
+    assert (close.intentional, close.wish, close.clean, close.unsent) == (False, None, False, 0)
+    assert close.headers is NO_HEADERS
+    assert (close.retry_after, close.spread, close.error) == (None, None, None)
+
+
+@pytest.mark.spec("B9")
+@pytest.mark.parametrize("code", [0, 999, 1004, 2999, 4999, 65535, 10**6])
+def test_a_code_is_a_plain_number(code: int) -> None:
+    close = Close(code=code, origin=Origin.PEER, cause=Cause.CLOSE_FRAME)
+    assert type(close.code) is int
+    assert close.code == code
+
+
+@pytest.mark.spec("I2")
+def test_headers_and_errors_stay_out_of_the_text() -> None:
+    close = Close(
+        code=1006,
+        origin=Origin.PEER,
+        cause=Cause.REFUSED,
+        status=401,
+        headers={"set-cookie": "s3cret"},
+        error=ValueError("s3cret"),
+    )
+    assert "s3cret" not in repr(close)
+    assert "401" in repr(close)
+
+
+def test_a_record_is_a_value() -> None:
+    again = Close(code=4401, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True, reason="go")
+    assert again == KICKED
+    assert hash(again) == hash(KICKED)
+    with pytest.raises(AttributeError):
+        again.code = 1  # type: ignore[misc] # the point of the test
+
+
+def test_a_record_can_be_copied_sent_and_taken_apart() -> None:
+    assert deepcopy(KICKED) == KICKED
+    assert pickle.loads(pickle.dumps(KICKED)) == KICKED
+    assert asdict(KICKED)["headers"] == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "busy"),
+    [
+        (1013, None, True),
+        (1012, None, False),
+        (1006, 429, True),
+        (1006, 503, True),
+        (1006, 500, False),
+        (1013, 401, False),
+        (1006, None, False),
+    ],
+)
+def test_a_busy_server_says_so(code: int, status: int | None, busy: bool) -> None:
+    close = Close(code=code, origin=Origin.PEER, cause=Cause.REFUSED, status=status)
+    assert close.busy is busy
