@@ -1,6 +1,6 @@
 """Many scenarios, so that no policy is judged on the one case that suits it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from statistics import mean, median
@@ -9,7 +9,7 @@ from typing import Final
 from recloser.fsm.decisions import Policy
 from recloser.simulate.outcome import Outcome
 from recloser.simulate.scenario import Refusal, Scenario
-from recloser.simulate.storm import simulate
+from recloser.simulate.storm import Progress, simulate
 
 OUTAGES: Final = tuple(600.0 ** (i / 11) for i in range(12))
 """Twelve outages from 1 s to 600 s, each longer by the same factor."""
@@ -56,7 +56,7 @@ class Summary:
         """Cases in which less than 99 in 100 were back within eight windows."""
         return sum(each.fleet.time(_MOST) is None for each in self.outcomes)
 
-    def figures(self) -> dict[str, object]:
+    def figures(self) -> dict[str, float]:
         """Give the figures as JSON shows them.
 
         Excess is time lost against the optimum in units of engines / capacity; peaks are
@@ -80,7 +80,7 @@ class Summary:
 
 
 def sweep(
-    policy: Policy, scenarios: Sequence[Scenario], progress: Callable[[float], None] | None = None
+    policy: Policy, scenarios: Sequence[Scenario], progress: Progress | None = None
 ) -> Summary:
     """Run one policy through all scenarios; raises `PolicyError` as `simulate` does."""
     outcomes = []
