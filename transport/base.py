@@ -42,29 +42,49 @@ class Frame(Protocol):
         """The message, `str` for TEXT and `bytes` for BINARY."""
         ...
 
+    @property
+    def extra(self) -> Any:
+        """The reason, for CLOSE."""
+        ...
+
 
 class Wire(Protocol):
     """One live socket: the transport's half of a generation.
 
     Receiving is split so that the consumer's own task awaits the socket through one
     coroutine layer. While `busy` is False a consumer sets it, awaits `read()`, and clears it
-    in a `finally`; it hands what is no message to `control` and what `read` raised to
-    `broken`. While `busy` is True it asks `take()` first. When nobody consumes, the wire
+    in a `finally`; after that it hands what is no message to `control` and what `read` raised
+    to `broken`. While `busy` is True it asks `take()` first. When nobody consumes, the wire
     reads by itself into a bounded stash, so that pings are answered and a close is noticed
     (F7).
 
     When the socket has ended, whoever noticed it, the wire calls `ended(close)` of its dial
-    exactly once; from then on `busy` stays True and `take()` gives what is left.
+    exactly once, and `busy` turns True; `take()` gives what is left. A consumer that was
+    parked then may still be given what had come before the end, and clears `busy` as ever:
+    its next `read()` raises, and `broken` sets `busy` for good.
     """
 
     busy: bool
-    read: Callable[[], Awaitable[Frame]]
-    subprotocol: str | None
-    """The subprotocol that the peer chose."""
-    headers: Mapping[str, str]
-    """Headers of the upgrade's answer, names in lower case."""
-    sent_code: int | None
-    """The code of the close frame that was handed to the socket, if one was."""
+
+    @property
+    def read(self) -> Callable[[], Awaitable[Frame]]:
+        """Await the next frame; once the socket has ended and all is read, it raises for good."""
+        ...
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the peer chose."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers of the upgrade's answer, names in lower case."""
+        ...
+
+    @property
+    def sent_code(self) -> int | None:
+        """The code of the close frame that was handed to the socket, if one was."""
+        ...
 
     def take(self) -> str | bytes | None:
         """Give a stashed message; None: there is none, read again or see whether it ended.

@@ -1,0 +1,78 @@
+"""What aiohttp shows of the end of a live wire, as a close record. Pure."""
+
+from typing import TypeVar
+
+from aiohttp.http import WebSocketError
+
+from recloser.fsm.closecodes import ABNORMAL, MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR
+from recloser.fsm.errors import SessionClosed
+from recloser.fsm.record import Cause, Close, Origin
+
+E = TypeVar("E", bound=BaseException)
+
+
+def bare(error: E) -> E:
+    """Strip an exception, and those it carries, of what would pin frames for life."""
+    left: list[BaseException] = [error]
+    while left:
+        each = left.pop()
+        left += [held for held in each.args if isinstance(held, BaseException)]
+        each.__traceback__ = each.__context__ = each.__cause__ = None
+    return error
+
+
+def close_frame(code: int, reason: str, sent_code: int | None) -> Close:
+    """Record the peer's close frame; aiohttp shows one without a code as 0."""
+    return Close(
+        code=code or NO_STATUS,
+        reason=reason,
+        sent_code=sent_code,
+        origin=Origin.PEER,
+        cause=Cause.CLOSE_FRAME,
+        clean=True,
+    )
+
+
+def lost(error: BaseException | None, sent_code: int | None) -> Close:
+    """Record a stream that ended without a close frame, by this error or by its plain end."""
+    origin = error.__cause__ if error is not None else None
+    return Close(
+        code=ABNORMAL,
+        sent_code=sent_code,
+        origin=Origin.NETWORK,
+        cause=Cause.EOF if error is None else Cause.RESET,
+        error=None if error is None else bare(origin or error),
+    )
+
+
+def refusal_code(error: Exception) -> int:
+    """Give the code that tells the peer what was wrong with its frame."""
+    return int(error.code) if isinstance(error, WebSocketError) else PROTOCOL_ERROR
+
+
+def refused_frame(error: Exception, sent_code: int | None) -> Close:
+    """Record a frame that we refused."""
+    too_big = refusal_code(error) == MESSAGE_TOO_BIG
+    return Close(
+        code=ABNORMAL,
+        sent_code=sent_code,
+        origin=Origin.ENGINE,
+        cause=Cause.TOO_BIG if too_big else Cause.PROTOCOL,
+        error=bare(error),
+    )
+
+
+def silent(sent_code: int | None) -> Close:
+    """Record a peer that gave no sign of life."""
+    return Close(code=ABNORMAL, sent_code=sent_code, origin=Origin.ENGINE, cause=Cause.HEARTBEAT)
+
+
+def session_closed(sent_code: int | None = None) -> Close:
+    """Record that the lent session was closed, under a live wire or before a dial (J4)."""
+    return Close(
+        code=ABNORMAL,
+        sent_code=sent_code,
+        origin=Origin.ENGINE,
+        cause=Cause.SESSION_CLOSED,
+        error=SessionClosed(),
+    )

@@ -1,0 +1,101 @@
+"""Liveness of one wire: ping on schedule, and notice when nothing comes back (F1-F4)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from math import isfinite
+from time import monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """When to ping and how long to wait. Seconds, finite and above 0.
+
+    Silence is noticed within `interval + timeout` of the last inbound byte. A peer that sends
+    anything at all within `timeout` of a ping is alive; it need not be a pong.
+    """
+
+    interval: float = 20.0
+    """Seconds between pings, whatever comes in."""
+    timeout: float = 20.0
+    """Seconds of silence after a ping that condemn the connection."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"heartbeat.{each.name} must be a number of seconds, not {value!r}")
+            if not isfinite(value) or value <= 0:
+                raise ValueError(
+                    f"heartbeat.{each.name} must be finite and above 0, not {value!r}: "
+                    "use heartbeat=None for no pings"
+                )
+
+
+class Liveness:
+    """One timer at a time, of one wire."""
+
+    __slots__ = ("_asked", "_dead", "_due", "_handle", "_heard", "_heartbeat", "_loop", "_ping")
+
+    def __init__(
+        self,
+        heartbeat: Heartbeat,
+        loop: asyncio.AbstractEventLoop,
+        ping: Callable[[], None],
+        heard: Callable[[float], float],
+        dead: Callable[[], None],
+    ) -> None:
+        self._heartbeat = heartbeat
+        self._loop = loop
+        self._ping = ping
+        self._heard = heard
+        self._dead = dead
+        self._asked: float | None = None
+        """When the first ping went out that nothing has come in since."""
+        self._due = monotonic() + heartbeat.interval
+        self._handle: asyncio.Handle = loop.call_later(heartbeat.interval, self._look)
+
+    def stop(self) -> None:
+        """Neither ping nor judge any more."""
+        self._handle.cancel()
+
+    def probe(self) -> None:
+        """Ping now; the next ping is due an interval later."""
+        self._handle.cancel()
+        self._due = monotonic()
+        self._look()
+
+    def _look(self) -> None:
+        now = monotonic()
+        self._listen(now)
+        if self._asked is not None and now >= self._asked + self._heartbeat.timeout:
+            # Two turns of the loop: what the kernel holds for a loop that was blocked is read.
+            self._handle = self._loop.call_soon(self._grace, self._grace_over)
+            return
+        if now >= self._due:
+            self._due = now + self._heartbeat.interval
+            if self._asked is None:
+                self._asked = now
+            self._ping()
+        self._wait(now)
+
+    def _listen(self, now: float) -> None:
+        heard = self._heard(now)
+        if self._asked is not None and heard > self._asked:
+            self._asked = None
+
+    def _wait(self, now: float) -> None:
+        when = self._due
+        if self._asked is not None:
+            when = min(when, self._asked + self._heartbeat.timeout)
+        self._handle = self._loop.call_later(max(0.0, when - now), self._look)
+
+    def _grace(self, then: Callable[[], None]) -> None:
+        self._handle = self._loop.call_soon(then)
+
+    def _grace_over(self) -> None:
+        self._listen(monotonic())
+        if self._asked is None:
+            self._look()
+        else:
+            self._dead()

@@ -1,0 +1,99 @@
+"""The writing half of a wire: messages, control frames, and a bound on what has not left."""
+
+import asyncio
+
+from aiohttp import ClientConnectionResetError
+from aiohttp.http import WebSocketWriter
+
+from recloser.fsm.errors import NotOpen
+from recloser.fsm.states import State
+from recloser.transport.base import Opcode
+from recloser.transport.upgrade import push
+
+CONGESTED = 65_536
+"""Bytes in the write buffer beyond which a pong waits: a peer that only pings must not fill it."""
+
+
+class Outgoing:
+    """Drives the writer. After `shut` no message is taken."""
+
+    __slots__ = ("_owed", "_transport", "_unsent", "_writer", "sent_code", "shut")
+
+    def __init__(self, writer: WebSocketWriter, transport: asyncio.Transport) -> None:
+        self._writer = writer
+        self._transport = transport
+        self._owed: bytes | None = None
+        self._unsent = 0
+        self.sent_code: int | None = None
+        self.shut = False
+
+    async def send(self, message: str | bytes | bytearray | memoryview) -> None:
+        """Hand one message to the socket: see `Wire.send`."""
+        if self.shut:
+            raise NotOpen(State.CLOSING)
+        if isinstance(message, str):
+            payload, opcode = message.encode(), Opcode.TEXT
+        elif isinstance(message, bytes):
+            payload, opcode = message, Opcode.BINARY
+        elif isinstance(message, bytearray | memoryview):
+            payload, opcode = bytes(message), Opcode.BINARY
+        else:
+            raise TypeError(
+                f"a message is str or bytes, not {type(message).__name__}: encode it first"
+            )
+        self._unsent += 1
+        try:
+            await self._writer.send_frame(payload, opcode)
+        except ClientConnectionResetError:
+            self._unsent -= 1  # refused before anything was written
+            raise
+        if self._transport.is_closing():
+            raise ConnectionResetError("the connection ended while the message was leaving")
+        if not self._transport.get_write_buffer_size():
+            self._unsent = 0
+
+    @property
+    def unsent(self) -> int:
+        """Messages since the write buffer was last seen empty.
+
+        When a connection breaks its buffer is cleared before anybody is told, so an empty one
+        counts only while the transport is up.
+        """
+        if self._unsent and not self._transport.is_closing():
+            self.settle()
+        return self._unsent
+
+    def settle(self) -> None:
+        """Note an empty write buffer, and send a pong that waited for room. While up only."""
+        queued = self._transport.get_write_buffer_size()
+        if not queued:
+            self._unsent = 0
+        if self._owed is not None and queued <= CONGESTED:
+            owed, self._owed = self._owed, None
+            push(self._writer.send_frame(owed, Opcode.PONG))
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life. Raises `ConnectionError` if it is too late."""
+        push(self._writer.send_frame(b"", Opcode.PING))
+
+    def pong(self, payload: bytes) -> None:
+        """Answer a ping, the last one only while the peer does not read (RFC 6455 5.5.3)."""
+        if self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > CONGESTED:
+            self._owed = payload
+        else:
+            push(self._writer.send_frame(payload, Opcode.PONG))
+
+    def close(self, code: int | None, reason: str = "") -> None:
+        """Write the one close frame, without a code if None; `sent_code` says if it was taken."""
+        if self.shut:
+            return
+        self.shut = True
+        if self._transport.is_closing():
+            return
+        if code is None:
+            push(self._writer.send_frame(b"", Opcode.CLOSE))
+        else:
+            push(self._writer.close(code, reason.encode()))
+            self.sent_code = code

@@ -1,0 +1,108 @@
+"""The aiohttp sessions that dials go through: one of our own, or one that borrows a lent one."""
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from aiohttp import (
+    ClientConnectorError,
+    ClientHandlerType,
+    ClientOSError,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    ServerDisconnectedError,
+    TCPConnector,
+    WSServerHandshakeError,
+)
+
+from recloser.fsm.errors import SessionClosed
+from recloser.transport.handshake import DialDropped
+from recloser.transport.upgrade import Upgrade
+
+_UNBOUNDED = ClientTimeout(total=None)
+"""The engine keeps the deadline; aiohttp's total would keep a timer for the socket's life."""
+
+
+async def no_redirect(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Refuse a redirect: aiohttp would follow it and send custom headers along (E5)."""
+    response = await handler(request)
+    if response.status // 100 == 3:  # noqa: PLR2004 - the class of redirects, RFC 9110 15.4
+        response.close()
+        raise WSServerHandshakeError(
+            response.request_info,
+            response.history,
+            message="Redirects are not followed",
+            status=response.status,
+            headers=response.headers,
+        )
+    return response
+
+
+async def one_connection(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Make one dial one TCP connection: aiohttp tries again on some errors, by their type."""
+    try:
+        return await handler(request)
+    except ClientConnectorError:
+        raise
+    except (ServerDisconnectedError, ClientOSError) as error:
+        raise DialDropped(str(error)) from error
+
+
+def make(*, trust_env: bool) -> ClientSession:
+    """Make a session of our own: no limit on connections, no cookies, no second try."""
+    return ClientSession(
+        connector=TCPConnector(limit=0),
+        cookie_jar=DummyCookieJar(),
+        timeout=_UNBOUNDED,
+        trust_env=trust_env,
+        ws_response_class=Upgrade,
+        middlewares=(no_redirect, one_connection),
+    )
+
+
+@dataclass(slots=True)
+class _Borrowed:
+    session: ClientSession
+    users: int = 0
+
+
+_borrowed: WeakKeyDictionary[ClientSession, _Borrowed] = WeakKeyDictionary()
+
+
+def borrow(lent: ClientSession) -> ClientSession:
+    """Give a session that goes through the connector and the cookie jar of the lent one.
+
+    It is shared by all who borrow; each gives it back once with `give_back`. aiohttp's
+    second try stays: the lent pool may hold an idle connection that the server has dropped.
+    Raises `SessionClosed`.
+    """
+    if lent.closed or lent.connector is None:
+        raise SessionClosed
+    found = _borrowed.get(lent)
+    if found is None:
+        found = _borrowed[lent] = _Borrowed(
+            ClientSession(
+                connector=lent.connector,
+                connector_owner=False,
+                cookie_jar=lent.cookie_jar,
+                skip_auto_headers=lent.skip_auto_headers,
+                trust_env=lent.trust_env,
+                trace_configs=lent.trace_configs,
+                timeout=_UNBOUNDED,
+                ws_response_class=Upgrade,
+                middlewares=(no_redirect,),
+            )
+        )
+    found.users += 1
+    return found.session
+
+
+def give_back(lent: ClientSession) -> None:
+    """Undo one `borrow`; the last one lets go of the lent connector without closing it."""
+    found = _borrowed[lent]
+    found.users -= 1
+    if not found.users:
+        del _borrowed[lent]
+        found.session.detach()

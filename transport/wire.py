@@ -1,0 +1,212 @@
+"""One live aiohttp WebSocket as the engine sees it: `base.Wire`."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import inf
+from typing import Final
+
+from aiohttp import EofStream
+
+from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
+from recloser.fsm.record import Close
+from recloser.transport import classify, kernel
+from recloser.transport.base import Frame, Opcode
+from recloser.transport.handshake import lowered
+from recloser.transport.inbox import Inbox
+from recloser.transport.liveness import Heartbeat, Liveness
+from recloser.transport.outgoing import Outgoing
+from recloser.transport.signs import CountedSigns, KernelSigns
+from recloser.transport.ticker import Ticker
+from recloser.transport.upgrade import Upgrade
+
+RELEASE: Final = 0.5
+"""Seconds that an ended socket has to flush, to shut TLS down or to linger; then it is aborted."""
+
+
+class AiohttpWire(Inbox):
+    """Notices the end of its socket whoever reads, names it once, and lets the socket go."""
+
+    __slots__ = ("_ended", "_liveness", "_orphaned", "_out", "_release", "_upgrade", "send")
+
+    def __init__(
+        self,
+        upgrade: Upgrade,
+        ended: Callable[[Close], None],
+        orphaned: Callable[[], bool],
+        heartbeat: Heartbeat | None,
+        *,
+        ask_kernel: bool = True,
+    ) -> None:
+        super().__init__(upgrade.reader.read)
+        self._upgrade = upgrade
+        self._ended = ended
+        self._orphaned = orphaned
+        self._out = Outgoing(upgrade.writer, upgrade.transport)
+        self.send = self._out.send
+        self._release: asyncio.TimerHandle | None = None
+        self._liveness: Liveness | None = None
+        loop = asyncio.get_running_loop()
+        if heartbeat is not None:
+            signs: KernelSigns | CountedSigns
+            if ask_kernel and kernel.look(upgrade.transport) is not None:
+                signs = KernelSigns(upgrade.transport)
+            else:
+                signs = CountedSigns(self.read, upgrade.transport)
+                self.read = signs.read
+            self._liveness = Liveness(heartbeat, loop, self._ping, signs.heard, self._silent)
+        upgrade.lost.add_done_callback(self._lost)
+        Ticker.of(loop).add(self)
+
+    @property
+    def subprotocol(self) -> str | None:
+        """See `Wire.subprotocol`."""
+        return self._upgrade.protocol
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """See `Wire.headers`."""
+        return lowered(self._upgrade.response.headers)
+
+    @property
+    def sent_code(self) -> int | None:
+        """See `Wire.sent_code`."""
+        return self._out.sent_code
+
+    @property
+    def unsent(self) -> int:
+        """See `Wire.unsent`."""
+        return self._out.unsent
+
+    @property
+    def closing(self) -> bool:
+        """Whether our close frame has been written, and the peer's is waited for."""
+        return self._out.shut
+
+    def control(self, frame: Frame) -> None:
+        """See `Wire.control`."""
+        if self.over:
+            self.busy = True
+        elif frame.type is Opcode.PING:
+            self._out.pong(frame.data)
+        elif frame.type is Opcode.CLOSE:
+            code = frame.data
+            # 0 is an empty frame, answered alike; 1006 and the like must not be sent back.
+            self._out.close(None if code == 0 else code if sendable(code) else PROTOCOL_ERROR)
+            self._finish(classify.close_frame(code, str(frame.extra or ""), self.sent_code))
+            self._let_go()
+
+    def broken(self, error: Exception) -> None:
+        """See `Wire.broken`."""
+        if self.over:
+            self.busy = True
+        elif not isinstance(error, EofStream):
+            self._out.close(classify.refusal_code(error))
+            # The socket stays a moment: closing it with input unread would reset it, and the
+            # peer might never see why.
+            self._finish(classify.refused_frame(error, self.sent_code))
+            self._let_go(linger=True)
+        elif self._orphaned():
+            self._finish(classify.session_closed(self.sent_code))
+            self._let_go()
+        else:
+            self._finish(classify.lost(self._reset(), self.sent_code))
+            self._let_go()
+
+    def close(self, code: int, reason: str) -> None:
+        """See `Wire.close`."""
+        if self.over or self.closing:
+            return
+        self._out.close(code, reason)
+        if self._liveness is not None:
+            self._liveness.stop()
+        self.watch()
+
+    def abort(self) -> None:
+        """See `Wire.abort`."""
+        if not self.over:
+            self._ended = _nobody
+            self._gather()
+            if not self.over:
+                self._finish(classify.lost(None, self.sent_code))
+        self._upgrade.transport.abort()
+        self._upgrade.response.close()
+
+    def probe(self) -> None:
+        """See `Wire.probe`."""
+        if self._liveness is not None and not self.over and not self.closing:
+            self._liveness.probe()
+
+    async def released(self) -> None:
+        """See `Wire.released`."""
+        await asyncio.wait((self._upgrade.lost,))
+
+    def tick(self) -> None:
+        """Look after the wire while nobody does: twice a second, for all wires of a loop."""
+        transport = self._upgrade.transport
+        if transport.is_closing():
+            # The peer's FIN came while bytes of ours were queued: asyncio tells nobody.
+            self._gather()
+            if not self.over:
+                transport.abort()
+            return
+        if self._reading is None and self.busy and self._stash and not transport.is_reading():
+            found = kernel.look(transport)
+            if found is not None and not found.up:
+                self.limit = inf  # the peer is gone: what the kernel still holds is bounded
+        self.watch()
+        if not self.over:
+            self._out.settle()
+
+    def _gather(self) -> None:
+        """Take in what has arrived: a close frame in it is the truth about the end."""
+        self.limit = inf
+        self.watch()
+
+    def _ping(self) -> None:
+        if not self._upgrade.transport.is_closing():
+            self._out.ping()
+
+    def _silent(self) -> None:
+        self._gather()
+        if not self.over:
+            self._finish(classify.silent(self.sent_code))
+            self._upgrade.transport.abort()
+            self._upgrade.response.close()
+
+    def _reset(self) -> BaseException | None:
+        lost = self._upgrade.lost
+        return lost.exception() if lost.done() and not lost.cancelled() else None
+
+    def _lost(self, lost: "asyncio.Future[None]") -> None:
+        if not lost.cancelled():
+            lost.exception()  # asked for, or asyncio reports that nobody did
+        if self._release is not None:
+            self._release.cancel()
+        if not self.over:
+            self._gather()
+        self._upgrade.response.close()
+
+    def _finish(self, close: Close) -> None:
+        unsent = self._out.unsent
+        self.over = True
+        self._out.shut = True
+        self.unwatch()
+        self.busy = True
+        if self._liveness is not None:
+            self._liveness.stop()
+            self._liveness = None
+        Ticker.of(asyncio.get_running_loop()).discard(self)
+        self._ended(replace(close, unsent=unsent))
+
+    def _let_go(self, *, linger: bool = False) -> None:
+        if not linger:
+            self._upgrade.response.close()
+        if not self._upgrade.lost.done():
+            self._release = asyncio.get_running_loop().call_later(
+                RELEASE, self._upgrade.transport.abort
+            )
+
+
+def _nobody(close: Close) -> None:
+    del close
