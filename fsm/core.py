@@ -91,28 +91,24 @@ class Core:
         `IllegalTrigger` for what no correct driver does, and lets an interruption of the
         policy (a keyboard interrupt) through; nothing has changed then.
         """
+        live = self.state in _LIVE
         match event:
-            case Lost(generation, close, unread):
-                if generation == self.generation and self.state in _LIVE:
-                    return self._lost(close, unread, now)
-            case Opened(generation, unread):
-                if generation == self.generation and self.state in _LIVE:
-                    return self._opened(unread, now)
-            case Expired():
-                if event.deadline == self.deadline:
-                    return self._expired(event, now)
+            case Lost(generation, close, unread) if live and generation == self.generation:
+                return self._lost(close, unread, now)
+            case Opened(generation, unread) if live and generation == self.generation:
+                return self._opened(unread, now)
+            case Expired(deadline) if deadline == self.deadline:
+                return self._expired(event, now)
             case Ask(wish):
                 return self._ask(wish, event, now)
             case Hint():
                 return self._move(Trigger.WAKE, now)
             case Reconnect(code, reason):
                 return self._reconnect(code, reason, now)
-            case Healthy():
-                if self.state is State.OPEN:
-                    self._stable()
-            case Advise():
-                if self.state in _LIVE:
-                    self._advice = event
+            case Healthy() if self.state is State.OPEN:
+                self._stable()
+            case Advise() if live:
+                self._advice = event
         return []
 
     def _ask(self, wish: Wish, ask: Ask, now: float) -> list[Effect]:

@@ -1,6 +1,6 @@
 """A core with a hand clock and a scripted policy: what every scenario stands on."""
 
-from collections.abc import Callable
+from types import FunctionType
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
@@ -10,8 +10,6 @@ from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Guard, State, Wish
 from recloser.fsm.timeouts import Timeouts
-
-Answer = Callable[[Close, Context], Decision]
 
 CUT = Close(code=1006, origin=Origin.NETWORK, cause=Cause.RESET)
 """The line broke."""
@@ -37,7 +35,7 @@ class Scripted:
         answer = self.answer
         if isinstance(answer, BaseException):
             raise answer
-        if callable(answer):
+        if isinstance(answer, FunctionType):
             answer = answer(close, context)
         return answer  # type: ignore[return-value] # policies answer garbage, too
 

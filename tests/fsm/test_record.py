@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin
+from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
 from tests.fsm.rig import KICKED
 
 
@@ -69,3 +69,15 @@ def test_a_record_can_be_copied_sent_and_taken_apart() -> None:
 def test_a_busy_server_says_so(code: int, status: int | None, busy: bool) -> None:
     close = Close(code=code, origin=Origin.PEER, cause=Cause.REFUSED, status=status)
     assert close.busy is busy
+
+
+def test_a_kept_error_pins_no_frames() -> None:
+    try:
+        try:
+            raise KeyError("inner")
+        except KeyError as inner:
+            raise ValueError("outer") from inner
+    except ValueError as error:
+        kept = error
+    assert bare(kept) is kept
+    assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None)

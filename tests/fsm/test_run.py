@@ -1,0 +1,155 @@
+"""What is remembered of one run of failures, and the gaps between dials (D4)."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recloser.fsm.decisions import Hold, Phase, Retry, Stop
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.run import MIN_GAP, Run
+from tests.fsm.rig import CUT, KICKED, LEFT
+
+NOW = 1000.0
+
+
+def after_end(run: Run, now: float, delay: float = 1.0) -> Run:
+    run.failed(CUT, now)
+    run.ended(Retry(delay), now, 0.5)
+    return run
+
+
+def test_a_new_run_knows_nothing() -> None:
+    context = Run().context(NOW, can_refresh=True, roll=0.25)
+    assert (context.phase, context.attempt, context.uptime) == (Phase.DIAL, 0, None)
+    assert (context.elapsed, context.last_delay, context.last_roll) == (0.0, None, None)
+    assert (context.streak, context.refreshed, context.busy, context.spread) == (1, False, 0, None)
+    assert (context.can_refresh, context.roll, context.previous_immediate) == (True, 0.25, False)
+
+
+@pytest.mark.spec("D1")
+def test_every_end_counts_and_a_streak_is_of_one_kind() -> None:
+    run = Run()
+    seen = []
+    for close in (CUT, CUT, KICKED, KICKED, KICKED, CUT):
+        run.failed(close, NOW)
+        seen.append((run.attempt, run.streak))
+    assert seen == [(1, 1), (2, 2), (3, 1), (4, 2), (5, 3), (6, 1)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Close(code=1001, origin=Origin.PEER, cause=Cause.REFUSED, status=401),
+        Close(code=1006, origin=Origin.ENGINE, cause=Cause.REFUSED, status=401),
+        Close(code=1006, origin=Origin.PEER, cause=Cause.EOF, status=401),
+        Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=403),
+    ],
+    ids=["code", "origin", "cause", "status"],
+)
+def test_a_streak_ends_with_any_of_four_facts(other: Close) -> None:
+    run = Run()
+    run.failed(Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=401), NOW)
+    run.ended(Retry(0, refresh=True), NOW, 0.5)
+    assert run.refreshed
+    run.failed(other, NOW)
+    assert (run.streak, run.refreshed) == (1, False)
+
+
+def test_the_reason_does_not_end_a_streak() -> None:
+    run = Run()
+    for reason in ("at 12:01", "at 12:02"):
+        run.failed(
+            Close(code=1011, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, reason=reason), NOW
+        )
+    assert run.streak == 2
+
+
+def test_a_refresh_is_asked_for_once() -> None:
+    run = Run()
+    run.failed(KICKED, NOW)
+    run.ended(Retry(0, refresh=True), NOW, 0.5)
+    assert [run.dialling(NOW), run.dialling(NOW + 5)] == [True, False]
+    run.failed(KICKED, NOW)
+    assert run.context(NOW, can_refresh=True, roll=0).refreshed
+    run.ended(Retry(3), NOW, 0.5)
+    assert run.context(NOW, can_refresh=True, roll=0).refreshed
+    assert run.dialling(NOW) is False
+
+
+def test_the_last_retry_is_remembered_and_no_other_decision() -> None:
+    run = Run()
+    run.ended(Retry(7), NOW, 0.75)
+    run.ended(Hold(), NOW, 0.1)
+    run.ended(Stop(), NOW, 0.2)
+    context = run.context(NOW, can_refresh=False, roll=0)
+    assert (context.last_delay, context.last_roll) == (7.0, 0.75)
+
+
+def test_busy_answers_and_the_spread_hint_are_kept() -> None:
+    run = Run()
+    run.failed(Close(code=1013, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, spread=30.0), NOW)
+    run.failed(LEFT, NOW)
+    run.failed(Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=503), NOW)
+    context = run.context(NOW, can_refresh=False, roll=0)
+    assert (context.busy, context.spread) == (2, 30.0)
+
+
+def test_times_are_measured_from_what_they_say() -> None:
+    run = Run(since=NOW)
+    run.dialling(NOW + 1)
+    run.opened_at = NOW + 3
+    context = run.context(NOW + 10, can_refresh=False, roll=0)
+    assert (context.elapsed, context.since_dial, context.uptime) == (10.0, 9.0, 7.0)
+    assert context.phase is Phase.OPEN
+    run.ended(Retry(1), NOW + 10, 0.5)
+    assert run.uptime(NOW + 20) is None
+
+
+def test_a_run_that_no_connect_began_begins_with_its_first_failure() -> None:
+    run = Run()
+    run.failed(CUT, NOW)
+    run.failed(CUT, NOW + 4)
+    assert run.context(NOW + 4, can_refresh=False, roll=0).elapsed == 4.0
+
+
+@pytest.mark.spec("D4")
+@pytest.mark.parametrize(
+    ("gap", "immediate"), [(0.0, True), (0.999, True), (1.0, False), (60.0, False)]
+)
+def test_a_dial_within_a_second_of_an_end_is_immediate(gap: float, immediate: bool) -> None:
+    run = after_end(Run(), NOW)
+    run.dialling(NOW + gap)
+    assert run.immediate is immediate
+
+
+@pytest.mark.spec("D4")
+def test_the_first_dial_follows_nothing() -> None:
+    run = Run()
+    run.dialling(NOW)
+    assert run.immediate is False
+
+
+@pytest.mark.spec("D4")
+@given(
+    st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3), st.floats(0, 3)), min_size=1, max_size=20)
+)
+def test_hints_cannot_make_a_hot_loop(steps: list[tuple[float, float, float]]) -> None:
+    """Whatever the timing of failures and hints: a second between starts of dials, and never
+    two dials in a row that follow an end at once."""
+    run, now = Run(), NOW
+    run.dialling(now)
+    starts, immediate = [now], [False]
+    for until_end, until_hint, waited in steps:
+        now = max(now, starts[-1]) + until_end
+        after_end(run, now)
+        now += until_hint
+        start = run.earliest(now)
+        assert start >= now
+        run.dialling(start)
+        starts.append(start)
+        immediate.append(run.immediate)
+        now += waited
+    assert all(b - a >= MIN_GAP - 1e-9 for a, b in itertools.pairwise(starts))
+    assert not any(a and b for a, b in itertools.pairwise(immediate))
