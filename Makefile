@@ -63,8 +63,8 @@ cov: $(VENV)/.stamp  ## All tests with branch coverage; that of fsm/ and policie
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS) --cov --cov-report=term
 	$(BIN)/coverage report --include='fsm/*,policies/*' --fail-under=100
 
-slow: $(VENV)/.stamp  ## All tests with many more examples
-	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS)
+slow: $(VENV)/.stamp  ## All tests with many more examples, and those marked slow
+	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) -m ""
 
 bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets
 	$(BIN)/python benchmarks/run.py

@@ -31,7 +31,10 @@ def bars(shares: Sequence[float], rows: int, *, ascii_only: bool) -> list[str]:
 def chart(
     name: str, outcome: Outcome, *, end: float, peak: float, width: int, ascii_only: bool = False
 ) -> list[str]:
-    """Draw dials per second (logarithmic, from 1 to `peak`) above the share recovered."""
+    """Draw dials per second (logarithmic, 1 to `peak`) above the share recovered.
+
+    From 0 to `end` seconds, in lines of at most `width` characters (33 at least).
+    """
     columns = max(width - _LABEL - 1, _NARROWEST)
     decades = max(log10(max(peak, 1.0)), 1.0)
     dials = [
@@ -49,7 +52,7 @@ def chart(
     return [
         f"{name}: dials per second (logarithmic) and share recovered",
         *(
-            f"{label:>{_LABEL}}{mark}{line}"
+            f"{label:>{_LABEL}}{mark}{line}".rstrip()
             for label, line in zip(labels, upper + lower, strict=True)
         ),
         f"{'':{_LABEL}}{mark}{axis:{columns - len(scale)}}{scale}",

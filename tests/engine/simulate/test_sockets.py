@@ -1,0 +1,161 @@
+"""The simulated storm against a real one: an aiohttp server, real sockets, the real engine.
+
+The same policy, the same gate, the same outage, in real time and scaled down. The big run is
+marked slow; a small one of the same kind is part of every run.
+"""
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
+
+import pytest
+import structlog
+from aiohttp import web
+
+import recloser
+from recloser.policies.backoff import FullJitter
+from recloser.simulate.rivals import Plain
+from recloser.simulate.scenario import Scenario
+from recloser.simulate.server import Gate
+from recloser.simulate.storm import simulate
+
+POLICY = Plain(FullJitter(base=0.25, cap=2.0))
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """Drop the log lines of some ten thousand changes."""
+    structlog.configure(processors=[_drop])
+    yield
+    structlog.reset_defaults()
+
+
+def _drop(logger, name, event):
+    raise structlog.DropEvent
+
+
+class Server:
+    """Loses everybody at `lose`, listens again after the outage, and admits what its gate does."""
+
+    def __init__(self, scenario):
+        self.scenario = scenario
+        self.gate = None
+        self.answers = Counter()
+        self.held = set()
+
+    async def start(self, stack):
+        app = web.Application()
+        app.router.add_get("/", self.handle)
+        self.runner = web.AppRunner(app, shutdown_timeout=1.0)
+        await self.runner.setup()
+        stack.push_async_callback(self.runner.cleanup)
+        self.site = web.TCPSite(self.runner, "127.0.0.1", 0, backlog=4096)
+        await self.site.start()
+        self.port = self.runner.addresses[0][1]
+
+    async def handle(self, request):
+        if self.gate is not None:
+            admitted = self.gate.admit(asyncio.get_running_loop().time())
+            self.answers[admitted] += 1
+            if not admitted:
+                return web.Response(status=503)
+        answer = web.WebSocketResponse()
+        await answer.prepare(request)
+        self.held.add(request.transport)
+        async for _ in answer:
+            pass
+        self.held.discard(request.transport)
+        return answer
+
+    async def lose(self):
+        """Drop everything without a word; give the moment of the return."""
+        await self.site.stop()
+        for transport in self.held:
+            transport.abort()
+        self.held.clear()
+        loop = asyncio.get_running_loop()
+        scenario = self.scenario
+        self.lost_at = loop.time()
+        back = self.lost_at + scenario.outage
+        self.gate = Gate(scenario.capacity, cost=scenario.refusal_cost, opens=back)
+        self.returning = loop.create_future()
+        loop.call_at(back, self.returning.set_result, None)
+        await self.returning
+        await web.TCPSite(self.runner, "127.0.0.1", self.port, backlog=4096).start()
+
+
+async def real(scenario):
+    """Run the storm; give the moments of dials and opens since the loss, and the server."""
+    loop = asyncio.get_running_loop()
+    server, dials, opened = Server(scenario), [], []
+    everybody = asyncio.Event()
+
+    def watch(change):
+        if change.current is recloser.State.CONNECTING:
+            dials.append(change.at)
+        elif change.current is recloser.State.OPEN:
+            opened.append(change.at)
+            if len(opened) == scenario.engines:
+                everybody.set()
+
+    async with asyncio.timeout(60), AsyncExitStack() as stack:
+        await server.start(stack)
+        engines = [
+            recloser.connect(
+                f"ws://127.0.0.1:{server.port}/",
+                policy=POLICY,
+                observers=[watch],
+                heartbeat=None,
+                seed=scenario.seed + number,
+            )
+            for number in range(scenario.engines)
+        ]
+        for engine in engines:
+            stack.push_async_callback(engine.close)
+            engine.connect()
+        await everybody.wait()
+        everybody.clear()
+        dials.clear()
+        opened.clear()
+        await server.lose()
+        await everybody.wait()
+        assert loop.time() - server.lost_at < scenario.end
+        since = server.lost_at
+        found = [moment - since for moment in dials], [moment - since for moment in opened]
+        await asyncio.gather(*(engine.close() for engine in engines))
+    return *found, server
+
+
+def check(scenario, dials, opened, server):
+    """Hold what is true of every storm, however slow the machine."""
+    assert len(opened) == scenario.engines
+    assert server.answers[True] == scenario.engines
+    after = sum(moment >= scenario.outage for moment in dials)
+    assert server.answers.total() <= after + scenario.engines // 10
+    assert max(opened) >= scenario.optimum - 0.01
+    assert len(dials) >= server.answers.total()
+
+
+@pytest.mark.spec("L4", "M2")
+async def test_a_hundred_real_engines():
+    scenario = Scenario(
+        engines=100, outage=0.5, capacity=100.0, refusal_cost=0.05, round_trip=0.01, horizon=40.0
+    )
+    check(scenario, *await real(scenario))
+
+
+@pytest.mark.slow
+@pytest.mark.spec("L4", "M2")
+async def test_a_thousand_real_engines_do_what_the_simulation_says():
+    scenario = Scenario(
+        engines=1000, outage=2.0, capacity=250.0, refusal_cost=0.05, round_trip=0.02, horizon=40.0
+    )
+    dials, opened, server = await real(scenario)
+    check(scenario, dials, opened, server)
+    told = simulate(POLICY, scenario)
+    opened.sort()
+    for share in (0.5, 0.9, 0.99):
+        moment = opened[round(share * scenario.engines) - 1]
+        assert moment == pytest.approx(told.fleet.time(share), rel=0.15)
+    assert len(dials) == pytest.approx(len(told.fleet.dials), rel=0.2)
+    assert server.answers[False] == pytest.approx(told.refused, rel=0.35)
