@@ -1,0 +1,123 @@
+"""What a rule does: dial again, rest, or end; and what becomes of unsent messages."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from recloser.fsm.decisions import Context, Decision, Hold, Retry, Stop, Unsent
+from recloser.fsm.record import Close
+from recloser.policies.backoff import Backoff, Within
+from recloser.policies.numbers import check_seconds
+from recloser.policies.pace import LIMIT, WINDOWS, pace
+
+Answer = Callable[[Close, Context], Decision]
+
+AT_ONCE: Final = Within(0.0, 1.0)
+"""A random moment of the first second: so short that nobody minds, and a fleet is no spike."""
+SOON: Final = Within(0.5, 1.5)
+"""About one second."""
+NOW: Final = Within(0.0, 0.0)
+
+
+class Action(ABC):
+    """What follows when a rule applies; its `str` says so in a few words."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def answers(self, rule: str) -> Answer:
+        """Make the function that decides in the name of a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redial(Action):
+    """To `backoff`, after what `backoff` draws on top of `floor` seconds."""
+
+    backoff: Backoff = WINDOWS
+    floor: float = 0.0
+    refresh: bool = False
+    unsent: Unsent = Unsent.KEEP
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.backoff, Backoff):
+            raise TypeError(f"retry() wants a Backoff, not {self.backoff!r}")
+        check_seconds("at_least", self.floor)
+
+    def bound(self) -> float:
+        """Return the longest delay in seconds that can come out."""
+        return max(self.backoff.bound(), 2 * LIMIT) + self.floor + 1.0
+
+    def answers(self, rule: str) -> Answer:
+        """Answer `Retry`."""
+        draw, floor, refresh, unsent = self.backoff.delay, self.floor, self.refresh, self.unsent
+        if refresh:
+            return lambda close, context: Retry(
+                _refreshing(floor, close, context), True, rule, unsent
+            )
+        return lambda close, context: Retry(
+            pace(draw(close, context), floor, close, context), False, rule, unsent
+        )
+
+    def __str__(self) -> str:
+        words = f"new credential, {self.backoff}" if self.refresh else f"retry, {self.backoff}"
+        if self.floor:
+            words += f", at least {self.floor:g} s"
+        return words + _fate(self.unsent)
+
+
+def _refreshing(floor: float, close: Close, context: Context) -> float:
+    # At once although the dial was a moment ago (D4), but never the second such dial in a row.
+    if context.previous_immediate or close.retry_after is not None or floor:
+        return pace(0.0, floor, close, context)
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class End(Action):
+    """To `passive` or to `closed`."""
+
+    decision: type[Hold] | type[Stop] = Stop
+    unsent: Unsent = Unsent.KEEP
+
+    def answers(self, rule: str) -> Answer:
+        """Answer `Hold` or `Stop`."""
+        answer = self.decision(rule, self.unsent)
+        return lambda _close, _context: answer
+
+    def __str__(self) -> str:
+        return ("stop" if self.decision is Stop else "hold") + _fate(self.unsent)
+
+
+def _fate(unsent: Unsent) -> str:
+    return "" if unsent is Unsent.KEEP else "; drop unsent messages"
+
+
+def retry(
+    backoff: Backoff = WINDOWS, *, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP
+) -> Action:
+    """Dial again after what the backoff draws, on top of `at_least` seconds."""
+    return Redial(backoff, floor=at_least, unsent=unsent)
+
+
+def retry_after(seconds: float, *, unsent: Unsent = Unsent.KEEP) -> Action:
+    """Dial again after so many seconds; exactly, so not for an end that hits a whole fleet."""
+    return Redial(Within(seconds, seconds), unsent=unsent)
+
+
+def refresh_then_retry(*, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP) -> Action:
+    """Ask the provider for a new credential, then dial at once (E3).
+
+    The rule should want `can_refresh=True, refreshed=False`: once per streak.
+    """
+    return Redial(NOW, floor=at_least, refresh=True, unsent=unsent)
+
+
+def hold(*, unsent: Unsent = Unsent.KEEP) -> Action:
+    """Rest in `passive` until somebody asks or hints."""
+    return End(Hold, unsent)
+
+
+def stop(*, unsent: Unsent = Unsent.KEEP) -> Action:
+    """End in `closed`."""
+    return End(Stop, unsent)

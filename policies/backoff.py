@@ -1,0 +1,188 @@
+"""How long to wait: pure functions of the end, the attempt, the roll and the delay before.
+
+In all of them jitter comes after the cap, so that a fleet stays spread once it is reached
+(D2), and nothing overflows, whatever the attempt. The gap between two dials and the wishes
+of the server are added to any of them by `recloser.policies.pace`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import ceil, log
+
+from recloser.fsm.decisions import Context
+from recloser.fsm.record import Close
+from recloser.policies.numbers import check_order, check_seconds
+
+
+class Backoff(ABC):
+    """One way of choosing a delay; frozen, so that one object serves every connection.
+
+    Its `str` says what it does, in a few words for a table.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def bound(self) -> float:
+        """Return the longest delay, in seconds, that can come out."""
+
+    @abstractmethod
+    def delay(self, close: Close, context: Context, /) -> float:
+        """Return the seconds from now to the next dial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Within(Backoff):
+    """A random moment between `low` and `cap`, whatever the attempt."""
+
+    low: float
+    cap: float
+
+    def __post_init__(self) -> None:
+        check_seconds("low", self.low)
+        check_seconds("cap", self.cap)
+        check_order("low", self.low, "cap", self.cap)
+
+    def __str__(self) -> str:
+        if self.low == self.cap:
+            return f"after {self.cap:g} s" if self.cap else "at once"
+        return f"after {self.low:g}-{self.cap:g} s"
+
+    def bound(self) -> float:
+        """Return the cap."""
+        return self.cap
+
+    def delay(self, close: Close, context: Context, /) -> float:
+        """Return low + roll * (cap - low)."""
+        del close
+        return self.low + context.roll * (self.cap - self.low)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps(Backoff):
+    """A table of delays in seconds, one for each attempt; the last one repeats.
+
+    With `jitter`, a share of 0 to 1, each delay is drawn from that share below it.
+    """
+
+    table: tuple[float, ...]
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.table:
+            raise ValueError("table must hold at least one delay")
+        for each in self.table:
+            check_seconds("each delay of the table", each)
+        check_seconds("jitter", self.jitter)
+        check_order("jitter", self.jitter, "a share of", 1.0)
+
+    def bound(self) -> float:
+        """Return the longest delay of the table."""
+        return max(self.table)
+
+    def __str__(self) -> str:
+        return "steps of " + ", ".join(f"{each:g}" for each in self.table) + " s"
+
+    def delay(self, close: Close, context: Context, /) -> float:
+        """Return the entry of this attempt, less its jitter."""
+        del close
+        entry = self.table[max(0, min(context.attempt, len(self.table)) - 1)]
+        return entry * (1.0 - self.jitter * context.roll)
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential(Backoff):
+    """base * factor ** (attempt - 1), at most `cap`, without jitter: a fleet stays together.
+
+    For comparison, and for a connection that has no siblings.
+    """
+
+    base: float = 1.0
+    cap: float = 60.0
+    factor: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_seconds("base", self.base, positive=True)
+        check_seconds("cap", self.cap, positive=True)
+        check_order("base", self.base, "cap", self.cap)
+        check_seconds("factor", self.factor)
+        if self.factor <= 1:
+            raise ValueError(f"factor must be above 1, not {self.factor!r}")
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__.lower()} {self.base:g} s, x{self.factor:g}, to {self.cap:g} s"
+
+    def bound(self) -> float:
+        """Return the cap."""
+        return self.cap
+
+    def ceiling(self, attempt: int) -> float:
+        """Return the value before jitter, in seconds."""
+        power = max(attempt - 1, 0)
+        # The power is compared, not the value: at attempt 10**9 the value has no float.
+        if power >= ceil(log(self.cap / self.base) / log(self.factor)):
+            return self.cap
+        return min(self.cap, self.base * self.factor**power)
+
+    def delay(self, close: Close, context: Context, /) -> float:
+        """Return the ceiling."""
+        del close
+        return self.ceiling(context.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class FullJitter(Exponential):
+    """A random moment between 0 and the exponential ceiling (AWS: full jitter)."""
+
+    def delay(self, close: Close, context: Context, /) -> float:
+        """Return roll * ceiling."""
+        del close
+        return context.roll * self.ceiling(context.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class EqualJitter(Exponential):
+    """A random moment in the upper half of the exponential ceiling (AWS: equal jitter)."""
+
+    def delay(self, close: Close, context: Context, /) -> float:
+        """Return (1 + roll) * ceiling / 2."""
+        del close
+        return (1.0 + context.roll) * self.ceiling(context.attempt) / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decorrelated(Backoff):
+    """A random moment between `base` and three times the delay before.
+
+    As published by AWS but for the cap, which here bounds the range and not the draw: else
+    most draws of a long outage are the cap itself.
+    """
+
+    base: float = 1.0
+    cap: float = 60.0
+
+    def __post_init__(self) -> None:
+        check_seconds("base", self.base, positive=True)
+        check_seconds("cap", self.cap, positive=True)
+        check_order("base", self.base, "cap", self.cap)
+
+    def __str__(self) -> str:
+        return f"decorrelated jitter {self.base:g} to {self.cap:g} s"
+
+    def bound(self) -> float:
+        """Return the cap."""
+        return self.cap
+
+    def delay(self, close: Close, context: Context, /) -> float:
+        """Return base + roll * (min(cap, 3 * last delay) - base)."""
+        del close
+        before = self.base if context.last_delay is None else max(self.base, context.last_delay)
+        return self.base + context.roll * (min(self.cap, 3.0 * before) - self.base)
+
+
+def rfc6455(cap: float = 60.0) -> Backoff:
+    """Return what RFC 6455 section 7.2.3 suggests: 0 to 5 s first, then longer and longer.
+
+    The growth, which the RFC leaves open, is a doubling; `cap` is in seconds.
+    """
+    return FullJitter(base=5.0, cap=cap)

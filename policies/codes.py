@@ -1,0 +1,224 @@
+"""What the standard policy does by close code, where nothing more special applies."""
+
+from typing import Literal
+
+from recloser.fsm.decisions import Phase
+from recloser.fsm.record import Cause
+from recloser.policies.actions import AT_ONCE, SOON, hold, refresh_then_retry, retry, stop
+from recloser.policies.backoff import Within
+from recloser.policies.rules import Rule
+from recloser.policies.spans import at_least, below
+from recloser.policies.when import when
+
+PeerNormal = Literal["retry", "hold", "stop"]
+
+_RFC = "RFC 6455 section 7.4.1"
+_RANGES = "RFC 6455 section 7.4.2"
+_IANA = "IANA registry of WebSocket close codes"
+_LIMIT = 3
+
+
+def peer_normal_rules(answer: PeerNormal) -> tuple[Rule, ...]:
+    """Make the rules for a 1000 that the peer sent (B6)."""
+    if answer == "stop":
+        why = "The peer says that all is done, and it is believed."
+        return (Rule("peer-normal", when(code=1000), stop(), why, _RFC),)
+    if answer == "hold":
+        why = "The peer says that all is done: rest until there is more to do."
+        return (Rule("peer-normal", when(code=1000), hold(), why, _RFC),)
+    if answer != "retry":
+        raise ValueError(f"peer_normal must be 'retry', 'hold' or 'stop', not {answer!r}")
+    return (
+        Rule(
+            "peer-normal-held",
+            when(code=1000, streak=at_least(_LIMIT)),
+            hold(),
+            "Three times in a row is no restart any more: the peer means it.",
+            _RFC,
+        ),
+        Rule(
+            "peer-normal",
+            when(code=1000, attempt=below(_LIMIT)),
+            retry(SOON),
+            "Many servers say 1000 for a restart, an idle time-out or a kick: look again soon.",
+            f"{_RFC}, which leaves the action open; half of the clients surveyed come back",
+        ),
+        Rule(
+            "peer-normal-again",
+            when(code=1000),
+            retry(),
+            "Other failures lie between these, so soon would be too often.",
+            _RFC,
+        ),
+    )
+
+
+def lost_rules(stable: float) -> tuple[Rule, ...]:
+    """Make the rules for an end without a close frame, and for a dial that failed."""
+    return (
+        Rule(
+            "silent",
+            when(cause=Cause.HEARTBEAT, attempt=1),
+            retry(AT_ONCE),
+            "Only our own line went silent, so nobody else dials with us.",
+            "recloser: liveness",
+        ),
+        Rule(
+            "alone",
+            when(
+                code=1006,
+                cause=(Cause.EOF, Cause.RESET),
+                phase=Phase.OPEN,
+                attempt=1,
+                uptime=at_least(stable),
+            ),
+            retry(AT_ONCE),
+            "A connection that had been well broke; most often only this one.",
+            _RFC,
+        ),
+        Rule(
+            "no-connection",
+            when(code=1006, phase=Phase.DIAL),
+            retry(),
+            "Nobody answered; that may last, but never ends an engine by itself.",
+            "RFC 6455 section 7.2.3",
+        ),
+        Rule(
+            "abnormal",
+            when(code=1006),
+            retry(),
+            "The connection broke before it had proved itself.",
+            "RFC 6455 section 7.2.3",
+        ),
+    )
+
+
+CODES = (
+    Rule(
+        "going-away",
+        when(code=1001),
+        retry(),
+        "The server is leaving and takes everybody's connection along: come back spread out.",
+        f"{_RFC}; section 7.2.3 for 0 to 5 s",
+    ),
+    Rule(
+        "our-fault",
+        when(code=(1002, 1003, 1007)),
+        stop(),
+        "The peer could not take what we sent; the same bytes would fail again.",
+        _RFC,
+    ),
+    Rule(
+        "policy-refresh",
+        when(code=1008, can_refresh=True, refreshed=False),
+        refresh_then_retry(),
+        "Most servers mean authentication by this: ask once for a new credential.",
+        f"{_RFC}; nats-server shows how much the code is made to carry",
+    ),
+    Rule(
+        "policy-violation",
+        when(code=1008),
+        stop(),
+        "The peer refuses us, and does not say that this will pass.",
+        _RFC,
+    ),
+    Rule(
+        "too-big",
+        when(code=1009),
+        stop(),
+        "A message of ours exceeds the peer's limit; sending it again would loop.",
+        _RFC,
+    ),
+    Rule(
+        "extension",
+        when(code=1010),
+        stop(),
+        "An extension that one side must have was not agreed on; nor will it be next time.",
+        _RFC,
+    ),
+    Rule(
+        "no-status",
+        when(code=(1004, 1005)),
+        retry(),
+        "A close without a reason, or with a reserved one, says nothing against coming back.",
+        _RFC,
+    ),
+    Rule(
+        "server-failed",
+        when(code=(1011, 1014)),
+        retry(),
+        "The fault is the server's or its gateway's, like a 500 or a 502.",
+        f"{_RFC}; {_IANA}",
+    ),
+    Rule(
+        "restart",
+        when(code=1012, attempt=1),
+        retry(Within(5.0, 30.0)),
+        "The service restarts: everybody is asked to come back after 5 to 30 seconds.",
+        f"{_IANA} (hybi 09649)",
+    ),
+    Rule(
+        "restart-again",
+        when(code=1012),
+        retry(at_least=5.0),
+        "It restarts again, or is not done.",
+        f"{_IANA} (hybi 09649)",
+    ),
+    Rule(
+        "try-later",
+        when(code=1013),
+        retry(at_least=30.0),
+        "The service is overloaded: a long pause, then ever more slowly.",
+        f"{_IANA} (hybi 09670); the 30 s are ours",
+    ),
+    Rule(
+        "code-refresh",
+        when(code=3000, can_refresh=True, refreshed=False),
+        refresh_then_retry(),
+        "The counterpart of 401: ask once for a new credential.",
+        _IANA,
+    ),
+    Rule(
+        "code-unauthorized",
+        when(code=3000),
+        stop(),
+        "There is no better credential: someone must sign in.",
+        _IANA,
+    ),
+    Rule(
+        "forbidden",
+        when(code=3003),
+        stop(),
+        "The counterpart of 403: we are known, and not allowed.",
+        _IANA,
+    ),
+    Rule(
+        "timeout",
+        when(code=3008),
+        retry(),
+        "The counterpart of 408: something took too long this once.",
+        _IANA,
+    ),
+    Rule(
+        "unknown-repeated",
+        when(cause=Cause.CLOSE_FRAME, streak=at_least(_LIMIT)),
+        stop(),
+        "The peer says three times in a row what we do not understand: it may mean never.",
+        f"{_RANGES}; the three are ours",
+    ),
+    Rule(
+        "private",
+        when(code=range(4000, 5000)),
+        retry(),
+        "Only the service knows what this means, and half of those surveyed mean come back.",
+        f"{_RANGES}; a policy of policies.services() may know it",
+    ),
+    Rule(
+        "unknown",
+        when(),
+        retry(),
+        "Nothing is known against coming back.",
+        _RANGES,
+    ),
+)
+"""In order; the last holds always."""

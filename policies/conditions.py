@@ -1,0 +1,174 @@
+"""Conditions as data: what must hold of an end for a rule to apply."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from operator import attrgetter
+from typing import Any, Final
+
+from recloser.fsm.decisions import Context
+from recloser.fsm.record import Close
+from recloser.policies.spans import Spans
+
+Holds = Callable[[Close, Context], bool]
+
+_OF_CLOSE: Final = {
+    "code": "code",
+    "sent_code": "sent_code",
+    "status": "status",
+    "intentional": "intentional",
+    "origin": "origin",
+    "cause": "cause",
+    "reason": "reason",
+    "advice": "advice",
+}
+_OF_CONTEXT: Final = {
+    "phase": "phase",
+    "streak": "streak",
+    "attempt": "attempt",
+    "uptime": "uptime",
+    "elapsed": "elapsed",
+    "can_refresh": "can_refresh",
+    "refreshed": "refreshed",
+    "immediate": "previous_immediate",
+}
+_TEXTS: Final = {
+    ("intentional", True): "the application asked for it",
+    ("intentional", False): "nobody asked for it",
+    ("refused", True): "upgrade refused",
+    ("refused", False): "no refused upgrade",
+    ("can_refresh", True): "a new credential can be asked for",
+    ("can_refresh", False): "no credential to ask for",
+    ("refreshed", True): "asked for one in this streak",
+    ("refreshed", False): "not asked for one in this streak",
+    ("immediate", True): "the dial was an immediate one",
+    ("immediate", False): "the dial was not an immediate one",
+}
+_SECONDS: Final = ("uptime", "elapsed")
+_OPTIONAL: Final = ("status", "sent_code", "uptime")
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """A set of words, named values or truth values."""
+
+    values: tuple[Any, ...]
+
+    def covers(self, other: "Among") -> bool:
+        """Whether every value of `other` is in this set."""
+        return all(each in self.values for each in other.values)
+
+    def meets(self, other: "Among") -> bool:
+        """Whether the two have a value in common."""
+        return any(each in self.values for each in other.values)
+
+    def __str__(self) -> str:
+        return " or ".join(str(v.value if isinstance(v, Enum) else v) for v in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """Texts in which a regular expression is found, whatever their case."""
+
+    pattern: str
+
+    def covers(self, other: "Like") -> bool:
+        """Whether both are the same; more cannot be said of two expressions."""
+        return self.pattern == other.pattern
+
+    def meets(self, other: "Like") -> bool:
+        """Assume so: one text may match both."""
+        del other
+        return True
+
+    def __str__(self) -> str:
+        return f"like /{self.pattern}/"
+
+
+Wanted = Spans | Among | Like
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """All of its tests must hold; made by `when`. Without tests it always holds."""
+
+    tests: tuple[tuple[str, Wanted], ...] = ()
+
+    def get(self, name: str) -> Wanted | None:
+        """Return what is wanted of one fact, None if it does not matter."""
+        return dict(self.tests).get(name)
+
+    def without(self, *names: str) -> "When":
+        """Return the same condition without the tests of these facts."""
+        return When(tuple(test for test in self.tests if test[0] not in names))
+
+    def covers(self, other: "When") -> bool:
+        """Whether this holds wherever `other` holds."""
+        theirs = dict(other.tests)
+        return all(name in theirs and _covers(want, theirs[name]) for name, want in self.tests)
+
+    def meets(self, other: "When") -> bool:
+        """Whether both may hold of one end."""
+        theirs = dict(other.tests)
+        return all(name not in theirs or _meets(want, theirs[name]) for name, want in self.tests)
+
+    def compile(self) -> Holds | None:
+        """Make a function that tests an end; None if there is nothing to test."""
+        test: Holds | None = None
+        for name, want in reversed(self.tests):
+            test = _test(name, want) if test is None else _both(_test(name, want), test)
+        return test
+
+    def __str__(self) -> str:
+        told = {name for name, _ in self.tests}
+        words = [_say(*test) for test in self.tests if test[0] != "refused" or "status" not in told]
+        return "; ".join(words) or "always"
+
+
+def _both(first: Holds, second: Holds) -> Holds:
+    return lambda close, context: first(close, context) and second(close, context)
+
+
+def _covers(mine: Any, theirs: Any) -> bool:
+    return bool(mine.covers(theirs))
+
+
+def _meets(mine: Any, theirs: Any) -> bool:
+    return bool(mine.meets(theirs))
+
+
+def _say(name: str, want: Wanted) -> str:
+    if isinstance(want, Among) and (name, want.values[0]) in _TEXTS:
+        return _TEXTS[name, want.values[0]]
+    return f"{name.replace('_', ' ')} {want}{' s' if name in _SECONDS else ''}"
+
+
+def _test(name: str, want: Wanted) -> Holds:
+    if name == "refused":
+        refused = want == Among((True,))
+        return lambda close, _: (close.status is not None) is refused
+    if name == "advice" and isinstance(want, Among):
+        words = want.values
+        return lambda close, _: close.advice is not None and close.advice.lower() in words
+    if isinstance(want, Like):
+        search = re.compile(want.pattern, re.IGNORECASE).search
+        return lambda close, _: search(close.reason) is not None
+    if name in _OF_CLOSE:
+        read = attrgetter(_OF_CLOSE[name])
+        fits = _fits(want, optional=name in _OPTIONAL)
+        return lambda close, _: fits(read(close))
+    read = attrgetter(_OF_CONTEXT[name])
+    fits = _fits(want, optional=name in _OPTIONAL)
+    return lambda _, context: fits(read(context))
+
+
+def _fits(want: Spans | Among, *, optional: bool) -> Callable[[Any], bool]:
+    if isinstance(want, Spans):
+        if optional:
+            return lambda value: value is not None and value in want
+        if len(want.spans) == 1:
+            low, high = want.spans[0]
+            return lambda value: low <= value < high
+        return want.__contains__
+    return want.values.__contains__

@@ -1,0 +1,80 @@
+"""The rules that every shipped policy begins with: where dialling again would be wrong or vain."""
+
+from typing import Final
+
+from recloser.fsm.record import Cause
+from recloser.policies.actions import hold, refresh_then_retry, retry, stop
+from recloser.policies.rules import Rule
+from recloser.policies.when import when
+
+INTENTIONAL: Final = Rule(
+    "asked",
+    when(intentional=True),
+    stop(),
+    "The application asked for the end; its last wish decides what follows.",
+    "RFC 6455 section 7.2.3: only an abnormal closure is to be recovered from",
+)
+
+HOPELESS: Final = (
+    Rule(
+        "no-credential",
+        when(cause=Cause.UNAUTHORIZED),
+        stop(),
+        "The provider says that there is no credential to be had: someone must sign in.",
+        "recloser: the provider raised Unauthorized",
+    ),
+    Rule(
+        "session-closed",
+        when(cause=Cause.SESSION_CLOSED),
+        stop(),
+        "The aiohttp session that was lent is closed, so every dial would fail.",
+        "recloser: the transport found the session closed",
+    ),
+    Rule(
+        "configuration",
+        when(cause=Cause.CONFIGURATION),
+        stop(),
+        "What was given cannot be dialled, and asking again gives the same.",
+        "recloser: the transport refused the URL or a header",
+    ),
+)
+
+CERTIFICATE: Final = Rule(
+    "certificate",
+    when(code=1015),
+    stop(),
+    "The server's certificate was not accepted; dialling again shows the same one.",
+    "RFC 6455 section 7.4.1",
+)
+
+_ADVISE = "recloser: advise(), for services that speak in-band before they close"
+ADVICE: Final = (
+    Rule(
+        "advised-stop",
+        when(advice="stop"),
+        stop(),
+        "The server said in-band that nobody is to come back.",
+        _ADVISE,
+    ),
+    Rule(
+        "advised-hold",
+        when(advice="hold"),
+        hold(),
+        "The server said in-band to wait until called.",
+        _ADVISE,
+    ),
+    Rule(
+        "advised-refresh",
+        when(advice="refresh", can_refresh=True, refreshed=False),
+        refresh_then_retry(),
+        "The server said in-band that the credential is spent.",
+        _ADVISE,
+    ),
+    Rule(
+        "advised-retry",
+        when(advice="retry"),
+        retry(),
+        "The server said in-band to come back.",
+        _ADVISE,
+    ),
+)

@@ -1,0 +1,103 @@
+"""What the standard policy does when an upgrade is answered with another status than 101."""
+
+from typing import Final
+
+from recloser.policies.actions import refresh_then_retry, retry, stop
+from recloser.policies.rules import Rule
+from recloser.policies.when import when
+
+_HTTP: Final = "RFC 6455 section 4.1: an answer that is not 101 is handled as HTTP says"
+
+REFUSALS: Final = (
+    Rule(
+        "bad-upgrade",
+        when(status=range(100, 200)),
+        stop(),
+        "A 101 that does not fit our offer: the same offer gets the same answer.",
+        "RFC 6455 section 4.1",
+    ),
+    Rule(
+        "no-websocket",
+        when(status=range(200, 300)),
+        stop(),
+        "A plain web server or a captive portal answered: there is no WebSocket here.",
+        _HTTP,
+    ),
+    Rule(
+        "redirect",
+        when(status=range(300, 400)),
+        stop(),
+        "The endpoint has moved, and following was not asked for: dial the new address.",
+        "RFC 6455 section 4.1; WHATWG WebSockets: redirects are not followed",
+    ),
+    Rule(
+        "unauthorized-refresh",
+        when(status=401, can_refresh=True, refreshed=False),
+        refresh_then_retry(),
+        "The credential was not accepted: ask once for a new one.",
+        "RFC 6455 section 4.1; RFC 9110 section 15.5.2",
+    ),
+    Rule(
+        "unauthorized",
+        when(status=401),
+        stop(),
+        "There is no better credential: someone must sign in.",
+        "RFC 9110 section 15.5.2",
+    ),
+    Rule(
+        "proxy-credential",
+        when(status=407),
+        stop(),
+        "The proxy wants credentials that we do not have.",
+        "RFC 9110 section 15.5.8",
+    ),
+    Rule(
+        "transient",
+        when(status=(408, 421, 425)),
+        retry(),
+        "It went wrong between the two of us this once; a new connection may do.",
+        "RFC 9110 sections 15.5.9 and 15.5.20; RFC 8470 section 5.2",
+    ),
+    Rule(
+        "rate-limited",
+        when(status=429),
+        retry(at_least=5.0),
+        "Too many dials: wait as long as told, or longer than usual if nothing was said.",
+        "RFC 6585 section 4; RFC 9110 section 10.2.3",
+    ),
+    Rule(
+        "refused",
+        when(status=range(400, 500)),
+        stop(),
+        "The server says that the fault is in our request, which would be the same again.",
+        "RFC 9110 section 15.5; RFC 6455 sections 4.2.2 and 10.2",
+    ),
+    Rule(
+        "not-implemented",
+        when(status=(501, 505)),
+        stop(),
+        "The server will never speak this protocol.",
+        "RFC 9110 sections 15.6.2 and 15.6.6",
+    ),
+    Rule(
+        "no-room",
+        when(status=503),
+        retry(),
+        "The server lives but has no room: wait as long as told, then ever more slowly.",
+        "RFC 9110 sections 15.6.4 and 10.2.3",
+    ),
+    Rule(
+        "server-error",
+        when(status=range(500, 600)),
+        retry(),
+        "The fault is on the server's side, and somebody there is looking at it.",
+        "RFC 9110 section 15.6; websockets retries 500, 502, 503 and 504",
+    ),
+    Rule(
+        "odd-status",
+        when(refused=True),
+        retry(),
+        "No HTTP says this: something in between is broken.",
+        _HTTP,
+    ),
+)

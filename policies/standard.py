@@ -1,0 +1,63 @@
+"""The standard policy: what one would put in production unread."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from recloser.fsm.record import Cause
+from recloser.policies.actions import refresh_then_retry
+from recloser.policies.codes import CODES, PeerNormal, lost_rules, peer_normal_rules
+from recloser.policies.guards import ADVICE, CERTIFICATE, HOPELESS, INTENTIONAL
+from recloser.policies.numbers import check_seconds
+from recloser.policies.refusals import REFUSALS
+from recloser.policies.rules import Rule, RulePolicy
+from recloser.policies.when import when
+
+_SPENT: Final = Rule(
+    "token-expired",
+    when(
+        cause=Cause.CLOSE_FRAME,
+        can_refresh=True,
+        refreshed=False,
+        reason=r"\b(token|jwt|credentials?|auth\w*)\b.*\bexpired\b|\bexpired\b.*\b(token|jwt)\b",
+    ),
+    refresh_then_retry(),
+    "The reason hints that the credential is spent; without it the code decides.",
+    "RFC 6455 section 7.1.6: the reason is a hint",
+)
+
+
+def standard(*, peer_normal: PeerNormal = "retry", stable: float = 10.0) -> RulePolicy:
+    """Make the standard policy (B13); docs/policies.md prints it with its reasons.
+
+    `peer_normal` says what follows a 1000 that the peer sent: "retry" after about 1 s, and
+    hold once it came three times in a row without a stable period; or at once "hold", or
+    "stop". `stable` is how many seconds of uptime prove that a connection had been well; give
+    the engine's `Timeouts.stable` if that is not 10. Raises `TypeError` or `ValueError`.
+    """
+    return with_rows("standard", (), peer_normal=peer_normal, stable=stable)
+
+
+def with_rows(
+    name: str,
+    rows: Iterable[Rule],
+    *,
+    peer_normal: PeerNormal = "retry",
+    stable: float = 10.0,
+) -> RulePolicy:
+    """Make the standard policy with a service's own rows behind the rules that always hold."""
+    check_seconds("stable", stable)
+    return RulePolicy(
+        name,
+        (
+            INTENTIONAL,
+            *HOPELESS,
+            CERTIFICATE,
+            *ADVICE,
+            *rows,
+            _SPENT,
+            *REFUSALS,
+            *peer_normal_rules(peer_normal),
+            *lost_rules(stable),
+            *CODES,
+        ),
+    )
