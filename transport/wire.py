@@ -150,7 +150,7 @@ class AiohttpWire(Inbox):
             if not self.over:
                 transport.abort()
             return
-        if self._reading is None and self.busy and self._stash and not transport.is_reading():
+        if self.full and not transport.is_reading():
             found = kernel.look(transport)
             if found is not None and not found.up:
                 self.limit = inf  # the peer is gone: what the kernel still holds is bounded

@@ -1,0 +1,220 @@
+"""Consumers that cancel, crowd, dawdle or are not there (F7, F8)."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from recloser.fsm.errors import ConcurrentReceive
+from recloser.fsm.record import Cause
+from recloser.transport import kernel
+from tests.transport.link import Link, linked, turns, until
+from tests.transport.rawserver import PING, PONG, close_frame, frame, text
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
+
+
+@pytest.mark.spec("F8")
+async def test_cancelling_a_receive_loses_nothing_and_changes_nothing(
+    loop_factory: Factory,
+) -> None:
+    async with linked() as link:
+        for _ in range(3):
+            task = asyncio.create_task(link.receive())
+            await turns()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert not link.wire.busy
+        await link.peer.send(text("a") + text("b"))
+        assert [await link.receive(), await link.receive()] == ["a", "b"]
+        link.wire.close(4000, "")
+        assert await link.peer.close_seen() == (4000, "")
+        await link.peer.send(close_frame(4000))
+        assert (await link.end()).clean
+
+
+@pytest.mark.spec("F8")
+async def test_a_receive_cancelled_in_the_turn_its_message_comes_loses_nothing(
+    loop_factory: Factory,
+) -> None:
+    async with linked() as link:
+        for number in range(20):
+            task = asyncio.create_task(link.receive())
+            await turns()
+            await link.peer.send(text(str(number)))
+            await turns(number % 5)
+            task.cancel()
+            try:
+                assert await task == str(number)
+            except asyncio.CancelledError:
+                assert await link.receive() == str(number)
+
+
+@pytest.mark.spec("F8")
+async def test_timing_out_a_receive_loses_nothing(loop_factory: Factory) -> None:
+    async with linked() as link:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(link.receive(), 0.001)
+        await link.peer.send(text("a"))
+        assert await link.receive() == "a"
+
+
+@pytest.mark.spec("F8")
+async def test_a_second_receive_at_a_time_raises_and_the_first_goes_on(
+    loop_factory: Factory,
+) -> None:
+    async with linked() as link:
+        first = asyncio.create_task(link.receive())
+        await turns()
+        with pytest.raises(ConcurrentReceive, match="let one task receive"):
+            await link.receive()
+        await link.peer.send(text("a"))
+        assert await first == "a"
+
+
+async def test_an_ended_wire_does_not_spin(loop_factory: Factory) -> None:
+    """Asking for what will never come costs no turn of the loop, and reads nothing."""
+    async with linked() as link:
+        await link.peer.send(close_frame(1000))
+        assert await link.all() == []
+        assert link.wire.busy
+        assert link.wire.take() is None
+        assert await link.receive() is None
+
+
+@pytest.mark.spec("F7")
+async def test_a_ping_is_answered_and_a_close_noticed_when_nobody_reads(
+    loop_factory: Factory, real_ticks: None
+) -> None:
+    async with linked() as link:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        await link.peer.send(text("unread") + frame(PING, b"there?"))
+        assert await link.peer.frame() == (PONG, b"there?")
+        assert loop.time() - start < 1.0
+        start = loop.time()
+        await link.peer.send(close_frame(4000))
+        assert (await link.end()).code == 4000
+        assert loop.time() - start < 1.0
+        assert await link.all() == ["unread"]
+
+
+@pytest.mark.spec("F7")
+async def test_an_end_is_told_at_once_when_nobody_reads(
+    loop_factory: Factory, real_ticks: None
+) -> None:
+    """The socket says so itself: no tick is waited for."""
+    async with linked() as link:
+        link.peer.fin()
+        async with asyncio.timeout(0.3):
+            assert (await link.end()).cause is Cause.EOF
+
+
+async def test_a_consumer_takes_over_from_the_wire_and_back(loop_factory: Factory) -> None:
+    async with linked() as link:
+        sent = iter(range(100))
+        for _ in range(10):
+            await link.peer.send(text(str(next(sent))))
+            await until(lambda: link.wire.unread == 1)
+            await link.peer.send(text(str(next(sent))))
+            await until(lambda: link.wire.unread == 2)
+            assert int(str(await link.receive())) % 2 == 0
+            assert int(str(await link.receive())) % 2 == 1
+            waiting = asyncio.create_task(link.receive())
+            await turns()
+            await link.peer.send(text("direct"))
+            assert await waiting == "direct"
+            assert not link.wire.busy
+
+
+MESSAGE = bytes(10_000)
+
+
+async def overrun(link: Link) -> int:
+    """Send until the wire reads no more; how many messages were handed to the socket."""
+    count, transport = 0, link.wire._upgrade.transport
+    while transport.is_reading() or not link.wire.full:
+        if transport.is_reading():
+            await link.peer.send(frame(2, MESSAGE))
+            count += 1
+        await turns()
+    return count
+
+
+@pytest.mark.spec("F7")
+async def test_a_backlog_is_bounded_and_nothing_of_it_is_lost(loop_factory: Factory) -> None:
+    async with linked() as link:
+        count = await overrun(link)
+        assert link.wire.unread * len(MESSAGE) < 700_000
+        assert count * len(MESSAGE) < 2_500_000
+        await link.peer.send(close_frame(4000))
+        await turns(20)
+        assert link.told == []
+        assert await link.all() == [MESSAGE] * count
+        assert (await link.end()).code == 4000
+
+
+@pytest.mark.spec("F7")
+@pytest.mark.skipif(kernel.sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.parametrize("how", ["fin", "reset"])
+async def test_an_end_behind_a_backlog_is_noticed_with_all_that_came_before(
+    loop_factory: Factory, how: str
+) -> None:
+    """What the kernel still holds is bounded, so it is let in; a close frame in it counts."""
+    async with linked() as link:
+        count = await overrun(link)
+        await link.peer.send(frame(2, MESSAGE) + close_frame(4000, "behind"))
+        if how == "fin":
+            link.peer.fin()
+        else:
+            link.peer.reset()
+        close = await link.end()
+        assert (close.code, close.reason) == (4000, "behind")
+        assert link.wire.unread == count + 1
+        assert await link.all() == [MESSAGE] * (count + 1)
+
+
+@pytest.mark.spec("F7")
+async def test_our_own_close_is_not_held_up_by_a_backlog(loop_factory: Factory) -> None:
+    async with linked() as link:
+        count = await overrun(link)
+        link.wire.close(1000, "")
+        assert await link.peer.close_seen() == (1000, "")
+        await link.peer.send(close_frame(1000))
+        assert (await link.end()).clean
+        assert link.wire.unread == count
+        kept = await link.all()
+        assert len(kept) < count
+        assert link.wire.discard() == count - len(kept)
+
+
+async def test_a_ping_flood_from_a_peer_that_does_not_read_fills_no_memory(
+    loop_factory: Factory,
+) -> None:
+    """Only the last ping need be answered (RFC 6455 section 5.5.3), and it is."""
+    async with linked(receive_buffer=4096) as link:
+        transport = link.wire._upgrade.transport
+        sender = asyncio.create_task(link.wire.send(bytes(6_000_000)))
+        await turns()
+        queued = transport.get_write_buffer_size()
+        assert queued > 1_000_000
+        for number in range(20):
+            await link.peer.send(frame(PING, bytes(125)) * 50 + text(str(number)))
+            assert await link.receive() == str(number)
+        await link.peer.send(frame(PING, b"last") + text("end"))
+        assert await link.receive() == "end"
+        assert transport.get_write_buffer_size() == queued
+        assert await link.peer.frame() == (2, bytes(6_000_000))
+        assert await link.peer.frame() == (PONG, b"last")
+        await sender
+
+
+async def test_discard_drops_what_nobody_took_while_the_wire_lives() -> None:
+    async with linked() as link:
+        await link.peer.send(text("a") + text("b"))
+        await until(lambda: link.wire.unread == 2)
+        assert link.wire.discard() == 2
+        assert link.wire.unread == 0
+        await link.peer.send(text("c"))
+        assert await link.receive() == "c"

@@ -1,0 +1,120 @@
+"""Messages go out as they are, and what may not have left is counted (G1, G4)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from recloser.fsm.errors import NotOpen
+from recloser.fsm.record import Cause
+from tests.transport.link import linked, turns, until
+from tests.transport.rawserver import close_frame
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("\u00fcber", (1, "\u00fcber".encode())),
+        ("", (1, b"")),
+        (b"\x00\xff", (2, b"\x00\xff")),
+        (bytearray(b"abc"), (2, b"abc")),
+        (memoryview(b"abcd").cast("H"), (2, b"abcd")),
+        ("x" * 70_000, (1, b"x" * 70_000)),
+    ],
+    ids=["str", "empty", "bytes", "bytearray", "memoryview of shorts", "long"],
+)
+async def test_str_is_text_and_bytes_are_binary(message: Any, expected: tuple[int, bytes]) -> None:
+    async with linked() as link:
+        _, found = await asyncio.gather(link.wire.send(message), link.peer.frame())
+        assert found == expected
+
+
+@pytest.mark.spec("G1")
+async def test_what_is_no_message_is_named_and_not_counted() -> None:
+    async with linked() as link:
+        with pytest.raises(TypeError, match="not dict"):
+            await link.wire.send({"a": 1})  # type: ignore[arg-type]  # the point of the test
+        with pytest.raises(UnicodeEncodeError):
+            await link.wire.send("\ud800")
+        assert link.wire.unsent == 0
+        await link.wire.send("fine")
+        assert await link.peer.frame() == (1, b"fine")
+
+
+@pytest.mark.spec("G1")
+async def test_sending_after_the_end_raises(loop_factory: Factory) -> None:
+    async with linked() as link:
+        await link.peer.send(close_frame(1000))
+        await link.end()
+        with pytest.raises(NotOpen):
+            await link.wire.send("late")
+
+
+@pytest.mark.spec("G1", "G4")
+async def test_sending_between_the_end_and_its_discovery_raises_and_counts_nothing(
+    loop_factory: Factory,
+) -> None:
+    async with linked() as link:
+        transport = link.wire._upgrade.transport
+        link.peer.fin()
+        await until(transport.is_closing)
+        assert link.told == []
+        with pytest.raises((ConnectionError, NotOpen)):
+            await link.wire.send("late")
+        assert (await link.end()).unsent == 0
+
+
+@pytest.mark.spec("G4")
+async def test_messages_in_the_write_buffer_are_counted_until_they_have_left(
+    loop_factory: Factory,
+) -> None:
+    async with linked(receive_buffer=4096) as link:
+        sender = asyncio.create_task(link.wire.send(bytes(6_000_000)))
+        await turns()
+        assert not sender.done()
+        assert link.wire.unsent == 1
+        assert (await link.peer.frame()) == (2, bytes(6_000_000))
+        await sender
+        await until(lambda: link.wire.unsent == 0)
+
+
+@pytest.mark.spec("G4")
+@pytest.mark.parametrize("how", ["reset", "fin"])
+async def test_a_break_with_bytes_queued_is_noticed_and_says_what_may_not_have_left(
+    loop_factory: Factory, how: str
+) -> None:
+    """A FIN then is told by nobody: aiohttp stays parked and asyncio waits for the flush."""
+    async with linked(receive_buffer=4096) as link:
+        reader = asyncio.create_task(link.all())
+        await link.wire.send("first")
+        assert await link.peer.frame() == (1, b"first")
+        senders = [asyncio.create_task(link.wire.send(bytes(3_000_000))) for _ in range(3)]
+        await turns()
+        if how == "fin":
+            link.peer.fin()
+        else:
+            link.peer.reset()
+        close = await link.end()
+        assert close.cause is (Cause.EOF if how == "fin" else Cause.RESET)
+        assert close.unsent == 3
+        for result in await asyncio.gather(*senders, return_exceptions=True):
+            assert isinstance(result, ConnectionError)
+        assert await reader == []
+
+
+@pytest.mark.spec("G4")
+async def test_a_cancelled_send_stays_counted_for_its_bytes_are_in_the_buffer(
+    loop_factory: Factory,
+) -> None:
+    async with linked(receive_buffer=4096) as link:
+        sender = asyncio.create_task(link.wire.send(bytes(6_000_000)))
+        await turns()
+        sender.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sender
+        assert link.wire.unsent == 1
+        link.wire.abort()
+        assert link.wire.unsent == 1
