@@ -5,14 +5,21 @@
 a `RulePolicy` of `Rule`s, written with `when`, `retry`, `hold`, `stop` and their like.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from recloser.policies import backoff
 from recloser.policies.actions import hold, refresh_then_retry, retry, retry_after, stop
 from recloser.policies.basic import basic
+from recloser.policies.combine import first_match, limit, override, per_phase
 from recloser.policies.rules import Rule, RulePolicy
 from recloser.policies.spans import at_least, below
 from recloser.policies.standard import standard
 from recloser.policies.when import when
 from recloser.policies.windows import Windows
+
+if TYPE_CHECKING:
+    from recloser.policies.catalogue import for_service, service, services
 
 __all__ = [
     "Rule",
@@ -22,11 +29,28 @@ __all__ = [
     "backoff",
     "basic",
     "below",
+    "first_match",
+    "for_service",
     "hold",
+    "limit",
+    "override",
+    "per_phase",
     "refresh_then_retry",
     "retry",
     "retry_after",
+    "service",
+    "services",
     "standard",
     "stop",
     "when",
 ]
+
+
+_CATALOGUE = ("for_service", "service", "services")
+
+
+def __getattr__(name: str) -> Any:
+    """Load the catalogue when it is first asked for (PEP 562)."""
+    if name in _CATALOGUE:
+        return getattr(import_module("recloser.policies.catalogue"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

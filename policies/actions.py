@@ -95,17 +95,17 @@ def _fate(unsent: Unsent) -> str:
 
 def retry(
     backoff: Backoff = WINDOWS, *, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP
-) -> Action:
+) -> Redial:
     """Dial again after what the backoff draws, on top of `at_least` seconds."""
     return Redial(backoff, floor=at_least, unsent=unsent)
 
 
-def retry_after(seconds: float, *, unsent: Unsent = Unsent.KEEP) -> Action:
+def retry_after(seconds: float, *, unsent: Unsent = Unsent.KEEP) -> Redial:
     """Dial again after so many seconds; exactly, so not for an end that hits a whole fleet."""
     return Redial(Within(seconds, seconds), unsent=unsent)
 
 
-def refresh_then_retry(*, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP) -> Action:
+def refresh_then_retry(*, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP) -> Redial:
     """Ask the provider for a new credential, then dial at once (E3).
 
     The rule should want `can_refresh=True, refreshed=False`: once per streak.
@@ -113,11 +113,11 @@ def refresh_then_retry(*, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP) -
     return Redial(NOW, floor=at_least, refresh=True, unsent=unsent)
 
 
-def hold(*, unsent: Unsent = Unsent.KEEP) -> Action:
+def hold(*, unsent: Unsent = Unsent.KEEP) -> End:
     """Rest in `passive` until somebody asks or hints."""
     return End(Hold, unsent)
 
 
-def stop(*, unsent: Unsent = Unsent.KEEP) -> Action:
+def stop(*, unsent: Unsent = Unsent.KEEP) -> End:
     """End in `closed`."""
     return End(Stop, unsent)

@@ -106,7 +106,7 @@ class When:
     def covers(self, other: "When") -> bool:
         """Whether this holds wherever `other` holds."""
         theirs = dict(other.tests)
-        return all(name in theirs and _covers(want, theirs[name]) for name, want in self.tests)
+        return all(name in theirs and covers(want, theirs[name]) for name, want in self.tests)
 
     def meets(self, other: "When") -> bool:
         """Whether both may hold of one end."""
@@ -130,7 +130,8 @@ def _both(first: Holds, second: Holds) -> Holds:
     return lambda close, context: first(close, context) and second(close, context)
 
 
-def _covers(mine: Any, theirs: Any) -> bool:
+def covers(mine: Any, theirs: Any) -> bool:
+    """Whether a set of one fact holds all of another set of the same fact."""
     return bool(mine.covers(theirs))
 
 

@@ -46,7 +46,8 @@ def _text(span: Span) -> str:
     return f"{low:g}" if high - low == 1 else f"{low:g}-{high - 1:g}"
 
 
-def _join(spans: Iterable[Span]) -> Spans:
+def join(spans: Iterable[Span]) -> Spans:
+    """Make one set of all that the spans hold."""
     joined: list[Span] = []
     for low, high in sorted(spans):
         if joined and low <= joined[-1][1]:
@@ -72,7 +73,7 @@ def numbers(value: Numbers) -> Spans:
         spans.append((part, part + 1) if isinstance(part, int) else (part.start, part.stop))
     if not spans:
         raise ValueError("expected at least one number: an empty set matches nothing")
-    return _join(spans)
+    return join(spans)
 
 
 def at_least(low: float) -> Spans:

@@ -8,6 +8,7 @@ from recloser.policies.actions import refresh_then_retry
 from recloser.policies.codes import CODES, PeerNormal, lost_rules, peer_normal_rules
 from recloser.policies.guards import ADVICE, CERTIFICATE, HOPELESS, INTENTIONAL
 from recloser.policies.numbers import check_seconds
+from recloser.policies.overlaps import hidden
 from recloser.policies.refusals import REFUSALS
 from recloser.policies.rules import Rule, RulePolicy
 from recloser.policies.when import when
@@ -44,20 +45,18 @@ def with_rows(
     peer_normal: PeerNormal = "retry",
     stable: float = 10.0,
 ) -> RulePolicy:
-    """Make the standard policy with a service's own rows behind the rules that always hold."""
+    """Make the standard policy with a service's own rows behind the guards.
+
+    General rules that the rows leave nothing to are left out.
+    """
     check_seconds("stable", stable)
-    return RulePolicy(
-        name,
-        (
-            INTENTIONAL,
-            *HOPELESS,
-            CERTIFICATE,
-            *ADVICE,
-            *rows,
-            _SPENT,
-            *REFUSALS,
-            *peer_normal_rules(peer_normal),
-            *lost_rules(stable),
-            *CODES,
-        ),
+    own = tuple(rows)
+    general = (
+        _SPENT,
+        *REFUSALS,
+        *peer_normal_rules(peer_normal),
+        *lost_rules(stable),
+        *CODES,
     )
+    rest = (rule for rule in general if not hidden(rule, own))
+    return RulePolicy(name, (INTENTIONAL, *HOPELESS, CERTIFICATE, *ADVICE, *own, *rest))

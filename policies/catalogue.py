@@ -1,0 +1,201 @@
+"""The catalogue: for each service with codes of its own, its rows, its limits and its policy.
+
+The data lie in `data/services.json` and are read when a service is first asked for. A row's
+`do` is one word and perhaps a number of seconds: `stop`; `retry`; `wait N`, a retry after at
+least N; `now`, a retry within the first second, then as `retry`; `refresh`, a new credential
+once, else stop; `new` and `resume`, retries by which the application begins a new session or
+resumes the old one; `standard`, where the code alone does not tell. A `code` or `status` is
+one number, several, or a range with both ends included.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from recloser.fsm.decisions import Phase
+from recloser.policies.actions import AT_ONCE, refresh_then_retry, retry, stop
+from recloser.policies.codes import PeerNormal
+from recloser.policies.rules import Rule, RulePolicy
+from recloser.policies.spans import Spans, numbers
+from recloser.policies.standard import with_rows
+from recloser.policies.when import when
+
+_DATA: Final = Path(__file__).with_name("data") / "services.json"
+
+_WHY: Final = {
+    "stop": "The same connection would be refused again.",
+    "retry": "The service expects its clients back.",
+    "wait": "The service wants a pause before its clients come back.",
+    "now": "The service expects its clients back at once.",
+    "refresh": "Another credential is wanted: ask for one, once.",
+    "new": "The old session is gone: come back and begin a new one.",
+    "resume": "The session lives on for a while: come back and resume it.",
+    "standard": "The code alone does not tell: it is judged as the standard policy does.",
+}
+
+
+class UnknownServiceError(ValueError):
+    """There is no such service in the catalogue; the message names what comes near."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a service means by a code, or by the status of a refused upgrade."""
+
+    fact: str
+    """"code" or "status"."""
+    numbers: str
+    """As written in the data: "4000-4099"."""
+    name: str
+    do: str
+    why: str
+    source: str
+    date: str
+    """Of the revision that was read; where it has none, of the reading."""
+    reason: str | None = None
+    """A pattern that the reason must fit; a row of the same code without one comes after."""
+
+    @property
+    def spans(self) -> Spans:
+        """The numbers as a set."""
+        parts = [part.split("-") for part in self.numbers.split(",")]
+        return numbers([range(int(part[0]), int(part[-1]) + 1) for part in parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How often a service lets itself be dialled."""
+
+    dials: int
+    seconds: float
+    per: str
+    """What the dials are counted for."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One entry of the catalogue."""
+
+    name: str
+    title: str
+    also: tuple[str, ...]
+    """Other names under which it is found."""
+    limits: tuple[Limit, ...]
+    rows: tuple[Row, ...]
+    """The more special ones first: with a reason, then by the width of their numbers."""
+
+    def policy(self, *, peer_normal: PeerNormal = "retry", stable: float = 10.0) -> RulePolicy:
+        """Make the standard policy with this service's rows; see `standard` for the rest."""
+        rules = (rule for row in self.rows for rule in _rules(self.name, row))
+        return with_rows(self.name, rules, peer_normal=peer_normal, stable=stable)
+
+
+def services() -> tuple[str, ...]:
+    """Return the names of all services, in order."""
+    return tuple(_catalogue())
+
+
+def service(name: str) -> Service:
+    """Return one entry; case does not matter, nor does the sign between words.
+
+    Raises `UnknownServiceError`, a `ValueError`.
+    """
+    known = _names()
+    wanted = _plain(name)
+    if wanted not in known:
+        near = get_close_matches(wanted, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(sorted({known[each] for each in near}))}?"
+        if not near:
+            hint = "policies.services() lists all"
+        raise UnknownServiceError(f"unknown service {name!r}: {hint}")
+    return _catalogue()[known[wanted]]
+
+
+def for_service(
+    name: str, *, peer_normal: PeerNormal = "retry", stable: float = 10.0
+) -> RulePolicy:
+    """Make the policy of a service: its own rows, and the standard policy for the rest (B14).
+
+    Raises `UnknownServiceError`, a `ValueError` that names what comes near.
+    """
+    return service(name).policy(peer_normal=peer_normal, stable=stable)
+
+
+def _plain(name: str) -> str:
+    return "".join(each for each in name.lower() if each.isalnum())
+
+
+@cache
+def _names() -> dict[str, str]:
+    return {
+        _plain(each): entry.name
+        for entry in _catalogue().values()
+        for each in (entry.name, *entry.also)
+    }
+
+
+@cache
+def _catalogue() -> dict[str, Service]:
+    data = json.loads(_DATA.read_text(encoding="utf-8"))
+    return {name: _service(name, entry) for name, entry in data.items()}
+
+
+def _service(name: str, entry: dict[str, Any]) -> Service:
+    sources = entry["sources"]
+    limits = (
+        Limit(each["dials"], each["seconds"], each["per"], sources[each["from"]][0])
+        for each in entry.get("limits", ())
+    )
+    rows = (_row(each, *sources[each["from"]]) for each in entry["rows"])
+    return Service(
+        name,
+        entry["title"],
+        tuple(entry.get("also", ())),
+        tuple(limits),
+        tuple(sorted(rows, key=_width)),
+    )
+
+
+def _row(entry: dict[str, Any], source: str, date: str) -> Row:
+    fact = "code" if "code" in entry else "status"
+    why = entry.get("why", _WHY[entry["do"].split()[0]])
+    reason = entry.get("reason")
+    return Row(fact, entry[fact], entry["name"], entry["do"], why, source, date, reason)
+
+
+def _width(row: Row) -> tuple[float, bool]:
+    return sum(high - low for low, high in row.spans.spans), row.reason is None
+
+
+def _rules(service: str, row: Row) -> Iterator[Rule]:
+    word, *number = row.do.split()
+    name = "-".join((service, *row.numbers.split(","), *_slug(row.reason)))
+    source = row.source if row.date in row.source else f"{row.source} ({row.date})"
+    numbers = [range(int(low), int(high)) for low, high in row.spans.spans]
+
+    def rule(suffix: str, action: Any, **more: Any) -> Rule:
+        facts = {row.fact: numbers, "reason": row.reason, **more}
+        if row.fact == "code":
+            facts["refused"] = False
+        return Rule(name + suffix, when(**facts), action, f"{row.name}. {row.why}", source)
+
+    if word == "stop":
+        yield rule("", stop())
+    elif word == "refresh":
+        yield rule("-refresh", refresh_then_retry(), can_refresh=True, refreshed=False)
+        yield rule("", stop())
+    elif word != "standard":
+        if word == "now" or number == ["now"]:
+            yield rule("-now", retry(AT_ONCE), phase=Phase.OPEN, attempt=1)
+            number = []
+        yield rule("", retry(at_least=float(number[0]) if number else 0.0))
+
+
+def _slug(reason: str | None) -> tuple[str, ...]:
+    words = "" if reason is None else reason.split("|")[0].lower().replace(" ", "-")
+    return (words,) if words else ()

@@ -1,0 +1,84 @@
+"""Finds rules that can never decide, and rules that cut across each other."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from recloser.policies.conditions import Like, covers
+from recloser.policies.rules import Rule
+from recloser.policies.spans import Spans, join
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about the order of rules that its author may not have meant."""
+
+    kind: str
+    """"unreachable": earlier rules decide all that this one would; "overlap": see `find`."""
+    rule: str
+    """The later rule."""
+    earlier: tuple[str, ...]
+    """The names of the rules before it that are in its way."""
+
+    def __str__(self) -> str:
+        names = " and ".join(self.earlier)
+        if self.kind == "unreachable":
+            return f"rule {self.rule} is unreachable: {names} decides first; move or drop it"
+        return f"rules {names} and {self.rule} overlap in part: say which is meant where both hold"
+
+
+def find(rules: Iterable[Rule]) -> tuple[Finding, ...]:
+    """Return the findings, in the order of the later rules.
+
+    A rule is unreachable if an earlier one holds wherever it does, or if several earlier ones
+    share its codes or statuses among them. Two rules overlap in part if they want different
+    actions and their sets of one fact cross: each has something that the other has not.
+    A special rule before a general one is neither: that is what the order is for.
+    """
+    seen: list[Rule] = []
+    findings: list[Finding] = []
+    for rule in rules:
+        names = hidden(rule, seen)
+        if names:
+            findings.append(Finding("unreachable", rule.name, names))
+        else:
+            crossing = (each for each in seen if each.then != rule.then and _cross(each, rule))
+            findings.extend(Finding("overlap", rule.name, (each.name,)) for each in crossing)
+        seen.append(rule)
+    return tuple(findings)
+
+
+def hidden(rule: Rule, earlier: Iterable[Rule]) -> tuple[str, ...]:
+    """Return the names of the earlier rules that leave nothing to this one; empty if none do."""
+    seen = tuple(earlier)
+    for each in seen:
+        if each.when.covers(rule.when):
+            return (each.name,)
+    for fact in ("code", "status"):
+        wanted = rule.when.get(fact)
+        if not isinstance(wanted, Spans):
+            continue
+        rest = rule.when.without(fact)
+        parts = [
+            (each.name, numbers)
+            for each in seen
+            for numbers in (each.when.get(fact),)
+            if isinstance(numbers, Spans)
+            and numbers.meets(wanted)
+            and each.when.without(fact).covers(rest)
+        ]
+        if parts and join(span for _, part in parts for span in part.spans).covers(wanted):
+            return tuple(name for name, _ in parts)
+    return ()
+
+
+def _cross(one: Rule, other: Rule) -> bool:
+    if not one.when.meets(other.when):
+        return False
+    return any(
+        # Whether one text fits two expressions cannot be told from them.
+        theirs is not None
+        and not isinstance(mine, Like)
+        and not (covers(mine, theirs) or covers(theirs, mine))
+        for fact, mine in one.when.tests
+        for theirs in (other.when.get(fact),)
+    )
