@@ -1,0 +1,61 @@
+"""What the README prints is what stands in the tree, and runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from recloser.cli import COMMANDS
+from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, Stop
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_example_is_the_one_in_the_tree() -> None:
+    quickstart = (ROOT / "examples" / "quickstart.py").read_text()
+    assert blocks("python")[0] == quickstart
+    assert len([line for line in quickstart.splitlines() if line.strip()]) <= 15
+
+
+def test_the_picture_is_the_live_machine() -> None:
+    (picture,) = blocks("mermaid")
+    assert picture == (ROOT / "diagrams" / "machine.mmd").read_text()
+
+
+def test_the_policy_of_ones_own_decides() -> None:
+    (text,) = [block for block in blocks("python") if "class OfficeHours" in block]
+    namespace: dict[str, type] = {}
+    exec(compile(text, "README.md", "exec"), namespace)
+    policy = namespace["OfficeHours"]()
+
+    def decide(**known: object) -> object:
+        close = Close(**{"code": 1006, "origin": Origin.PEER, "cause": Cause.EOF, **known})
+        return policy.decide(close, Context(phase=Phase.OPEN, attempt=1, roll=0.25))
+
+    assert decide() == Retry(2.0, rule="soon")
+    assert decide(code=4000) == Hold(rule="night")
+    assert decide(status=403) == Stop(rule="final")
+    assert decide(intentional=True) == Stop(rule="final")
+
+
+def test_every_command_is_named_and_exists() -> None:
+    named = set(re.findall(r"^recloser (\w+)", "\n".join(blocks("console")), re.MULTILINE))
+    assert named == set(COMMANDS)
+
+
+def test_commands_run_as_printed() -> None:
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    recloser = Path(sys.executable).parent / "recloser"
+    for line in lines:
+        words = line.partition("#")[0].split()
+        if words and words[0] == "recloser":
+            run = subprocess.run(
+                [str(recloser), *words[1:]], cwd=ROOT, capture_output=True, timeout=60, check=False
+            )
+            assert (run.returncode, run.stderr) == (0, b""), line
+            assert run.stdout
