@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from inspect import iscoroutinefunction
 from ssl import SSLContext
 from typing import Final
@@ -80,6 +81,12 @@ def connect(
         raise TypeError(f"timeouts must be a recloser.Timeouts, not {timeouts!r}")
     if not isinstance(fields, Mapping):
         raise TypeError(f"fields must be a mapping, not {fields!r}")
+    if not all(isinstance(name, str) and name != "event" for name in fields):
+        raise ValueError("fields must be named by str, and none by 'event': structlog needs it")
+    if transport is not None and not callable(getattr(transport, "dial", None)):
+        raise TypeError(f"transport must be an object with dial(request, ended), not {transport!r}")
+    if clock is not None and not callable(getattr(clock, "call_at", None)):
+        raise TypeError(f"clock must be an object like recloser.clock.Clock, not {clock!r}")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise TypeError(f"seed must be an int, not {seed!r}")
     if transport is None:
@@ -102,7 +109,7 @@ def connect(
             "transport: give them to your own transport"
         )
     core = Core(
-        policies.standard() if policy is None else policy,
+        _standard() if policy is None else policy,
         timeouts=timeouts,
         roll=(_RANDOM if seed is None else random.Random(seed)).random,  # noqa: S311 - jitter
     )
@@ -118,6 +125,11 @@ def connect(
     for observer in observers:
         driver.observers.subscribe(observer)
     return ReconnectingWebSocket(driver)
+
+
+@cache
+def _standard() -> Policy:
+    return policies.standard()  # plain functions of their arguments: one serves all engines
 
 
 def _check_policy(policy: object) -> None:
