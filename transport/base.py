@@ -118,7 +118,10 @@ class Wire(Protocol):
         ...
 
     def probe(self) -> None:
-        """Ask the peer for a sign of life now, if there is a heartbeat to judge the answer."""
+        """Ask the peer for a sign of life now, if there is a heartbeat to judge the answer.
+
+        One that came a moment ago (20 ms on Linux) counts as the answer.
+        """
         ...
 
     def discard(self) -> int:

@@ -19,7 +19,7 @@ from aiohttp import (
 
 from recloser.fsm.errors import SessionClosed
 from recloser.transport.handshake import DialDropped
-from recloser.transport.upgrade import Upgrade
+from recloser.transport.upgrade import Answer, Upgrade
 
 _UNBOUNDED = ClientTimeout(total=None)
 """The engine keeps the deadline; aiohttp's total would keep a timer for the socket's life."""
@@ -51,12 +51,13 @@ async def one_connection(request: ClientRequest, handler: ClientHandlerType) -> 
 
 
 def make(*, trust_env: bool) -> ClientSession:
-    """Make a session of our own: no limit on connections, no cookies, no second try."""
+    """Make a session of our own: no limit, no pool, no cookies, no second try."""
     return ClientSession(
-        connector=TCPConnector(limit=0),
+        connector=TCPConnector(limit=0, force_close=True),
         cookie_jar=DummyCookieJar(),
         timeout=_UNBOUNDED,
         trust_env=trust_env,
+        response_class=Answer,
         ws_response_class=Upgrade,
         middlewares=(no_redirect, one_connection),
     )
@@ -91,6 +92,7 @@ def borrow(lent: ClientSession) -> ClientSession:
                 trust_env=lent.trust_env,
                 trace_configs=lent.trace_configs,
                 timeout=_UNBOUNDED,
+                response_class=Answer,
                 ws_response_class=Upgrade,
                 middlewares=(no_redirect,),
             )

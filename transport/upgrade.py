@@ -1,11 +1,41 @@
-"""The parts of one upgraded connection, taken through aiohttp's public `ws_response_class`."""
+"""The answer to an upgrade and the parts of its connection, through aiohttp's public hooks."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, Literal
 
 from aiohttp import ClientConnectionResetError, ClientResponse, ClientWebSocketResponse
+from aiohttp.connector import Connection
 from aiohttp.http import WebSocketWriter
+
+from recloser.transport.handshake import UPGRADED
+
+
+class Answer(ClientResponse):
+    """The answer to the request for an upgrade; one that leads nowhere drops its socket.
+
+    aiohttp would shut TLS down first, which takes a deaf peer half a minute: too long for a
+    dial that was given up.
+    """
+
+    upgraded = False
+    """Whether a wire has the socket now, and closes it in its own way."""
+
+    async def start(self, connection: Connection) -> ClientResponse:
+        """Read the head of the answer; what follows a refusal is of no use."""
+        transport = connection.transport
+        await super().start(connection)
+        if self.status != UPGRADED and transport is not None:
+            transport.abort()
+        return self
+
+    def close(self) -> None:
+        """Close the response, and abort its socket unless it was upgraded."""
+        connection = self.connection
+        transport = None if connection is None else connection.transport
+        super().close()
+        if transport is not None and not self.upgraded:
+            transport.abort()
 
 
 class Upgrade(ClientWebSocketResponse[Literal[True]]):
@@ -35,6 +65,8 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
         transport, lost = connection.transport, handler.closed
         if transport is None or lost is None:
             raise ClientConnectionResetError("the connection broke while it was upgraded")
+        if isinstance(response, Answer):
+            response.upgraded = True
         self.reader = reader
         self.writer = writer
         self.response = response

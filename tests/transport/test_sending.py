@@ -100,8 +100,10 @@ async def test_a_break_with_bytes_queued_is_noticed_and_says_what_may_not_have_l
         close = await link.end()
         assert close.cause is (Cause.EOF if how == "fin" else Cause.RESET)
         assert close.unsent == 3
-        for result in await asyncio.gather(*senders, return_exceptions=True):
-            assert isinstance(result, ConnectionError)
+        *first, last = await asyncio.gather(*senders, return_exceptions=True)
+        assert isinstance(last, ConnectionError)
+        # The kernel may have taken the first messages whole.
+        assert all(result is None or isinstance(result, ConnectionError) for result in first)
         assert await reader == []
 
 

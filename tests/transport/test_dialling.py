@@ -1,0 +1,334 @@
+"""Dials that fail: the record says how far they came and why (B1, B7, E5, J4)."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trustme
+
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.transport import AiohttpTransport, DialFailed, Request
+from tests.transport.conftest import open_sockets
+from tests.transport.link import turns
+from tests.transport.rawserver import Peer, Server, serving
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def never(close: Close) -> None:
+    raise AssertionError(f"a dial that failed told of an end: {close}")
+
+
+async def failing(request: Request, **options: Any) -> Close:
+    transport = AiohttpTransport(heartbeat=None, **options)
+    try:
+        with pytest.raises(DialFailed) as caught:
+            await transport.dial(request, never)
+    finally:
+        await transport.aclose()
+    error = caught.value.close.error
+    while error is not None:
+        assert error.__traceback__ is error.__context__ is error.__cause__ is None
+        error = next((held for held in error.args if isinstance(held, BaseException)), None)
+    assert caught.value.__context__ is None
+    return caught.value.close
+
+
+async def played(
+    server: Server,
+    play: Callable[[Peer], Awaitable[None]],
+    request: Request | None = None,
+    **options: Any,
+) -> Close:
+    """The record of a dial that this peer spoils, on one connection."""
+
+    async def answer() -> None:
+        await play(await server.accept())
+
+    close, _ = await asyncio.gather(failing(request or Request(server.url), **options), answer())
+    assert not server.another(), "one dial is one connection"
+    return close
+
+
+def answering(*lines: str) -> Callable[[Peer], Awaitable[None]]:
+    async def play(peer: Peer) -> None:
+        await peer.request()
+        await peer.send("\r\n".join((*lines, "", "")).encode())
+        assert await peer.gone()
+
+    return play
+
+
+@pytest.mark.spec("B7")
+@pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 426, 429, 500, 503])
+async def test_a_refused_upgrade_has_status_and_headers(status: int) -> None:
+    play = answering(
+        f"HTTP/1.1 {status} No", "Content-Length: 0", "Retry-After: 17", "X-Reason: full",
+        "WWW-Authenticate: Basic", "WWW-Authenticate: Bearer",
+    )  # fmt: skip
+    async with serving() as server:
+        close = await played(server, play)
+    assert (close.code, close.cause, close.origin) == (1006, Cause.REFUSED, Origin.PEER)
+    assert (close.status, close.retry_after, close.clean) == (status, 17.0, False)
+    assert close.headers["x-reason"] == "full"
+    assert close.headers["www-authenticate"] == "Basic, Bearer"
+
+
+@pytest.mark.spec("E5")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("lent", [False, True], ids=["own", "lent"])
+async def test_a_redirect_is_a_refused_upgrade_and_not_followed(status: int, *, lent: bool) -> None:
+    from aiohttp import ClientSession
+
+    async with serving() as elsewhere, serving() as server:
+        lines = (f"HTTP/1.1 {status} Moved", f"Location: {elsewhere.url}", "Content-Length: 1")
+        play = answering(*lines)
+        if lent:
+            async with ClientSession() as session:
+                close = await played(server, play, session=session)
+        else:
+            close = await played(server, play)
+        assert not elsewhere.another(), "the redirect was followed"
+    assert (close.cause, close.origin, close.status) == (Cause.REFUSED, Origin.PEER, status)
+    assert close.headers["location"] == elsewhere.url
+
+
+UPGRADE = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade")
+
+
+@pytest.mark.spec("B1")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (*UPGRADE, "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        UPGRADE,
+        ("HTTP/1.1 101 Switching Protocols", "Upgrade: h2c", "Connection: Upgrade"),
+        ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: close"),
+        ("SSH-2.0-OpenSSH_9.6",),
+        ("HTTP/1.1 99999 what",),
+    ],
+    ids=["bad key", "no key", "bad upgrade", "bad connection", "not http", "bad status"],
+)
+async def test_an_answer_that_makes_no_sense_is_a_protocol_error(lines: tuple[str, ...]) -> None:
+    async with serving() as server:
+        close = await played(server, answering(*lines))
+    assert (close.code, close.cause, close.origin) == (1006, Cause.PROTOCOL, Origin.ENGINE)
+    assert close.status is None
+    assert close.error is not None
+
+
+@pytest.mark.parametrize("where", ["after the request", "within the answer"])
+@pytest.mark.parametrize("how", ["fin", "reset"])
+async def test_an_end_during_the_upgrade_is_told_and_not_dialled_again(
+    loop_factory: Factory, where: str, how: str
+) -> None:
+    async def play(peer: Peer) -> None:
+        await peer.request()
+        if where == "within the answer":
+            await peer.send(b"HTTP/1.1 101 Switching")
+        if how == "fin":
+            peer.fin()
+            assert await peer.gone()
+        else:
+            peer.reset()
+
+    async with serving() as server:
+        close = await played(server, play)
+    assert (close.code, close.origin) == (1006, Origin.NETWORK)
+    assert close.cause is (Cause.EOF if how == "fin" else Cause.RESET)
+
+
+async def test_a_port_that_nobody_listens_on_is_tcp(loop_factory: Factory) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        close = await failing(Request(f"ws://127.0.0.1:{sock.getsockname()[1]}/"))
+    assert (close.code, close.cause, close.origin) == (1006, Cause.TCP, Origin.NETWORK)
+
+
+async def test_a_name_that_does_not_resolve_is_dns(loop_factory: Factory) -> None:
+    """RFC 6761 section 6.4 keeps .invalid from ever resolving."""
+    close = await failing(Request("ws://recloser.invalid/"))
+    assert (close.code, close.cause, close.origin) == (1006, Cause.DNS, Origin.NETWORK)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("not a url"),
+        Request("ws://"),
+        Request("ftp://127.0.0.1/"),
+        Request("ws://127.0.0.1:99999/"),
+        Request("ws://a:b@127.0.0.1:9/", headers={"Authorization": "Bearer x"}),
+    ],
+    ids=["no url", "no host", "scheme", "port", "two credentials"],
+)
+async def test_what_cannot_be_dialled_is_the_configuration(request_: Request) -> None:
+    close = await failing(request_)
+    assert (close.code, close.cause, close.origin) == (1006, Cause.CONFIGURATION, Origin.ENGINE)
+    assert close.error is not None
+
+
+@pytest.mark.spec("B1")
+@pytest.mark.parametrize("why", ["unknown authority", "other host", "fingerprint"])
+async def test_a_certificate_that_is_not_accepted_is_1015(
+    loop_factory: Factory, why: str, authority: trustme.CA
+) -> None:
+    from aiohttp import Fingerprint
+
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    name = "elsewhere.example" if why == "other host" else "127.0.0.1"
+    authority.issue_cert(name).configure_cert(server_side)
+    client: ssl.SSLContext | Fingerprint = ssl.create_default_context()
+    if why == "fingerprint":
+        client = Fingerprint(bytes(32))
+    elif why == "other host":
+        assert isinstance(client, ssl.SSLContext)
+        authority.configure_trust(client)
+
+    async def play(peer: Peer) -> None:
+        try:
+            await peer.start_tls()
+            await peer.request()
+        except (ssl.SSLError, ConnectionError, EOFError):
+            return
+        raise AssertionError("the client accepted the certificate")
+
+    async with serving(tls=server_side) as server:
+        close = await played(server, play, ssl=client)
+    assert (close.code, close.cause, close.origin) == (1015, Cause.TLS, Origin.ENGINE)
+
+
+@pytest.mark.parametrize("how", ["no tls", "fin", "reset", "old version"])
+async def test_another_failure_of_tls_is_1006(
+    loop_factory: Factory, how: str, authority: trustme.CA
+) -> None:
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server_side)
+    server_side.maximum_version = ssl.TLSVersion.TLSv1_2
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    client.minimum_version = ssl.TLSVersion.TLSv1_3
+
+    async def play(peer: Peer) -> None:
+        if how == "old version":
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                await peer.start_tls()
+            await peer._flush()
+            peer.fin()
+        elif how == "no tls":
+            await asyncio.get_running_loop().sock_sendall(peer.sock, b"HTTP/1.1 400 Bad\r\n\r\n")
+            peer.fin()
+        elif how == "fin":
+            peer.fin()
+        else:
+            await asyncio.get_running_loop().sock_recv(peer.sock, 1)
+            peer.reset()
+
+    async with serving(tls=server_side) as server:
+        close = await played(server, play, ssl=client)
+    assert (close.code, close.cause, close.origin) == (1006, Cause.TLS, Origin.NETWORK)
+
+
+async def test_a_client_certificate_that_the_server_wants_is_tls(
+    loop_factory: Factory, authority: trustme.CA, tls: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    """TLS 1.3 tells the client after its own side of the handshake is over."""
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server_side)
+    authority.configure_trust(server_side)
+    server_side.verify_mode = ssl.CERT_REQUIRED
+
+    async def play(peer: Peer) -> None:
+        with pytest.raises(ssl.SSLError):
+            await peer.start_tls()
+        await peer._flush()
+        assert await peer.gone()
+
+    async with serving(tls=server_side) as server:
+        close = await played(server, play, ssl=tls[1])
+    assert (close.code, close.cause, close.origin) == (1006, Cause.TLS, Origin.NETWORK)
+
+
+async def test_a_proxy_that_refuses_is_a_refusal_with_its_status(loop_factory: Factory) -> None:
+    async def play(peer: Peer) -> None:
+        await peer.request()
+        assert peer.request_line.startswith("CONNECT upstream.example:443 ")
+        await peer.send(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        assert await peer.gone()
+
+    async with serving() as server:
+        proxy = server.url.replace("ws:", "http:")
+        close = await played(server, play, Request("wss://upstream.example/"), proxy=proxy)
+    assert (close.cause, close.status) == (Cause.REFUSED, 407)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Bad": "a\r\nInjected: b"}, {"X-Bad": "\0"}, {"X\nBad": "a"}, {"X-Bad": 7}],
+    ids=["new line", "null", "name", "number"],
+)
+async def test_a_header_that_cannot_be_sent_is_the_configuration(
+    loop_factory: Factory, headers: dict[str, str]
+) -> None:
+    async with serving() as server:
+        close = await failing(Request(server.url, headers=headers))
+    assert (close.code, close.cause, close.origin) == (1006, Cause.CONFIGURATION, Origin.ENGINE)
+
+
+async def test_a_refused_dial_leaves_no_connection_that_the_next_one_could_inherit() -> None:
+    """A pooled one may be gone by then, and there is no second try to hide it."""
+    transport = AiohttpTransport(heartbeat=None)
+    async with serving() as server:
+        for _ in range(2):
+            dial = asyncio.create_task(transport.dial(Request(server.url), never))
+            peer = await server.accept()
+            await peer.request()
+            await peer.send(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+            with pytest.raises(DialFailed):
+                await dial
+            assert await peer.gone()
+    await transport.aclose()
+
+
+async def test_a_break_right_behind_the_upgrade_is_an_end_or_a_failed_dial(
+    loop_factory: Factory,
+) -> None:
+    for _ in range(20):
+        async with serving() as server:
+            transport = AiohttpTransport(heartbeat=None)
+            told: list[Close] = []
+            dial = asyncio.create_task(transport.dial(Request(server.url), told.append))
+            peer = await server.accept()
+            await peer.upgrade()
+            peer.reset()
+            try:
+                wire = await dial
+            except DialFailed as failed:
+                told.append(failed.close)
+            else:
+                await wire.released()
+            await transport.aclose()
+            assert [(close.code, close.cause) for close in told] == [(1006, Cause.RESET)]
+
+
+@pytest.mark.parametrize("bad_key", [False, True], ids=["refused", "bad key"])
+async def test_a_failed_dial_does_not_wait_for_a_deaf_peer_to_shut_tls_down(
+    loop_factory: Factory, tls: tuple[ssl.SSLContext, ssl.SSLContext], *, bad_key: bool
+) -> None:
+    transport = AiohttpTransport(heartbeat=None, ssl=tls[1])
+    answer = UPGRADE if bad_key else ("HTTP/1.1 503 No", "Content-Length: 0")
+    async with serving(tls=tls[0]) as server:
+        dial = asyncio.create_task(transport.dial(Request(server.url), never))
+        peer = await server.accept()
+        await peer.start_tls()
+        await peer.request()
+        before = open_sockets()
+        await peer.send("\r\n".join((*answer, "", "")).encode())
+        with pytest.raises(DialFailed):
+            await dial
+        await turns()
+        assert len(open_sockets()) == len(before) - 1
+    await transport.aclose()

@@ -1,0 +1,211 @@
+"""Silence is noticed in time, and only silence (A8, F1-F4)."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.transport import Heartbeat
+from tests.transport.link import Link, linked, turns
+from tests.transport.rawserver import CLOSE, PING, PONG, close_frame, frame, text
+from tests.transport.test_own_close import blocked_sender
+from tests.transport.test_receiving import overrun
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
+
+READERS = pytest.mark.parametrize("reader", ["parked", "nobody"])
+SIGNS = pytest.mark.parametrize("ask_kernel", [True, False], ids=["kernel", "counted"])
+QUICK = Heartbeat(interval=0.05, timeout=0.1)
+
+DEAD = Close(code=1006, origin=Origin.ENGINE, cause=Cause.HEARTBEAT)
+
+
+async def pings_until_gone(link: Link, *, answer: bool = False) -> int:
+    count = 0
+    while True:
+        try:
+            opcode, payload = await link.peer.frame()
+        except (EOFError, ConnectionError):
+            return count
+        assert (opcode, payload) == (PING, b"")
+        count += 1
+        if answer:
+            await link.peer.send(frame(PONG))
+
+
+@pytest.mark.spec("F1", "A8")
+@READERS
+@SIGNS
+async def test_a_silent_peer_is_reported_at_the_bound_and_dropped_without_a_word(
+    loop_factory: Factory, reader: str, *, ask_kernel: bool
+) -> None:
+    async with linked(heartbeat=QUICK, ask_kernel=ask_kernel) as link:
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(link.all()) if reader == "parked" else None
+        start = loop.time()
+        count = asyncio.create_task(pings_until_gone(link))
+        assert await link.end() == DEAD
+        assert loop.time() - start > 0.14
+        assert await count >= 2
+        assert task is None or await task == []
+
+
+@pytest.mark.spec("F1")
+async def test_the_end_is_told_in_the_very_turn_of_the_verdict() -> None:
+    """Not after a close handshake, nor after the socket is gone."""
+    async with linked(heartbeat=QUICK) as link:
+        while not link.told:
+            await turns(1)
+        assert not link.wire._upgrade.lost.done()
+        assert await link.end() == DEAD
+
+
+@pytest.mark.spec("F1")
+@pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+async def test_a_half_open_connection_with_a_full_buffer_frees_its_sender(
+    loop_factory: Factory, *, secure: bool, request: pytest.FixtureRequest
+) -> None:
+    tls = request.getfixturevalue("tls") if secure else None
+    async with linked(heartbeat=QUICK, tls=tls, receive_buffer=4096) as link:
+        sender = await blocked_sender(link)
+        close = await link.end()
+        assert close.cause is Cause.HEARTBEAT
+        assert close.unsent > 0
+        with pytest.raises(ConnectionError):
+            await sender
+
+
+@pytest.mark.spec("F2")
+@SIGNS
+@pytest.mark.parametrize("sign", [text("data"), frame(PONG), frame(PING, b"?")])
+async def test_any_frame_is_life_and_pings_go_out_all_the_same(
+    loop_factory: Factory, sign: bytes, *, ask_kernel: bool
+) -> None:
+    async with linked(heartbeat=Heartbeat(0.03, 0.25), ask_kernel=ask_kernel) as link:
+        for _ in range(10):
+            while (await link.peer.frame())[0] != PING:
+                pass
+            await link.peer.send(sign)
+        assert link.told == []
+        link.wire.close(1000, "")
+        while (await link.peer.frame())[0] != CLOSE:
+            pass
+        await link.peer.send(close_frame(1000))
+        assert (await link.end()).clean
+
+
+@pytest.mark.spec("F3")
+@SIGNS
+async def test_a_blocked_event_loop_condemns_nobody(
+    loop_factory: Factory, *, ask_kernel: bool
+) -> None:
+    """The answer is in the kernel when the loop, late for the verdict, goes on."""
+    async with linked(heartbeat=QUICK, ask_kernel=ask_kernel) as link:
+        reader = asyncio.create_task(link.all())
+        for _ in range(2):
+            assert await link.peer.frame() == (PING, b"")
+            link.peer.sock.send(frame(PONG))
+            deadline = time.monotonic() + 0.2
+            while time.monotonic() < deadline:
+                pass
+        assert await link.peer.frame() == (PING, b"")
+        assert link.told == []
+        link.peer.fin()
+        assert (await link.end()).cause is Cause.EOF
+        await reader
+
+
+@pytest.mark.spec("F1", "F3")
+@SIGNS
+async def test_a_peer_that_fell_silent_is_found_by_a_loop_that_was_blocked(
+    loop_factory: Factory, *, ask_kernel: bool
+) -> None:
+    async with linked(heartbeat=QUICK, ask_kernel=ask_kernel) as link:
+        assert await link.peer.frame() == (PING, b"")
+        deadline = time.monotonic() + 0.2
+        while time.monotonic() < deadline:
+            pass
+        assert await link.end() == DEAD
+
+
+@SIGNS
+async def test_a_backlog_of_ours_does_not_condemn_the_peer(
+    loop_factory: Factory, *, ask_kernel: bool
+) -> None:
+    """It has no room to send, though it would; its kernel acknowledges our pings."""
+    async with linked(heartbeat=QUICK, ask_kernel=ask_kernel) as link:
+        await overrun(link)
+        for _ in range(6):
+            assert await link.peer.frame() == (PING, b"")
+        assert link.told == []
+
+
+@pytest.mark.spec("F4")
+async def test_liveness_ends_with_its_wire() -> None:
+    async with linked(heartbeat=QUICK) as link:
+        handle = link.wire._liveness
+        assert handle is not None
+        await link.peer.send(close_frame(1000))
+        await link.end()
+        assert handle._handle.cancelled()
+        link.wire.probe()
+        assert link.wire._liveness is None
+
+
+async def test_a_probe_pings_at_once_and_is_judged_after_the_timeout(
+    loop_factory: Factory,
+) -> None:
+    async with linked(heartbeat=Heartbeat(interval=3600, timeout=0.1)) as link:
+        link.wire.probe()
+        assert await link.peer.frame() == (PING, b"")
+        await link.peer.send(frame(PONG))
+        # Later than the times of the kernel are exact to, so that the pong is no answer.
+        asyncio.get_running_loop().call_later(0.06, link.wire.probe)
+        assert await link.peer.frame() == (PING, b"")
+        assert await link.end() == DEAD
+
+
+async def test_a_probe_without_a_heartbeat_says_nothing() -> None:
+    async with linked() as link:
+        link.wire.probe()
+        await link.wire.send("next")
+        assert await link.peer.frame() == (1, b"next")
+
+
+async def test_a_close_frame_that_nobody_had_read_is_not_hidden_by_the_verdict(
+    real_ticks: None,
+) -> None:
+    async with linked(heartbeat=Heartbeat(interval=0.02, timeout=0.02)) as link:
+        assert await link.peer.frame() == (PING, b"")
+        await link.peer.send(close_frame(4000, "said"))
+        close = await link.end()
+        assert (close.code, close.reason) == (4000, "said")
+
+
+async def test_a_timeout_longer_than_the_interval_counts_from_the_first_ping() -> None:
+    async with linked(heartbeat=Heartbeat(interval=0.03, timeout=0.2)) as link:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        count = asyncio.create_task(pings_until_gone(link))
+        assert await link.end() == DEAD
+        assert loop.time() - start > 0.2
+        assert await count > 2
+
+
+NUMBERS = st.one_of(st.floats(), st.integers(), st.booleans(), st.none(), st.text(max_size=3))
+
+
+@given(NUMBERS, NUMBERS)
+def test_a_heartbeat_takes_finite_seconds_above_zero(interval: object, timeout: object) -> None:
+    def fine(value: object) -> bool:
+        return type(value) in {int, float} and 0 < value < float("inf")  # type: ignore[operator]  # a number by then
+
+    if fine(interval) and fine(timeout):
+        Heartbeat(interval, timeout)  # type: ignore[arg-type]  # checked by `fine`
+    else:
+        with pytest.raises((TypeError, ValueError), match=r"heartbeat\."):
+            Heartbeat(interval, timeout)  # type: ignore[arg-type]  # the point of the test

@@ -1,0 +1,186 @@
+"""Our own session, and one that the application lends (J1, J2, J4)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import BasicAuth, ClientSession, CookieJar, TCPConnector
+from yarl import URL
+
+from recloser.fsm.errors import SessionClosed
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.transport import AiohttpTransport, DialFailed, Request, sessions
+from recloser.transport.ticker import Ticker
+from tests.transport.link import linked, turns
+from tests.transport.rawserver import Peer, Server, close_frame, serving
+
+if TYPE_CHECKING:
+    import ssl
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
+
+
+async def dialled(transport: AiohttpTransport, server: Server, request: Request) -> Peer:
+    """What a peer sees of a dial; the wire is dropped again."""
+    dial = asyncio.create_task(transport.dial(request, lambda close: None))
+    peer = await server.accept()
+    await peer.upgrade(headers="Set-Cookie: seen=1\r\n")
+    wire = await dial
+    wire.abort()
+    await wire.released()
+    return peer
+
+
+async def test_our_own_session_keeps_no_cookies_and_serves_again_after_aclose(
+    loop_factory: Factory,
+) -> None:
+    transport = AiohttpTransport(heartbeat=None)
+    async with serving() as server:
+        for _ in range(2):
+            for _ in range(2):
+                peer = await dialled(transport, server, Request(server.url))
+                assert "cookie" not in peer.head
+            await transport.aclose()
+        await transport.aclose()
+
+
+async def test_a_lent_session_gives_cookies_and_the_headers_of_the_moment() -> None:
+    jar = CookieJar(unsafe=True)
+    async with serving() as server, ClientSession(cookie_jar=jar) as session:
+        transport = AiohttpTransport(session=session, heartbeat=None)
+        jar.update_cookies({"key": "value"}, URL(server.url))
+        session.headers["X-Token"] = "old"
+        session.headers["X-Other"] = "kept"
+        peer = await dialled(transport, server, Request(server.url))
+        assert (peer.head["cookie"], peer.head["x-token"]) == ("key=value", "old")
+        session.headers["X-Token"] = "new"
+        peer = await dialled(transport, server, Request(server.url, {"x-other": "mine"}))
+        assert (peer.head["x-token"], peer.head["x-other"]) == ("new", "mine")
+        assert peer.head["cookie"] == "key=value; seen=1"
+        await transport.aclose()
+        assert not session.closed
+
+
+async def test_one_borrowed_session_serves_all_who_borrow_and_goes_with_the_last() -> None:
+    async with serving() as server, ClientSession() as session:
+        transports = [AiohttpTransport(session=session, heartbeat=None) for _ in range(3)]
+        for transport in transports:
+            await dialled(transport, server, Request(server.url))
+        found = sessions._borrowed[session]
+        assert found.users == 3
+        for transport in transports:
+            assert not found.session.closed
+            await transport.aclose()
+        assert found.session.closed
+        assert session not in sessions._borrowed
+        assert not session.closed
+
+
+def test_a_lent_session_with_auth_is_refused_with_a_way_out() -> None:
+    async def main() -> None:
+        with pytest.warns(DeprecationWarning, match="auth"):
+            session = ClientSession(auth=BasicAuth("a", "b"))
+        async with session:
+            with pytest.raises(ValueError, match="give its Authorization header"):
+                AiohttpTransport(session=session)
+
+    asyncio.run(main())
+
+
+def test_a_negative_limit_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_message_size"):
+        AiohttpTransport(max_message_size=-1)
+
+
+def closed_session(close: Close) -> bool:
+    assert isinstance(close.error, SessionClosed)
+    return (close.code, close.cause, close.origin) == (1006, Cause.SESSION_CLOSED, Origin.ENGINE)
+
+
+@pytest.mark.spec("J4")
+@pytest.mark.parametrize("dialled_before", [False, True])
+async def test_dialling_on_a_closed_session_says_so(*, dialled_before: bool) -> None:
+    session = ClientSession()
+    transport = AiohttpTransport(session=session, heartbeat=None)
+    async with serving() as server:
+        if dialled_before:
+            await dialled(transport, server, Request(server.url))
+        await session.close()
+        for _ in range(2):
+            with pytest.raises(DialFailed) as caught:
+                await transport.dial(Request(server.url), lambda close: None)
+            assert closed_session(caught.value.close)
+        assert not server.another()
+    await transport.aclose()
+
+
+@pytest.mark.spec("J4")
+async def test_closing_a_lent_session_during_a_dial_says_so(loop_factory: Factory) -> None:
+    session = ClientSession()
+    transport = AiohttpTransport(session=session, heartbeat=None)
+    async with serving() as server:
+        dial = asyncio.create_task(transport.dial(Request(server.url), lambda close: None))
+        peer = await server.accept()
+        await peer.request()
+        await session.close()
+        with pytest.raises(DialFailed) as caught:
+            await dial
+        assert closed_session(caught.value.close)
+    await transport.aclose()
+
+
+@pytest.mark.spec("J4")
+@pytest.mark.parametrize("reader", ["parked", "nobody"])
+@pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+async def test_closing_a_lent_session_under_a_wire_says_so(
+    loop_factory: Factory, reader: str, *, secure: bool, request: pytest.FixtureRequest
+) -> None:
+    tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = (
+        request.getfixturevalue("tls") if secure else None
+    )
+    async with (
+        ClientSession(connector=TCPConnector()) as session,
+        linked(session=session, tls=tls) as link,
+    ):
+        task = asyncio.create_task(link.all()) if reader == "parked" else None
+        await turns()
+        await session.close()
+        assert closed_session(await link.end())
+        assert task is None or await task == []
+
+
+@pytest.mark.spec("J1", "J2")
+async def test_nothing_runs_on_after_the_last_wire(loop_factory: Factory) -> None:
+    loop = asyncio.get_running_loop()
+    async with linked() as first, linked() as second:
+        ticker = Ticker.of(loop)
+        assert ticker._timer is not None
+        await first.peer.send(close_frame(1000))
+        await first.end()
+        assert Ticker.of(loop) is ticker
+        second.wire.abort()
+        await second.wire.released()
+        assert ticker._timer is None
+        assert loop not in Ticker._tickers
+        assert first.wire._release is None or first.wire._release.cancelled()
+        async with linked() as third:
+            assert Ticker.of(loop) is not ticker
+            await third.peer.send(close_frame(1000))
+            await third.end()
+        assert loop not in Ticker._tickers
+
+
+def test_a_loop_that_was_closed_over_a_wire_is_forgotten() -> None:
+    class Wire:
+        def tick(self) -> None:
+            raise AssertionError
+
+    left = asyncio.new_event_loop()
+    Ticker.of(left).add(Wire())
+    left.close()
+    other = asyncio.new_event_loop()
+    Ticker.of(other)
+    assert left not in Ticker._tickers
+    other.close()
+    Ticker._tickers.clear()
