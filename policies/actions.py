@@ -50,13 +50,13 @@ class Redial(Action):
 
     def answers(self, rule: str) -> Answer:
         """Answer `Retry`."""
-        draw, floor, refresh, unsent = self.backoff.delay, self.floor, self.refresh, self.unsent
-        if refresh:
+        backoff, floor, unsent = self.backoff, self.floor, self.unsent
+        if self.refresh:
             return lambda close, context: Retry(
-                _refreshing(floor, close, context), True, rule, unsent
+                _refreshing(backoff, floor, close, context), True, rule, unsent
             )
         return lambda close, context: Retry(
-            pace(draw(close, context), floor, close, context), False, rule, unsent
+            pace(backoff, floor, close, context), False, rule, unsent
         )
 
     def __str__(self) -> str:
@@ -66,10 +66,10 @@ class Redial(Action):
         return words + _fate(self.unsent)
 
 
-def _refreshing(floor: float, close: Close, context: Context) -> float:
+def _refreshing(backoff: Backoff, floor: float, close: Close, context: Context) -> float:
     # At once although the dial was a moment ago (D4), but never the second such dial in a row.
     if context.previous_immediate or close.retry_after is not None or floor:
-        return pace(0.0, floor, close, context)
+        return pace(backoff, floor, close, context)
     return 0.0
 
 

@@ -9,12 +9,15 @@ from recloser.policies.actions import End
 from recloser.policies.guards import HOPELESS, INTENTIONAL
 from recloser.policies.numbers import check_count, check_seconds
 from recloser.policies.rules import Rule, RulePolicy
+from recloser.policies.spans import at_least
+from recloser.policies.when import when
 
 ATTEMPTS = "attempts-used-up"
 """The rule that `limit` names when the number of attempts ended a run."""
 TIME = "time-used-up"
 """The rule that `limit` names when the time ended a run."""
 
+_LIMIT = "recloser: limit()"
 _GUARDS = frozenset(rule.name for rule in (INTENTIONAL, *HOPELESS))
 
 
@@ -36,6 +39,11 @@ def override(policy: RulePolicy, *rules: Rule, name: str | None = None) -> RuleP
     return RulePolicy(name or policy.name, (*rows[:own], *new, *rows[own:]))
 
 
+def rules_of(policy: Policy) -> tuple[Rule, ...]:
+    """Return the rules of a policy that has some, in order; none of a class of one's own."""
+    return tuple(getattr(policy, "rules", ()))
+
+
 def first_match(name: str, *parts: RulePolicy | Iterable[Rule]) -> RulePolicy:
     """Return one policy of all these rules in this order; the last part must decide the rest."""
     return RulePolicy(
@@ -50,6 +58,11 @@ class PerPhase:
 
     dial: Policy
     open: Policy
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of both, for those who read them; empty where a policy has none."""
+        return rules_of(self.dial) + rules_of(self.open)
 
     def decide(self, close: Close, context: Context, /) -> Decision:
         """Ask the policy of the phase."""
@@ -70,6 +83,20 @@ class Limited:
     attempts: int | None
     elapsed: float | None
     then: End
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The limits as rules, and the rules of the policy, for those who read them."""
+        limits: list[Rule] = []
+        if self.attempts is not None:
+            used_up = when(attempt=at_least(self.attempts + 1))
+            why = f"{self.attempts} retries in one run are enough."
+            limits.append(Rule(ATTEMPTS, used_up, self.then, why, _LIMIT))
+        if self.elapsed is not None:
+            too_late = when(elapsed=at_least(self.elapsed))
+            why = f"The next dial would start later than {self.elapsed:g} s after the run began."
+            limits.append(Rule(TIME, too_late, self.then, why, _LIMIT))
+        return (*limits, *rules_of(self.policy))
 
     def decide(self, close: Close, context: Context, /) -> Decision:
         """Ask the policy, and give up instead of a retry beyond the limit."""

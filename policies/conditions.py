@@ -69,13 +69,13 @@ class Among:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """Texts in which a regular expression is found, whatever their case."""
+    """Texts in which each of these regular expressions is found, whatever the case."""
 
-    pattern: str
+    patterns: tuple[str, ...]
 
     def covers(self, other: "Like") -> bool:
-        """Whether both are the same; more cannot be said of two expressions."""
-        return self.pattern == other.pattern
+        """Whether the other wants all of these too; more cannot be said of expressions."""
+        return set(self.patterns) <= set(other.patterns)
 
     def meets(self, other: "Like") -> bool:
         """Assume so: one text may match both."""
@@ -83,7 +83,7 @@ class Like:
         return True
 
     def __str__(self) -> str:
-        return f"like /{self.pattern}/"
+        return "like " + " and ".join(f"/{each}/" for each in self.patterns)
 
 
 Wanted = Spans | Among | Like
@@ -111,7 +111,7 @@ class When:
     def meets(self, other: "When") -> bool:
         """Whether both may hold of one end."""
         theirs = dict(other.tests)
-        return all(name not in theirs or _meets(want, theirs[name]) for name, want in self.tests)
+        return all(name not in theirs or meets(want, theirs[name]) for name, want in self.tests)
 
     def compile(self) -> Holds | None:
         """Make a function that tests an end; None if there is nothing to test."""
@@ -135,7 +135,8 @@ def covers(mine: Any, theirs: Any) -> bool:
     return bool(mine.covers(theirs))
 
 
-def _meets(mine: Any, theirs: Any) -> bool:
+def meets(mine: Any, theirs: Any) -> bool:
+    """Whether two sets of the same fact have something in common."""
     return bool(mine.meets(theirs))
 
 
@@ -153,8 +154,12 @@ def _test(name: str, want: Wanted) -> Holds:
         words = want.values
         return lambda close, _: close.advice is not None and close.advice.lower() in words
     if isinstance(want, Like):
-        search = re.compile(want.pattern, re.IGNORECASE).search
-        return lambda close, _: search(close.reason) is not None
+        found = [re.compile(each, re.IGNORECASE).search for each in want.patterns]
+        first, others = found[0], found[1:]
+        return lambda close, _: (
+            first(close.reason) is not None
+            and all(search(close.reason) is not None for search in others)
+        )
     if name in _OF_CLOSE:
         read = attrgetter(_OF_CLOSE[name])
         fits = _fits(want, optional=name in _OPTIONAL)

@@ -5,6 +5,7 @@ from typing import Final
 
 from recloser.fsm.decisions import Context
 from recloser.fsm.record import Cause, Close
+from recloser.policies.backoff import Backoff
 from recloser.policies.windows import Windows, earliest
 
 LIMIT: Final = 300.0
@@ -18,21 +19,21 @@ _WIDENING: Final = 1.5
 _MAX_WIDENINGS: Final = 20
 
 
-def pace(draw: float, floor: float, close: Close, context: Context) -> float:
-    """Return the delay in seconds for what a backoff drew, at least `floor`.
+def pace(backoff: Backoff, floor: float, close: Close, context: Context) -> float:
+    """Return the delay in seconds: what the server wants, else what the backoff draws.
 
-    A draw that falls before the earliest moment allowed is moved behind it by its own length
-    and not to it, so that many such draws stay apart.
+    At least `floor`. A moment before the earliest one allowed is moved behind it by its own
+    length and not to it, so that many such moments stay apart.
     """
     if close.retry_after is not None or close.spread is not None or context.spread is not None:
-        draw = _told(draw, floor, close, context)
+        delay = _told(backoff, floor, close, context)
     else:
-        draw += floor
+        delay = floor + backoff.delay(close, context)
     start = earliest(context)
-    return draw if draw >= start else start + draw
+    return delay if delay >= start else start + delay
 
 
-def _told(draw: float, floor: float, close: Close, context: Context) -> float:
+def _told(backoff: Backoff, floor: float, close: Close, context: Context) -> float:
     """Return the delay that the server asked for, now or earlier in this run; else the draw."""
     after, spread = _sane(close.retry_after), _sane(close.spread)
     roll = context.roll
@@ -44,14 +45,14 @@ def _told(draw: float, floor: float, close: Close, context: Context) -> float:
         return floor + roll * _widened(spread, context)
     spread = _sane(context.spread)
     if spread is None or context.attempt == 1:
-        return floor + draw
+        return floor + backoff.delay(close, context)
     window = max(spread, WINDOWS.length(context.attempt, context.busy))
     if close.busy or context.previous_immediate:
         return floor + roll * window
     if close.cause is Cause.CONNECT_TIMEOUT:
         return floor + roll * window / 2.0
     if window > spread:
-        return floor + draw
+        return floor + backoff.delay(close, context)
     # The first dial after the hint was at a random moment of the spread; a dial once in each
     # spread from there keeps the fleet exactly as even as it was.
     return floor + max(0.0, spread - context.since_dial)

@@ -7,9 +7,9 @@ from math import inf
 from typing import Final
 
 from recloser.fsm.decisions import Context, Decision
-from recloser.fsm.record import Close
+from recloser.fsm.record import Cause, Close
 from recloser.policies.actions import Action, Answer
-from recloser.policies.conditions import Among, Holds, When
+from recloser.policies.conditions import Among, Holds, When, covers, meets
 from recloser.policies.spans import Spans
 
 
@@ -32,10 +32,45 @@ class Rule:
             raise TypeError(f"rule {self.name}: the action is made by retry(), hold(), stop() ...")
 
 
-def _may(rule: Rule, name: str, *, fact: bool) -> bool:
-    want = rule.when.get(name)
-    return want is None or want == Among((fact,))
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of an end before any rule is tried, so that no rule needs to test it."""
 
+    known: tuple[tuple[str, Among], ...] = ()
+    never: tuple[tuple[str, Among], ...] = ()
+    advised: bool = False
+
+    def rules(self, rules: Iterable[Rule]) -> list[Rule]:
+        """Leave out the rules that cannot apply."""
+        return [rule for rule in rules if self._may(rule.when)]
+
+    def _may(self, when: When) -> bool:
+        wanted = dict(when.tests)
+        if "advice" in wanted and not self.advised:
+            return False
+        if any(fact in wanted and not meets(wanted[fact], known) for fact, known in self.known):
+            return False
+        return not any(fact in wanted and covers(not_, wanted[fact]) for fact, not_ in self.never)
+
+    def rest(self, when: When) -> When:
+        """Leave out the tests that always hold."""
+        return When(
+            tuple(
+                (fact, want)
+                for fact, want in when.tests
+                if not any(fact == name and covers(want, known) for name, known in self.known)
+            )
+        )
+
+
+_NOT_ASKED: Final = ("intentional", Among((False,)))
+_NOT_REFUSED: Final = ("refused", Among((False,)))
+_FRAME: Final = ("cause", Among((Cause.CLOSE_FRAME,)))
+_ASKED: Final = _Facts(known=(("intentional", Among((True,))),), advised=True)
+_ADVISED: Final = _Facts(known=(_NOT_ASKED,), advised=True)
+_REFUSED: Final = _Facts(known=(_NOT_ASKED, ("refused", Among((True,)))))
+_FRAMED: Final = _Facts(known=(_NOT_ASKED, _NOT_REFUSED, _FRAME))
+_BROKEN: Final = _Facts(known=(_NOT_ASKED, _NOT_REFUSED), never=(_FRAME,))
 
 _Candidates = tuple[tuple[tuple[Holds, Answer], ...], Answer]
 """Tests with their answers, in order, and the answer if none of them holds."""
@@ -46,10 +81,10 @@ class _ByNumber:
 
     __slots__ = ("_cuts", "_lists")
 
-    def __init__(self, number: str, known: tuple[str, ...], rules: list[Rule]) -> None:
+    def __init__(self, number: str, facts: _Facts, rules: Iterable[Rule]) -> None:
         compiled = [
-            (rule.when.get(number), rule.when.without(number, *known).compile(), rule)
-            for rule in rules
+            (rule.when.get(number), facts.rest(rule.when).without(number).compile(), rule)
+            for rule in facts.rules(rules)
         ]
         spans = [each.spans for each, _, _ in compiled if isinstance(each, Spans)]
         self._cuts: Final = sorted({edge for each in spans for span in each for edge in span})
@@ -76,7 +111,7 @@ class RulePolicy:
     `ValueError` otherwise.
     """
 
-    __slots__ = ("_asked", "_lost", "_refused", "name", "rules")
+    __slots__ = ("_advised", "_asked", "_broken", "_framed", "_refused", "name", "rules")
 
     def __init__(self, name: str, rules: Iterable[Rule]) -> None:
         self.name: Final = name
@@ -87,23 +122,24 @@ class RulePolicy:
             raise ValueError(f"policy {name}: two rules named {twice[0]}: give each its own name")
         if not self.rules or self.rules[-1].when.tests:
             raise ValueError(f"policy {name}: end with a rule for when(), which always holds")
-        asked = [rule for rule in self.rules if _may(rule, "intentional", fact=True)]
-        ended = [rule for rule in self.rules if _may(rule, "intentional", fact=False)]
-        lost = [rule for rule in ended if _may(rule, "refused", fact=False)]
-        refused = [rule for rule in ended if _may(rule, "refused", fact=True)]
-        self._asked: Final = _ByNumber("code", ("intentional",), asked)
-        self._lost: Final = _ByNumber("code", ("intentional", "refused"), lost)
-        self._refused: Final = _ByNumber("status", ("intentional", "refused"), refused)
+        self._asked: Final = _ByNumber("code", _ASKED, self.rules)
+        self._advised: Final = _ByNumber("code", _ADVISED, self.rules)
+        self._refused: Final = _ByNumber("status", _REFUSED, self.rules)
+        self._framed: Final = _ByNumber("code", _FRAMED, self.rules)
+        self._broken: Final = _ByNumber("code", _BROKEN, self.rules)
 
     def decide(self, close: Close, context: Context, /) -> Decision:
         """Answer for the first rule that applies."""
         if close.intentional:
-            candidates = self._asked[close.code]
-        elif close.status is None:
-            candidates = self._lost[close.code]
+            tests, otherwise = self._asked[close.code]
+        elif close.advice is not None:
+            tests, otherwise = self._advised[close.code]
+        elif close.status is not None:
+            tests, otherwise = self._refused[close.status]
+        elif close.cause is Cause.CLOSE_FRAME:
+            tests, otherwise = self._framed[close.code]
         else:
-            candidates = self._refused[close.status]
-        tests, otherwise = candidates
+            tests, otherwise = self._broken[close.code]
         for holds, answer in tests:
             if holds(close, context):
                 return answer(close, context)

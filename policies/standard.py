@@ -19,7 +19,7 @@ _SPENT: Final = Rule(
         cause=Cause.CLOSE_FRAME,
         can_refresh=True,
         refreshed=False,
-        reason=r"\b(token|jwt|credentials?|auth\w*)\b.*\bexpired\b|\bexpired\b.*\b(token|jwt)\b",
+        reason=("expired", "token|jwt|credential|auth"),
     ),
     refresh_then_retry(),
     "The reason hints that the credential is spent; without it the code decides.",

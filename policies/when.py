@@ -19,7 +19,7 @@ def when(
     origin: Origin | Iterable[Origin] | None = None,
     cause: Cause | Iterable[Cause] | None = None,
     sent_code: Numbers | None = None,
-    reason: str | None = None,
+    reason: str | Iterable[str] | None = None,
     advice: str | Iterable[str] | None = None,
     phase: Phase | None = None,
     streak: int | Spans | None = None,
@@ -34,9 +34,10 @@ def when(
 
     The words are the fields of `Close` and `Context`; `refused` says whether there is a
     `status`, `immediate` is `previous_immediate`. `reason` is a regular expression, searched
-    whatever the case; `advice` is compared whatever the case. Counts are given as `3`,
-    `at_least(3)` or `below(3)`, times in seconds as `at_least(10)` or `below(10)`. A time that
-    is not known fits nothing. Raises `TypeError` or `ValueError` for what cannot be meant.
+    whatever the case, or several that must all be found; `advice` is compared whatever the
+    case. Counts are given as `3`, `at_least(3)` or `below(3)`, times in seconds as
+    `at_least(10)` or `below(10)`. A time that is not known fits nothing. Raises `TypeError` or
+    `ValueError` for what cannot be meant.
 
     >>> str(when(code=range(4000, 5000), streak=at_least(3)))
     'code 4000-4999; streak at least 3'
@@ -58,7 +59,7 @@ def when(
     named = (("origin", origin, Origin), ("cause", cause, Cause), ("phase", phase, Phase))
     tests.extend((name, _several(each, kind)) for name, each, kind in named if each is not None)
     if reason is not None:
-        tests.append(("reason", Like(_expression(reason))))
+        tests.append(("reason", Like(_expressions(reason))))
     if advice is not None:
         words = _several(advice, str)
         tests.append(("advice", Among(tuple(word.lower() for word in words.values))))
@@ -80,9 +81,11 @@ def _several(value: Any, kind: type) -> Among:
     return Among(values)
 
 
-def _expression(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"reason is no regular expression: {error} in {pattern!r}") from error
-    return pattern
+def _expressions(reason: str | Iterable[str]) -> tuple[str, ...]:
+    patterns: tuple[str, ...] = _several(reason, str).values
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"reason is no regular expression: {error} in {pattern!r}") from error
+    return patterns

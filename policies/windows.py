@@ -87,6 +87,6 @@ class Windows(Backoff):
         attempt, busy, before = context.attempt, context.busy, context.last_roll
         start = earliest(context)
         if before is not None and attempt > 1 and not context.previous_immediate:
-            window = self.length(attempt - 1, busy - 1 if close.busy else busy)
+            window = self.length(attempt - 1, busy - 1 if busy and close.busy else busy)
             start = max(start, window * (1.0 - before) - context.since_dial)
         return start + context.roll * self.length(attempt, busy)
