@@ -188,7 +188,8 @@ class Core:
             close=close,
             decision=decision,
             uptime=uptime,
-            undelivered=unread if asked else 0,
+            # What came before the end is still given out, unless `opened` never showed it.
+            undelivered=unread if asked or self.state is State.CONNECTING else 0,
             error=problem,
         )
 
