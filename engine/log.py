@@ -3,6 +3,7 @@
 The library never configures logging; it only calls `structlog.get_logger`.
 """
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,16 +18,21 @@ from recloser.fsm.states import State
 
 LOGGER: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger("recloser")
 
+_NO_CLOSE: Final[Mapping[str, object]] = dict.fromkeys(
+    ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
+)
+
 CHANGED: Final = "websocket.state_changed"
 POLICY_FAILED: Final = "websocket.policy_failed"
 LISTENER_FAILED: Final = "websocket.listener_failed"
 LISTENER_SLOW: Final = "websocket.listener_slow"
 TASK_FAILED: Final = "websocket.scope_task_failed"
 TASK_STUCK: Final = "websocket.task_refuses_to_end"
+RELEASE_FAILED: Final = "websocket.release_failed"
 
 
 def fields_of(change: StateChange) -> dict[str, Any]:
-    """Return a change as flat fields with names that stay, secrets taken out."""
+    """Return a change as flat fields, the same names in every line, secrets taken out."""
     fields: dict[str, Any] = {
         "from": change.previous.value,
         "to": change.current.value,
@@ -39,34 +45,72 @@ def fields_of(change: StateChange) -> dict[str, Any]:
         "unsent": change.unsent,
         "undelivered": change.undelivered,
     }
-    if change.close is not None:
-        fields.update(_close(change.close))
+    fields.update(_NO_CLOSE if change.close is None else _close(change.close))
     return fields
 
 
 def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None:
     """Write the line of one change; `own` are the application's fields."""
-    fields = fields_of(change)
-    fields["timestamp"] = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
-    fields.update(own)
-    event = CHANGED
-    if change.error is not None:
-        event = POLICY_FAILED
-        fields["error"] = redact.text(f"{change.error} ({change.error.__cause__!r})")
     close = change.close
     if change.error is not None or (
         change.current is State.CLOSED and close is not None and not close.intentional
     ):
-        LOGGER.error(event, **fields)
+        write = LOGGER.error
     elif close is not None and not close.intentional:
-        LOGGER.warning(event, **fields)
+        write = LOGGER.warning
     else:
-        LOGGER.info(event, **fields)
+        write = LOGGER.info
+    event = CHANGED if change.error is None else POLICY_FAILED
+    try:
+        # The application's names come first: where they collide, the engine's facts stay.
+        fields = dict(own)
+        fields.update(fields_of(change))
+        stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
+        fields["timestamp"] = stamp
+        if change.error is not None:
+            fields["error"] = redact.text(f"{change.error} ({change.error.__cause__!r})")
+        write(event, **fields)
+    except Exception as error:  # noqa: BLE001 - a full disk must not stop the machine
+        _unwritten(event, error)
 
 
 def trouble(event: str, own: Mapping[str, object], **fields: object) -> None:
     """Write an error line about something beside the connection: a listener, a task."""
-    LOGGER.error(event, **{**fields, **own})
+    try:
+        LOGGER.error(event, **{**own, **fields})
+    except Exception as error:  # noqa: BLE001 - as above
+        _unwritten(event, error)
+
+
+def failed(event: str, own: Mapping[str, object], who: object, error: BaseException) -> None:
+    """Write an error line about an exception out of code that is not the engine's."""
+    trouble(event, own, who=_name(who), error=_text(error))
+
+
+def slow(own: Mapping[str, object], who: object, took: float) -> None:
+    """Write an error line about a listener that held up the event loop, `took` in seconds."""
+    trouble(LISTENER_SLOW, own, who=_name(who), took=_round(took))
+
+
+def _unwritten(event: str, error: Exception) -> None:
+    """Report a line that could not be written where asyncio reports what nobody awaits."""
+    asyncio.get_running_loop().call_exception_handler(
+        {"message": f"recloser could not log {event}", "exception": error}
+    )
+
+
+def _name(who: object) -> str:
+    if isinstance(who, str):
+        return who
+    name = getattr(who, "__qualname__", None)
+    return name if isinstance(name, str) else type(who).__qualname__
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return redact.text(f"{type(error).__name__}: {error}")
+    except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
+        return f"{type(error).__name__} (no text: {type(unprintable).__name__})"
 
 
 def _close(close: Close) -> dict[str, Any]:
@@ -89,7 +133,7 @@ def _close(close: Close) -> dict[str, Any]:
     if close.advice is not None:
         fields["advice"] = redact.text(close.advice)
     if close.error is not None:
-        fields["error"] = redact.text(f"{type(close.error).__name__}: {close.error}")
+        fields["error"] = _text(close.error)
     return fields
 
 

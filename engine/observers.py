@@ -4,8 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
+from weakref import WeakSet
 
-from recloser import log, redact
+from recloser import log
 from recloser.clock import Clock
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
@@ -23,7 +24,8 @@ class Observers:
 
     def __init__(self) -> None:
         self._listeners: tuple[tuple[object, Listener], ...] = ()
-        self._watchers: tuple[_Watcher, ...] = ()
+        self._watchers: WeakSet[_Watcher] | None = None
+        """Weak: an iteration that was broken off would collect changes for ever."""
         self._waiters: list[tuple[frozenset[State], asyncio.Future[StateChange]]] = []
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -44,7 +46,9 @@ class Observers:
     def watch(self) -> AsyncIterator[StateChange]:
         """Iterate over all changes from now on; ends after the change to closed."""
         watcher = _Watcher()
-        self._watchers += (watcher,)
+        if self._watchers is None:
+            self._watchers = WeakSet()
+        self._watchers.add(watcher)
         return watcher
 
     async def until(self, states: frozenset[State]) -> StateChange:
@@ -64,26 +68,30 @@ class Observers:
             for states, future in self._waiters:
                 if change.current in states and not future.done():
                     future.set_result(change)
-        for watcher in self._watchers:
+        for watcher in self._watchers or ():
             watcher.tell(change)
         if change.current is State.CLOSED:
-            self._watchers = ()
-        for _, listener in self._listeners:
+            self._watchers = None
+        present = self._listeners
+        for entry in present:
+            if present is not self._listeners and entry not in self._listeners:
+                continue  # taken back by a listener before it
+            listener = entry[1]
             started = clock.monotonic()
             try:
                 listener(change)
-            except Exception as error:  # noqa: BLE001 - a listener must not stop the machine (I3)
-                text = redact.text(f"{type(error).__name__}: {error}")
-                log.trouble(log.LISTENER_FAILED, fields, who=_name(listener), error=text)
+            # A listener must not stop the machine (I3); a cancelled future raises the second.
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
+                log.failed(log.LISTENER_FAILED, fields, listener, error)
             took = clock.monotonic() - started
             if took > SLOW:
-                log.trouble(log.LISTENER_SLOW, fields, who=_name(listener), took=round(took, 3))
+                log.slow(fields, listener, took)
 
 
 class _Watcher:
     """One asynchronous iteration: misses nothing, delays nobody."""
 
-    __slots__ = ("_ended", "_queue", "_waiter")
+    __slots__ = ("__weakref__", "_ended", "_queue", "_waiter")
 
     def __init__(self) -> None:
         self._queue: deque[StateChange] = deque()
@@ -100,6 +108,8 @@ class _Watcher:
         return self
 
     async def __anext__(self) -> StateChange:
+        if self._waiter is not None:
+            raise RuntimeError("another task waits for this iterator: call changes() once a task")
         while not self._queue:
             if self._ended:
                 raise StopAsyncIteration
@@ -109,7 +119,3 @@ class _Watcher:
             finally:
                 self._waiter = None
         return self._queue.popleft()
-
-
-def _name(listener: Listener) -> str:
-    return str(getattr(listener, "__qualname__", None) or repr(listener))
