@@ -3,10 +3,11 @@
 import asyncio
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 
 from recloser.clock import Clock
-from recloser.failures import CANCELLED, failed
-from recloser.fsm.record import Cause, Close
+from recloser.failures import CANCELLED, blamed
+from recloser.fsm.record import Cause, Close, bare
 from recloser.generation import Generation
 from recloser.inputs import Inputs
 from recloser.opening import OnOpen, Opening
@@ -20,21 +21,27 @@ async def dial(
     transport: Transport,
     on_open: OnOpen | None,
     ended: Callable[[Close], None],
+    wanted: Callable[[], bool],
 ) -> None:
-    """Put the wire into `generation`; raises `DialFailed` for whatever went wrong."""
+    """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
+
+    `wanted` is asked after each wait: a provider that catches cancellation must not lead to
+    a dial after `close()` (A1).
+    """
     request = await inputs.request()
-    try:
+    if not wanted():
+        raise DialFailed(CANCELLED)
+    with blamed(Cause.CONFIGURATION):
         generation.wire = await transport.dial(request, ended)
-    except Exception as error:
-        raise failed(Cause.CONFIGURATION, error) from error
+    if not wanted():
+        generation.abort()
+        raise DialFailed(CANCELLED)
     if on_open is None:
         return
-    try:
+    with blamed(Cause.HOOK):
         outcome = on_open(Opening(generation, generation.wire))
         if inspect.isawaitable(outcome):
             await outcome
-    except Exception as error:
-        raise failed(Cause.HOOK, error) from error
 
 
 async def pause(clock: Clock, when: float) -> None:
@@ -54,8 +61,7 @@ def outcome_of(task: asyncio.Task[None]) -> Close | None:
     if task.cancelled():
         return CANCELLED
     error = task.exception()
-    if error is None:
-        return None
-    if isinstance(error, DialFailed):
-        return error.close
-    raise error
+    if error is None or isinstance(error, DialFailed):
+        return None if error is None else error.close
+    # An exit of the process, or the application's own clock; whatever it was, the dial is over.
+    return replace(CANCELLED, error=bare(error))

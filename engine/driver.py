@@ -1,13 +1,14 @@
 """Feeds the core with events and performs its effects: the only place where both worlds meet."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from recloser import log
-from recloser.clock import Clock, LoopClock, Timer
+from recloser.alarm import Alarm
+from recloser.clock import Clock, LoopClock
 from recloser.dialling import dial, outcome_of, pause
 from recloser.ending import error_of, quiet
 from recloser.fsm.change import StateChange
@@ -22,20 +23,17 @@ from recloser.inbound import Inbound
 from recloser.inputs import Inputs
 from recloser.observers import Observers
 from recloser.opening import OnOpen
+from recloser.releasing import Releasing
 from recloser.statistics import Counters
 from recloser.transport.base import Transport
-
-_FAR: Final = 86_400.0
-"""Seconds; a deadline beyond is armed in steps, since event loops refuse far timers."""
 
 
 class Driver:
     """One engine at work. Events go through one inbox, each to its end before the next."""
 
     __slots__ = (
-        "_armed",
+        "_alarm",
         "_clock",
-        "_close_timeout",
         "_draining",
         "_generation",
         "_inbox",
@@ -44,7 +42,6 @@ class Driver:
         "_loop",
         "_on_open",
         "_releasing",
-        "_timer",
         "_transport",
         "core",
         "counters",
@@ -78,15 +75,13 @@ class Driver:
         self._inputs = inputs
         self._transport = transport
         self._on_open = on_open
-        self._close_timeout = close_timeout
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._inbox: deque[Event] = deque()
+        self._inbox: list[Event] = []
         self._draining = False
-        self._timer: Timer | None = None
-        self._armed: float | None = None
+        self._alarm = Alarm()
         self._generation: Generation | None = None
-        self._releasing: asyncio.Task[None] | None = None
+        self._releasing = Releasing(transport, bound=close_timeout, fields=fields)
         self._leavers: list[tuple[Wish, asyncio.Future[None]]] = []
 
     @property
@@ -110,12 +105,17 @@ class Driver:
             running = asyncio.get_running_loop()
         except RuntimeError:
             raise WrongLoop from None
-        if self._loop is not running:
-            if self._loop is not None and self.core.state is not State.CLOSED:
-                raise WrongLoop
+        before = self._loop
+        if before is not running:
+            if before is not None:
+                if self.core.state is not State.CLOSED:
+                    raise WrongLoop
+                if not self._releasing.over and not before.is_closed():
+                    raise WrongLoop
+                self._releasing.forget()
             if isinstance(self._clock, LoopClock):
                 self._clock = None
-            self._loop, self._releasing = running, None
+            self._loop = running
         return running
 
     def feed(self, event: Event) -> None:
@@ -126,12 +126,12 @@ class Driver:
         self._draining = True
         try:
             while self._inbox:
-                for effect in self.core.handle(self._inbox.popleft(), self.clock.monotonic()):
+                for effect in self.core.handle(self._inbox.pop(0), self.clock.monotonic()):
                     self._perform(effect)
                 self._supersede()
         finally:
             self._draining = False
-            self._arm()
+            self._alarm.set(self.core.deadline, self.clock, self._expired)
 
     async def leave(self, ask: Ask, *, patience: float | None = None) -> None:
         """Close or suspend, and wait until that is done or a later wish came.
@@ -142,7 +142,9 @@ class Driver:
         if self._generation is not None:
             self._generation.spare(asyncio.current_task())
         self.feed(ask)
-        if self.core.state is State.CLOSING:
+        if self._draining:
+            await asyncio.sleep(0)  # a listener started this task eagerly; its turn comes now
+        if self.core.state is State.CLOSING and self.core.wish is ask.wish:
             entry = (ask.wish, loop.create_future())
             self._leavers.append(entry)
             try:
@@ -150,19 +152,13 @@ class Driver:
             finally:
                 self._leavers.remove(entry)
         if self.core.state in (State.CLOSED, State.PASSIVE):
-            await self.released(patience)
-
-    async def released(self, patience: float | None = None) -> None:
-        """Wait until everything of ended generations is free, or for `patience` seconds."""
-        while self._releasing is not None:
-            done, _ = await asyncio.wait({self._releasing}, timeout=patience)
-            if not done:
-                return
+            await self._releasing.wait(patience)
 
     def forget(self) -> None:
         """Close an engine whose owner is gone; may be called from anywhere."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.feed, Ask(Wish.CLOSE))
+            with suppress(RuntimeError):  # closed by another thread meanwhile
+                self._loop.call_soon_threadsafe(self.feed, Ask(Wish.CLOSE))
 
     def _supersede(self) -> None:
         for wanted, future in self._leavers:
@@ -189,7 +185,7 @@ class Driver:
         generation.task.add_done_callback(partial(self._dialled, generation))
 
     async def _dialling(self, generation: Generation, effect: Dial) -> None:
-        await self.released()
+        await self._releasing.wait()
         await pause(self.clock, effect.not_before)
         await dial(
             generation,
@@ -197,34 +193,52 @@ class Driver:
             transport=self._transport,
             on_open=self._on_open,
             ended=partial(self._wire_ended, generation),
+            wanted=partial(self._wants, generation),
         )
+
+    def _wants(self, generation: Generation) -> bool:
+        return generation is self._generation and self.core.state is State.CONNECTING
 
     def _dialled(self, generation: Generation, task: asyncio.Task[None]) -> None:
         close = outcome_of(task)
         generation.task = None
-        if close is None:
+        wire = generation.wire
+        if generation is not self._generation:
+            generation.abort()  # it was given up and yet went on; nothing of it may stay
+        elif self.core.state is State.CLOSING and wire is not None and not generation.over:
+            pass  # shut() cancelled on_open; the wire will tell how the closing went
+        elif close is None:
             old = self.inbound.wire
             self.feed(Opened(generation.number, 0 if old is None else old.unread))
-        elif not task.cancelled() or generation.wire is None or generation.over:
-            self.feed(Lost(generation.number, close))
-        # else: on_open was cancelled by shut(), and the wire will tell how the closing went
+        else:
+            self.feed(Lost(generation.number, close, self._unread(generation)))
 
     def _wire_ended(self, generation: Generation, close: Close) -> None:
         generation.over = True
-        wire = generation.wire
-        self.feed(Lost(generation.number, close, 0 if wire is None else wire.unread))
+        self.feed(Lost(generation.number, close, self._unread(generation)))
+
+    def _unread(self, generation: Generation) -> int:
+        """Count what goes unread with it; when closing, also what an earlier one had left."""
+        wire, old = generation.wire, self.inbound.wire
+        unread = 0 if wire is None else wire.unread
+        if self.core.state is State.CLOSING and old is not None and old is not wire:
+            unread += old.unread
+        return unread
 
     def _announce(self, change: StateChange) -> None:
         self.last_change = change
         generation = self._generation
         if generation is not None:
-            if change.previous is State.OPEN:
+            if change.previous is State.OPEN or change.current is State.CLOSING:
                 self.send = self._refuse
                 generation.leave()
             if change.trigger is Trigger.LOST:
                 self.last_close = change.close
                 self._generation = None
-                self._release(generation, last=change.current is State.CLOSED)
+                last = change.current is State.CLOSED
+                self._releasing.start(self.bind(), generation, last=last)
+        elif change.current is State.CLOSED:
+            self._releasing.start(self.bind(), None, last=True)
         self._deliver(change)
         self.counters.count(change)
         log.changed(change, self.clock.wall(), self.fields)
@@ -237,7 +251,8 @@ class Driver:
     def _deliver(self, change: StateChange) -> None:
         """Show the change to the consumer and the sender."""
         inbound = self.inbound
-        if change.undelivered and inbound.wire is not None:
+        ended = change.current is State.OPEN or change.previous is State.CLOSING
+        if ended and inbound.wire is not None:
             inbound.wire.discard()
         if change.current is State.OPEN and self._generation is not None:
             wire = self._generation.wire
@@ -249,49 +264,19 @@ class Driver:
         elif change.current is State.CLOSED:
             inbound.end(partial(error_of, change), quiet=quiet(change))
 
-    def _release(self, generation: Generation, *, last: bool) -> None:
-        before = self._releasing
-        self._releasing = self.bind().create_task(
-            self._releasing_all(before, generation, last=last),
-            name=f"recloser release {generation.number}",
-        )
-
-    async def _releasing_all(
-        self, before: asyncio.Task[None] | None, generation: Generation, *, last: bool
-    ) -> None:
-        if before is not None:
-            await asyncio.wait({before})
-        await generation.release(self._close_timeout)
-        if last:
-            await self._transport.aclose()
-        if self._releasing is asyncio.current_task():
-            self._releasing = None
-
-    def _arm(self) -> None:
-        deadline = self.core.deadline
-        if deadline == self._armed:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._armed = deadline
-        if deadline is not None:
-            when = min(deadline, self.clock.monotonic() + _FAR)
-            self._timer = self.clock.call_at(when, partial(self._due, deadline))
-
-    def _due(self, deadline: float) -> None:
-        self._timer = self._armed = None
-        if self.clock.monotonic() < deadline - _FAR / 2:
-            self._arm()
-            return
-        wire = None if self._generation is None else self._generation.wire
-        if wire is None:
-            self.feed(Expired(deadline))
+    def _expired(self, deadline: float) -> None:
+        generation = self._generation
+        unread = 0 if generation is None else self._unread(generation)
+        if generation is None or generation.wire is None:
+            self.feed(Expired(deadline, unread=unread))
         else:
-            self.feed(Expired(deadline, wire.sent_code, wire.unsent, wire.unread))
+            wire = generation.wire
+            self.feed(Expired(deadline, wire.sent_code, wire.unsent, unread))
 
     async def _refuse(self, message: str | bytes) -> None:
-        del message
+        self.bind()
+        if not isinstance(message, str | bytes):
+            raise TypeError(f"a message must be str or bytes, not {type(message).__name__}")
         if self.core.state is State.CLOSED:
             raise error_of(self.last_change)
         raise NotOpen(self.core.state)

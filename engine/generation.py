@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Generation:
     """Owns the dial task, the wire and the scope of one generation."""
 
-    __slots__ = ("_fields", "_scope", "number", "over", "task", "wire")
+    __slots__ = ("_fields", "_left_at", "_scope", "number", "over", "task", "wire")
 
     def __init__(self, number: int, fields: Mapping[str, object]) -> None:
         self.number = number
@@ -24,12 +24,15 @@ class Generation:
         """The wire has told its end, or was aborted."""
         self._fields = fields
         self._scope: Scope | None = None
+        self._left_at: float | None = None
 
     @property
     def scope(self) -> Scope:
         """The scope, made when first asked for: most generations need none."""
         if self._scope is None:
             self._scope = Scope(self._fields)
+            if self._left_at is not None:
+                self._scope.end()
         return self._scope
 
     def spare(self, task: asyncio.Task[Any] | None) -> None:
@@ -39,8 +42,10 @@ class Generation:
 
     def leave(self) -> None:
         """End the scope: what is in it must not outlive the open state."""
-        if self._scope is not None:
-            self._scope.end()
+        if self._left_at is None:
+            self._left_at = asyncio.get_running_loop().time()
+            if self._scope is not None:
+                self._scope.end()
 
     def shut(self, code: int, reason: str) -> None:
         """Close the wire, or give up the dial; `on_open`, if it is running, is cancelled."""
@@ -57,16 +62,22 @@ class Generation:
         if self.task is not None:
             self.task.cancel()
 
-    async def release(self, bound: float) -> None:
-        """Free everything, last come first; tasks that outlast `bound` seconds are named."""
-        self.leave()
-        self.abort()
+    def waits_for(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether `settled` waits for this task."""
+        return task is not None and (
+            task is self.task or (self._scope is not None and self._scope.holds(task))
+        )
+
+    async def settled(self, bound: float) -> None:
+        """Wait for the tasks that `leave` and `abort` have cancelled.
+
+        Those that are there `bound` seconds after `leave` are named in the log and left.
+        """
         pending = set() if self._scope is None else self._scope.left()
-        if self.task is not None and not self.task.done():
+        if self.task is not None:
             pending.add(self.task)
         if pending:
-            _, stuck = await asyncio.wait(pending, timeout=bound)
+            waited = asyncio.get_running_loop().time() - (self._left_at or 0.0)
+            _, stuck = await asyncio.wait(pending, timeout=max(0.0, bound - waited))
             for task in stuck:
                 log.trouble(log.TASK_STUCK, self._fields, task=task.get_name(), waited=bound)
-        if self.wire is not None:
-            await self.wire.released()

@@ -7,7 +7,7 @@ from typing import TypeAlias, TypeVar, cast
 from yarl import URL
 
 from recloser import redact
-from recloser.failures import failed
+from recloser.failures import blamed
 from recloser.fsm.record import Cause
 from recloser.transport.base import Request
 
@@ -38,16 +38,12 @@ class Inputs:
 
     async def request(self) -> Request:
         """Ask for everything, in this order; raises `DialFailed` with the cause."""
-        try:
+        with blamed(Cause.CREDENTIALS):
             url = await _resolve(self._url)
             headers = await _resolve(self._headers)
             subprotocols = await _resolve(self._subprotocols)
-        except Exception as error:
-            raise failed(Cause.CREDENTIALS, error) from error
-        try:
+        with blamed(Cause.CONFIGURATION):
             return Request(check_url(url), check_headers(headers), check_subprotocols(subprotocols))
-        except (TypeError, ValueError) as error:
-            raise failed(Cause.CONFIGURATION, error) from error
 
 
 async def _resolve(given: Input[T]) -> T:
@@ -64,7 +60,7 @@ def check_url(url: object) -> str:
     try:
         parsed = URL(url)
     except ValueError as error:
-        raise ValueError(f"url is none: {redact.text(str(error))}") from None
+        raise ValueError(f"url cannot be read as one: {redact.text(str(error))}") from None
     shown = redact.url(str(url))
     if parsed.scheme not in ("ws", "wss"):
         raise ValueError(f"url must start with ws:// or wss://, not {shown!r}")
@@ -90,9 +86,10 @@ def check_headers(headers: object) -> Mapping[str, str]:
 def check_subprotocols(subprotocols: object) -> tuple[str, ...]:
     """Return the subprotocols as a tuple; each must be text."""
     if isinstance(subprotocols, str) or not isinstance(subprotocols, Iterable):
-        raise TypeError(f"subprotocols must be a list of str or a function, not {subprotocols!r}")
+        kind = type(subprotocols).__name__
+        raise TypeError(f"subprotocols must be a list of str or a function, not {kind}")
     found = tuple(subprotocols)
     for each in found:
         if not isinstance(each, str) or not each:
-            raise TypeError(f"subprotocol must be a str that is not empty, not {each!r}")
+            raise TypeError("each subprotocol must be a str that is not empty")
     return found

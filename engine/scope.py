@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
-from recloser import log, redact
+from recloser import log
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -18,12 +18,11 @@ class Scope:
     reverse order: tasks are cancelled, callbacks called. What they raise is logged.
     """
 
-    __slots__ = ("_entries", "_fields", "_spared", "ended")
+    __slots__ = ("_entries", "_fields", "ended")
 
     def __init__(self, fields: Mapping[str, object]) -> None:
         self._entries: dict[asyncio.Task[Any] | partial[object], None] = {}
         self._fields = fields
-        self._spared: asyncio.Task[Any] | None = None
         self.ended = False
 
     def create_task(
@@ -54,31 +53,34 @@ class Scope:
 
     def spare(self, task: asyncio.Task[Any] | None) -> None:
         """Leave one task alone: it asks for the end itself and cannot wait for its own."""
-        if task in self._entries:
-            self._spared = task
+        if isinstance(task, asyncio.Task):
+            self._entries.pop(task, None)
 
     def end(self) -> None:
         """End everything, last come first; a second call does nothing."""
+        if self.ended:
+            return
         self.ended = True
         for entry in reversed(list(self._entries)):
-            if entry is self._spared:
-                continue
             if isinstance(entry, asyncio.Task):
                 entry.cancel()
                 continue
-            self._entries.pop(entry, None)
+            if entry not in self._entries:
+                continue
+            del self._entries[entry]
             try:
                 entry()
-            except Exception as error:  # noqa: BLE001 - one callback must not keep the others alive
-                self._report(log.LISTENER_FAILED, entry.func, error)
+            # One callback must not keep the others alive; a cancelled future raises the second.
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
+                log.failed(log.LISTENER_FAILED, self._fields, entry.func, error)
+
+    def holds(self, task: asyncio.Task[Any]) -> bool:
+        """Whether the task belongs to the scope and still runs."""
+        return task in self._entries
 
     def left(self) -> set[asyncio.Task[Any]]:
         """Return the tasks that are still running and can be waited for."""
-        return {
-            entry
-            for entry in self._entries
-            if isinstance(entry, asyncio.Task) and entry is not self._spared
-        }
+        return {entry for entry in self._entries if isinstance(entry, asyncio.Task)}
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._entries.pop(task, None)
@@ -86,9 +88,4 @@ class Scope:
             return
         error = task.exception()
         if error is not None:
-            self._report(log.TASK_FAILED, task.get_name(), error)
-
-    def _report(self, event: str, who: object, error: BaseException) -> None:
-        text = redact.text(f"{type(error).__name__}: {error}")
-        name = who if isinstance(who, str) else getattr(who, "__qualname__", repr(who))
-        log.trouble(event, self._fields, who=name, error=text)
+            log.failed(log.TASK_FAILED, self._fields, task.get_name(), error)
