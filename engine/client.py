@@ -1,8 +1,10 @@
 """`ReconnectingWebSocket`: what a service holds in its hands."""
 
+import asyncio
 import json
 import warnings
 from collections.abc import AsyncIterator, Callable
+from math import isfinite
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -78,6 +80,7 @@ class ReconnectingWebSocket:
     @property
     def scope(self) -> Scope:
         """Tasks and callbacks that end with the present generation; raises `NotOpen`."""
+        self._driver.bind()
         generation = self._driver.generation
         if self.state is not State.OPEN or generation is None:
             raise NotOpen(self.state)
@@ -92,6 +95,7 @@ class ReconnectingWebSocket:
 
         Ends after the change to closed. However slow the iteration, it delays nothing.
         """
+        self._driver.bind()
         return self._driver.observers.watch()
 
     def subscribe(self, callback: Callable[[StateChange], object]) -> Callable[[], None]:
@@ -183,8 +187,12 @@ class ReconnectingWebSocket:
         """Pass on what the server said in-band; the policy sees it once, at the next end.
 
         `retry_after` and `spread` are in seconds. Raises `TypeError` or `ValueError` for
-        what is no text, and for seconds that are not finite or negative.
+        what is no text, and for seconds that are negative or not finite.
         """
+        if not isinstance(advice, str):
+            raise TypeError(f"advice must be a str, not {type(advice).__name__}")
+        _check_seconds("retry_after", retry_after)
+        _check_seconds("spread", spread)
         self._driver.bind()
         self._driver.feed(Advise(advice, retry_after, spread))
 
@@ -197,13 +205,15 @@ class ReconnectingWebSocket:
         `ConnectionClosed` or `PolicyError` in closed, `ConnectionError` when the connection
         ends meanwhile, `TypeError` for what is neither `str` nor `bytes`.
         """
-        await self._driver.send(message)
+        driver = self._driver
+        driver.bind()
+        await driver.send(message)
 
     async def send_json(
         self, value: object, *, dumps: Callable[[Any], str | bytes] = json.dumps
     ) -> None:
         """Send a value as JSON; raises as `send` and `dumps` do."""
-        await self._driver.send(dumps(value))
+        await self.send(dumps(value))
 
     receive = receiver(iterating=False)
     receive.__doc__ = """Wait for the next message, across reconnections and rests.
@@ -236,10 +246,14 @@ class ReconnectingWebSocket:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None:
-            await self.close()
-        else:
+        if kind is not None:
             await self._leave_at_once()
+            return
+        try:
+            await self.close()
+        except asyncio.CancelledError:
+            await self._leave_at_once()
+            raise
 
     async def _leave_at_once(self) -> None:
         await self._driver.leave(Ask(Wish.CLOSE, within=_CLOSING), patience=_RELEASING)
@@ -267,3 +281,12 @@ class ReconnectingWebSocket:
                 stacklevel=2,
             )
             self._driver.forget()
+
+
+def _check_seconds(name: str, seconds: object) -> None:
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
+    if not isfinite(seconds) or seconds < 0:
+        raise ValueError(f"{name} must be finite and at least 0, not {seconds!r}")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
-from recloser.fsm.errors import ConcurrentReceive
+from recloser.fsm.errors import ConcurrentReceive, WrongLoop
 from recloser.transport.base import Opcode, Wire
 
 _TEXT: Final = Opcode.TEXT
@@ -14,12 +14,13 @@ _BINARY: Final = Opcode.BINARY
 class Inbound:
     """Where a consumer finds its next message, across generations."""
 
-    __slots__ = ("_error", "_quiet", "_waiter", "wire")
+    __slots__ = ("_error", "_loop", "_quiet", "_waiter", "wire")
 
     def __init__(self, wire: Wire | None, error: Callable[[], Exception]) -> None:
         self.wire = wire
         self._error: Callable[[], Exception] | None = error
         self._quiet = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def plug(self, wire: Wire) -> None:
@@ -30,11 +31,20 @@ class Inbound:
     def reopen(self) -> None:
         """Let consumers wait again: there is something to wait for."""
         self._error = None
+        self._loop = asyncio.get_running_loop()
 
     def end(self, error: Callable[[], Exception], *, quiet: bool) -> None:
         """Let consumers fail, once they have taken what is left; iteration ends if `quiet`."""
-        self._error, self._quiet = error, quiet
+        self._error, self._quiet, self._loop = error, quiet, None
         self._wake()
+
+    def check(self) -> None:
+        """Raise `WrongLoop` unless called in the loop of the engine.
+
+        Asked where a consumer waits or fails, not for each message: it would cost a tenth.
+        """
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            raise WrongLoop
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -42,6 +52,7 @@ class Inbound:
 
     async def ready(self, *, iterating: bool) -> str | bytes | None:
         """Give a message that is left, or None once a wire can be read."""
+        self.check()
         wire = self.wire
         if wire is not None:
             message = wire.take()
@@ -99,6 +110,7 @@ def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str
             if failure is None:
                 wire.control(frame)
             else:
+                inbound.check()
                 wire.broken(failure)
 
     return receive
