@@ -2,7 +2,6 @@
 
 import asyncio
 
-from aiohttp import ClientConnectionResetError
 from aiohttp.http import WebSocketWriter
 
 from recloser.fsm.errors import NotOpen
@@ -43,10 +42,12 @@ class Outgoing:
             )
         self._unsent += 1
         try:
-            await self._writer.send_frame(payload, opcode)
-        except ClientConnectionResetError:
-            self._unsent -= 1  # refused before anything was written
+            drained = push(self._writer.send_frame(payload, opcode))
+        except ConnectionError:
+            self._unsent -= 1
             raise
+        if drained is not None:
+            await asyncio.wait((drained,))
         if self._transport.is_closing():
             raise ConnectionResetError("the connection ended while the message was leaving")
         if not self._transport.get_write_buffer_size():

@@ -74,14 +74,25 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
         self.lost: asyncio.Future[None] = lost
 
 
-def push(frame: Coroutine[asyncio.Future[Any], None, None]) -> None:
-    """Hand a frame over without waiting for the socket: the writer waits after it wrote.
+def push(
+    frame: Coroutine[asyncio.Future[Any], None, None],
+) -> asyncio.Future[Any] | None:
+    """Hand a frame over by the first step of the writer, which writes before it waits.
 
-    Raises `ConnectionError` if the transport is closing.
+    Gives the future that the writer would wait for, if the write buffer is full. All who wait
+    share that future, so it must not be cancelled, as `await` in a cancelled task would do.
+    Raises `ConnectionError`, with nothing written, if the transport is closing.
     """
     try:
         drained = frame.send(None)
     except StopIteration:
-        return
+        return None
     frame.close()
-    drained.cancel()  # a shield: left alone it would report an exception nobody retrieved
+    drained._asyncio_future_blocking = False  # noqa: SLF001 - whoever drives a coroutine clears it
+    drained.add_done_callback(_retrieve)
+    return drained
+
+
+def _retrieve(drained: asyncio.Future[Any]) -> None:
+    if not drained.cancelled():
+        drained.exception()  # asked for, or asyncio reports that nobody did

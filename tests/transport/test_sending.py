@@ -120,3 +120,39 @@ async def test_a_cancelled_send_stays_counted_for_its_bytes_are_in_the_buffer(
         assert link.wire.unsent == 1
         link.wire.abort()
         assert link.wire.unsent == 1
+
+
+@pytest.mark.spec("G1")
+async def test_cancelling_one_blocked_sender_leaves_the_others_alone(
+    loop_factory: Factory,
+) -> None:
+    """aiohttp lets all of them wait for one future, which a cancelled task would cancel."""
+    async with linked(receive_buffer=4096) as link:
+        senders = [asyncio.create_task(link.wire.send(bytes(2_500_000))) for _ in range(4)]
+        await turns()
+        senders[2].cancel()
+        await turns()
+        assert [sender.done() for sender in senders[1:]] == [False, True, False]
+        senders.append(asyncio.create_task(link.wire.send(bytes(2_500_000))))
+        await turns()
+        assert not senders[4].done()
+        link.wire.close(4000, "after all of them")
+        for _ in senders:
+            assert await link.peer.frame() == (2, bytes(2_500_000))
+        assert await link.peer.close_seen() == (4000, "after all of them")
+        results = await asyncio.gather(*senders, return_exceptions=True)
+        assert [type(result) for result in results if result is not None] == [
+            asyncio.CancelledError
+        ]
+
+
+async def test_a_blocked_sender_that_was_cancelled_leaves_no_unretrieved_error(
+    loop_factory: Factory,
+) -> None:
+    async with linked(receive_buffer=4096) as link:
+        sender = asyncio.create_task(link.wire.send(bytes(9_000_000)))
+        await turns()
+        sender.cancel()
+        await asyncio.wait((sender,))
+        link.peer.reset()
+        assert (await link.end()).cause is Cause.RESET

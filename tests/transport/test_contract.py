@@ -1,0 +1,170 @@
+"""The surface of aiohttp that the transport stands on, pinned.
+
+When one of these fails after an upgrade of aiohttp: read what changed, adapt `upgrade.py` (its
+constructor), `inbox.py` (the reader) or `outgoing.py` (the writer), run tests/transport, and only
+then widen the range of aiohttp in pyproject.toml.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, EofStream, WSMsgType
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http import WebSocketError, WebSocketWriter, WSMessage
+
+from recloser.transport.upgrade import Upgrade, push
+from tests.transport.link import linked, turns
+from tests.transport.rawserver import close_frame, frame, text
+
+WHAT_TO_DO = (
+    f"aiohttp {aiohttp.__version__} differs from what the transport stands on: "
+    "see the docstring of this file"
+)
+Factory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (ClientWebSocketResponse.__init__, ["self", "reader", "writer", "protocol", "response"]),
+        (WebSocketWriter.send_frame, ["self", "message", "opcode"]),
+        (WebSocketWriter.close, ["self", "code", "message"]),
+        (ClientResponse.start, ["self", "connection"]),
+        (ClientResponse.close, ["self"]),
+        (ClientSession.detach, ["self"]),
+    ],
+)
+def test_arguments(function: Callable[..., Any], expected: list[str]) -> None:
+    assert parameters(function)[: len(expected)] == expected, WHAT_TO_DO
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (
+            ClientSession.__init__,
+            {
+                "connector", "connector_owner", "cookie_jar", "middlewares", "response_class",
+                "skip_auto_headers", "timeout", "trace_configs", "trust_env", "ws_response_class",
+            },
+        ),
+        (ClientSession.ws_connect, {"headers", "max_msg_size", "protocols", "proxy", "ssl"}),
+        (aiohttp.TCPConnector.__init__, {"force_close", "limit"}),
+    ],
+)  # fmt: skip
+def test_options(function: Callable[..., Any], expected: set[str]) -> None:
+    assert expected <= set(parameters(function)), WHAT_TO_DO
+
+
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        (Connection, {"transport", "protocol"}),
+        (ResponseHandler, {"closed"}),
+        (ClientResponse, {"connection"}),
+        (ClientWebSocketResponse, {"protocol"}),
+        (
+            ClientSession,
+            {
+                "auth", "closed", "connector", "cookie_jar", "headers", "skip_auto_headers",
+                "trace_configs", "trust_env",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_properties(owner: type, names: set[str]) -> None:
+    for name in names:
+        found = inspect.getattr_static(owner, name)
+        assert not inspect.isfunction(found), f"{owner.__name__}.{name}: {WHAT_TO_DO}"
+
+
+def test_the_hooks_are_subclasses_without_a_second_dictionary() -> None:
+    assert issubclass(Upgrade, ClientWebSocketResponse)
+    assert WSMessage._fields == ("type", "data", "extra"), WHAT_TO_DO
+    assert WSMsgType.TEXT is WSMsgType(1), WHAT_TO_DO
+    assert WebSocketError(1002, "why").code == 1002, WHAT_TO_DO
+
+
+async def test_read_yields_one_future_and_gives_the_queue_back_when_cancelled(
+    loop_factory: Factory,
+) -> None:
+    """What `Inbox` stands on: driven by hand, `read()` waits once and loses nothing."""
+    async with linked() as link:
+        read = link.wire.read
+        first = read()
+        waiter = first.send(None)
+        assert isinstance(waiter, asyncio.Future), WHAT_TO_DO
+        with pytest.raises(asyncio.CancelledError):
+            first.throw(asyncio.CancelledError())
+        second = read()
+        waiter = second.send(None)
+        await link.peer.send(text("a") + text("b"))
+        await asyncio.wait((waiter,))
+        with pytest.raises(StopIteration) as done:
+            second.send(None)
+        assert done.value.value[:2] == (WSMsgType.TEXT, "a"), WHAT_TO_DO
+        with pytest.raises(StopIteration) as done:
+            read().send(None)
+        assert done.value.value[:2] == (WSMsgType.TEXT, "b"), WHAT_TO_DO
+
+
+async def test_a_cancelled_read_keeps_a_message_that_came_in_the_same_turn() -> None:
+    async with linked() as link:
+        read = link.wire.read
+        first = read()
+        waiter = first.send(None)
+        await link.peer.send(text("a"))
+        await asyncio.wait((waiter,))
+        with pytest.raises(asyncio.CancelledError):
+            first.throw(asyncio.CancelledError())
+        with pytest.raises(StopIteration) as done:
+            read().send(None)
+        assert done.value.value[:2] == (WSMsgType.TEXT, "a"), WHAT_TO_DO
+
+
+async def test_read_shows_a_close_without_a_code_as_zero(real_ticks: None) -> None:
+    async with linked() as link:
+        await link.peer.send(close_frame())
+        assert await link.wire.read() == (WSMsgType.CLOSE, 0, ""), WHAT_TO_DO
+
+
+async def test_read_raises_for_good_once_the_socket_has_ended(
+    loop_factory: Factory, real_ticks: None
+) -> None:
+    async with linked() as link:
+        link.wire.abort()
+        await link.wire.released()
+        for _ in range(3):
+            with pytest.raises(EofStream):
+                await link.wire.read()
+
+
+async def test_read_raises_the_reason_of_a_refusal(real_ticks: None) -> None:
+    async with linked() as link:
+        await link.peer.send(frame(3))
+        with pytest.raises(WebSocketError) as refused:
+            await link.wire.read()
+        assert refused.value.code == 1002, WHAT_TO_DO
+
+
+async def test_the_writer_writes_before_it_waits(loop_factory: Factory) -> None:
+    """What `push` stands on: a frame is handed over whole by the first step."""
+    async with linked(receive_buffer=4096) as link:
+        upgrade = link.wire._upgrade
+        sender = asyncio.create_task(link.wire.send(bytes(6_000_000)))
+        await turns()
+        size = upgrade.transport.get_write_buffer_size()
+        push(upgrade.writer.send_frame(bytes(300_000), WSMsgType.BINARY))
+        assert upgrade.transport.get_write_buffer_size() > size + 300_000, WHAT_TO_DO
+        assert await link.peer.frame() == (2, bytes(6_000_000))
+        assert await link.peer.frame() == (2, bytes(300_000))
+        await sender
