@@ -8,7 +8,7 @@ import pytest
 from recloser.fsm.decisions import Context, Decision, Hold, Phase, Retry, Stop
 from recloser.fsm.effects import Abort, Announce, Dial
 from recloser.fsm.errors import IllegalTrigger
-from recloser.fsm.events import Advise, Ask, Expired, Healthy, Hint, Lost, Opened, Reconnect
+from recloser.fsm.events import Advise, Ask, Event, Expired, Healthy, Hint, Lost, Opened, Reconnect
 from recloser.fsm.record import Close
 from recloser.fsm.states import Guard, State, Trigger, Wish
 from tests.fsm.rig import ALL, CUT, KICKED, LEFT, LIVE, Rig, snapshot
@@ -200,6 +200,20 @@ def test_mark_healthy_means_nothing_elsewhere(state: State) -> None:
 def test_an_explicit_connect_starts_afresh(state: State) -> None:
     rig = Rig(Retry(2.0)).put(state)
     rig.connect(after=1.0)
+    rig.lost(after=3.0)
+    _, context = rig.policy.asked[-1]
+    assert (context.attempt, context.elapsed, context.last_delay) == (1, 3.0, None)
+
+
+@pytest.mark.spec("D1", "A10")
+@pytest.mark.parametrize("asked", [[Ask(Wish.CLOSE), Ask(Wish.CONNECT)], [Reconnect(4000)]])
+def test_a_connect_that_waited_for_the_closing_starts_afresh(asked: list[Event]) -> None:
+    rig = flapping()
+    rig.policy.answer = Stop()
+    for event in asked:
+        rig.do(event)
+    rig.lost()
+    assert rig.changes[-1].attempt == 0
     rig.lost(after=3.0)
     _, context = rig.policy.asked[-1]
     assert (context.attempt, context.elapsed, context.last_delay) == (1, 3.0, None)

@@ -72,12 +72,10 @@ def test_a_busy_server_says_so(code: int, status: int | None, busy: bool) -> Non
 
 
 def test_a_kept_error_pins_no_frames() -> None:
-    try:
-        try:
-            raise KeyError("inner")
-        except KeyError as inner:
-            raise ValueError("outer") from inner
-    except ValueError as error:
-        kept = error
-    assert bare(kept) is kept
-    assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None)
+    error = ValueError("outer")
+    error.__cause__ = KeyError("inner")
+    with pytest.raises(ValueError, match="outer"):
+        raise error
+    assert error.__traceback__ is not None
+    assert bare(error) is error
+    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
