@@ -87,6 +87,6 @@ class Run:
     def dialling(self, start: float) -> bool:
         """Note the start of a dial; whether it needs a new credential."""
         refresh, self.refresh_next = self.refresh_next, False
-        self.immediate = self.ended_at is not None and start - self.ended_at < MIN_GAP
+        self.immediate = self.ended_at is not None and start < self.ended_at + MIN_GAP
         self.dialled_at = start
         return refresh
