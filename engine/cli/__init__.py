@@ -9,6 +9,7 @@ import click
 
 COMMANDS = {
     "diagram": ("recloser.cli.diagram", "Draw the live state machine."),
+    "simulate": ("recloser.cli.simulate", "Drive a fleet of engines through an outage."),
 }
 """Name, module and one line of help; each module has a `command`."""
 

@@ -36,6 +36,15 @@ class Down(Enum):
     """A load balancer in front answers 503."""
 
 
+class RetryAfter(Enum):
+    """What the Retry-After of a 503 says once the server is back."""
+
+    BACKLOG = "backlog"
+    """The seconds that all who are not back yet will take; the same for everybody."""
+    SHARE = "share"
+    """A random moment within them, for each its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One storm. Times are in seconds; 0 is the moment when the connections are lost.
@@ -52,8 +61,8 @@ class Scenario:
     refusal_cost: float = 0.05
     """What a refusal costs the server, as a share of an accept."""
     down: Down = Down.REFUSE
-    retry_after: bool = False
-    """A 503 carries Retry-After: the seconds that those who are not back yet will take."""
+    retry_after: RetryAfter | None = None
+    """What a 503 carries, if anything; whole seconds, at least 1."""
     close: int = ABNORMAL
     """The code with which the connections end."""
     spread: float | None = None

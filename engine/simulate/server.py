@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from recloser.fsm.closecodes import ABNORMAL
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.simulate.scenario import Down, Refusal, Scenario
+from recloser.simulate.scenario import Down, Refusal, RetryAfter, Scenario
 
 _DEBT: Final = 2.0
 """Seconds of refusals that may pile up; what comes on top is dropped before it costs."""
@@ -98,11 +98,17 @@ class Server:
             self.hung += 1
             return None
         self.refused += 1
-        return self._busy_record(self._backlog() if scenario.retry_after else None)
+        return self._busy_record(self._wait())
 
-    def _backlog(self) -> int:
-        waiting = self._scenario.fleet - self.accepted
-        return max(1, ceil(waiting / self._scenario.capacity))
+    def _wait(self) -> int | None:
+        """Return the whole seconds that a 503 tells a client to wait."""
+        kind = self._scenario.retry_after
+        if kind is None:
+            return None
+        seconds = (self._scenario.fleet - self.accepted) / self._scenario.capacity
+        if kind is RetryAfter.SHARE:
+            seconds *= self._rng.random()
+        return max(1, ceil(seconds))
 
     def _busy_record(self, retry_after: int | None) -> Close:
         record = self._busy.get(retry_after)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.fsm.record import Cause, Origin
-from recloser.simulate.scenario import Down, Refusal, Scenario
+from recloser.simulate.scenario import Down, Refusal, RetryAfter, Scenario
 from recloser.simulate.server import Gate, Server, parting
 
 gaps = st.lists(st.floats(0.0, 3.0), max_size=200)
@@ -50,17 +50,23 @@ def answers(count=2000, **what):
     return server, [each for each in found if each is not True]
 
 
-@pytest.mark.parametrize("retry_after", [False, True])
+@pytest.mark.parametrize("retry_after", [None, *RetryAfter])
 def test_a_refusal_is_a_503(retry_after):
     server, found = answers(refusal=Refusal.REFUSE, retry_after=retry_after)
     record = found[-1]
     assert (record.code, record.origin, record.cause) == (1006, Origin.PEER, Cause.REFUSED)
     assert record.status == 503
     assert record.busy
-    # 100,000 at 1000 a second, one accepted already.
-    assert record.retry_after == (100.0 if retry_after else None)
-    assert dict(record.headers) == ({"retry-after": "100"} if retry_after else {})
     assert (server.accepted, server.refused, server.hung) == (1, 1999, 0)
+    waits = {each.retry_after for each in found}
+    if retry_after is None:
+        assert waits == {None}
+        assert dict(record.headers) == {}
+    else:
+        assert dict(record.headers) == {"retry-after": f"{record.retry_after:.0f}"}
+        # 100,000 at 1000 a second, one accepted already: 100 s.
+        whole = set(range(1, 101)) if retry_after is RetryAfter.SHARE else {100}
+        assert waits == whole
 
 
 def test_silence_and_half_of_each():

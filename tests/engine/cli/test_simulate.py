@@ -1,0 +1,210 @@
+"""`recloser simulate`, as somebody types it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from recloser.cli import main
+
+SMALL = ("--engines", "60", "--outage", "5", "--capacity", "20")
+FIGURES = {
+    "policy",
+    "t50",
+    "t99",
+    "t100",
+    "dials_per_engine",
+    "dials_after_return",
+    "peak_after_return",
+    "optimum",
+}
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run the command in a folder with a policy of one's own."""
+    (tmp_path / "own_policies.py").write_text(
+        "from recloser import Retry, Stop\n"
+        "class Calm:\n"
+        "    def decide(self, close, context):\n"
+        "        return Retry(3 * context.roll)\n"
+        "class Broken:\n"
+        "    def decide(self, close, context):\n"
+        "        return Retry(1 / (2 - context.attempt))\n"
+        "class Quitter:\n"
+        "    def decide(self, close, context):\n"
+        "        return Stop()\n"
+        "class Interrupted:\n"
+        "    def decide(self, close, context):\n"
+        "        raise KeyboardInterrupt\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "90")
+
+    def invoke(*arguments):
+        return CliRunner().invoke(main, ["simulate", *arguments])
+
+    yield invoke
+    sys.modules.pop("own_policies", None)
+
+
+def figures(result):
+    assert result.exit_code == 0, result.output
+    return {each["policy"]: each for each in json.loads(result.stdout)["policies"]}
+
+
+@pytest.mark.spec("L4")
+def test_several_policies_in_one_run(run):
+    result = run(*SMALL, "-p", "standard", "-p", "full-jitter", "-p", "own_policies:Calm")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert lines[0] == "60 engines, outage 5 s, optimum 8.0 s"
+    assert [line.split()[0] for line in lines[3:6]] == [
+        "standard",
+        "full-jitter",
+        "own_policies:Calm",
+    ]
+    charts = [line for line in lines if line.endswith("and share recovered")]
+    assert len(charts) == 3
+    assert max(map(len, lines)) <= 90
+
+
+@pytest.mark.spec("L4")
+def test_json_gives_every_figure(run):
+    found = figures(run(*SMALL, "-p", "full-jitter", "-p", "fixed", "--json"))
+    assert list(found) == ["full-jitter", "fixed"]
+    for each in found.values():
+        assert set(each) >= FIGURES
+        assert each["optimum"] == 8.0
+        assert each["optimum"] <= each["t100"]
+        assert each["t50"] <= each["t99"] <= each["t100"]
+        assert 1 <= each["dials_after_return"] <= each["dials_per_engine"]
+
+
+def test_never_is_null(run):
+    found = figures(run(*SMALL, "-p", "own_policies:Quitter", "--json"))["own_policies:Quitter"]
+    assert (found["t50"], found["t99"], found["t100"]) == (None, None, None)
+    assert (found["stopped"], found["dials_per_engine"]) == (60, 0)
+
+
+@pytest.mark.spec("D8")
+def test_a_seed_repeats_the_storm(run):
+    one, two, other = (
+        run(*SMALL, "-p", "full-jitter", "--json", "--seed", seed).stdout for seed in "112"
+    )
+    assert one == two != other
+
+
+def test_the_options_reach_the_storm(run):
+    common = (*SMALL, "-p", "standard", "--json")
+    plain = figures(run(*common))["standard"]
+    hinted = figures(run(*common, "--spread-hint", "20", "--retry-after"))["standard"]
+    assert hinted["t50"] > plain["t50"]
+    silent = figures(run(*common, "--refusal", "timeout", "--connect-timeout", "3"))["standard"]
+    assert (silent["refused"], plain["hung"]) == (0, 0)
+    alone = figures(run(*common, "--alone", "0.5"))["standard"]
+    assert (alone["engines"], alone["alone"]["engines"]) == (30, 30)
+    busy = figures(run(*common, "--down", "timeout"))["standard"]
+    assert busy["unheard"] < plain["unheard"]
+    ended = figures(run(*common, "--horizon", "5.01"))["standard"]
+    assert (ended["horizon"], ended["t100"]) == (5.01, None)
+    slow = figures(run(*common, "--round-trip", "2", "--refusal-cost", "0"))["standard"]
+    assert slow["t50"] > plain["t50"]
+    told = figures(run(*common, "--close", "1012"))["standard"]
+    assert told["peak"] < plain["peak"]
+
+
+@pytest.mark.spec("L4")
+def test_a_sweep(run):
+    arguments = ("--sweep", "--engines", "40", "--outages", "1,5", "--windows", "20")
+    result = run(*arguments, "-p", "full-jitter", "--spread-hint", "window", "--retry-after")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[1].split()[-1] == "0/4"
+    found = figures(run(*arguments, "-p", "full-jitter", "-p", "fixed", "--json"))
+    assert {each["cases"] for each in found.values()} == {4}
+    assert found["fixed"]["dials_per_engine"] > found["full-jitter"]["dials_per_engine"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "SVG"])
+def test_a_picture(run, tmp_path, suffix):
+    pytest.importorskip("matplotlib")
+    result = run(*SMALL, "-p", "full-jitter", "--plot", f"storm.{suffix}")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / f"storm.{suffix}").stat().st_size > 5000
+
+
+def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypatch):
+    monkeypatch.setattr("recloser.simulate.picture.find_spec", lambda name: None)
+    result = run("--engines", "9999999", "--plot", "storm.png")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "pip install 'recloser[plot]'" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.spec("L6")
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--engines", "0"), "engines must be 1 to"),
+        (("--engines", "-3"), "engines must be 1 to"),
+        (("--engines", "many"), "'many' is not a valid integer"),
+        (("--capacity", "0"), "capacity must be above 0"),
+        (("--capacity", "nan"), "capacity must be a finite number"),
+        (("--outage", "-1"), "outage must be at least 0"),
+        (("--refusal-cost", "1.5"), "refusal_cost must be below 1"),
+        (("--refusal", "maybe"), "'maybe' is not one of"),
+        (("--alone", "1"), "alone must be at least 0 and below 1"),
+        (("--horizon", "3"), "horizon must lie after the return"),
+        (("--spread-hint", "soon"), "neither a number of seconds nor 'window'"),
+        (("--spread-hint", "-2"), "spread must be above 0"),
+        (("--policy", "no-such-policy"), "no-such-policy"),
+        (("--policy", "no_such_module:policy"), "no_such_module"),
+        (("--policy", "own_policies:missing"), "missing"),
+        (("--plot", "storm.pdf"), "must end in .png or .svg"),
+        (("--plot", "missing/storm.png"), "no folder"),
+        (("--outages", "1,2"), "--outages has no effect here: it needs --sweep"),
+        (("--sweep", "--outage", "3"), "--outage has no effect here: leave it out with --sweep"),
+        (("--sweep", "--plot", "storm.png"), "--plot has no effect here"),
+        (("--sweep", "--outages", "1;2"), "no list of seconds"),
+        (("--sweep", "--windows", "0"), "windows must be above 0"),
+        (("--sweep", "--outages", "-1"), "outage must be at least 0"),
+        (("--speed", "3"), "No such option"),
+        (("storm",), "unexpected extra argument"),
+    ],
+)
+def test_bad_input_is_one_line(run, arguments, text):
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert text in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.spec("B4", "L6")
+@pytest.mark.parametrize("more", [(), ("--sweep", "--outages", "1")])
+def test_a_policy_that_fails_is_a_finding_of_one_line(run, more):
+    size = ("--engines", "60")
+    result = run(*size, *more, "-p", "own_policies:Broken")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+    for part in ("own_policies:Broken", "ZeroDivisionError", "Close(code=1006", "attempt=2"):
+        assert part in result.stderr
+
+
+def test_an_interrupt_ends_it_cleanly(run):
+    result = run(*SMALL, "-p", "own_policies:Interrupted")
+    assert result.exit_code == 130
+    assert "Traceback" not in result.output
+
+
+def test_the_simulator_loads_no_network():
+    code = (
+        "import sys; from recloser.cli import main\n"
+        "main(['simulate', '--engines', '5', '-p', 'fixed', '--json'], standalone_mode=False)\n"
+        "assert not {'aiohttp', 'asyncio', 'matplotlib'} & set(sys.modules), 'too much'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
