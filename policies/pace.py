@@ -13,8 +13,12 @@ LIMIT: Final = 300.0
 WINDOWS: Final = Windows()
 """The windows of every shipped policy."""
 
+_TOLD: Final = Windows(longest=15.0)
+"""Below these a spread is not believed: it was too short for the outage, or for the fleet."""
 _TOP: Final = 0.25
 """The share of a Retry-After that is spread on top: everybody was told the same number."""
+_HURRY: Final = 0.125
+"""The share of a spread that a dial without an answer adds to its wait, before it is doubled."""
 _WIDENING: Final = 1.5
 _MAX_WIDENINGS: Final = 20
 
@@ -46,13 +50,14 @@ def _told(backoff: Backoff, floor: float, close: Close, context: Context) -> flo
     spread = _sane(context.spread)
     if spread is None or context.attempt == 1:
         return floor + backoff.delay(close, context)
-    window = max(spread, WINDOWS.length(context.attempt, context.busy))
+    window = max(spread, _TOLD.length(context.attempt, context.busy))
     if close.busy or context.previous_immediate:
         return floor + roll * window
     if close.cause is Cause.CONNECT_TIMEOUT:
-        return floor + roll * window / 2.0
+        # It waited long already and few did: soon again at first, ever less so.
+        return floor + roll * min(window, window * _HURRY * 2.0 ** min(context.streak, 3))
     if window > spread:
-        return floor + backoff.delay(close, context)
+        return floor + _TOLD.delay(close, context)
     # The first dial after the hint was at a random moment of the spread; a dial once in each
     # spread from there keeps the fleet exactly as even as it was.
     return floor + max(0.0, spread - context.since_dial)

@@ -1,0 +1,80 @@
+"""`recloser codes`: the close codes that are registered, and those of the services."""
+
+import json
+import textwrap
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from recloser import policies
+from recloser.cli.answers import summary
+from recloser.cli.asking import Question, ask, lost, phase_of
+from recloser.cli.tables import terminal
+from recloser.fsm.closecodes import NAMES, RANGES, sendable
+from recloser.fsm.closecodes import name as name_of
+from recloser.policies.catalogue import Row, Service
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
+def command(*, service: str | None, json_wanted: bool) -> None:
+    """List close codes: those of RFC 6455 and its registry, or what a SERVICE means by its own."""
+    if service is None:
+        _registry(json_wanted=json_wanted)
+        return
+    try:
+        found = policies.service(service)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="SERVICE") from error
+    if json_wanted:
+        click.echo(json.dumps(_as_json(found), indent=2))
+        return
+    click.echo(f"{found.title} ({found.name})")
+    for limit in found.limits:
+        click.echo(f"at most {limit.dials} dials in {limit.seconds:g} s per {limit.per}")
+    click.echo()
+    rows = []
+    for row in found.rows:
+        number = row.numbers if row.fact == "code" else f"status {row.numbers}"
+        if row.reason is not None:
+            number += f" like /{row.reason}/"
+        rows.append((number, row.do, f"{row.name}. {row.why} [{row.source}; {row.date}]"))
+    click.echo(terminal(("code", "do", "meaning"), rows))
+
+
+def _as_json(service: Service) -> dict[str, Any]:
+    return {
+        "service": service.name,
+        "title": service.title,
+        "also": list(service.also),
+        "limits": [asdict(limit) for limit in service.limits],
+        "codes": [_row_as_json(row) for row in service.rows],
+    }
+
+
+def _row_as_json(row: Row) -> dict[str, Any]:
+    facts = asdict(row)
+    return {facts.pop("fact"): facts.pop("numbers"), **facts}
+
+
+def _registry(*, json_wanted: bool) -> None:
+    standard = policies.standard()
+    numbers = [(str(code), code) for code in NAMES]
+    numbers += [(f"{codes.start}-{codes.stop - 1}", codes.stop - 1) for codes, _ in RANGES]
+    rows = []
+    for text, code in numbers:
+        close = lost(code, None)
+        reply = ask(standard, Question(close, phase_of(close)))
+        in_frame = "yes" if sendable(code) else "never"
+        rows.append((text, name_of(code), in_frame, summary(reply)))
+    if json_wanted:
+        keys = ("code", "name", "in_frame", "standard")
+        codes = [dict(zip(keys, row, strict=True)) for row in rows]
+        click.echo(json.dumps({"codes": codes, "services": policies.services()}, indent=2))
+        return
+    click.echo(terminal(("code", "name", "in a frame", "standard policy"), rows))
+    click.echo()
+    services = ", ".join(policies.services())
+    click.echo(textwrap.fill(f"Services with codes of their own: {services}"))

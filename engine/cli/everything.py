@@ -1,0 +1,122 @@
+"""What `recloser explain --all` asks about; ends that a policy treats alike are one entry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from itertools import pairwise
+from math import isfinite
+from typing import Final
+
+from recloser.cli.asking import Question, Reply, ask, lost, phase_of
+from recloser.fsm.closecodes import NAMES
+from recloser.fsm.closecodes import name as code_name
+from recloser.fsm.decisions import Policy
+from recloser.fsm.record import Cause
+from recloser.policies.combine import rules_of
+from recloser.policies.spans import Spans
+
+LATER: Final = 3
+"""How many times in a row is asked about besides the first."""
+
+_CODE_EDGES: Final = (0, 1016, 3000, 4000, 5000)
+_STATUS_EDGES: Final = (100, 200, 300, 400, 401, 402, 403, 404, 429, 430, 500, 503, 504, 600)
+_CLASSES: Final = {
+    1: "Informational",
+    2: "Success",
+    3: "Redirection",
+    4: "Client error",
+    5: "Server error",
+}
+"""RFC 9110 section 15."""
+_PHRASES: Final = {each.value: each.phrase for each in HTTPStatus}
+_CAUSES: Final = {
+    Cause.DNS: "Host name not found",
+    Cause.TCP: "No TCP connection",
+    Cause.TLS: "TLS handshake broke",
+    Cause.CONNECT_TIMEOUT: "Dial took too long",
+    Cause.HEARTBEAT: "Peer silent",
+    Cause.PROTOCOL: "Peer broke the protocol",
+    Cause.TOO_BIG: "Message above our limit",
+    Cause.HOOK: "on_open failed",
+    Cause.CREDENTIALS: "Provider failed",
+    Cause.UNAUTHORIZED: "No credential to be had",
+    Cause.SESSION_CLOSED: "Lent session closed",
+    Cause.CONFIGURATION: "Cannot be dialled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One end, or several numbers in a row that come to the same."""
+
+    fact: str
+    """"code", "status" or "cause"."""
+    numbers: str
+    """"4000-4099", or the word of a cause."""
+    name: str
+    question: Question
+    first: Reply
+    later: Reply
+    """The `LATER`-th time in a row."""
+
+
+def entries(policy: Policy, *, can_refresh: bool) -> Iterator[Entry]:
+    """Ask about every close code, every status and every cause. Raises `PolicyFailedError`."""
+    yield from _numbers(policy, "code", can_refresh=can_refresh)
+    yield from _numbers(policy, "status", can_refresh=can_refresh)
+    for cause, name in _CAUSES.items():
+        close = lost(None, None, cause=cause)
+        question = Question(close, phase_of(close), can_refresh=can_refresh)
+        yield _entry(policy, "cause", cause.value, name, question)
+
+
+def _numbers(policy: Policy, fact: str, *, can_refresh: bool) -> Iterator[Entry]:
+    waiting: Entry | None = None
+    for low, high in _segments(policy, fact):
+        close = lost(low, None) if fact == "code" else lost(None, low)
+        question = Question(close, phase_of(close), can_refresh=can_refresh)
+        entry = _entry(policy, fact, _span(low, high), _name(fact, low, high), question)
+        if waiting is not None and _alike(waiting, entry):
+            first = int(waiting.numbers.split("-")[0])
+            waiting = replace(waiting, numbers=_span(first, high), name=_name(fact, first, high))
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = entry
+    if waiting is not None:
+        yield waiting
+
+
+def _entry(policy: Policy, fact: str, numbers: str, name: str, question: Question) -> Entry:
+    later = replace(question, attempt=LATER)
+    return Entry(fact, numbers, name, question, ask(policy, question), ask(policy, later))
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    if one.fact == "code" and one.name != other.name:
+        return False
+    return (one.first, one.later) == (other.first, other.later)
+
+
+def _segments(policy: Policy, fact: str) -> list[tuple[int, int]]:
+    """Cut the numbers wherever a registered one stands or a rule of the policy begins or ends."""
+    limits = _CODE_EDGES if fact == "code" else _STATUS_EDGES
+    edges = set(limits)
+    if fact == "code":
+        edges |= {edge for code in NAMES for edge in (code, code + 1)}
+    for rule in rules_of(policy):
+        wanted = rule.when.get(fact)
+        if isinstance(wanted, Spans):
+            edges |= {int(edge) for span in wanted.spans for edge in span if isfinite(edge)}
+    cuts = sorted(edge for edge in edges if limits[0] <= edge <= limits[-1])
+    return [(low, high - 1) for low, high in pairwise(cuts)]
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _name(fact: str, low: int, high: int) -> str:
+    if fact == "code":
+        return code_name(low)
+    return _PHRASES.get(low, "") if low == high else _CLASSES[low // 100]
