@@ -9,6 +9,8 @@ import click
 
 COMMANDS = {
     "diagram": ("recloser.cli.diagram", "Draw the live state machine."),
+    "explain": ("recloser.cli.explain", "Print what a policy decides, and why."),
+    "codes": ("recloser.cli.codes", "List close codes, registered and of services."),
     "simulate": ("recloser.cli.simulate", "Drive a fleet of engines through an outage."),
 }
 """Name, module and one line of help; each module has a `command`."""
