@@ -55,7 +55,7 @@ def _told(backoff: Backoff, floor: float, close: Close, context: Context) -> flo
         return floor + roll * window
     if close.cause is Cause.CONNECT_TIMEOUT:
         # It waited long already and few did: soon again at first, ever less so.
-        return floor + roll * min(window, window * _HURRY * 2.0 ** min(context.streak, 3))
+        return floor + roll * window * _HURRY * 2.0 ** min(context.streak, 3)
     if window > spread:
         return floor + _TOLD.delay(close, context)
     # The first dial after the hint was at a random moment of the spread; a dial once in each
