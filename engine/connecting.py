@@ -17,6 +17,7 @@ from recloser.driver import Driver
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
+from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.inputs import Headers, Inputs, Subprotocols, Url
@@ -90,6 +91,7 @@ def connect(
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise TypeError(f"seed must be an int, not {seed!r}")
     if transport is None:
+        _check_aiohttp(session, ssl, proxy, max_message_size)
         transport = AiohttpTransport(
             session=session,
             ssl=ssl,
@@ -143,6 +145,20 @@ def _check_policy(policy: object) -> None:
             "policy.decide must be a plain function: it is asked while the machine stands "
             "still; gather what it needs beforehand, or pass it on by advise()"
         )
+
+
+def _check_aiohttp(session: object, ssl: object, proxy: object, max_message_size: object) -> None:
+    """Check what aiohttp would refuse at the first dial only."""
+    if session is not None and not isinstance(session, ClientSession):
+        raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
+    if session is not None and session.closed:
+        raise SessionClosed
+    if not isinstance(ssl, SSLContext | Fingerprint | bool):
+        raise TypeError(f"ssl must be an SSLContext, a Fingerprint or a bool, not {ssl!r}")
+    if proxy is not None and not isinstance(proxy, str | URL):
+        raise TypeError(f"proxy must be a str or a yarl.URL, not {type(proxy).__name__}")
+    if isinstance(max_message_size, bool) or not isinstance(max_message_size, int):
+        raise TypeError(f"max_message_size must be an int of bytes, not {max_message_size!r}")
 
 
 def _heartbeat(given: Heartbeat | float | None) -> Heartbeat | None:

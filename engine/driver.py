@@ -275,8 +275,8 @@ class Driver:
 
     async def _refuse(self, message: str | bytes) -> None:
         self.bind()
-        if not isinstance(message, str | bytes):
-            raise TypeError(f"a message must be str or bytes, not {type(message).__name__}")
+        if not isinstance(message, str | bytes | bytearray | memoryview):
+            raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
         if self.core.state is State.CLOSED:
             raise error_of(self.last_change)
         raise NotOpen(self.core.state)

@@ -103,6 +103,8 @@ class ScriptedWire:
         """Note what is sent."""
         if self.over or self.closed_with is not None:
             raise NotOpen(State.CLOSING)
+        if not isinstance(message, str | bytes | bytearray | memoryview):
+            raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
         self.sent.append(message)
 
     def close(self, code: int, reason: str) -> None:
