@@ -1,9 +1,9 @@
 """Real engines over scripted sockets in virtual time, and what the tests of the engine share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import Any, Self, cast
 
 import recloser
 from recloser import Close, Context, Hold, Retry, State, StateChange, Stop
@@ -85,7 +85,7 @@ def now() -> float:
 
 def timers() -> list[asyncio.TimerHandle]:
     """The timers that are set in the running loop."""
-    scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]  # no public way
+    scheduled = cast("Any", asyncio.get_running_loop())._scheduled
     return [handle for handle in scheduled if not handle.cancelled()]
 
 
@@ -142,7 +142,7 @@ class Rig:
             self.hook_hangs = False
             await asyncio.Event().wait()
 
-    async def __aenter__(self) -> "Rig":
+    async def __aenter__(self) -> Self:
         ws, place = self.ws, self.place
         if place != "fresh":
             ws.connect()
@@ -183,7 +183,3 @@ async def ended(awaitable: Awaitable[object]) -> BaseException | object:
         return await awaitable
     except BaseException as error:  # noqa: BLE001 - the tests look at whatever it was
         return error
-
-
-def each_state() -> Iterator[str]:
-    yield from STATES
