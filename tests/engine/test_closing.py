@@ -118,14 +118,19 @@ async def test_the_last_wish_decides(
     leads = {"close": State.CLOSED, "suspend": State.PASSIVE, "connect": State.OPEN}
     async with Rig(place) as rig:
         ws, waiting, expected = rig.ws, [], State.OPEN
-        for wish in wishes:
+
+        async def ask(wish: str) -> None:
+            nonlocal expected
             if not (wish == "suspend" and ws.state is State.CLOSED):  # nothing is kept there
                 expected = leads[wish]
             if wish == "connect":
                 ws.connect()
             else:
-                waiting.append(asyncio.ensure_future(getattr(ws, wish)()))
-                await turns(1)
+                await getattr(ws, wish)()
+
+        for wish in wishes:
+            waiting.append(asyncio.ensure_future(ask(wish)))
+            await turns(1)
             if apart is not None:
                 await pass_time(apart)
         await pass_time(30)
