@@ -36,6 +36,8 @@ class AiohttpTransport:
 
     Messages of `max_message_size` bytes or more are refused with 1009; 0 is no limit. Nothing
     is compressed. `heartbeat=None` sends no pings, and silence is not noticed then.
+    `backlogged` is called with the number of unread messages each time that reading pauses,
+    because nobody takes what was read: about 1 MiB, half of it in aiohttp's queue (F7).
     `ask_kernel=False` judges silence by counting frames also where the kernel could tell.
 
     Raises `ValueError` for a lent session with `auth`: it is bound to an origin that aiohttp
@@ -51,6 +53,7 @@ class AiohttpTransport:
         max_message_size: int = 4 * 2**20,
         heartbeat: Heartbeat | None = DEFAULT_HEARTBEAT,
         trust_env: bool = False,
+        backlogged: Callable[[int], None] | None = None,
         ask_kernel: bool = True,
     ) -> None:
         if session is not None and session.auth is not None:
@@ -68,6 +71,7 @@ class AiohttpTransport:
         self._max_message_size = max_message_size
         self._heartbeat = heartbeat
         self._trust_env = trust_env
+        self._backlogged = backlogged
         self._ask_kernel = ask_kernel
 
     async def dial(self, request: Request, ended: Callable[[Close], None]) -> AiohttpWire:
@@ -84,7 +88,12 @@ class AiohttpTransport:
                 failed = dial_failed(error, secure=secure, now=datetime.now(UTC))
         else:
             return AiohttpWire(
-                upgrade, ended, self._orphaned, self._heartbeat, ask_kernel=self._ask_kernel
+                upgrade,
+                ended,
+                self._orphaned,
+                self._heartbeat,
+                backlogged=self._backlogged,
+                ask_kernel=self._ask_kernel,
             )
         raise DialFailed(failed)
 

@@ -1,6 +1,7 @@
 """The writing half of a wire: messages, control frames, and a bound on what has not left."""
 
 import asyncio
+import select
 
 from aiohttp.http import WebSocketWriter
 
@@ -16,12 +17,13 @@ CONGESTED = 65_536
 class Outgoing:
     """Drives the writer. After `shut` no message is taken."""
 
-    __slots__ = ("_owed", "_transport", "_unsent", "_writer", "sent_code", "shut")
+    __slots__ = ("_owed", "_room", "_transport", "_unsent", "_writer", "sent_code", "shut")
 
     def __init__(self, writer: WebSocketWriter, transport: asyncio.Transport) -> None:
         self._writer = writer
         self._transport = transport
         self._owed: bytes | None = None
+        self._room = _room(transport)
         self._unsent = 0
         self.sent_code: int | None = None
         self.shut = False
@@ -50,12 +52,12 @@ class Outgoing:
             await asyncio.wait((drained,))
         if self._transport.is_closing():
             raise ConnectionResetError("the connection ended while the message was leaving")
-        if not self._transport.get_write_buffer_size():
+        if not self._transport.get_write_buffer_size() and self._drained():
             self._unsent = 0
 
     @property
     def unsent(self) -> int:
-        """Messages since the write buffer was last seen empty.
+        """Messages since all that was written was last seen to have left the process.
 
         When a connection breaks its buffer is cleared before anybody is told, so an empty one
         counts only while the transport is up.
@@ -67,11 +69,18 @@ class Outgoing:
     def settle(self) -> None:
         """Note an empty write buffer, and send a pong that waited for room. While up only."""
         queued = self._transport.get_write_buffer_size()
-        if not queued:
+        if not queued and self._drained():
             self._unsent = 0
         if self._owed is not None and queued <= CONGESTED:
             owed, self._owed = self._owed, None
             push(self._writer.send_frame(owed, Opcode.PONG))
+
+    def _drained(self) -> bool:
+        """Whether nothing waits below TLS, of whose buffer the transport says nothing.
+
+        asyncio keeps bytes there only while the kernel has no room for them.
+        """
+        return self._room is None or [event for _, event in self._room.poll(0)] == [select.POLLOUT]
 
     def ping(self) -> None:
         """Ask the peer for a sign of life. Raises `ConnectionError` if it is too late."""
@@ -98,3 +107,15 @@ class Outgoing:
         else:
             push(self._writer.close(code, reason.encode()))
             self.sent_code = code
+
+
+def _room(transport: asyncio.Transport) -> "select.poll | None":
+    """Give what tells whether the kernel has room; None where the transport knows it all."""
+    connection = transport.get_extra_info("socket")
+    if transport.get_extra_info("sslcontext") is None or connection is None:
+        return None
+    if not hasattr(select, "poll"):
+        return None
+    room = select.poll()
+    room.register(connection.fileno(), select.POLLOUT)
+    return room

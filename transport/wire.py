@@ -27,7 +27,17 @@ RELEASE: Final = 0.5
 class AiohttpWire(Inbox):
     """Notices the end of its socket whoever reads, names it once, and lets the socket go."""
 
-    __slots__ = ("_ended", "_liveness", "_orphaned", "_out", "_release", "_upgrade", "send")
+    __slots__ = (
+        "_backlogged",
+        "_ended",
+        "_liveness",
+        "_orphaned",
+        "_out",
+        "_paused",
+        "_release",
+        "_upgrade",
+        "send",
+    )
 
     def __init__(
         self,
@@ -36,12 +46,15 @@ class AiohttpWire(Inbox):
         orphaned: Callable[[], bool],
         heartbeat: Heartbeat | None,
         *,
+        backlogged: Callable[[int], None] | None = None,
         ask_kernel: bool = True,
     ) -> None:
         super().__init__(upgrade.reader.read)
         self._upgrade = upgrade
         self._ended = ended
         self._orphaned = orphaned
+        self._backlogged = backlogged
+        self._paused = False
         self._out = Outgoing(upgrade.writer, upgrade.transport)
         self.send = self._out.send
         self._release: asyncio.TimerHandle | None = None
@@ -151,12 +164,22 @@ class AiohttpWire(Inbox):
                 transport.abort()
             return
         if self.full and not transport.is_reading():
-            found = kernel.look(transport)
-            if found is not None and not found.up:
-                self.limit = inf  # the peer is gone: what the kernel still holds is bounded
+            self._overrun()
+        else:
+            self._paused = False
         self.watch()
         if not self.over:
             self._out.settle()
+
+    def _overrun(self) -> None:
+        """See whether the peer is still there, and say once that reading has paused."""
+        found = kernel.look(self._upgrade.transport)
+        if found is not None and not found.up:
+            self.limit = inf  # the peer is gone: what the kernel still holds is bounded
+        elif not self._paused:
+            self._paused = True
+            if self._backlogged is not None:
+                self._backlogged(self.unread)
 
     def _gather(self) -> None:
         """Take in what has arrived: a close frame in it is the truth about the end."""

@@ -151,7 +151,8 @@ class Peer:
         assert second & 0x80, "a client masks"
         mask = await self._exactly(4)
         payload = await self._exactly(size)
-        return first & 0x0F, bytes(each ^ mask[i % 4] for i, each in enumerate(payload))
+        masked = int.from_bytes(payload) ^ int.from_bytes((mask * (size // 4 + 1))[:size])
+        return first & 0x0F, masked.to_bytes(size)
 
     async def close_seen(self) -> tuple[int | None, str]:
         """Code and reason of the client's close frame, behind whatever else it sent."""

@@ -144,15 +144,19 @@ async def overrun(link: Link) -> int:
 
 @pytest.mark.spec("F7")
 async def test_a_backlog_is_bounded_and_nothing_of_it_is_lost(loop_factory: Factory) -> None:
-    async with linked() as link:
+    noted: list[int] = []
+    async with linked(backlogged=noted.append) as link:
         count = await overrun(link)
+        await until(lambda: bool(noted))
         assert link.wire.unread * len(MESSAGE) < 700_000
         assert count * len(MESSAGE) < 2_500_000
         await link.peer.send(close_frame(4000))
         await turns(20)
         assert link.told == []
+        assert noted == [link.wire.unread]
         assert await link.all() == [MESSAGE] * count
         assert (await link.end()).code == 4000
+        assert len(noted) == 1
 
 
 @pytest.mark.spec("F7")

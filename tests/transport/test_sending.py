@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -156,3 +157,33 @@ async def test_a_blocked_sender_that_was_cancelled_leaves_no_unretrieved_error(
         await asyncio.wait((sender,))
         link.peer.reset()
         assert (await link.end()).cause is Cause.RESET
+
+
+@pytest.mark.spec("G4")
+@pytest.mark.parametrize("size", [1000, 20_000])
+@pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+async def test_received_and_unsent_together_are_all_that_was_sent(
+    loop_factory: Factory, size: int, *, secure: bool, request: pytest.FixtureRequest
+) -> None:
+    """TLS keeps bytes below the buffer that its transport tells of; they are counted too."""
+    tls = request.getfixturevalue("tls") if secure else None
+    async with linked(tls=tls, receive_buffer=4096) as link:
+        sent = 0
+
+        async def fill() -> None:
+            nonlocal sent
+            while True:
+                sent += 1
+                await link.wire.send(bytes(size))
+
+        sender = asyncio.create_task(fill())
+        await turns(20)
+        link.wire.abort()
+        with pytest.raises(ConnectionError):
+            await sender
+        received = 0
+        with suppress(EOFError, ConnectionError):
+            while await link.peer.frame() == (2, bytes(size)):
+                received += 1
+        assert received < sent
+        assert received + link.wire.unsent >= sent
