@@ -31,6 +31,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Leave what was imported out of every later collection: they are quick then."""
+    _collect()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Let pytest's own last collection see everything once more."""
+    gc.unfreeze()
+
+
+def _collect() -> None:
+    """Collect garbage; what survives is not looked at again until the end."""
     gc.collect()
     gc.freeze()
 
@@ -70,6 +81,6 @@ def no_leaks() -> Iterator[None]:
     logger = logging.getLogger("asyncio")
     logger.addHandler(errors)
     yield
-    gc.collect()
+    _collect()
     logger.removeHandler(errors)
     assert not errors.found, "asyncio reported:\n" + "\n".join(errors.found)
