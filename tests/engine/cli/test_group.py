@@ -1,0 +1,119 @@
+"""The `recloser` command as a whole: quick, lazy, and short about bad input."""
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from recloser.cli import COMMANDS, INTERRUPTED, LazyGroup, main
+
+HEAVY = {"aiohttp", "structlog", "transitions", "asyncio"}
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Which of the heavy packages a run of the command has imported, in a fresh interpreter."""
+    program = (
+        "import json, sys\n"
+        "from recloser.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as done:\n    assert not done.code, done.code\n"
+        "print('\\n' + json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    return HEAVY & set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_imports_none_of_the_dependencies(arguments: list[str]) -> None:
+    assert loaded(*arguments) == set()
+
+
+def test_a_diagram_needs_the_machine_alone() -> None:
+    assert loaded("diagram") == {"transitions"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_what_its_entry_says(name: str) -> None:
+    module, text = COMMANDS[name]
+    command = import_module(module).command
+    assert isinstance(command, click.Command)
+    assert command.get_short_help_str(200), f"{name} has no help"
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert text in CliRunner().invoke(main, ["--help"]).output
+
+
+@pytest.mark.spec("L6")
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "Missing command"),
+        (["nonsense"], "No such command 'nonsense'"),
+        (["--nonsense"], "No such option"),
+    ],
+)
+def test_bad_usage_gets_one_line(arguments: list[str], problem: str) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert not result.stdout
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"recloser: {problem}")
+    assert line.endswith("; see recloser --help")
+
+
+def group(body: object) -> LazyGroup:
+    """A group whose only command does `body`."""
+    lazy = LazyGroup("recloser")
+
+    def get_command(ctx: click.Context, name: str) -> click.Command:
+        return click.Command(name, callback=body)  # type: ignore[arg-type] # any callable serves
+
+    lazy.get_command = get_command  # type: ignore[method-assign] # one command for one test
+    return lazy
+
+
+@pytest.mark.parametrize(("status", "code"), [(None, 0), (0, 0), (1, 1)])
+def test_a_command_returns_its_exit_status(status: int | None, code: int) -> None:
+    assert CliRunner().invoke(group(lambda: status), ["x"]).exit_code == code
+
+
+def test_an_interruption_has_the_status_of_shells() -> None:
+    def body() -> None:
+        raise KeyboardInterrupt
+
+    assert CliRunner().invoke(group(body), ["x"]).exit_code == INTERRUPTED
+
+
+def test_an_error_that_is_not_about_usage_gets_one_line() -> None:
+    def body() -> None:
+        raise click.ClickException("first\nsecond.")
+
+    result = CliRunner().invoke(group(body), ["x"])
+    assert (result.exit_code, result.stderr) == (2, "recloser: first second; see recloser --help\n")
+
+
+def test_a_bug_is_not_dressed_up_as_bad_input() -> None:
+    def body() -> None:
+        raise ZeroDivisionError
+
+    assert isinstance(CliRunner().invoke(group(body), ["x"]).exception, ZeroDivisionError)
+
+
+def test_embedded_it_raises_and_returns_as_click_does() -> None:
+    with pytest.raises(click.UsageError):
+        main.main(["nonsense"], standalone_mode=False)
+    assert group(lambda: "value").main(["x"], standalone_mode=False) == "value"
+
+
+def test_a_module_without_a_command_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COMMANDS, "broken", ("recloser.cli.broken", "Broken."))
+    monkeypatch.setitem(sys.modules, "recloser.cli.broken", type(sys)("recloser.cli.broken"))
+    sys.modules["recloser.cli.broken"].command = None  # type: ignore[attr-defined] # a fake module
+    with pytest.raises(TypeError, match="is no click command"):
+        main.get_command(click.Context(main), "broken")
