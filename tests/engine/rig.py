@@ -73,9 +73,12 @@ async def turns(count: int = 25) -> None:
 
 async def pass_time(seconds: float) -> None:
     """Let virtual time pass."""
-    over = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(seconds, over.set_result, None)
-    await over
+    over = asyncio.Event()
+    timer = asyncio.get_running_loop().call_later(seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()
     await turns()
 
 

@@ -1,7 +1,7 @@
 """Closing on purpose: intent, wishes, the bound, and what is on the wire."""
 
 import asyncio
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 
@@ -240,7 +240,7 @@ async def test_one_close_record_a_generation_before_the_next_dial() -> None:
     story = [(each.current, each.generation, each.close) async for each in changes]
     ends = [(generation, close.code) for _, generation, close in story if close is not None]
     assert ends == [(1, 1012), (2, 1006), (3, 1000)]
-    for before, after in zip(story, story[1:], strict=False):
+    for before, after in pairwise(story):
         if after[0] is State.CONNECTING:
             assert before[0] is State.BACKOFF
             assert before[2] is not None
