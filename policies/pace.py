@@ -14,7 +14,8 @@ WINDOWS: Final = Windows()
 """The windows of every shipped policy."""
 
 _TOLD: Final = Windows(longest=15.0)
-"""Below these a spread is not believed: it was too short for the outage, or for the fleet."""
+"""Dials come no closer than these, however short the spread: the outage outlasted it, or the
+fleet is too large for it."""
 _TOP: Final = 0.25
 """The share of a Retry-After that is spread on top: everybody was told the same number."""
 _HURRY: Final = 0.125
@@ -56,11 +57,11 @@ def _told(backoff: Backoff, floor: float, close: Close, context: Context) -> flo
     if close.cause is Cause.CONNECT_TIMEOUT:
         # It waited long already and few did: soon again at first, ever less so.
         return floor + roll * window * _HURRY * 2.0 ** min(context.streak, 3)
-    if window > spread:
+    if spread < WINDOWS.first:
         return floor + _TOLD.delay(close, context)
     # The first dial after the hint was at a random moment of the spread; a dial once in each
-    # spread from there keeps the fleet exactly as even as it was.
-    return floor + max(0.0, spread - context.since_dial)
+    # window from there keeps the fleet exactly as even as it was.
+    return floor + max(0.0, window - context.since_dial)
 
 
 def _sane(seconds: float | None) -> float | None:

@@ -134,7 +134,8 @@ def _watched(name: str, work: Callable[[Progress | None], _T]) -> _T:
     try:
         if not sys.stderr.isatty():
             return work(None)
-        with click.progressbar(length=_STEPS, label=name, file=sys.stderr) as bar:
+        # No time left is shown: a storm has far more dials at its start than later.
+        with click.progressbar(length=_STEPS, label=name, show_eta=False, file=sys.stderr) as bar:
             return work(lambda share: bar.update(int(share * _STEPS) - bar.pos))
     except PolicyError as error:
         ctx = click.get_current_context()
