@@ -1,0 +1,156 @@
+"""What the tests of policies share: all shipped policies, any end, and a server to run against."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+
+from recloser import policies
+from recloser.fsm import Cause, Close, Context, Origin, Phase, Policy, State, Timeouts, Wish
+from recloser.fsm.core import Core
+from recloser.fsm.effects import Announce, Dial, Effect
+from recloser.fsm.events import Ask, Expired, Lost, Opened
+
+ALMOST_ONE = 1.0 - 2.0**-53
+ROLLS = (0.0, 0.25, 0.5, 0.75, ALMOST_ONE)
+
+
+def makers() -> dict[str, Callable[[], Policy]]:
+    """Every policy that is shipped, by a name for the test report."""
+    found: dict[str, Callable[[], Policy]] = {
+        "basic": policies.basic,
+        "standard": policies.standard,
+        "standard-hold": lambda: policies.standard(peer_normal="hold"),
+        "standard-stop": lambda: policies.standard(peer_normal="stop"),
+    }
+    for name in policies.services():
+        found[name] = lambda name=name: policies.for_service(name)  # type: ignore[misc]
+    return found
+
+
+@cache
+def shipped() -> dict[str, Policy]:
+    return {name: make() for name, make in makers().items()}
+
+
+def received(code: int, reason: str = "", **facts: Any) -> Close:
+    """A close frame of the peer."""
+    return Close(
+        code=code,
+        origin=Origin.PEER,
+        cause=Cause.CLOSE_FRAME,
+        reason=reason,
+        clean=True,
+        **facts,
+    )
+
+
+def refused(status: int, **facts: Any) -> Close:
+    return Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=status, **facts)
+
+
+def broken(cause: Cause = Cause.EOF, **facts: Any) -> Close:
+    return Close(code=1006, origin=Origin.NETWORK, cause=cause, **facts)
+
+
+def after(attempt: int = 1, **facts: Any) -> Context:
+    """The context of a generation that was open, for a while if it was the first to fail."""
+    facts.setdefault("phase", Phase.OPEN)
+    if facts["phase"] is Phase.OPEN:
+        facts.setdefault("uptime", 60.0 if attempt == 1 else 0.5)
+        facts.setdefault("since_dial", facts["uptime"] or 0.0)
+    facts.setdefault("streak", attempt)
+    return Context(attempt=attempt, **facts)
+
+
+_seconds = st.one_of(
+    st.floats(0, 1e6),
+    st.sampled_from([0.0, 1.0, 1e300, float("inf")]),
+)
+_garbage = st.one_of(st.none(), st.floats(), st.integers(-10, 10**400))
+_counts = st.one_of(st.integers(0, 20), st.sampled_from([10**3, 10**9]))
+
+CLOSES = st.builds(
+    Close,
+    code=st.one_of(st.integers(-1, 70_000), st.sampled_from([1000, 1001, 1006, 1008, 1012, 4000])),
+    origin=st.sampled_from(Origin),
+    cause=st.sampled_from(Cause),
+    reason=st.one_of(st.text(max_size=20), st.sampled_from(["token expired", "DATA-0000"])),
+    sent_code=st.one_of(st.none(), st.sampled_from([1000, 1002, 1009])),
+    intentional=st.booleans(),
+    wish=st.one_of(st.none(), st.sampled_from(Wish)),
+    clean=st.booleans(),
+    status=st.one_of(st.none(), st.integers(0, 1000), st.sampled_from([401, 429, 503])),
+    retry_after=_garbage,
+    spread=_garbage,
+    advice=st.one_of(st.none(), st.sampled_from(["stop", "HOLD", "refresh", "retry", "?"])),
+    unsent=st.integers(0, 3),
+)
+CONTEXTS = st.builds(
+    Context,
+    phase=st.sampled_from(Phase),
+    attempt=_counts,
+    uptime=st.one_of(st.none(), _seconds),
+    elapsed=_seconds,
+    since_dial=_seconds,
+    last_delay=st.one_of(st.none(), _seconds),
+    last_roll=st.one_of(st.none(), st.floats(0, 1, exclude_max=True)),
+    previous_immediate=st.booleans(),
+    busy=_counts,
+    spread=_garbage,
+    streak=_counts,
+    refreshed=st.booleans(),
+    can_refresh=st.booleans(),
+    roll=st.floats(0, 1, exclude_max=True),
+)
+
+
+class Line:
+    """A real core in virtual time against a server that always ends a dial in the same way."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        ends: Callable[[int], Close],
+        *,
+        uptime: float | None,
+        seed: int = 1,
+        can_refresh: bool = True,
+    ) -> None:
+        self.core = Core(
+            policy, timeouts=Timeouts(), roll=Random(seed).random, can_refresh=can_refresh
+        )
+        self.dials: list[float] = []
+        self.rules: list[str] = []
+        self._ends = ends
+        self._uptime = uptime
+
+    def run(self, dials: int) -> "Line":
+        """Dial so many times, or until the policy has had enough."""
+        effects, now = self.core.handle(Ask(Wish.CONNECT), 0.0), 0.0
+        while len(self.dials) < dials and self.core.state is State.CONNECTING:
+            now = self._dial(effects, now)
+            effects = []
+            if self.core.state is State.BACKOFF:
+                now = self.core.deadline or 0.0
+                effects = self.core.handle(Expired(now), now)
+        return self
+
+    def _dial(self, effects: list[Effect], now: float) -> float:
+        dial = next(effect for effect in effects if isinstance(effect, Dial))
+        now = max(now, dial.not_before)
+        self.dials.append(now)
+        if self._uptime is not None:
+            self.core.handle(Opened(self.core.generation), now)
+            now += self._uptime
+        close = self._ends(len(self.dials))
+        for effect in self.core.handle(Lost(self.core.generation, close), now):
+            if isinstance(effect, Announce):
+                self.rules.append(effect.change.rule)
+        return now
+
+    def gaps(self) -> Iterator[float]:
+        """Seconds between the starts of dials."""
+        return (later - earlier for earlier, later in zip(self.dials, self.dials[1:], strict=False))
