@@ -44,6 +44,18 @@ class AiohttpTransport:
     does not tell, so it is asked for as a header.
     """
 
+    __slots__ = (
+        "_lent",
+        "_max_message_size",
+        "_proxy",
+        "_session",
+        "_ssl",
+        "_trust_env",
+        "ask_kernel",
+        "backlogged",
+        "heartbeat",
+    )
+
     def __init__(
         self,
         *,
@@ -69,10 +81,10 @@ class AiohttpTransport:
         self._ssl = ssl
         self._proxy = proxy
         self._max_message_size = max_message_size
-        self._heartbeat = heartbeat
+        self.heartbeat = heartbeat
         self._trust_env = trust_env
-        self._backlogged = backlogged
-        self._ask_kernel = ask_kernel
+        self.backlogged = backlogged
+        self.ask_kernel = ask_kernel
 
     async def dial(self, request: Request, ended: Callable[[Close], None]) -> AiohttpWire:
         """Open a socket: see `Transport.dial`. A redirect is a refused upgrade (E5)."""
@@ -81,20 +93,13 @@ class AiohttpTransport:
         except SessionClosed:
             failed = classify.session_closed()
         except (ClientError, OSError, ValueError, TypeError, RuntimeError, AssertionError) as error:
-            if self._orphaned():
+            if self.orphaned():
                 failed = classify.session_closed()
             else:
                 secure = request.url.lower().startswith(_SECURE)
                 failed = dial_failed(error, secure=secure, now=datetime.now(UTC))
         else:
-            return AiohttpWire(
-                upgrade,
-                ended,
-                self._orphaned,
-                self._heartbeat,
-                backlogged=self._backlogged,
-                ask_kernel=self._ask_kernel,
-            )
+            return AiohttpWire(upgrade, ended, self)
         raise DialFailed(failed)
 
     async def aclose(self) -> None:
@@ -109,7 +114,7 @@ class AiohttpTransport:
 
     async def _upgrade(self, request: Request) -> Upgrade:
         lent = self._lent
-        if self._orphaned():
+        if self.orphaned():
             raise SessionClosed
         if self._session is None:
             if lent is None:
@@ -128,5 +133,6 @@ class AiohttpTransport:
         )
         return cast("Upgrade", upgrade)  # the session's ws_response_class
 
-    def _orphaned(self) -> bool:
+    def orphaned(self) -> bool:
+        """Whether the session that was lent has been closed."""
         return self._lent is not None and self._lent.closed

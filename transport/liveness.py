@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import isfinite
 from time import monotonic
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +33,36 @@ class Heartbeat:
                 )
 
 
+class Living(Protocol):
+    """Whose liveness is judged."""
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
+        ...
+
+    def heard(self, now: float) -> float:
+        """When something last came in, on the clock of `now`; what came before it counts too."""
+        ...
+
+    def silent(self) -> None:
+        """Hear the verdict."""
+        ...
+
+
 class Liveness:
     """One timer at a time, of one wire."""
 
-    __slots__ = ("_asked", "_dead", "_due", "_handle", "_heard", "_heartbeat", "_loop", "_ping")
+    __slots__ = ("_asked", "_due", "_handle", "_heartbeat", "_loop", "_wire")
 
     def __init__(
         self,
         heartbeat: Heartbeat,
         loop: asyncio.AbstractEventLoop,
-        ping: Callable[[], None],
-        heard: Callable[[float], float],
-        dead: Callable[[], None],
+        wire: Living,
     ) -> None:
         self._heartbeat = heartbeat
         self._loop = loop
-        self._ping = ping
-        self._heard = heard
-        self._dead = dead
+        self._wire = wire
         self._asked: float | None = None
         """When the first ping went out that nothing has come in since."""
         self._due = monotonic() + heartbeat.interval
@@ -76,11 +89,11 @@ class Liveness:
             self._due = now + self._heartbeat.interval
             if self._asked is None:
                 self._asked = now
-            self._ping()
+            self._wire.ping()
         self._wait(now)
 
     def _listen(self, now: float) -> None:
-        heard = self._heard(now)
+        heard = self._wire.heard(now)
         if self._asked is not None and heard > self._asked:
             self._asked = None
 
@@ -98,4 +111,4 @@ class Liveness:
         if self._asked is None:
             self._look()
         else:
-            self._dead()
+            self._wire.silent()

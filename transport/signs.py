@@ -11,27 +11,20 @@ SLACK: Final = 0.02
 """Seconds by which the kernel's times may be off: it counts in ticks of up to 10 ms."""
 
 
-class KernelSigns:
-    """Asks the kernel, once per judgement: a blocked event loop cannot mislead it (F3).
+def last_heard(transport: asyncio.Transport, now: float) -> float:
+    """Ask the kernel when something last came in, on the clock of `now`.
 
-    While reading is paused the peer may have no room to send data, so that an acknowledgement
-    counts too: its kernel is there.
+    Asked once per judgement, so that a blocked event loop cannot mislead it (F3). While
+    reading is paused the peer may have no room to send data, so that an acknowledgement counts
+    too: its kernel is there.
     """
-
-    __slots__ = ("_transport",)
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-
-    def heard(self, now: float) -> float:
-        """When something last came in, on the clock of `now`."""
-        found = kernel.look(self._transport)
-        if found is None:
-            return now  # the socket is gone: that is noticed elsewhere
-        age = found.data
-        if not self._transport.is_reading():
-            age = min(age, found.acknowledged)
-        return now - age + SLACK
+    found = kernel.look(transport)
+    if found is None:
+        return now  # the socket is gone: that is noticed elsewhere
+    age = found.data
+    if not transport.is_reading():
+        age = min(age, found.acknowledged)
+    return now - age + SLACK
 
 
 class CountedSigns:

@@ -14,9 +14,10 @@ from recloser.transport import classify, kernel
 from recloser.transport.base import Frame, Opcode
 from recloser.transport.handshake import lowered
 from recloser.transport.inbox import Inbox
-from recloser.transport.liveness import Heartbeat, Liveness
+from recloser.transport.liveness import Liveness
 from recloser.transport.outgoing import Outgoing
-from recloser.transport.signs import CountedSigns, KernelSigns
+from recloser.transport.owner import Owner
+from recloser.transport.signs import CountedSigns, last_heard
 from recloser.transport.ticker import Ticker
 from recloser.transport.upgrade import Upgrade
 
@@ -28,46 +29,34 @@ class AiohttpWire(Inbox):
     """Notices the end of its socket whoever reads, names it once, and lets the socket go."""
 
     __slots__ = (
-        "_backlogged",
+        "_counted",
         "_ended",
         "_liveness",
-        "_orphaned",
         "_out",
+        "_owner",
         "_paused",
         "_release",
         "_upgrade",
         "send",
     )
 
-    def __init__(
-        self,
-        upgrade: Upgrade,
-        ended: Callable[[Close], None],
-        orphaned: Callable[[], bool],
-        heartbeat: Heartbeat | None,
-        *,
-        backlogged: Callable[[int], None] | None = None,
-        ask_kernel: bool = True,
-    ) -> None:
+    def __init__(self, upgrade: Upgrade, ended: Callable[[Close], None], owner: Owner) -> None:
         super().__init__(upgrade.reader.read)
         self._upgrade = upgrade
         self._ended = ended
-        self._orphaned = orphaned
-        self._backlogged = backlogged
+        self._owner = owner
         self._paused = False
         self._out = Outgoing(upgrade.writer, upgrade.transport)
         self.send = self._out.send
         self._release: asyncio.TimerHandle | None = None
         self._liveness: Liveness | None = None
         loop = asyncio.get_running_loop()
-        if heartbeat is not None:
-            signs: KernelSigns | CountedSigns
-            if ask_kernel and kernel.look(upgrade.transport) is not None:
-                signs = KernelSigns(upgrade.transport)
-            else:
-                signs = CountedSigns(self.read, upgrade.transport)
-                self.read = signs.read
-            self._liveness = Liveness(heartbeat, loop, self._ping, signs.heard, self._silent)
+        self._counted: CountedSigns | None = None
+        if owner.heartbeat is not None:
+            if not owner.ask_kernel or kernel.look(upgrade.transport) is None:
+                self._counted = CountedSigns(self.read, upgrade.transport)
+                self.read = self._counted.read
+            self._liveness = Liveness(owner.heartbeat, loop, self)
         upgrade.lost.add_done_callback(self._lost)
         Ticker.of(loop).add(self)
 
@@ -119,7 +108,7 @@ class AiohttpWire(Inbox):
             # peer might never see why.
             self._finish(classify.refused_frame(error, self.sent_code))
             self._let_go(linger=True)
-        elif self._orphaned():
+        elif self._owner.orphaned():
             self._finish(classify.session_closed(self.sent_code))
             self._let_go()
         else:
@@ -178,19 +167,27 @@ class AiohttpWire(Inbox):
             self.limit = inf  # the peer is gone: what the kernel still holds is bounded
         elif not self._paused:
             self._paused = True
-            if self._backlogged is not None:
-                self._backlogged(self.unread)
+            if self._owner.backlogged is not None:
+                self._owner.backlogged(self.unread)
 
     def _gather(self) -> None:
         """Take in what has arrived: a close frame in it is the truth about the end."""
         self.limit = inf
         self.watch()
 
-    def _ping(self) -> None:
+    def ping(self) -> None:
+        """See `Living.ping`."""
         if not self._upgrade.transport.is_closing():
             self._out.ping()
 
-    def _silent(self) -> None:
+    def heard(self, now: float) -> float:
+        """See `Living.heard`."""
+        if self._counted is not None:
+            return self._counted.heard(now)
+        return last_heard(self._upgrade.transport, now)
+
+    def silent(self) -> None:
+        """See `Living.silent`: drop the socket, and say so in the same turn (F1)."""
         self._gather()
         if not self.over:
             self._finish(classify.silent(self.sent_code))
