@@ -8,19 +8,21 @@ from typing import Any
 
 from recloser import log
 from recloser.alarm import Alarm
-from recloser.clock import Clock, LoopClock
+from recloser.clock import Clock
 from recloser.dialling import dial, outcome_of, pause
 from recloser.ending import error_of, quiet
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
-from recloser.fsm.errors import NotOpen, WrongLoop
+from recloser.fsm.errors import NotOpen
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.generation import Generation
+from recloser.home import Home
 from recloser.inbound import Inbound
 from recloser.inputs import Inputs
+from recloser.leaving import Leavers
 from recloser.observers import Observers
 from recloser.opening import OnOpen
 from recloser.releasing import Releasing
@@ -33,19 +35,18 @@ class Driver:
 
     __slots__ = (
         "_alarm",
-        "_clock",
         "_draining",
-        "_generation",
+        "_home",
         "_inbox",
         "_inputs",
         "_leavers",
-        "_loop",
         "_on_open",
         "_releasing",
         "_transport",
         "core",
         "counters",
         "fields",
+        "generation",
         "inbound",
         "last_change",
         "last_close",
@@ -75,48 +76,27 @@ class Driver:
         self._inputs = inputs
         self._transport = transport
         self._on_open = on_open
-        self._clock = clock
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._home = Home(clock)
         self._inbox: list[Event] = []
         self._draining = False
         self._alarm = Alarm()
-        self._generation: Generation | None = None
+        self.generation: Generation | None = None  # dialled, open or closing
         self._releasing = Releasing(transport, bound=close_timeout, fields=fields)
-        self._leavers: list[tuple[Wish, asyncio.Future[None]]] = []
-
-    @property
-    def generation(self) -> Generation | None:
-        """The generation that is dialled, open or closing."""
-        return self._generation
+        self._leavers = Leavers()
 
     @property
     def clock(self) -> Clock:
         """The clock that was given, or that of the loop."""
-        if self._clock is None:
-            self._clock = LoopClock(self.bind())
-        return self._clock
+        return self._home.clock
 
     def bind(self) -> asyncio.AbstractEventLoop:
         """Return the engine's loop, which must be the running one; raises `WrongLoop`.
 
         An engine in closed holds nothing of a loop, so another may take it over.
         """
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            raise WrongLoop from None
-        before = self._loop
-        if before is not running:
-            if before is not None:
-                if self.core.state is not State.CLOSED:
-                    raise WrongLoop
-                if not self._releasing.over and not before.is_closed():
-                    raise WrongLoop
-                self._releasing.forget()
-            if isinstance(self._clock, LoopClock):
-                self._clock = None
-            self._loop = running
-        return running
+        if self._home.enter(vacant=self.core.state is State.CLOSED, idle=self._releasing.over):
+            self._releasing.forget()
+        return asyncio.get_running_loop()
 
     def feed(self, event: Event) -> None:
         """Put an event into the inbox; it is worked off now, or after the one at work."""
@@ -128,7 +108,7 @@ class Driver:
             while self._inbox:
                 for effect in self.core.handle(self._inbox.pop(0), self.clock.monotonic()):
                     self._perform(effect)
-                self._supersede()
+                self._leavers.supersede(self.core.wish)
         finally:
             self._draining = False
             self._alarm.set(self.core.deadline, self.clock, self._expired)
@@ -138,32 +118,23 @@ class Driver:
 
         `patience` bounds, in seconds, the wait for what is released after the closing.
         """
-        loop = self.bind()
-        if self._generation is not None:
-            self._generation.spare(asyncio.current_task())
+        self.bind()
+        if self.generation is not None:
+            self.generation.spare(asyncio.current_task())
         self.feed(ask)
         if self._draining:
             await asyncio.sleep(0)  # a listener started this task eagerly; its turn comes now
         if self.core.state is State.CLOSING and self.core.wish is ask.wish:
-            entry = (ask.wish, loop.create_future())
-            self._leavers.append(entry)
-            try:
-                await entry[1]
-            finally:
-                self._leavers.remove(entry)
+            await self._leavers.wait(ask.wish)
         if self.core.state in (State.CLOSED, State.PASSIVE):
             await self._releasing.wait(patience)
 
     def forget(self) -> None:
         """Close an engine whose owner is gone; may be called from anywhere."""
-        if self._loop is not None and not self._loop.is_closed():
+        loop = self._home.loop
+        if loop is not None and not loop.is_closed():
             with suppress(RuntimeError):  # closed by another thread meanwhile
-                self._loop.call_soon_threadsafe(self.feed, Ask(Wish.CLOSE))
-
-    def _supersede(self) -> None:
-        for wanted, future in self._leavers:
-            if wanted is not self.core.wish and not future.done():
-                future.set_result(None)
+                loop.call_soon_threadsafe(self.feed, Ask(Wish.CLOSE))
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -172,14 +143,14 @@ class Driver:
             case Dial():
                 self._dial(effect)
             case Shut(_, code, reason):
-                if self._generation is not None:
-                    self._generation.shut(code, reason)
+                if self.generation is not None:
+                    self.generation.shut(code, reason)
             case Abort():
-                if self._generation is not None:
-                    self._generation.abort()
+                if self.generation is not None:
+                    self.generation.abort()
 
     def _dial(self, effect: Dial) -> None:
-        generation = self._generation = Generation(effect.generation, self.fields)
+        generation = self.generation = Generation(effect.generation, self.fields)
         name = f"recloser dial {effect.generation}"
         generation.task = self.bind().create_task(self._dialling(generation, effect), name=name)
         generation.task.add_done_callback(partial(self._dialled, generation))
@@ -197,13 +168,13 @@ class Driver:
         )
 
     def _wants(self, generation: Generation) -> bool:
-        return generation is self._generation and self.core.state is State.CONNECTING
+        return generation is self.generation and self.core.state is State.CONNECTING
 
     def _dialled(self, generation: Generation, task: asyncio.Task[None]) -> None:
         close = outcome_of(task)
         generation.task = None
         wire = generation.wire
-        if generation is not self._generation:
+        if generation is not self.generation:
             generation.abort()  # it was given up and yet went on; nothing of it may stay
         elif self.core.state is State.CLOSING and wire is not None and not generation.over:
             pass  # shut() cancelled on_open; the wire will tell how the closing went
@@ -227,14 +198,14 @@ class Driver:
 
     def _announce(self, change: StateChange) -> None:
         self.last_change = change
-        generation = self._generation
+        generation = self.generation
         if generation is not None:
             if change.previous is State.OPEN or change.current is State.CLOSING:
                 self.send = self._refuse
                 generation.leave()
             if change.trigger is Trigger.LOST:
                 self.last_close = change.close
-                self._generation = None
+                self.generation = None
                 last = change.current is State.CLOSED
                 self._releasing.start(self.bind(), generation, last=last)
         elif change.current is State.CLOSED:
@@ -243,9 +214,7 @@ class Driver:
         self.counters.count(change)
         log.changed(change, self.clock.wall(), self.fields)
         if change.previous is State.CLOSING:
-            for _, future in self._leavers:
-                if not future.done():
-                    future.set_result(None)
+            self._leavers.over()
         self.observers.tell(change, self.clock, self.fields)
 
     def _deliver(self, change: StateChange) -> None:
@@ -254,18 +223,17 @@ class Driver:
         ended = change.current is State.OPEN or change.previous is State.CLOSING
         if ended and inbound.wire is not None:
             inbound.wire.discard()
-        if change.current is State.OPEN and self._generation is not None:
-            wire = self._generation.wire
-            if wire is not None:
-                inbound.plug(wire)
-                self.send = wire.send
+        wire = None if self.generation is None else self.generation.wire
+        if change.current is State.OPEN and wire is not None:
+            inbound.plug(wire)
+            self.send = wire.send
         elif change.current is State.CONNECTING:
             inbound.reopen()
         elif change.current is State.CLOSED:
             inbound.end(partial(error_of, change), quiet=quiet(change))
 
     def _expired(self, deadline: float) -> None:
-        generation = self._generation
+        generation = self.generation
         unread = 0 if generation is None else self._unread(generation)
         if generation is None or generation.wire is None:
             self.feed(Expired(deadline, unread=unread))
