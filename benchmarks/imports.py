@@ -1,0 +1,64 @@
+"""What it costs to import, and to ask for help: whole processes, interleaved."""
+
+import asyncio
+import statistics
+import subprocess
+import sys
+
+from harness import AGAIN, Variant, median_ratio, rounds
+from table import Table
+
+DEPENDENCIES = "import aiohttp, structlog, transitions"
+NOTHING = "pass"
+PROGRAMS = {
+    DEPENDENCIES: (DEPENDENCIES, DEPENDENCIES, None),
+    DEPENDENCIES + AGAIN: (DEPENDENCIES, DEPENDENCIES, None),
+    "import recloser; recloser.connect": ("import recloser; recloser.connect", DEPENDENCIES, 1.05),
+    NOTHING: (NOTHING, NOTHING, None),
+    "import click": ("import click", NOTHING, None),
+    "recloser --help": (
+        "from recloser.cli import main; main(['--help'], prog_name='recloser')",
+        NOTHING,
+        None,
+    ),
+}
+"""What each one runs, what it is compared with, and its goal."""
+
+
+def tables(scale: float) -> list[Table]:
+    """Measure with this interpreter."""
+    return [asyncio.run(_measure(max(1, int(15 * scale))))]
+
+
+async def _measure(count: int) -> Table:
+    variants = {name: _process(code) for name, (code, _, _) in PROGRAMS.items()}
+    found = await rounds(variants, count, warm=min(1, count - 1))
+    table = Table(
+        f"Processes from start to end, {count} rounds",
+        ["ms, median", "ratio", "to"],
+        judged="ratio",
+    )
+    for name, (_, base, goal) in PROGRAMS.items():
+        wall = found[name].wall
+        ratio = median_ratio(wall, found[base].wall)
+        table.add(
+            name,
+            f"{statistics.median(wall) / 1e6:.0f}",
+            f"{ratio:.3f}",
+            base,
+            judged=ratio,
+            goal=goal,
+        )
+    return table
+
+
+def _process(code: str) -> Variant:
+    command = [sys.executable, "-c", code]
+
+    def run() -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    async def turn() -> None:
+        run()  # blocking on purpose: nothing else may run meanwhile
+
+    return Variant(turn)

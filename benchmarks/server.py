@@ -1,0 +1,99 @@
+"""The other side: a WebSocket server as small as can be, in a process of its own.
+
+/echo answers every message with itself, /sink answers messages of one byte only, /idle none.
+It prints its port, and ends when its standard input does.
+"""
+
+import asyncio
+import base64
+import hashlib
+import sys
+from contextlib import suppress
+from typing import cast
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+CLOSE, PING, PONG = 8, 9, 10
+
+
+class Peer(asyncio.Protocol):
+    """One connection; frames are expected whole and masked, as clients send them."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+        self.route = b""
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        if not self.route and not self.upgrade():
+            return
+        while self.frame():
+            pass
+
+    def upgrade(self) -> bool:
+        head, end, rest = bytes(self.buffer).partition(b"\r\n\r\n")
+        if not end:
+            return False
+        request, *lines = head.split(b"\r\n")
+        headers = {name.lower(): value for name, _, value in (x.partition(b": ") for x in lines)}
+        key = headers[b"sec-websocket-key"]
+        digest = hashlib.sha1(key.strip() + GUID).digest()
+        self.transport.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+        )
+        self.route = request.split()[1]
+        self.buffer = bytearray(rest)
+        return True
+
+    def frame(self) -> bool:
+        buffer = self.buffer
+        if len(buffer) < 2:
+            return False
+        size, at = buffer[1] & 127, 2
+        if size == 126:
+            size, at = int.from_bytes(buffer[2:4], "big"), 4
+        elif size == 127:
+            size, at = int.from_bytes(buffer[2:10], "big"), 10
+        end = at + 4 + size
+        if len(buffer) < end:
+            return False
+        opcode = buffer[0] & 15
+        if self.route == b"/echo" or opcode >= CLOSE:
+            mask = (bytes(buffer[at : at + 4]) * (size // 4 + 1))[:size]
+            payload = int.from_bytes(buffer[at + 4 : end], "big") ^ int.from_bytes(mask, "big")
+            self.answer(opcode, payload.to_bytes(size, "big"))
+        elif self.route == b"/sink" and size == 1:
+            self.answer(1, b"k")
+        del buffer[:end]
+        return True
+
+    def answer(self, opcode: int, payload: bytes) -> None:
+        size = len(payload)
+        opcode = PONG if opcode == PING else opcode
+        head = bytes((128 | opcode, size)) if size < 126 else b""
+        head = head or bytes((128 | opcode, 126)) + size.to_bytes(2, "big")
+        self.transport.write(head + payload)
+        if opcode == CLOSE:
+            self.transport.close()
+
+
+async def serve() -> None:
+    """Serve until nobody holds the other end of standard input."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    server = await loop.create_server(Peer, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    loop.add_reader(sys.stdin.fileno(), over.set)
+    await over.wait()
+    loop.remove_reader(sys.stdin.fileno())
+
+
+if __name__ == "__main__":
+    run = asyncio.run
+    with suppress(ImportError):
+        from uvloop import run
+    run(serve())
