@@ -60,9 +60,10 @@ class ScriptedWire:
     # -- the peer's side ----------------------------------------------------------------
 
     def deliver(self, message: str | bytes) -> None:
-        """Have the peer send one message."""
-        self._queue.append(_frame(message))
-        self._unpark()
+        """Have the peer send one message; an ended socket carries none."""
+        if not self.over:
+            self._queue.append(_frame(message))
+            self._unpark()
 
     def end(self, close: Close) -> None:
         """End the socket, with this record; a second end changes nothing."""
