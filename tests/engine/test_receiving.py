@@ -1,0 +1,290 @@
+"""Receiving across generations: order, what is left over, concurrency, cancellation."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from recloser import ConcurrentReceive, ConnectionClosed, Hold, Retry, State, Stop
+from recloser.testing import Plan
+from tests.engine.rig import (
+    CUT,
+    DEAF,
+    DOWN,
+    HANGS,
+    KICKED,
+    UP,
+    Answering,
+    Rig,
+    ended,
+    engine,
+    opened,
+    pass_time,
+    turns,
+    virtual,
+)
+
+THREE = Plan(messages=("a", b"b", "c"))
+
+
+@pytest.mark.spec("H3")
+@virtual
+async def test_iteration_goes_on_across_ends_and_rests() -> None:
+    ws, transport = engine(
+        THREE, DOWN, Plan(messages=("d",)), UP, policy=Answering(Retry(1.0), Hold(), Retry(1.0))
+    )
+    got: list[str | bytes] = []
+
+    async def consume() -> None:
+        async for message in ws:
+            got.append(message)  # noqa: PERF401 - a cancelled comprehension would show nothing
+
+    ws.connect()
+    consumer = asyncio.ensure_future(consume())
+    await turns()
+    assert got == ["a", b"b", "c"]
+    transport.wires[-1].end(CUT)
+    await pass_time(5)
+    assert ws.state is State.PASSIVE
+    assert not consumer.done()
+    ws.wake()
+    await pass_time(5)
+    transport.wires[-1].deliver("e")
+    await turns()
+    assert got == ["a", b"b", "c", "d", "e"]
+    await ws.suspend()
+    await pass_time(1000)
+    assert not consumer.done()
+    ws.connect()
+    await turns()
+    await ws.close()
+    await consumer
+    assert got == ["a", b"b", "c", "d", "e"]
+
+
+@pytest.mark.spec("C3", "H3")
+@pytest.mark.parametrize("answer", [Retry(5.0), Hold(), Stop("enough")])
+@virtual
+async def test_what_came_before_the_end_is_given_out_in_every_state_after_it(answer: Any) -> None:
+    ws, wire, _ = await opened(THREE, HANGS, policy=Answering(answer))
+    wire.end(KICKED)
+    await turns()
+    assert [await ws.receive() for _ in range(3)] == ["a", b"b", "c"]
+    if ws.state is State.CLOSED:
+        with pytest.raises(ConnectionClosed) as caught:
+            await ws.receive()
+        assert caught.value.change is not None
+        assert caught.value.change.rule == "enough"
+        with pytest.raises(ConnectionClosed):
+            await anext(ws)  # a Stop is no quiet end
+    assert ws.statistics().undelivered == 0
+    await ws.close()
+
+
+@pytest.mark.spec("C3")
+@virtual
+async def test_what_is_left_is_dropped_and_counted_when_the_next_generation_opens() -> None:
+    ws, wire, _ = await opened(THREE, Plan(messages=("new",)), policy=Answering(Retry(5.0)))
+    wire.end(CUT)
+    await turns()
+    assert await ws.receive() == "a"
+    changes = ws.changes()
+    await ws.wait_for(State.OPEN)
+    assert await ws.receive() == "new"
+    told = [await anext(changes) for _ in range(2)]
+    assert [(each.current, each.undelivered) for each in told] == [
+        (State.CONNECTING, 0),
+        (State.OPEN, 2),
+    ]
+    assert ws.statistics().undelivered == 2
+    await ws.close()
+
+
+@pytest.mark.spec("C3")
+@pytest.mark.parametrize("leave", ["close", "suspend", "reconnect"])
+@virtual
+async def test_what_is_left_is_dropped_and_counted_after_an_end_of_our_own(leave: str) -> None:
+    ws, _, _ = await opened(THREE, Plan(messages=("new",)))
+    assert await ws.receive() == "a"
+    changes = ws.changes()
+    outcome = getattr(ws, leave)()
+    if outcome is not None:
+        await outcome
+    told = [await anext(changes) for _ in range(2)]
+    assert [each.undelivered for each in told] == [0, 2]
+    assert ws.statistics().undelivered == 2
+    if leave == "reconnect":
+        assert await ws.receive() == "new"
+    elif leave == "close":
+        with pytest.raises(ConnectionClosed):
+            await ws.receive()
+    await ws.close()
+
+
+@pytest.mark.spec("C3")
+@pytest.mark.parametrize("second", [HANGS, Plan(messages=("x", "y"))])
+@virtual
+async def test_leaving_a_dial_drops_and_counts_what_was_left_before_it(second: Plan) -> None:
+    hooks = iter([asyncio.sleep(0), asyncio.Event().wait()])
+
+    async def hook(opening: object) -> None:
+        await next(hooks)
+
+    ws, transport = engine(THREE, second, policy=Answering(Retry(1.0)), on_open=hook)
+    ws.connect()
+    await turns()
+    transport.wires[0].end(CUT)
+    await pass_time(2)
+    assert ws.state is State.CONNECTING
+    await ws.close()
+    assert ws._driver.last_change is not None
+    assert ws._driver.last_change.undelivered == 3 + len(second.messages)
+    with pytest.raises(ConnectionClosed):
+        await ws.receive()
+    for unused in hooks:
+        unused.close()
+
+
+@pytest.mark.spec("C3")
+@virtual
+async def test_a_dial_that_fails_costs_nothing_of_what_was_left_before_it() -> None:
+    ws, wire, _ = await opened(THREE, DOWN, DOWN, policy=Answering(Retry(1.0)))
+    wire.end(CUT)
+    await pass_time(3)
+    assert ws.generation >= 3
+    assert [await ws.receive() for _ in range(3)] == ["a", b"b", "c"]
+    await ws.close()
+
+
+@pytest.mark.spec("C3")
+@virtual
+async def test_messages_still_come_while_closing() -> None:
+    ws, wire, _ = await opened(Plan(echo_takes=2.0))
+    closing = asyncio.ensure_future(ws.close())
+    await turns()
+    wire.deliver("last words")
+    assert await ws.receive() == "last words"
+    await closing
+
+
+@pytest.mark.spec("F8")
+@pytest.mark.parametrize("place", ["connecting", "open", "closing", "backoff", "held", "asked"])
+@virtual
+async def test_a_second_receiver_is_refused_wherever_the_first_waits(place: str) -> None:
+    async with Rig(place) as rig:
+        first = asyncio.ensure_future(ended(rig.ws.receive()))
+        await turns()
+        for _ in range(2):
+            with pytest.raises(ConcurrentReceive, match="another task"):
+                await rig.ws.receive()
+            with pytest.raises(ConcurrentReceive):
+                await anext(rig.ws)
+        assert not first.done()
+        assert rig.path == []
+
+
+@pytest.mark.spec("F8")
+@pytest.mark.parametrize("place", ["connecting", "open", "closing", "backoff", "held", "asked"])
+@virtual
+async def test_giving_up_a_receive_changes_nothing(place: str) -> None:
+    async with Rig(place) as rig:
+        for _ in range(3):
+            waiting = asyncio.ensure_future(rig.ws.receive())
+            await turns()
+            waiting.cancel()
+            assert isinstance(await ended(waiting), asyncio.CancelledError)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(rig.ws.receive(), 0.1)
+        assert rig.path == []
+
+
+@pytest.mark.spec("F8")
+@pytest.mark.parametrize("order", ["cancel first", "message first"])
+@virtual
+async def test_a_message_that_comes_with_the_cancellation_is_not_lost(order: str) -> None:
+    ws, wire, _ = await opened()
+    waiting = asyncio.ensure_future(ws.receive())
+    await turns()
+    if order == "cancel first":
+        waiting.cancel()
+        wire.deliver("precious")
+    else:
+        wire.deliver("precious")
+        waiting.cancel()
+    result = await ended(waiting)
+    assert result == "precious" or await ws.receive() == "precious"
+    wire.deliver("next")
+    assert await ws.receive() == "next"
+    await ws.close()
+
+
+@pytest.mark.spec("F8", "C3")
+@virtual
+async def test_a_consumer_cancelled_in_the_tick_of_the_end_leaves_the_rest_readable() -> None:
+    ws, wire, _ = await opened(UP, UP, policy=Answering(Retry(5.0)))
+    waiting = asyncio.ensure_future(ws.receive())
+    await turns()
+    wire.deliver("a")
+    wire.deliver("b")
+    wire.end(CUT)
+    waiting.cancel()
+    result = await ended(waiting)
+    got = [result] if isinstance(result, str) else []
+    while len(got) < 2:
+        got.append(await ws.receive())
+    assert got == ["a", "b"]
+    waiting = asyncio.ensure_future(ws.receive())
+    await pass_time(10)
+    assert ws.state is State.OPEN
+    assert not waiting.done()
+    await ws.close()
+    assert isinstance(await ended(waiting), ConnectionClosed)
+
+
+@pytest.mark.spec("C3", "H3")
+@virtual
+async def test_a_parked_receiver_gets_the_first_message_of_the_next_generation() -> None:
+    ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(5.0)))
+    waiting = asyncio.ensure_future(ws.receive())
+    await turns()
+    wire.end(CUT)
+    wire.deliver("late, on a dead socket")
+    await ws.wait_for(State.OPEN)
+    assert not waiting.done()
+    transport.wires[-1].deliver("fresh")
+    assert await waiting == "fresh"
+    await ws.close()
+
+
+@pytest.mark.spec("H3")
+@pytest.mark.parametrize("answer", [Stop(), ValueError("bad policy"), None])
+@virtual
+async def test_a_parked_receiver_is_told_of_every_end(answer: Any) -> None:
+    ws, wire, _ = await opened(policy=Answering(answer))
+    for call in (ws.receive, ws.__anext__):
+        if ws.state is State.CLOSED:
+            break
+        waiting = asyncio.ensure_future(ended(call()))
+        await turns()
+        wire.end(KICKED)
+        error = await waiting
+        assert type(error).__name__ == ("ConnectionClosed" if answer == Stop() else "PolicyError")
+    assert isinstance(await ended(anext(ws)), type(error))
+
+
+@pytest.mark.spec("A4", "H3")
+@virtual
+async def test_a_parked_receiver_of_an_aborted_wire() -> None:
+    ws, _, _ = await opened(DEAF)
+    waiting = asyncio.ensure_future(ended(ws.receive()))
+    await turns()
+    await ws.close()
+    assert isinstance(await waiting, ConnectionClosed)
+
+
+@virtual
+async def test_each_error_is_a_new_one() -> None:
+    async with Rig("closed") as rig:
+        errors = [await ended(rig.ws.receive()) for _ in range(2)]
+        assert errors[0] is not errors[1]
+        assert str(errors[0]).startswith("closed: code 1000 from application (close_frame")
