@@ -18,11 +18,11 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || test -n "$(PYTHON)" || { \
 		echo "no Python >= 3.11 with venv: install python3 and python3-venv, or say make PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 $(VENV)/.stamp-bench: $(VENV)/.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@
 
 demo: $(VENV)/.stamp  ## A real server closes, cuts, refuses and goes silent; the engine lives through it
@@ -48,7 +48,7 @@ layers: $(VENV)/.stamp  ## Who imports whom
 types: $(VENV)/.stamp  ## mypy --strict on the built package, and on a script that uses it
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(BIN)/python -m build --no-isolation --outdir "$$tmp/dist" . >"$$tmp/log" 2>&1 || { cat "$$tmp/log"; exit 1; } && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target "$$tmp/site" "$$tmp"/dist/*.whl && \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --target "$$tmp/site" "$$tmp"/dist/*.whl && \
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" -p recloser && \
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" tests/typing/api.py
 

@@ -1,0 +1,120 @@
+"""The public API as a script that is type-checked against the built wheel and never run.
+
+`make types` runs mypy --strict on it. An `ignore` that is not needed is an error there, so the
+lines that must be refused are checked as well.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, assert_type
+
+import recloser
+from recloser import (
+    Close,
+    ConnectionClosed,
+    Context,
+    Hold,
+    Opening,
+    PolicyError,
+    ReconnectingWebSocket,
+    Retry,
+    State,
+    StateChange,
+    Stop,
+    Timeouts,
+    policies,
+)
+from recloser.fsm import Cause, Decision, Guard, Origin, Policy, Trigger, Unsent, Wish
+
+
+class Mine:
+    """A policy needs no base class."""
+
+    def decide(self, close: Close, context: Context, /) -> Decision:
+        assert_type(close.code, int)
+        assert_type(close.origin, Origin)
+        assert_type(close.cause, Cause)
+        assert_type(close.wish, Wish | None)
+        assert_type(context.uptime, float | None)
+        if close.intentional:
+            return Stop(rule="asked", unsent=Unsent.DROP)
+        return Retry(2.0 * context.roll) if context.attempt < 5 else Hold()
+
+
+class Late:
+    """A policy that is async by mistake."""
+
+    async def decide(self, close: Close, context: Context, /) -> Decision:
+        return Stop()
+
+
+mine: Policy = Mine()
+shipped: Policy = policies.standard()
+late: Policy = Late()  # type: ignore[assignment] # must be refused: decide is async
+
+
+def token() -> str:
+    return "wss://feed.example/v1?token=1"
+
+
+async def headers() -> dict[str, str]:
+    return {"Authorization": "Bearer 1"}
+
+
+async def identify(opening: Opening) -> None:
+    assert_type(opening.generation, int)
+    assert_type(opening.subprotocol, str | None)
+    await opening.send("hello")
+    await opening.send_json({"op": 2})
+
+
+async def use() -> None:
+    ws = recloser.connect(
+        token,
+        policy=Mine(),
+        on_open=identify,
+        timeouts=Timeouts(connect=5),
+        heartbeat=20,
+        fields={"user": 7},
+        headers=headers,
+        subprotocols=("v1",),
+    )
+    assert_type(ws, ReconnectingWebSocket)
+    async with ws as same:
+        assert_type(same, ReconnectingWebSocket)
+        async for message in ws:
+            assert_type(message, str | bytes)
+        assert_type(await ws.receive(), str | bytes)
+        await ws.send(b"x")
+        await ws.send_json({"a": 1})
+        await ws.wait_for(State.OPEN)
+    assert_type(ws.state, State)
+    assert_type(ws.attempt, int)
+    assert_type(ws.retry_in, float | None)
+    assert_type(ws.last_close, Close | None)
+    assert_type(ws.changes(), AsyncIterator[StateChange])
+    assert_type(ws.subscribe(print), Callable[[], None])
+    assert_type(ws.connect(), None)
+    assert_type(ws.reconnect(4000, "again"), None)
+    assert_type(ws.wake(), None)
+    assert_type(ws.mark_healthy(), None)
+    assert_type(ws.advise("maintenance", retry_after=3.0), None)
+    await ws.suspend()
+    await ws.close(code=1000, reason="")
+    await ws.send(1)  # type: ignore[arg-type] # must be refused: neither str nor bytes
+    recloser.connect("ws://x", retries=3)  # type: ignore[call-arg] # must be refused: no such option
+
+
+def watch(change: StateChange) -> Any:
+    assert_type(change.previous, State)
+    assert_type(change.trigger, Trigger)
+    assert_type(change.close, Close | None)
+    assert_type(change.decision, Retry | Hold | Stop | None)
+    return Guard.RETRY
+
+
+def errors(error: Exception) -> None:
+    if isinstance(error, PolicyError):
+        assert_type(error.close, Close)
+        assert_type(error.answer, object)
+    if isinstance(error, ConnectionClosed):
+        assert_type(error.change, StateChange | None)
