@@ -106,7 +106,13 @@ class Driver:
         self._draining = True
         try:
             while self._inbox:
-                for effect in self.core.handle(self._inbox.pop(0), self.clock.monotonic()):
+                event = self._inbox.pop(0)
+                try:
+                    effects = self.core.handle(event, self.clock.monotonic())
+                except (KeyboardInterrupt, SystemExit):
+                    self._inbox.insert(0, event)  # the policy was interrupted; nothing changed
+                    raise
+                for effect in effects:
                     self._perform(effect)
                 self._leavers.supersede(self.core.wish)
         finally:
