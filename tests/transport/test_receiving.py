@@ -11,6 +11,7 @@ from recloser.transport import kernel
 from tests.transport.link import Link, linked, turns, until
 from tests.transport.rawserver import PING, PONG, close_frame, frame, text
 
+SECURE = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
@@ -143,9 +144,13 @@ async def overrun(link: Link) -> int:
 
 
 @pytest.mark.spec("F7")
-async def test_a_backlog_is_bounded_and_nothing_of_it_is_lost(loop_factory: Factory) -> None:
+@SECURE
+async def test_a_backlog_is_bounded_and_nothing_of_it_is_lost(
+    loop_factory: Factory, *, secure: bool, request: pytest.FixtureRequest
+) -> None:
     noted: list[int] = []
-    async with linked(backlogged=noted.append) as link:
+    tls = request.getfixturevalue("tls") if secure else None
+    async with linked(tls=tls, backlogged=noted.append) as link:
         count = await overrun(link)
         await until(lambda: bool(noted))
         assert link.wire.unread * len(MESSAGE) < 700_000
@@ -162,11 +167,17 @@ async def test_a_backlog_is_bounded_and_nothing_of_it_is_lost(loop_factory: Fact
 @pytest.mark.spec("F7")
 @pytest.mark.skipif(kernel.sys.platform != "linux", reason="only Linux tells")
 @pytest.mark.parametrize("how", ["fin", "reset"])
+@SECURE
 async def test_an_end_behind_a_backlog_is_noticed_with_all_that_came_before(
-    loop_factory: Factory, how: str
+    loop_factory: Factory, how: str, *, secure: bool, request: pytest.FixtureRequest
 ) -> None:
-    """What the kernel still holds is bounded, so it is let in; a close frame in it counts."""
-    async with linked() as link:
+    """What the kernel still holds is bounded, so it is let in; a close frame in it counts.
+
+    Over TLS what its layer has decrypted in advance may be lost with the socket: then the end
+    is told as one without a close frame.
+    """
+    tls = request.getfixturevalue("tls") if secure else None
+    async with linked(tls=tls) as link:
         count = await overrun(link)
         await link.peer.send(frame(2, MESSAGE) + close_frame(4000, "behind"))
         if how == "fin":
@@ -174,9 +185,13 @@ async def test_an_end_behind_a_backlog_is_noticed_with_all_that_came_before(
         else:
             link.peer.reset()
         close = await link.end()
-        assert (close.code, close.reason) == (4000, "behind")
-        assert link.wire.unread == count + 1
-        assert await link.all() == [MESSAGE] * (count + 1)
+        unread = link.wire.unread
+        assert await link.all() == [MESSAGE] * unread
+        if secure and close.code == 1006:
+            assert unread <= count + 1
+        else:
+            assert (close.code, close.reason) == (4000, "behind")
+            assert unread == count + 1
 
 
 @pytest.mark.spec("F7")
