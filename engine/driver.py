@@ -148,12 +148,10 @@ class Driver:
                 self._announce(change)
             case Dial():
                 self._dial(effect)
-            case Shut(_, code, reason):
-                if self.generation is not None:
-                    self.generation.shut(code, reason)
-            case Abort():
-                if self.generation is not None:
-                    self.generation.abort()
+            case Shut(_, code, reason) if self.generation is not None:
+                self.generation.shut(code, reason)
+            case Abort() if self.generation is not None:
+                self.generation.abort()
 
     def _dial(self, effect: Dial) -> None:
         generation = self.generation = Generation(effect.generation, self.fields)
@@ -179,14 +177,12 @@ class Driver:
     def _dialled(self, generation: Generation, task: asyncio.Task[None]) -> None:
         close = outcome_of(task)
         generation.task = None
-        wire = generation.wire
         if generation is not self.generation:
             generation.abort()  # it was given up and yet went on; nothing of it may stay
-        elif self.core.state is State.CLOSING and wire is not None and not generation.over:
+        elif self.core.state is State.CLOSING and generation.up:
             pass  # shut() cancelled on_open; the wire will tell how the closing went
         elif close is None:
-            old = self.inbound.wire
-            self.feed(Opened(generation.number, 0 if old is None else old.unread))
+            self.feed(Opened(generation.number, self.inbound.unread))
         else:
             self.feed(Lost(generation.number, close, self._unread(generation)))
 
@@ -196,10 +192,9 @@ class Driver:
 
     def _unread(self, generation: Generation) -> int:
         """Count what goes unread with it; when closing, also what an earlier one had left."""
-        wire, old = generation.wire, self.inbound.wire
-        unread = 0 if wire is None else wire.unread
-        if self.core.state is State.CLOSING and old is not None and old is not wire:
-            unread += old.unread
+        unread = 0 if generation.wire is None else generation.wire.unread
+        if self.core.state is State.CLOSING and self.inbound.wire is not generation.wire:
+            unread += self.inbound.unread
         return unread
 
     def _announce(self, change: StateChange) -> None:
@@ -240,12 +235,10 @@ class Driver:
 
     def _expired(self, deadline: float) -> None:
         generation = self.generation
-        unread = 0 if generation is None else self._unread(generation)
-        if generation is None or generation.wire is None:
-            self.feed(Expired(deadline, unread=unread))
+        if generation is None:
+            self.feed(Expired(deadline))
         else:
-            wire = generation.wire
-            self.feed(Expired(deadline, wire.sent_code, wire.unsent, unread))
+            self.feed(generation.expired(deadline, self._unread(generation)))
 
     async def _refuse(self, message: str | bytes) -> None:
         self.bind()

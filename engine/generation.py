@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recloser import log
+from recloser.fsm.events import Expired
 from recloser.scope import Scope
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class Generation:
         self._fields = fields
         self._scope: Scope | None = None
         self._left_at: float | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a wire that has not ended."""
+        return self.wire is not None and not self.over
 
     @property
     def scope(self) -> Scope:
@@ -61,6 +67,12 @@ class Generation:
             self.wire.abort()
         if self.task is not None:
             self.task.cancel()
+
+    def expired(self, deadline: float, unread: int) -> Expired:
+        """Return the event of a deadline that has passed, with what the wire knows."""
+        if self.wire is None:
+            return Expired(deadline, unread=unread)
+        return Expired(deadline, self.wire.sent_code, self.wire.unsent, unread)
 
     def waits_for(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether `settled` waits for this task."""

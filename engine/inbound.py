@@ -23,6 +23,11 @@ class Inbound:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiter: asyncio.Future[None] | None = None
 
+    @property
+    def unread(self) -> int:
+        """Messages of the last open generation that nobody took."""
+        return 0 if self.wire is None else self.wire.unread
+
     def plug(self, wire: Wire) -> None:
         """Go on with the wire of a new generation."""
         self.wire = wire

@@ -165,7 +165,7 @@ async def test_a_policy_that_is_interrupted_is_asked_again() -> None:
     with pytest.raises(KeyboardInterrupt):
         transport.wires[-1].end(CUT)
     assert ws.state is State.OPEN
-    ws.wake()
+    ws.mark_healthy()
     assert ws.state is State.BACKOFF
     assert ws.last_close == CUT
     policy.decide = plain  # type: ignore[method-assign]  # and back
