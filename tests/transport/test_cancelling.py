@@ -113,7 +113,11 @@ async def test_while_the_peer_says_nothing(
                 await peer.request()
             before = open_sockets()
             reached.set()
-            assert await peer.gone()
+            if stage == "tls":  # the peer never takes part in it, so it reads what is there
+                while await asyncio.get_running_loop().sock_recv(peer.sock, 65536):
+                    pass
+            else:
+                assert await peer.gone()
             assert len(open_sockets()) < len(before)
 
         playing = asyncio.create_task(play())

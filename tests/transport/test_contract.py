@@ -87,7 +87,7 @@ def test_properties(owner: type, names: set[str]) -> None:
         assert not inspect.isfunction(found), f"{owner.__name__}.{name}: {WHAT_TO_DO}"
 
 
-def test_the_hooks_are_subclasses_without_a_second_dictionary() -> None:
+def test_the_shapes_of_messages_and_errors() -> None:
     assert issubclass(Upgrade, ClientWebSocketResponse)
     assert WSMessage._fields == ("type", "data", "extra"), WHAT_TO_DO
     assert WSMsgType.TEXT is WSMsgType(1), WHAT_TO_DO
