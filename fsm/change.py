@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recloser.fsm.decisions import Decision
+from recloser.fsm.decisions import Context, Decision
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 
@@ -28,6 +28,8 @@ class StateChange:
     """Failures in this run so far; 0 after a stable period."""
     close: Close | None = None
     """The close record, if a generation ended with this change."""
+    context: Context | None = None
+    """What the policy was told besides the close record, if it was asked."""
     decision: Decision | None = None
     """What the policy answered, if it was asked."""
     rule: str = ""

@@ -6,7 +6,7 @@ from typing import Final
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.decisions import Decision, Hold, Policy, Retry, Stop
+from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
 from recloser.fsm.errors import PolicyError
 from recloser.fsm.events import (
@@ -186,6 +186,7 @@ class Core:
             Trigger.LOST,
             now,
             close=close,
+            context=context,
             decision=decision,
             uptime=uptime,
             # What came before the end is still given out, unless `opened` never showed it.
@@ -199,6 +200,7 @@ class Core:
         now: float,
         *,
         close: Close | None = None,
+        context: Context | None = None,
         decision: Decision | None = None,
         uptime: float | None = None,
         undelivered: int = 0,
@@ -233,6 +235,7 @@ class Core:
             generation=self.generation,
             attempt=self.run.attempt,
             close=close,
+            context=context,
             decision=decision,
             rule="" if decision is None else decision.rule,
             delay=delay,

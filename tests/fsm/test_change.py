@@ -71,3 +71,18 @@ def test_the_fields_of_one_story() -> None:
     assert third.close == KICKED
     assert third.decision == Retry(2.5, rule="r")
     assert (third.attempt, third.generation, third.error) == (1, 1, None)
+
+
+@pytest.mark.spec("I7")
+@pytest.mark.parametrize("state", [State.CONNECTING, State.OPEN, State.CLOSING])
+def test_what_the_policy_was_told_is_in_the_record(state: State) -> None:
+    rig = Rig(Stop() if state is State.CLOSING else Retry(1)).put(state)
+    rig.lost(KICKED)
+    assert rig.policy.asked == [(last(rig).close, last(rig).context)]
+
+
+@pytest.mark.spec("I7")
+def test_where_no_policy_was_asked_there_is_no_context() -> None:
+    rig = Rig().put(State.BACKOFF)
+    rig.close()
+    assert (last(rig).trigger, last(rig).context) == (Trigger.CLOSE, None)
