@@ -12,7 +12,16 @@ SOURCES = ("engine", "fsm", "policies", "transport")
 LIMIT = 250
 
 LISTED = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+    [
+        "git",
+        "-c",
+        "safe.directory=*",
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "-z",
+    ],
     cwd=ROOT,
     check=True,
     capture_output=True,

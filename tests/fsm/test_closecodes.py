@@ -31,7 +31,7 @@ def test_every_code_is_sent_or_refused() -> None:
     """RFC 6455 section 7.4; 1012 to 1014 by the IANA registry."""
     allowed = {1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)}
     assert {code for code in EVERY if sendable(code)} == allowed
-    for code in EVERY:
+    for code in (*range(-1, 6000), 65_535, 65_536, 70_000):
         if code in allowed:
             check_close(code, "")
         else:

@@ -38,6 +38,10 @@ def test_a_diagram_needs_the_machine_alone() -> None:
     assert loaded("diagram") == {"transitions"}
 
 
+def test_the_shell_is_offered_every_command() -> None:
+    assert main.list_commands(click.Context(main)) == list(COMMANDS)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_what_its_entry_says(name: str) -> None:
     module, text = COMMANDS[name]
