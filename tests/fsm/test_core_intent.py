@@ -6,7 +6,7 @@ import pytest
 
 from recloser.fsm.decisions import Hold, Retry, Stop
 from recloser.fsm.effects import Announce, Dial, Shut
-from recloser.fsm.events import Ask, Expired, Healthy, Hint, Lost, Opened, Reconnect
+from recloser.fsm.events import Ask, Event, Expired, Healthy, Hint, Lost, Opened, Reconnect
 from recloser.fsm.judge import POLICY_ERROR
 from recloser.fsm.record import Cause, Origin
 from recloser.fsm.states import Guard, State, Trigger, Wish
@@ -29,7 +29,7 @@ def test_after_a_close_nothing_dials(state: State, answer: object) -> None:
     rig = Rig(answer).put(state)
     deadline, generation = rig.core.deadline, rig.core.generation
     rig.close()
-    pending = [
+    pending: list[Event] = [
         Opened(generation),
         Hint(),
         Healthy(),

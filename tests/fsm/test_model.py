@@ -267,7 +267,7 @@ class CoreMachine(RuleBasedStateMachine):
 
 
 CoreMachine.TestCase.settings = settings(
-    max_examples=2 * settings.default.max_examples, stateful_step_count=100
+    max_examples=2 * settings().max_examples, stateful_step_count=100
 )
 TestCore = pytest.mark.spec("A1", "A7", "B3", "B4", "B5", "C1", "C2", "D1", "J1")(
     CoreMachine.TestCase

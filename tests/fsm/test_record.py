@@ -78,4 +78,5 @@ def test_a_kept_error_pins_no_frames() -> None:
         raise error
     assert error.__traceback__ is not None
     assert bare(error) is error
-    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
+    kept = [getattr(error, name) for name in ("__traceback__", "__cause__", "__context__")]
+    assert kept == [None, None, None]

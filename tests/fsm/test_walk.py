@@ -167,7 +167,7 @@ def check(core: Core, *, owed: bool) -> None:
 
 
 def in_flight(flight: Flight, core: Core, event: Event, effects: list[Effect]) -> Flight:
-    opened, lost, expired = (set(each) for each in flight)
+    opened, lost, expired = set(flight.opened), set(flight.lost), set(flight.expired)
     match event:
         case Opened(generation):
             opened.discard(generation)

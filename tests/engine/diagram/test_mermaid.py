@@ -15,6 +15,7 @@ def rows(picture: str) -> list[Row]:
     """Read the picture back."""
     found = []
     for line in picture.splitlines():
+        target: str | None
         match line.split():
             case ["[*]", "-->", _] | [_, "-->", "[*]"]:
                 continue
