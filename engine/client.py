@@ -3,7 +3,7 @@
 import asyncio
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from math import isfinite
 from types import TracebackType
 from typing import Any, Final, Self
@@ -117,16 +117,16 @@ class ReconnectingWebSocket(View):
 
     # -- messages -----------------------------------------------------------------------
 
-    async def send(self, message: str | bytes) -> None:
+    def send(self, message: str | bytes) -> Coroutine[Any, Any, None]:
         """Send one message; it was handed to the open connection when this returns.
 
         Waits while the connection's buffer is full. Raises `NotOpen` while not open,
         `ConnectionClosed` or `PolicyError` in closed, `ConnectionError` when the connection
         ends meanwhile, `TypeError` for what is neither `str` nor `bytes`.
         """
-        driver = self._driver
-        driver.bind()
-        await driver.send(message)
+        # A plain function, and not `bind`: either would cost more than the transport's own layer.
+        self._inbound.check()
+        return self._driver.send(message)
 
     async def send_json(
         self, value: object, *, dumps: Callable[[Any], str | bytes] = json.dumps

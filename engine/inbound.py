@@ -46,9 +46,14 @@ class Inbound:
     def check(self) -> None:
         """Raise `WrongLoop` unless called in the loop of the engine.
 
-        Asked where a consumer waits or fails, not for each message: it would cost a tenth.
+        Asked for each message that is sent, but of those received only where a consumer waits
+        or fails: it would cost a tenth.
         """
-        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongLoop from None
+        if self._loop is not None and self._loop is not running:
             raise WrongLoop
 
     def _wake(self) -> None:
@@ -101,21 +106,23 @@ def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str
                     return left
                 continue
             wire.busy = True
-            failure: Exception | None = None
             try:
                 frame = await wire.read()
+            except Exception as error:  # noqa: BLE001 - the wire judges what read() raises
+                wire.busy = False
+                failure = error
+            except BaseException:
+                wire.busy = False
+                raise
+            else:
+                wire.busy = False
                 kind = frame.type
                 if kind is _TEXT or kind is _BINARY:
                     message: str | bytes = frame.data
                     return message
-            except Exception as error:  # noqa: BLE001 - the wire judges what read() raises
-                failure = error
-            finally:
-                wire.busy = False
-            if failure is None:
                 wire.control(frame)
-            else:
-                inbound.check()
-                wire.broken(failure)
+                continue
+            inbound.check()
+            wire.broken(failure)
 
     return receive
