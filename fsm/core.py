@@ -113,7 +113,8 @@ class Core:
 
     def _ask(self, wish: Wish, ask: Ask, now: float) -> list[Effect]:
         if wish is Wish.CONNECT and self.state in (State.CLOSED, State.BACKOFF, State.PASSIVE):
-            self.run = Run(since=now)
+            # The failures are forgotten; that the credential is spent is not one of them.
+            self.run = Run(since=now, refresh_next=self.run.refresh_next)
         before = self.state
         effects = self._move(_TRIGGERS[wish], now)
         if self.state is State.CLOSING:

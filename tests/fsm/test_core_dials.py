@@ -78,6 +78,17 @@ def test_who_has_a_deadline(state: State) -> None:
     assert rig.core.deadline == (None if expected is None else rig.now + expected)
 
 
+@pytest.mark.spec("E3")
+@pytest.mark.parametrize("rest", [(), (Ask(Wish.SUSPEND),)])
+def test_a_connect_before_the_refresh_dial_does_not_lose_the_refresh(rest: tuple[Ask, ...]) -> None:
+    rig = Rig(Retry(3, refresh=True)).put(State.OPEN)
+    rig.lost()
+    for ask in rest:
+        rig.do(ask)
+    dials = [each for each in rig.do(Ask(Wish.CONNECT)) if isinstance(each, Dial)]
+    assert [dial.refresh for dial in dials] == [True]
+
+
 @pytest.mark.spec("D7")
 @pytest.mark.parametrize("jump", [-1e6, 1e6])
 def test_the_clock_may_jump(jump: float) -> None:
