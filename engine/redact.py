@@ -1,6 +1,7 @@
-"""Takes secrets out of what goes into logs: URLs and free text (I2)."""
+"""Takes secrets out of what goes into logs: URLs, free text and headers (I2)."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -14,6 +15,9 @@ _ASSIGNED: Final = re.compile(
 _SCHEME: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 _JWT: Final = re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]+){1,2}")
 _LONG: Final = re.compile(r"\b(?=[\w-]*\d)[A-Za-z0-9_-]{24,}\b")
+_HEADER: Final = re.compile(
+    r"(?i)token|secret|passw|key|auth(?!enticat)|credential|session|signature|cookie|ticket|jwt"
+)
 _URL: Final = re.compile(r"(?i)\b(?:wss?|https?)://[^\s\"'<>]+")
 
 
@@ -53,3 +57,12 @@ def text(value: str) -> str:
     value = _SCHEME.sub(lambda match: f"{match[1]} {MASK}", value)
     value = _JWT.sub(MASK, value)
     return _LONG.sub(MASK, value)
+
+
+def headers(given: Mapping[str, str]) -> dict[str, str]:
+    """Hide the values of headers that are named like a credential, and credentials elsewhere.
+
+    >>> headers({"set-cookie": "a=b", "www-authenticate": 'Bearer error="invalid_token"'})
+    {'set-cookie': '***', 'www-authenticate': 'Bearer error="invalid_token"'}
+    """
+    return {name: MASK if _HEADER.search(name) else text(value) for name, value in given.items()}

@@ -1,0 +1,83 @@
+"""A structlog line of a service read as an entry: what `recloser.log` writes, as JSON."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from recloser.fsm.change import StateChange
+from recloser.fsm.decisions import Decision, Hold, Retry, Stop
+from recloser.fsm.states import State, Trigger
+from recloser.journal.decoding import close_of
+from recloser.journal.entry import Entry, RecordedError
+from recloser.journal.facts import BadLineError, Facts
+
+CHANGED: Final = "websocket.state_changed"
+POLICY_FAILED: Final = "websocket.policy_failed"
+_EVENT: Final = ("event", "message", "msg")
+"""Where services keep the name of an event: structlog's own place, and two usual renamings."""
+_KNOWN: Final = frozenset(
+    {
+        *("from", "to", "trigger", "rule", "generation", "attempt", "delay", "uptime", "unsent"),
+        *("undelivered", "code", "code_name", "reason", "intentional", "origin", "cause"),
+        *("clean", "sent_code", "status", "retry_after", "advice", "error", "timestamp", "level"),
+        *("logger", *_EVENT),
+    }
+)
+_UNSAID: Final = "no reason given ("
+
+
+def is_change(line: Mapping[str, Any]) -> bool:
+    """Whether the line tells of a change of state."""
+    return any(line.get(name) in (CHANGED, POLICY_FAILED) for name in _EVENT)
+
+
+def entry_of(line: Mapping[str, Any], by: str | None) -> Entry:
+    """Return the entry; raises `BadLineError` for a line that is damaged.
+
+    `by` names the field that tells one engine from another.
+    """
+    if str(line.get("reason")).startswith(_UNSAID):
+        line = {**line, "reason": ""}
+    facts = Facts(line)
+    time = facts.moment("timestamp")
+    failed = any(line.get(name) == POLICY_FAILED for name in _EVENT)
+    change = StateChange(
+        previous=facts.choice("from", State),
+        current=facts.choice("to", State),
+        trigger=facts.choice("trigger", Trigger),
+        at=time,
+        generation=facts.integer("generation"),
+        attempt=facts.integer("attempt"),
+        close=close_of(facts) if facts.has("code") else None,
+        decision=_decision(facts),
+        rule=facts.text("rule", ""),
+        delay=facts.maybe_number("delay"),
+        uptime=facts.maybe_number("uptime"),
+        unsent=facts.integer("unsent", 0),
+        undelivered=facts.integer("undelivered", 0),
+        error=RecordedError(facts.text("error", "")) if failed else None,
+    )
+    return Entry(
+        time=time,
+        engine="" if by is None else str(line.get(by, "")),
+        change=change,
+        fields={name: value for name, value in line.items() if name not in _KNOWN},
+    )
+
+
+def _decision(facts: Facts) -> Decision | None:
+    """Tell the decision from where it led; an intentional end leads where the wish says."""
+    if not facts.has("code") or facts.flag("intentional"):
+        return None
+    rule = facts.text("rule", "")
+    match facts.choice("to", State):
+        case State.BACKOFF:
+            try:
+                return Retry(facts.number("delay"), rule=rule)
+            except ValueError as error:
+                raise BadLineError(str(error)) from None
+        case State.PASSIVE:
+            return Hold(rule)
+        case State.CLOSED:
+            return Stop(rule)
+        case other:
+            raise BadLineError(f"no close record leads to {other.value}")
