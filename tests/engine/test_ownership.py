@@ -1,0 +1,383 @@
+"""Who owns an engine: `async with`, cancellation in any state, forgetting it, loops and threads."""
+
+import asyncio
+import gc
+import threading
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import recloser
+from recloser import (
+    ConnectionClosed,
+    PolicyError,
+    ReconnectingWebSocket,
+    Retry,
+    State,
+    Stop,
+    WrongLoop,
+)
+from recloser.testing import Plan, ScriptedTransport, run
+from tests.engine.rig import (
+    CUT,
+    DEAF,
+    DOWN,
+    HANGS,
+    KICKED,
+    UP,
+    URL,
+    Answering,
+    Rig,
+    ended,
+    engine,
+    now,
+    opened,
+    others,
+    pass_time,
+    timers,
+    turns,
+    virtual,
+)
+
+
+@pytest.mark.spec("A11", "J1")
+@virtual
+async def test_async_with_opens_and_closes() -> None:
+    ws, transport = engine(DOWN, UP, policy=Answering(Retry(1.0)))
+    async with ws as same:
+        assert same is ws
+        assert ws.state is State.OPEN
+        assert now() == 1.0
+    assert ws.state is State.CLOSED
+    assert transport.wires[-1].closed_with == (1000, "")
+    assert transport.released == 1
+
+
+@pytest.mark.parametrize("answer", [Stop("refused"), ValueError("bad")])
+@virtual
+async def test_async_with_raises_if_the_first_dials_end_in_closed(answer: Any) -> None:
+    ws, transport = engine(DOWN, DOWN, policy=Answering(Retry(1.0), answer))
+    with pytest.raises((ConnectionClosed, PolicyError)) as caught:
+        async with ws:
+            raise AssertionError("not reached")
+    assert isinstance(caught.value, PolicyError if isinstance(answer, Exception) else Exception)
+    if isinstance(caught.value, ConnectionClosed):
+        assert caught.value.change is not None
+        assert caught.value.change.rule == "refused"
+    assert ws.state is State.CLOSED
+    assert transport.released == 1
+
+
+@virtual
+async def test_async_with_goes_on_resting() -> None:
+    ws, _ = engine(DOWN, policy=Answering(recloser.Hold()))
+    async with ws:
+        assert ws.state is State.PASSIVE
+
+
+@pytest.mark.spec("J3", "A4")
+@pytest.mark.parametrize("plan", [UP, DEAF, Plan(echo_takes=0.3)])
+@virtual
+async def test_an_exception_leaves_within_a_second_and_stays_the_same(plan: Plan) -> None:
+    ws, transport = engine(plan)
+    with pytest.raises(LookupError, match="mine"):
+        async with ws:
+            raise LookupError("mine")
+    assert now() == {UP: 0.0, DEAF: 0.75}.get(plan, 0.3)
+    assert ws.state is State.CLOSED
+    assert transport.wires[0].closed_with == (1000, "")
+    assert ws.last_close is not None
+    assert ws.last_close.intentional
+
+
+async def own(ws: ReconnectingWebSocket, doing: str) -> None:
+    async with ws:
+        if doing == "receiving":
+            await ws.receive()
+        elif doing == "closing":
+            await ws.close()
+        elif doing == "suspending":
+            await ws.suspend()
+        elif doing == "waiting":
+            await ws.wait_for(State.CLOSED)
+        elif doing == "iterating":
+            async for _ in ws:
+                pass
+        elif doing == "watching":
+            async for _ in ws.changes():
+                pass
+
+
+LIVES: dict[str, tuple[Plan, str, State]] = {
+    "connecting": (HANGS, "", State.CONNECTING),
+    "dialling again": (DOWN, "", State.BACKOFF),
+    "receiving": (UP, "receiving", State.OPEN),
+    "iterating": (DEAF, "iterating", State.OPEN),
+    "watching": (UP, "watching", State.OPEN),
+    "waiting": (DEAF, "waiting", State.OPEN),
+    "closing": (DEAF, "closing", State.CLOSING),
+    "leaving the block": (DEAF, "", State.CLOSING),
+    "suspending": (DEAF, "suspending", State.CLOSING),
+}
+
+
+@pytest.mark.spec("J3", "J1")
+@pytest.mark.parametrize("life", LIVES)
+@virtual
+async def test_cancelling_the_owner_ends_everything_within_a_second(life: str) -> None:
+    plan, doing, state = LIVES[life]
+    ws, transport = engine(plan, policy=Answering(Retry(1000.0)))
+    owner = asyncio.ensure_future(own(ws, doing))
+    await turns()
+    assert ws.state is state
+    started = now()
+    owner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await owner
+    assert now() - started < 1.0
+    assert ws.state is State.CLOSED
+    assert others() == set()
+    assert timers() == []
+    assert transport.live == []
+    assert transport.dialling == 0
+    assert transport.released >= 1
+
+
+@pytest.mark.spec("J3", "J1")
+@virtual
+async def test_cancelling_the_owner_while_its_hook_runs() -> None:
+    async def hook(opening: object) -> None:
+        await asyncio.Event().wait()
+
+    ws, transport = engine(DEAF, on_open=hook)
+    owner = asyncio.ensure_future(own(ws, ""))
+    await turns()
+    owner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await owner
+    assert now() == 0.75
+    assert transport.live == []
+
+
+@pytest.mark.spec("J3")
+@virtual
+async def test_a_task_that_refuses_does_not_hold_up_the_owner() -> None:
+    free = asyncio.Event()
+
+    async def refuse() -> None:
+        while not free.is_set():
+            try:
+                await free.wait()
+            except asyncio.CancelledError:
+                continue
+
+    ws, _ = engine(UP)
+
+    async def owner() -> None:
+        async with ws:
+            ws.scope.create_task(refuse())
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(owner())
+    await turns()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert now() < 1.0
+    free.set()
+    await turns()
+
+
+@pytest.mark.spec("J3")
+@virtual
+async def test_a_second_cancellation_is_obeyed_too() -> None:
+    ws, transport = engine(DEAF)
+    owner = asyncio.ensure_future(own(ws, "receiving"))
+    await turns()
+    owner.cancel()
+    await pass_time(0.1)
+    owner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await owner
+    assert now() == 0.1
+    await pass_time(1)
+    assert ws.state is State.CLOSED
+    assert transport.released == 1
+
+
+def test_a_timeout_around_it() -> None:
+    async def story() -> None:
+        ws, _ = engine(HANGS)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3), ws:
+                raise AssertionError("not reached")
+        assert ws.state is State.CLOSED
+        assert now() == 3.0
+
+    run(story())
+
+
+@pytest.mark.spec("J2")
+@pytest.mark.parametrize("plan", [HANGS, UP, DEAF, DOWN])
+@pytest.mark.parametrize("suspended", [False, True])
+@virtual
+async def test_an_engine_that_is_forgotten_warns_once_and_is_released(
+    plan: Plan, suspended: bool
+) -> None:
+    ws, transport = engine(plan, policy=Answering(Retry(1000.0)))
+    ws.connect()
+    await turns()
+    if suspended:
+        await ws.suspend()
+    gone = weakref.ref(ws)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del ws
+        gc.collect()
+        await pass_time(6)
+        gc.collect()
+    told = [(warning.category, str(warning.message)) for warning in caught]
+    caught.clear()  # a warning keeps its source
+    assert gone() is None
+    assert [category for category, _ in told] == [ResourceWarning]
+    assert "was never closed" in told[0][1]
+    assert transport.live == []
+    assert transport.dialling == 0
+    assert transport.released == 1
+
+
+@pytest.mark.spec("J2")
+@pytest.mark.parametrize("used", [False, True])
+@virtual
+async def test_a_closed_engine_that_is_forgotten_says_nothing(used: bool) -> None:
+    ws, _ = engine(UP)
+    if used:
+        async with ws:
+            pass
+    gone = weakref.ref(ws)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del ws
+        gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.spec("J2")
+def test_an_engine_forgotten_after_its_loop_was_closed() -> None:
+    async def story() -> ReconnectingWebSocket:
+        ws, _, _ = await opened()
+        return ws
+
+    forgotten = [run(story())]
+    with pytest.warns(ResourceWarning, match="never closed"):
+        forgotten.clear()
+
+
+def test_one_engine_in_two_loops_one_after_the_other() -> None:
+    transport = ScriptedTransport([UP, DOWN, UP])
+    ws = recloser.connect(URL, transport=transport, policy=Answering(Retry(1.0)))
+
+    async def story() -> None:
+        changes = ws.changes()
+        async with ws:
+            transport.wires[-1].deliver("x")
+            assert await ws.receive() == "x"
+            await pass_time(100)
+        assert [change.current async for change in changes][-1] is State.CLOSED
+
+    run(story())
+    run(story())
+    assert transport.released == 2
+
+
+CALLS: dict[str, Callable[[ReconnectingWebSocket], Any]] = {
+    "connect": lambda ws: ws.connect(),
+    "close": lambda ws: ws.close(),
+    "suspend": lambda ws: ws.suspend(),
+    "reconnect": lambda ws: ws.reconnect(),
+    "wake": lambda ws: ws.wake(),
+    "mark_healthy": lambda ws: ws.mark_healthy(),
+    "advise": lambda ws: ws.advise("x"),
+    "send": lambda ws: ws.send("x"),
+    "send_json": lambda ws: ws.send_json({}),
+    "wait_for": lambda ws: ws.wait_for(State.CLOSED),
+    "async with": lambda ws: ws.__aenter__(),
+    "changes": lambda ws: ws.changes(),
+    "scope": lambda ws: ws.scope,
+}
+WAITING = ["connecting", "on_open", "closing", "backoff", "held", "asked"]
+
+
+async def made(call: Callable[[ReconnectingWebSocket], Any], ws: ReconnectingWebSocket) -> Any:
+    outcome = call(ws)
+    return await outcome if asyncio.iscoroutine(outcome) else outcome
+
+
+def elsewhere(call: Callable[[ReconnectingWebSocket], Any], ws: ReconnectingWebSocket) -> list[Any]:
+    """What a call comes to in another thread, with an event loop there and without."""
+    found: list[Any] = []
+
+    def work() -> None:
+        found.append(asyncio.run(ended(made(call, ws))))
+        try:
+            outcome = call(ws)
+            if asyncio.iscoroutine(outcome):
+                outcome.send(None)
+        except Exception as error:  # noqa: BLE001 - the test looks at whatever it was
+            found.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return found
+
+
+@pytest.mark.parametrize("place", ["open", *WAITING])
+@pytest.mark.parametrize("name", CALLS)
+@virtual
+async def test_a_call_from_another_thread_or_loop_changes_nothing(name: str, place: str) -> None:
+    async with Rig(place) as rig:
+        found = elsewhere(CALLS[name], rig.ws)
+        assert [type(each) for each in found] == [WrongLoop, WrongLoop]
+        assert "call_soon_threadsafe" in str(found[0])
+        await turns()
+        assert rig.path == []
+        assert all(wire.sent == [] and not wire.probes for wire in rig.transport.wires)
+
+
+@pytest.mark.parametrize("place", [place for place in WAITING if place != "closing"])
+@virtual
+async def test_receiving_in_another_loop_is_refused_where_it_would_wait(place: str) -> None:
+    async with Rig(place) as rig:
+        found = elsewhere(lambda ws: ws.receive(), rig.ws)
+        assert [type(each) for each in found] == [WrongLoop, WrongLoop]
+        assert rig.path == []
+
+
+@virtual
+async def test_an_engine_that_is_still_being_released_does_not_move() -> None:
+    ws, wire, _ = await opened(policy=Answering(Stop()))
+    free = asyncio.Event()
+
+    async def slowly() -> None:
+        await free.wait()
+
+    wire.released = slowly  # type: ignore[method-assign]  # a socket that takes its time
+    wire.end(KICKED)
+    await turns()
+    assert ws.state is State.CLOSED
+    assert [type(each) for each in elsewhere(lambda ws: ws.connect(), ws)] == [WrongLoop] * 2
+    free.set()
+    await ws.close()
+
+
+@virtual
+async def test_the_loop_that_uses_it_first_is_its_own() -> None:
+    async with Rig("open") as rig:
+        rig.transport.wires[-1].end(CUT)
+        await turns()
+        assert rig.ws.retry_in == 50.0
+        assert [type(each) for each in elsewhere(lambda ws: ws.retry_in, rig.ws)] == [float]
