@@ -8,6 +8,7 @@ of the server are added to any of them by `recloser.policies.pace`.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import ceil, log
+from typing import ClassVar
 
 from recloser.fsm.decisions import Context
 from recloser.fsm.record import Close
@@ -97,6 +98,8 @@ class Exponential(Backoff):
     For comparison, and for a connection that has no siblings.
     """
 
+    words: ClassVar[str] = "exponential"
+
     base: float = 1.0
     cap: float = 60.0
     factor: float = 2.0
@@ -110,7 +113,7 @@ class Exponential(Backoff):
             raise ValueError(f"factor must be above 1, not {self.factor!r}")
 
     def __str__(self) -> str:
-        return f"{type(self).__name__.lower()} {self.base:g} s, x{self.factor:g}, to {self.cap:g} s"
+        return f"{self.words} {self.base:g} s, x{self.factor:g}, to {self.cap:g} s"
 
     def bound(self) -> float:
         """Return the cap."""
@@ -134,6 +137,8 @@ class Exponential(Backoff):
 class FullJitter(Exponential):
     """A random moment between 0 and the exponential ceiling (AWS: full jitter)."""
 
+    words: ClassVar[str] = "full jitter"
+
     def delay(self, close: Close, context: Context, /) -> float:
         """Return roll * ceiling."""
         del close
@@ -143,6 +148,8 @@ class FullJitter(Exponential):
 @dataclass(frozen=True, slots=True)
 class EqualJitter(Exponential):
     """A random moment in the upper half of the exponential ceiling (AWS: equal jitter)."""
+
+    words: ClassVar[str] = "equal jitter"
 
     def delay(self, close: Close, context: Context, /) -> float:
         """Return (1 + roll) * ceiling / 2."""

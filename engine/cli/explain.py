@@ -50,7 +50,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) ->
 @click.option("--phase", type=click.Choice([each.value for each in Phase]))
 @click.option(
     "--attempt",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
     help="How many times in a row it happens.",

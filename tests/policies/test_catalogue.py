@@ -1,0 +1,195 @@
+"""The catalogue: complete, sourced, and right where a service is known to differ."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from recloser import policies
+from recloser.fsm import Cause, Close, Hold, Phase, Policy, Retry, Stop
+from recloser.policies.catalogue import UnknownServiceError
+from tests.policies.rig import after, broken, received, refused, shipped
+
+SURVEYED = """
+ably actioncable anycable assemblyai-realtime-v2 assemblyai-streaming aws-api-gateway
+azure-web-pubsub binance bybit centrifugo cloudflare coinbase deepgram-stt deepgram-tts
+discord-gateway discord-rpc discord-voice elevenlabs engine.io gemini-live gladia-live
+graphql-transport-ws hocuspocus home-assistant kraken kubernetes livekit mattermost mqtt nats ocpp
+openai-realtime pandascore phoenix pusher signalr slack-socket-mode socket.io soketi stomp
+subscriptions-transport-ws supabase-realtime thingsboard twitch-eventsub y-websocket zulip
+"""
+
+
+def decide(service: str, close: Close, attempt: int = 1, **facts: bool) -> tuple[str, str]:
+    decision = shipped()[service].decide(close, after(attempt, **facts))
+    return type(decision).__name__, decision.rule
+
+
+@pytest.mark.spec("B14")
+def test_every_service_of_the_survey_has_a_policy() -> None:
+    assert policies.services() == tuple(SURVEYED.split())
+    for name in policies.services():
+        assert isinstance(policies.for_service(name), Policy)
+        assert policies.service(name).rows
+
+
+@pytest.mark.spec("B14")
+def test_every_row_gives_its_source_and_date() -> None:
+    for name in policies.services():
+        service = policies.service(name)
+        assert service.title
+        for row in service.rows:
+            assert row.source, row
+            assert re.fullmatch(r"20\d\d-[01]\d(-[0-3]\d)?", row.date), row
+            assert row.name, row
+            assert row.why.endswith("."), row
+
+
+@pytest.mark.spec("B14")
+def test_every_row_decides_for_some_number_of_its_own() -> None:
+    """No row is hidden by a guard or by the others of its service."""
+    for name in policies.services():
+        policy = policies.for_service(name)
+        for row in policies.service(name).rows:
+            if row.do == "standard":
+                continue
+            reason = "" if row.reason is None else row.reason.split("|", maxsplit=1)[0]
+            own = "-".join((name, *row.numbers.split(",")))
+            spans = row.spans.spans
+            tried = (number for low, high in spans for number in range(int(low), int(high)))
+            assert any(
+                _rule(policy, row.fact, number, reason).startswith(own) for number in tried
+            ), row
+
+
+def _rule(policy: Policy, fact: str, number: int, reason: str) -> str:
+    close = received(number, reason) if fact == "code" else refused(number)
+    return policy.decide(close, after(2, can_refresh=True)).rule
+
+
+@pytest.mark.spec("B14")
+@pytest.mark.parametrize(
+    ("service", "code", "decision", "rule"),
+    [
+        ("pusher", 4001, "Stop", "pusher-4001"),
+        ("pusher", 4050, "Stop", "pusher-4000-4099"),
+        ("pusher", 4100, "Retry", "pusher-4100"),
+        ("pusher", 4150, "Retry", "pusher-4100-4199"),
+        ("pusher", 4201, "Retry", "pusher-4201-now"),
+        ("pusher", 1002, "Retry", "pusher-1002-1004"),
+        ("soketi", 4100, "Retry", "soketi-4100"),
+        ("discord-gateway", 4004, "Stop", "discord-gateway-4004"),
+        ("discord-gateway", 4009, "Retry", "discord-gateway-4009"),
+        ("discord-gateway", 4014, "Stop", "discord-gateway-4014"),
+        ("discord-voice", 4014, "Stop", "discord-voice-4014"),
+        ("graphql-transport-ws", 4401, "Stop", "graphql-transport-ws-4401"),
+        ("graphql-transport-ws", 4403, "Retry", "graphql-transport-ws-4403"),
+        ("graphql-transport-ws", 4500, "Stop", "graphql-transport-ws-4500"),
+        ("centrifugo", 3500, "Stop", "centrifugo-3500"),
+        ("centrifugo", 3008, "Retry", "centrifugo-3008"),
+        ("centrifugo", 4499, "Retry", "centrifugo-4000-4499"),
+        ("centrifugo", 4500, "Stop", "centrifugo-4500-4999"),
+        ("phoenix", 1000, "Stop", "phoenix-1000"),
+        ("supabase-realtime", 1000, "Retry", "supabase-realtime-1000-4999"),
+        ("twitch-eventsub", 4007, "Retry", "twitch-eventsub-4007"),
+        ("thingsboard", 4500, "Retry", "thingsboard-4500"),
+        ("anycable", 1000, "Retry", "peer-normal"),
+        ("ocpp", 1005, "Stop", "ocpp-1005"),
+        ("slack-socket-mode", 1008, "Retry", "slack-socket-mode-1000-4999"),
+    ],
+)
+def test_what_services_mean(service: str, code: int, decision: str, rule: str) -> None:
+    """Codes whose meaning differs from that of another service, or from the standard policy."""
+    assert decide(service, received(code)) == (decision, rule)
+
+
+@pytest.mark.spec("B8", "B14")
+def test_a_service_whose_reason_decides_falls_to_the_code_without_it() -> None:
+    assert decide("deepgram-tts", received(1008, "DATA-0001 slow down"))[0] == "Retry"
+    assert decide("deepgram-tts", received(1008, "data-0000"))[0] == "Stop"
+    assert decide("deepgram-tts", received(1008)) == ("Stop", "deepgram-tts-1008")
+    assert decide("nats", received(1008, "Slow Consumer (Pending Bytes)"))[0] == "Retry"
+    assert decide("nats", received(1008)) == ("Stop", "policy-violation")
+    assert decide("openai-realtime", received(1001)) == ("Retry", "openai-realtime-1001")
+
+
+@pytest.mark.spec("E3", "B14")
+def test_a_code_of_a_service_may_want_another_credential_once() -> None:
+    policy = policies.for_service("centrifugo")
+    fresh = policy.decide(received(3005), after(1, can_refresh=True))
+    assert fresh == Retry(0.0, True, "centrifugo-3005-refresh")
+    again = policy.decide(received(3005), after(2, can_refresh=True, refreshed=True))
+    assert again == Stop("centrifugo-3005")
+
+
+@pytest.mark.spec("B14")
+def test_a_pause_that_a_service_wants_is_kept() -> None:
+    for service, close, least in (
+        ("bybit", refused(403), 600.0),
+        ("kraken", refused(429), 600.0),
+        ("binance", refused(418), 120.0),
+        ("stomp", received(1011), 5.0),
+        ("pusher", received(4100), 1.0),
+    ):
+        for attempt in (1, 2, 9):
+            decision = shipped()[service].decide(close, after(attempt, roll=0.0))
+            assert isinstance(decision, Retry)
+            assert decision.delay >= least
+
+
+@pytest.mark.spec("D4", "B14")
+def test_at_once_is_within_the_first_second_the_first_time_and_never_for_a_failed_dial() -> None:
+    bybit = shipped()["bybit"]
+    delays = [bybit.decide(received(1000), after(1, roll=roll)) for roll in (0.0, 0.99)]
+    assert delays == [Retry(0.0, rule=delays[0].rule), Retry(0.99, rule=delays[0].rule)]
+    assert bybit.decide(received(1000), after(2)).rule == "bybit-1000-4999"
+    assert bybit.decide(broken(Cause.TCP), after(1, phase=Phase.DIAL)).rule == "bybit-1000-4999"
+
+
+@pytest.mark.spec("B14")
+def test_limits_are_given_where_a_service_publishes_them() -> None:
+    (limit,) = policies.service("kraken").limits
+    assert (limit.dials, limit.seconds) == (150, 600)
+    assert "IP" in limit.per
+    found = {name for name in policies.services() if policies.service(name).limits}
+    assert found >= {"binance", "bybit", "coinbase", "discord-gateway", "aws-api-gateway"}
+    assert all(limit.source for name in found for limit in policies.service(name).limits)
+
+
+def test_arguments_of_the_standard_policy_reach_the_rules_below_a_service() -> None:
+    policy = policies.for_service("anycable", peer_normal="hold", stable=99.0)
+    assert policy.decide(received(1000), after(1)) == Hold("peer-normal")
+
+
+@pytest.mark.parametrize("name", ["Pusher", "DISCORD_gateway", "socketio", "discord", "Socket.IO"])
+def test_names_are_found_however_they_are_written(name: str) -> None:
+    assert policies.for_service(name).name in policies.services()
+
+
+@pytest.mark.spec("L6")
+def test_an_unknown_name_is_answered_with_what_comes_near() -> None:
+    with pytest.raises(UnknownServiceError, match="unknown service 'pushr': did you mean pusher"):
+        policies.for_service("pushr")
+    with pytest.raises(ValueError, match=r"policies.services\(\) lists all"):
+        policies.service("zzzzzz")
+
+
+def test_importing_policies_reads_no_file_until_a_service_is_asked_for() -> None:
+    code = """
+import sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append(args[0]) if event == "open" else None)
+from recloser import policies
+policies.standard(), policies.basic()
+assert not any("services.json" in str(each) for each in opened)
+assert not {"json", "recloser.policies.catalogue", "aiohttp", "transitions"} & set(sys.modules)
+policies.for_service("pusher")
+assert any("services.json" in str(each) for each in opened)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_module_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'servces'"):
+        policies.servces  # type: ignore[attr-defined]  # noqa: B018 - the look-up is the test

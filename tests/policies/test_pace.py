@@ -1,0 +1,152 @@
+"""What a server asks for, and the gap between dials, on top of any backoff."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recloser import policies
+from recloser.fsm import Cause, Phase, Retry
+from recloser.fsm.run import MIN_GAP
+from recloser.policies.backoff import Within
+from recloser.policies.pace import LIMIT, pace
+from recloser.policies.windows import GAP
+from tests.policies.rig import ALMOST_ONE, ROLLS, Line, after, broken, received, refused
+
+STANDARD = policies.standard()
+
+
+def test_the_gap_is_that_of_the_core() -> None:
+    assert GAP == MIN_GAP
+
+
+def retries(close: object, **facts: object) -> list[float]:
+    found = [
+        STANDARD.decide(close, after(1, phase=Phase.DIAL, roll=roll, **facts))  # type: ignore[arg-type]
+        for roll in ROLLS
+    ]
+    return [each.delay for each in found if isinstance(each, Retry)]
+
+
+@pytest.mark.spec("D3")
+@pytest.mark.parametrize("asked", [1.5, 30.0, 120.0, 300.0])
+def test_retry_after_is_a_lower_bound_with_spread_on_top(asked: float) -> None:
+    found = retries(refused(503, retry_after=asked))
+    assert found[0] == asked
+    assert found[-1] == pytest.approx(asked + max(5.0, asked / 4))
+    assert len(set(found)) == len(ROLLS)
+
+
+@pytest.mark.spec("D3")
+@pytest.mark.parametrize("asked", [1e4, 1e300, 10**400])
+def test_retry_after_is_clamped(asked: float) -> None:
+    assert retries(refused(503, retry_after=asked)) == retries(refused(503, retry_after=LIMIT))
+
+
+@pytest.mark.spec("D3")
+@pytest.mark.parametrize("garbage", [-1.0, 0.0, float("nan"), float("inf"), float("-inf")])
+def test_garbage_is_ignored(garbage: float) -> None:
+    assert retries(refused(503, retry_after=garbage)) == retries(refused(503))
+    assert retries(refused(503, spread=garbage)) == retries(refused(503))
+
+
+@pytest.mark.spec("D3")
+def test_the_floor_of_a_rule_outlasts_what_the_server_asks() -> None:
+    kraken = policies.for_service("kraken")
+    found = kraken.decide(refused(429, retry_after=5.0), after(1, phase=Phase.DIAL, roll=0.0))
+    assert isinstance(found, Retry)
+    assert found.delay == 600.0
+
+
+@pytest.mark.spec("D4")
+def test_the_first_redial_uses_the_whole_spread_that_the_server_asks_for() -> None:
+    for close in (received(1001, spread=60.0), received(1012, spread=60.0)):
+        found = [STANDARD.decide(close, after(1, roll=roll)) for roll in ROLLS]
+        assert [each.delay for each in found if isinstance(each, Retry)] == [
+            pytest.approx(60 * roll) for roll in ROLLS
+        ]
+
+
+@pytest.mark.spec("D4", "D5")
+def test_while_the_server_is_away_the_fleet_keeps_the_order_of_its_spread() -> None:
+    """Each engine dials once in every spread, at its own moment of it."""
+    fleet = []
+    for seed in range(300):
+        ends = (received(1001, spread=60.0), *[broken(Cause.TCP)] * 3)
+        line = Line(STANDARD, lambda dial, ends=ends: ends[dial - 1], uptime=0.0, seed=seed)  # type: ignore[misc]
+        fleet.append(line.run(4).dials)
+    for engine in fleet:
+        assert engine[2] - engine[1] == pytest.approx(60.0, abs=1.0)
+        assert engine[3] - engine[2] == pytest.approx(60.0, abs=1.0)
+    for dial in (1, 2, 3):
+        seconds = [int(engine[dial]) for engine in fleet]
+        assert max(seconds.count(second) for second in set(seconds)) <= 3 * 300 / 60
+
+
+def test_a_dial_that_fails_while_a_spread_is_known_comes_again_one_spread_later() -> None:
+    context = after(3, phase=Phase.DIAL, spread=60.0, since_dial=0.25, last_roll=0.2)
+    decision = STANDARD.decide(broken(Cause.TCP), context)
+    assert isinstance(decision, Retry)
+    assert decision.delay == 59.75
+
+
+def test_a_spread_that_is_too_short_is_outgrown() -> None:
+    """A server that under-promises: busy answers and silence widen what it asked for."""
+    low, high = (
+        STANDARD.decide(broken(Cause.TCP), after(8, phase=Phase.DIAL, spread=2.0, roll=roll))
+        for roll in (0.0, ALMOST_ONE)
+    )
+    assert isinstance(low, Retry)
+    assert isinstance(high, Retry)
+    assert high.delay - low.delay == pytest.approx(15.0)
+    busy = after(8, phase=Phase.DIAL, spread=2.0, busy=6, roll=ALMOST_ONE)
+    decision = STANDARD.decide(refused(503), busy)
+    assert isinstance(decision, Retry)
+    assert decision.delay > 16.0
+    again = after(9, phase=Phase.DIAL, streak=9, roll=ALMOST_ONE)
+    decision = STANDARD.decide(refused(503, spread=0.1), again)
+    assert isinstance(decision, Retry)
+    assert decision.delay == pytest.approx(1.5**8)
+
+
+@pytest.mark.spec("D4")
+@given(st.floats(0, 5), st.floats(0, 3), st.booleans())
+def test_a_dial_starts_a_second_after_the_one_before(
+    draw: float, since_dial: float, immediate: bool
+) -> None:
+    context = after(2, since_dial=since_dial, previous_immediate=immediate)
+    delay = pace(Within(draw, draw), 0.0, broken(), context)
+    assert delay >= draw
+    assert since_dial + delay >= 1.0 - 1e-12
+    assert delay >= 1.0 or not immediate
+
+
+@pytest.mark.spec("D5")
+def test_moments_before_the_gap_are_moved_behind_it_and_stay_apart() -> None:
+    rng = Random(3)
+    backoff = Within(0.0, 2.0)
+    delays = [
+        pace(backoff, 0.0, broken(), after(2, since_dial=0.0, roll=rng.random()))
+        for _ in range(1000)
+    ]
+    tenths = [int(delay * 10) for delay in delays]
+    assert min(delays) >= 1.0
+    assert max(tenths.count(tenth) for tenth in set(tenths)) < 2 * 1000 / 10
+
+
+@pytest.mark.spec("D4", "E3")
+def test_a_refresh_dial_is_immediate_but_never_the_second_in_a_row() -> None:
+    fresh = after(1, phase=Phase.DIAL, can_refresh=True)
+    assert STANDARD.decide(refused(401), fresh) == Retry(0.0, True, "unauthorized-refresh")
+    again = after(2, phase=Phase.DIAL, can_refresh=True, previous_immediate=True)
+    assert STANDARD.decide(refused(401), again) == Retry(1.0, True, "unauthorized-refresh")
+
+
+@pytest.mark.spec("D4")
+def test_two_refusals_in_turn_do_not_refresh_in_a_hot_loop() -> None:
+    ends = (refused(401), received(3000))
+    line = Line(STANDARD, lambda dial: ends[dial % 2], uptime=0.01).run(30)
+    dials = line.dials
+    assert len(dials) == 30
+    assert all(third - at >= 1.0 for at, third in zip(dials, dials[2:], strict=False))

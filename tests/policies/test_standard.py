@@ -1,0 +1,204 @@
+"""The standard policy: tables of what each code, status and cause comes to."""
+
+import pytest
+
+from recloser import policies
+from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, Stop
+from recloser.policies.codes import PeerNormal
+from tests.policies.rig import ROLLS, Line, after, broken, received, refused
+
+STANDARD = policies.standard()
+
+STOP: dict[int, str] = {
+    1002: "our-fault",
+    1003: "our-fault",
+    1007: "our-fault",
+    1009: "too-big",
+    1010: "extension",
+    1015: "certificate",
+    3003: "forbidden",
+}
+REFRESH = {
+    1008: ("policy-refresh", "policy-violation"),
+    3000: ("code-refresh", "code-unauthorized"),
+}
+FOREVER = {
+    1001: ("going-away", 0.0, 5.0),
+    1004: ("no-status", 0.0, 5.0),
+    1005: ("no-status", 0.0, 5.0),
+    1011: ("server-failed", 0.0, 5.0),
+    1012: ("restart", 5.0, 30.0),
+    1013: ("try-later", 30.0, 35.0),
+    1014: ("server-failed", 0.0, 5.0),
+    3008: ("timeout", 0.0, 5.0),
+}
+
+
+def spread(close: Close, context: Context) -> tuple[str, float, float]:
+    """The rule, and the delays at the lowest and, as a limit, the highest roll."""
+    found = [
+        STANDARD.decide(close, Context(**{**_fields(context), "roll": roll})) for roll in ROLLS
+    ]
+    assert all(isinstance(each, Retry) for each in found), found[0]
+    delays = [each.delay for each in found if isinstance(each, Retry)]
+    assert delays == sorted(delays)
+    return found[0].rule, delays[0], round(delays[-1], 9)
+
+
+def _fields(context: Context) -> dict[str, object]:
+    return {name: getattr(context, name) for name in context.__slots__}
+
+
+def expect(code: int) -> None:
+    close = received(code)
+    if code in STOP:
+        assert STANDARD.decide(close, after(1)) == Stop(STOP[code])
+    elif code in REFRESH:
+        first, then = REFRESH[code]
+        assert STANDARD.decide(close, after(1, can_refresh=True)) == Retry(0, True, first)
+        assert STANDARD.decide(close, after(1)) == Stop(then)
+        asked = after(2, can_refresh=True, refreshed=True)
+        assert STANDARD.decide(close, asked) == Stop(then)
+    elif code in FOREVER:
+        assert spread(close, after(1)) == FOREVER[code]
+        assert isinstance(STANDARD.decide(close, after(10**6)), Retry)
+    elif code == 1000:
+        assert spread(close, after(1)) == ("peer-normal", 0.5, 1.5)
+    elif code == 1006:
+        assert spread(close, after(1)) == ("abnormal", 0.0, 5.0)
+        assert isinstance(STANDARD.decide(close, after(10**6)), Retry)
+    else:
+        rule = "private" if 4000 <= code < 5000 else "unknown"
+        assert spread(close, after(1)) == (rule, 0.0, 5.0)
+        assert spread(close, after(2, streak=2))[0] == rule
+        assert STANDARD.decide(close, after(3)) == Stop("unknown-repeated")
+
+
+@pytest.mark.spec("B13", "B9")
+def test_each_code_that_was_received_has_its_answer() -> None:
+    for code in (*range(-1, 5001), 65_535, 70_000):
+        expect(code)
+
+
+STATUSES = {
+    **dict.fromkeys(range(100, 200), "bad-upgrade"),
+    **dict.fromkeys(range(200, 300), "no-websocket"),
+    **dict.fromkeys(range(300, 400), "redirect"),
+    **dict.fromkeys(range(400, 500), "refused"),
+    401: "unauthorized",
+    407: "proxy-credential",
+    501: "not-implemented",
+    505: "not-implemented",
+}
+COME_BACK = {408: "transient", 421: "transient", 425: "transient", 429: "rate-limited"}
+
+
+@pytest.mark.spec("B13", "B7")
+def test_each_status_of_a_refused_upgrade_has_its_answer() -> None:
+    dial = after(1, phase=Phase.DIAL)
+    for status in range(100, 700):
+        rule = COME_BACK.get(status)
+        if status >= 500 and status not in STATUSES:
+            rule = "odd-status" if status >= 600 else "server-error"
+        if status == 503:
+            rule = "no-room"
+        if rule is None:
+            assert STANDARD.decide(refused(status), dial) == Stop(STATUSES[status])
+            continue
+        floor = 5.0 if status == 429 else 0.0
+        assert spread(refused(status), dial) == (rule, 1.0 + floor, 6.0 + floor)
+        late = after(10**6, phase=Phase.DIAL)
+        assert isinstance(STANDARD.decide(refused(status), late), Retry)
+
+
+@pytest.mark.spec("E3", "B13")
+def test_401_asks_once_for_a_new_credential() -> None:
+    line = Line(STANDARD, lambda _: refused(401), uptime=None).run(9)
+    assert line.dials == [0.0, 0.0]
+    assert line.rules[-2:] == ["unauthorized-refresh", "unauthorized"]
+    line = Line(STANDARD, lambda _: refused(401), uptime=None, can_refresh=False).run(9)
+    assert line.dials == [0.0]
+
+
+@pytest.mark.spec("E3", "B8")
+@pytest.mark.parametrize("reason", ["Token expired", "your JWT has EXPIRED", "expired auth"])
+def test_a_reason_may_hint_that_the_credential_is_spent(reason: str) -> None:
+    fresh = after(1, can_refresh=True)
+    assert STANDARD.decide(received(1000, reason), fresh) == Retry(0, True, "token-expired")
+    asked = after(2, can_refresh=True, refreshed=True)
+    assert STANDARD.decide(received(1000, reason), asked).rule == "peer-normal"
+    assert STANDARD.decide(received(1000, reason), after(1)).rule == "peer-normal"
+    assert STANDARD.decide(received(1000, "session over"), fresh).rule == "peer-normal"
+    assert STANDARD.decide(received(3003, reason), after(1)) == Stop("forbidden")
+
+
+@pytest.mark.spec("B6")
+def test_the_third_1000_in_a_row_is_believed() -> None:
+    line = Line(STANDARD, lambda _: received(1000), uptime=0.01).run(9)
+    assert len(line.dials) == 3
+    assert [rule for rule in line.rules if rule] == ["peer-normal"] * 2 + ["peer-normal-held"]
+    assert STANDARD.decide(received(1000), after(3)) == Hold("peer-normal-held")
+
+
+@pytest.mark.spec("B6")
+@pytest.mark.parametrize(("answer", "decision"), [("hold", Hold), ("stop", Stop)])
+def test_the_other_answers_to_1000_are_one_argument(
+    answer: PeerNormal, decision: type[Hold | Stop]
+) -> None:
+    policy = policies.standard(peer_normal=answer)
+    assert policy.decide(received(1000), after(1)) == decision("peer-normal")
+
+
+@pytest.mark.spec("B6", "D1")
+def test_a_1000_between_other_failures_backs_off() -> None:
+    assert STANDARD.decide(received(1000), after(5, streak=1)).rule == "peer-normal-again"
+
+
+@pytest.mark.spec("B13", "E2")
+def test_a_failed_dial_never_ends_an_engine_by_count_alone() -> None:
+    for cause in Cause:
+        close = Close(code=1006, origin=Origin.ENGINE, cause=cause)
+        for attempt in (1, 3, 1000, 10**9):
+            decision = STANDARD.decide(close, after(attempt, phase=Phase.DIAL))
+            hopeless = cause in (Cause.UNAUTHORIZED, Cause.SESSION_CLOSED, Cause.CONFIGURATION)
+            assert isinstance(decision, Stop if hopeless else Retry)
+
+
+@pytest.mark.spec("D4")
+def test_only_a_connection_that_had_been_well_is_dialled_at_once() -> None:
+    assert spread(broken(), after(1, uptime=10.0)) == ("alone", 0.0, 1.0)
+    assert spread(broken(Cause.RESET), after(1)) == ("alone", 0.0, 1.0)
+    assert spread(broken(Cause.HEARTBEAT), after(1, uptime=3.0)) == ("silent", 0.0, 1.0)
+    assert STANDARD.decide(broken(), after(1, uptime=9.9)).rule == "abnormal"
+    assert STANDARD.decide(broken(), after(2, uptime=99.0)).rule == "abnormal"
+    assert STANDARD.decide(broken(Cause.PROTOCOL), after(1)).rule == "abnormal"
+    assert STANDARD.decide(broken(Cause.TCP), after(1, phase=Phase.DIAL)).rule == "no-connection"
+
+
+@pytest.mark.spec("D4")
+def test_the_stable_period_can_be_given() -> None:
+    policy = policies.standard(stable=120.0)
+    assert policy.decide(broken(), after(1, uptime=60.0)).rule == "abnormal"
+
+
+@pytest.mark.spec("B11")
+@pytest.mark.parametrize(
+    ("advice", "answer"),
+    [("stop", Stop("advised-stop")), ("Hold", Hold("advised-hold"))],
+)
+def test_what_the_server_said_in_band_outweighs_the_code(advice: str, answer: Stop | Hold) -> None:
+    assert STANDARD.decide(received(1011, advice=advice), after(1)) == answer
+    assert STANDARD.decide(received(1002, advice="retry"), after(1)).rule == "advised-retry"
+    fresh = after(1, can_refresh=True)
+    assert STANDARD.decide(received(1002, advice="refresh"), fresh).rule == "advised-refresh"
+    assert STANDARD.decide(received(1002, advice="refresh"), after(1)) == Stop("our-fault")
+    assert STANDARD.decide(received(1011, advice="what?"), after(1)).rule == "server-failed"
+
+
+def test_bad_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="peer_normal must be 'retry', 'hold' or 'stop'"):
+        policies.standard(peer_normal="maybe")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="stable must be finite"):
+        policies.standard(stable=float("inf"))
+    with pytest.raises(TypeError, match="stable must be a number"):
+        policies.standard(stable="10")  # type: ignore[arg-type]
