@@ -128,7 +128,7 @@ def test_a_credential_that_would_be_asked_for_is_told() -> None:
 def test_the_same_end_again_goes_through_the_counters_of_the_core() -> None:
     """The ninth window and the rest of the eighth, and a busy answer holds its window."""
     assert answer("1001", "--attempt", "9", "--uptime", "0")["delay_max"] == 60.0
-    assert answer("--status", "503", "--attempt", "2")["delay_max"] == 10.0
+    assert answer("--status", "503", "--attempt", "3")["delay_max"] == 15.0
 
 
 @pytest.mark.spec("L2")
