@@ -28,7 +28,7 @@ from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin
 from recloser.transport.classify import bare
 from recloser.transport.retry_after import retry_after
 
-UPGRADED: Final = 101
+_UPGRADED: Final = 101
 
 _ANSWERED: Final = (WSServerHandshakeError, ClientHttpProxyError)
 
@@ -53,7 +53,7 @@ def lowered(headers: MultiMapping[str] | None) -> Mapping[str, str]:
 
 def dial_failed(error: Exception, *, secure: bool, now: datetime) -> Close:
     """Record a failed dial; `secure` says that it was to a wss or https URL."""
-    if isinstance(error, _ANSWERED) and error.status != UPGRADED:
+    if isinstance(error, _ANSWERED) and error.status != _UPGRADED:
         return _refused(error, now)
     code, origin, cause = _kind(error, secure=secure)
     return Close(code=code, origin=origin, cause=cause, error=bare(error))

@@ -8,8 +8,6 @@ from aiohttp import ClientConnectionResetError, ClientResponse, ClientWebSocketR
 from aiohttp.connector import Connection
 from aiohttp.http import WebSocketWriter
 
-from recloser.transport.handshake import UPGRADED
-
 
 class Answer(ClientResponse):
     """The answer to the request for an upgrade; one that leads nowhere drops its socket.
@@ -26,12 +24,9 @@ class Answer(ClientResponse):
         """To be aborted; None before there is one, and when a wire closes it in its own way."""
 
     async def start(self, connection: Connection) -> ClientResponse:
-        """Read the head of the answer; what follows a refusal is of no use."""
-        transport = self.transport = connection.transport
-        await super().start(connection)
-        if self.status != UPGRADED and transport is not None:
-            transport.abort()
-        return self
+        """Note the socket: an answer without a body lets go of it before it is closed."""
+        self.transport = connection.transport
+        return await super().start(connection)
 
     def close(self) -> None:
         """Close the response, and abort its socket unless a wire has it."""

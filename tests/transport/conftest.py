@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from inspect import iscoroutinefunction
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from recloser.transport import ticker
 
 OPEN = Path("/proc/self/fd")
 
+BOUND = 20.0
+"""Seconds after which a test fails instead of hanging."""
+
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def loop_factory(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -23,14 +27,15 @@ def loop_factory(request: pytest.FixtureRequest) -> Callable[[], asyncio.Abstrac
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    factory = pyfuncitem.funcargs.get("loop_factory")
-    if factory is None:
+    if not iscoroutinefunction(pyfuncitem.obj):
         return None
+    factory = pyfuncitem.funcargs.get("loop_factory")
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
 
     async def run() -> None:
-        await pyfuncitem.obj(**arguments)
+        async with asyncio.timeout(BOUND):
+            await pyfuncitem.obj(**arguments)
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"the test leaves tasks: {left}"
 

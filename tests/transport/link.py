@@ -101,6 +101,12 @@ async def linked(
             await transport.aclose()
 
 
+def timers() -> int:
+    """How many timers are set; asyncio tells, uvloop does not."""
+    scheduled = getattr(asyncio.get_running_loop(), "_scheduled", ())
+    return sum(not handle.cancelled() for handle in scheduled)
+
+
 async def turns(count: int = 3) -> None:
     """Let the event loop go round."""
     for _ in range(count):

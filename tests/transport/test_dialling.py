@@ -9,6 +9,7 @@ import pytest
 
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.transport import AiohttpTransport, DialFailed, Request
+from tests.transport.link import timers
 from tests.transport.rawserver import Peer, Server, serving
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
@@ -196,6 +197,7 @@ async def test_a_header_that_cannot_be_sent_is_the_configuration(
 async def test_a_refused_dial_leaves_no_connection_that_the_next_one_could_inherit() -> None:
     """A pooled one may be gone by then, and there is no second try to hide it."""
     transport = AiohttpTransport(heartbeat=None)
+    before = timers()
     async with serving() as server:
         for _ in range(2):
             dial = asyncio.create_task(transport.dial(Request(server.url), never))
@@ -205,6 +207,7 @@ async def test_a_refused_dial_leaves_no_connection_that_the_next_one_could_inher
             with pytest.raises(DialFailed):
                 await dial
             assert await peer.gone()
+            assert timers() == before, "aiohttp keeps a timer for a pool with something in it"
     await transport.aclose()
 
 

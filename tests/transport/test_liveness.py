@@ -169,6 +169,21 @@ async def test_a_probe_pings_at_once_and_is_judged_after_the_timeout(
         assert await link.end() == DEAD
 
 
+@pytest.mark.spec("F4")
+async def test_liveness_ends_when_we_close(loop_factory: Factory) -> None:
+    """The deadline of closing is the engine's from then on."""
+    async with linked(heartbeat=QUICK) as link:
+        liveness = link.wire._liveness
+        assert liveness is not None
+        link.wire.close(1000, "")
+        assert liveness._handle.cancelled()
+        link.wire.probe()
+        assert await link.peer.close_seen() == (1000, "")
+        await link.peer.send(close_frame(1000))
+        assert await link.peer.gone()
+        assert (await link.end()).clean
+
+
 async def test_a_probe_without_a_heartbeat_says_nothing() -> None:
     async with linked() as link:
         link.wire.probe()

@@ -12,7 +12,7 @@ from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.transport import AiohttpTransport, DialFailed, Request, sessions
 from recloser.transport.ticker import Ticker
-from tests.transport.link import linked, turns
+from tests.transport.link import linked, timers, turns
 from tests.transport.rawserver import Peer, Server, close_frame, serving
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ async def test_closing_a_lent_session_under_a_wire_says_so(
 
 @pytest.mark.spec("J1", "J2")
 async def test_nothing_runs_on_after_the_last_wire(loop_factory: Factory) -> None:
-    loop = asyncio.get_running_loop()
+    loop, before = asyncio.get_running_loop(), timers()
     async with linked() as first, linked() as second:
         ticker = Ticker.of(loop)
         assert ticker._timer is not None
@@ -163,7 +163,9 @@ async def test_nothing_runs_on_after_the_last_wire(loop_factory: Factory) -> Non
         await second.wire.released()
         assert ticker._timer is None
         assert loop not in Ticker._tickers
-        assert first.wire._release is None or first.wire._release.cancelled()
+        assert first.wire._release is not None
+        assert first.wire._release.cancelled()
+        assert timers() == before
         async with linked() as third:
             assert Ticker.of(loop) is not ticker
             await third.peer.send(close_frame(1000))
