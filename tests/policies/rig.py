@@ -133,8 +133,8 @@ class Line:
         while len(self.dials) < dials and self.core.state is State.CONNECTING:
             now = self._dial(effects, now)
             effects = []
-            if self.core.state is State.BACKOFF:
-                now = self.core.deadline or 0.0
+            if self.core.deadline is not None:
+                now = self.core.deadline
                 effects = self.core.handle(Expired(now), now)
         return self
 

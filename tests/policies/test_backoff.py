@@ -45,7 +45,7 @@ def test_jitter_comes_after_the_cap(backoff: Backoff) -> None:
     assert len(found) == (1 if type(backoff) is backoffs.Exponential else 100)
 
 
-def at(backoff: Backoff, attempt: int, roll: float, **facts: float) -> float:
+def at(backoff: Backoff, attempt: int, roll: float, **facts: float | None) -> float:
     return backoff.delay(broken(), after(attempt, roll=roll, **facts))
 
 

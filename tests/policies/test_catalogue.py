@@ -192,4 +192,4 @@ assert any("services.json" in str(each) for each in opened)
 
 def test_the_module_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'servces'"):
-        policies.servces  # type: ignore[attr-defined]  # noqa: B018 - the look-up is the test
+        policies.servces  # noqa: B018 - the look-up is the test

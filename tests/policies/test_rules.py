@@ -177,13 +177,13 @@ def test_spans_hold_what_their_ranges_hold(parts: list[tuple[int, int]], value: 
     ("make", "problem"),
     [
         (lambda: when(code=True), "expected an int or a range, not True"),
-        (lambda: when(code="1000"), "expected an int or a range, not '1'"),
-        (lambda: when(cause="eof"), "expected one or more of Cause"),
+        (lambda: when(code="1000"), "expected an int or a range, not '1'"),  # type: ignore[arg-type]
+        (lambda: when(cause="eof"), "expected one or more of Cause"),  # type: ignore[arg-type]
         (lambda: when(cause=[]), "expected one or more of Cause"),
         (lambda: rule("", when()), "a rule needs a name"),
-        (lambda: Rule("a", {}, stop(), ""), "rule a: the condition is made by when"),
-        (lambda: Rule("a", when(), Stop(), ""), "rule a: the action is made by retry"),
-        (lambda: retry("soon"), "retry.. wants a Backoff"),
+        (lambda: Rule("a", {}, stop(), ""), "rule a: the condition is made by when"),  # type: ignore[arg-type]
+        (lambda: Rule("a", when(), Stop(), ""), "rule a: the action is made by retry"),  # type: ignore[arg-type]
+        (lambda: retry("soon"), "retry.. wants a Backoff"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_of_the_wrong_kind_is_refused(make: object, problem: str) -> None:

@@ -1,5 +1,7 @@
 """The standard policy: tables of what each code, status and cause comes to."""
 
+from dataclasses import replace
+
 import pytest
 
 from recloser import policies
@@ -36,17 +38,11 @@ FOREVER = {
 
 def spread(close: Close, context: Context) -> tuple[str, float, float]:
     """The rule, and the delays at the lowest and, as a limit, the highest roll."""
-    found = [
-        STANDARD.decide(close, Context(**{**_fields(context), "roll": roll})) for roll in ROLLS
-    ]
+    found = [STANDARD.decide(close, replace(context, roll=roll)) for roll in ROLLS]
     assert all(isinstance(each, Retry) for each in found), found[0]
     delays = [each.delay for each in found if isinstance(each, Retry)]
     assert delays == sorted(delays)
     return found[0].rule, delays[0], round(delays[-1], 9)
-
-
-def _fields(context: Context) -> dict[str, object]:
-    return {name: getattr(context, name) for name in context.__slots__}
 
 
 def expect(code: int) -> None:
