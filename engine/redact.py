@@ -7,18 +7,27 @@ from urllib.parse import SplitResult, urlsplit
 
 MASK: Final = "***"
 
+# Each pattern takes linear time: a peer may write what is searched here.
 _ASSIGNED: Final = re.compile(
-    r"(?i)\b([\w-]*(?:token|secret|passw(?:or)?d|api[_-]?key|auth(?:orization)?|credential|session"
-    r"|signature|cookie|ticket|jwt|listenkey)[\w-]*)"
-    r"(\"?\s*[=:]\s*\"?)((?:bearer|basic|token)\s+)?([^\s\"'&,;]+)"
+    r"(?i)(?<![\w-])(?=[\w-]*?(?:token|secret|passw(?:or)?d|passphrase|api[_ -]?key"
+    r"|auth(?:orization)?|credential|session|signature|cookie|ticket|jwt|listenkey)"
+    r"|(?:[\w-]*[_-])?(?:key|sig|sid|pass|pwd|pw)(?![\w-]))"
+    r"(api key|[\w-]++)([\"']?\s*+(?:[=:]|%3d)\s*+)((?:bearer|basic|token|digest)\s++)?"
+    r"(\"[^\"]*+\"?|'[^']*+'?|[^\s\"'&,;]++)"
+)
+# Lines that are secret to their end: they hold several values, or a scheme we do not know.
+_WHOLE: Final = re.compile(
+    r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie2?)([\"']?\s*[=:]\s*)"
+    r"((?:bearer|basic|token|digest)\s+)?(\"[^\"\r\n]*\"?|'[^'\r\n]*'?|[^\r\n]+)"
 )
 _SCHEME: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
+_BARE: Final = re.compile(r"(?i)\b(token|secret|password|key)\s+(?=\S*\d)[\w.~+/=-]{6,}")
 _JWT: Final = re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]+){1,2}")
-_LONG: Final = re.compile(r"\b(?=[\w-]*\d)[A-Za-z0-9_-]{24,}\b")
+_LONG: Final = re.compile(r"(?<![\w-])(?=[\w-]*\d)[A-Za-z0-9_-]{24,}(?![\w-])")
 _HEADER: Final = re.compile(
     r"(?i)token|secret|passw|key|auth(?!enticat)|credential|session|signature|cookie|ticket|jwt"
 )
-_URL: Final = re.compile(r"(?i)\b(?:wss?|https?)://[^\s\"'<>]+")
+_URL: Final = re.compile(r"(?i)(?<![\w+.-])[a-z][\w+.-]*://[^\s\"'<>]+")
 
 
 def url(text: str) -> str:
@@ -53,10 +62,18 @@ def text(value: str) -> str:
     ('token=*** expired', 'Token expired')
     """
     value = _URL.sub(lambda match: url(match[0]), value)
-    value = _ASSIGNED.sub(lambda match: f"{match[1]}{match[2]}{match[3] or ''}{MASK}", value)
+    value = _WHOLE.sub(_masked, value)
+    value = _ASSIGNED.sub(_masked, value)
     value = _SCHEME.sub(lambda match: f"{match[1]} {MASK}", value)
+    value = _BARE.sub(lambda match: f"{match[1]} {MASK}", value)
     value = _JWT.sub(MASK, value)
     return _LONG.sub(MASK, value)
+
+
+def _masked(match: re.Match[str]) -> str:
+    name, sign, scheme, value = match.groups()
+    quote = value[0] if value[0] in "\"'" else ""
+    return f"{name}{sign}{scheme or ''}{quote}{MASK}{quote if value.endswith(quote, 1) else ''}"
 
 
 def headers(given: Mapping[str, str]) -> dict[str, str]:
