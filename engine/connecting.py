@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from inspect import iscoroutinefunction
 from ssl import SSLContext
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import ClientSession, Fingerprint
 from yarl import URL
 
-from recloser import policies
+from recloser import log, policies
 from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
 from recloser.driver import Driver
@@ -98,6 +98,7 @@ def connect(
             proxy=proxy,
             max_message_size=max_message_size,
             heartbeat=_heartbeat(heartbeat),
+            backlogged=partial(log.backlogged, fields),
         )
     elif (
         session is not None

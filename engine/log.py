@@ -29,6 +29,7 @@ LISTENER_SLOW: Final = "websocket.listener_slow"
 TASK_FAILED: Final = "websocket.scope_task_failed"
 TASK_STUCK: Final = "websocket.task_refuses_to_end"
 RELEASE_FAILED: Final = "websocket.release_failed"
+BACKLOGGED: Final = "websocket.reading_paused"
 
 
 def fields_of(change: StateChange) -> dict[str, Any]:
@@ -90,6 +91,11 @@ def failed(event: str, own: Mapping[str, object], who: object, error: BaseExcept
 def slow(own: Mapping[str, object], who: object, took: float) -> None:
     """Write an error line about a listener that held up the event loop, `took` in seconds."""
     trouble(LISTENER_SLOW, own, who=_name(who), took=_round(took))
+
+
+def backlogged(own: Mapping[str, object], unread: int) -> None:
+    """Write a line when reading pauses: a close frame behind what is unread is not seen (F7)."""
+    trouble(BACKLOGGED, own, unread=unread)
 
 
 def _unwritten(event: str, error: Exception) -> None:
