@@ -56,6 +56,20 @@ def test_a_spread_hint_is_kept_throughout_the_outage():
     assert len(dials) / ENGINES == pytest.approx(OUTAGE / 50, abs=1)
 
 
+@pytest.mark.spec("D5")
+@pytest.mark.parametrize(("spread", "busy_part"), [(2.0, 15.0), (10.0, 10.0)])
+def test_a_short_spread_hint_does_not_make_a_fleet_poll(spread, busy_part):
+    # Dials come 15 s apart all the same. From 5 s on the phase is kept, so that each such
+    # window is quiet after the spread; below it the dials are drawn from the whole window.
+    scenario = Scenario(
+        engines=ENGINES, outage=OUTAGE, capacity=1000.0, close=1012, spread=spread, horizon=401.0
+    )
+    dials = simulate(policies.standard(), scenario).fleet.dials
+    late = dials[bisect_left(dials, OUTAGE / 2) :]
+    assert len(late) / ENGINES == pytest.approx(OUTAGE / 2 / 15, abs=1)
+    assert busiest(late, OUTAGE / 2) <= 2 * ENGINES / busy_part
+
+
 @pytest.mark.spec("L4", "D5")
 def test_standard_beats_full_jitter_over_many_cases():
     # A sixth of the sweep of docs/simulate.md, with bounds a little wider than its ratios.
