@@ -67,6 +67,7 @@ async def _grow(kind: str, url: str, count: int) -> float:
     async with AsyncExitStack() as stack:
         make = await _maker(kind, url, stack)
         kept = [await make()]
+        stack.push_async_callback(_close, kept)
         gc.collect()
         before = _resident()
         for _ in range(count // BATCH):
@@ -74,6 +75,12 @@ async def _grow(kind: str, url: str, count: int) -> float:
         await asyncio.sleep(0.5)
         gc.collect()
         return (_resident() - before) / 1024 / (len(kept) - 1)
+
+
+async def _close(kept: list[object]) -> None:
+    for each in kept:
+        if isinstance(each, recloser.ReconnectingWebSocket):
+            await each.close()
 
 
 async def _maker(kind: str, url: str, stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
@@ -101,7 +108,6 @@ async def _maker(kind: str, url: str, stack: AsyncExitStack) -> Callable[[], Awa
         made = recloser.connect(url, session=lent, timeouts=timeouts)
         made.connect()
         await made.wait_for(recloser.State.OPEN)
-        stack.push_async_callback(made.close)
         return made
 
     return engine

@@ -27,7 +27,7 @@ from recloser.transport import AiohttpTransport, Heartbeat, Transport
 _TIMEOUTS: Final = Timeouts()
 _HEARTBEAT: Final = Heartbeat()
 _MESSAGE_SIZE: Final = 4 * 2**20
-_RANDOM: Final = random.Random()  # noqa: S311 - jitter, no secret; one for all: 2.5 KiB each
+_ROLL: Final = random.Random().random  # noqa: S311 - jitter, no secret; one for all: 2.5 KiB each
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 
 
@@ -114,7 +114,7 @@ def connect(
     core = Core(
         _standard() if policy is None else policy,
         timeouts=timeouts,
-        roll=(_RANDOM if seed is None else random.Random(seed)).random,  # noqa: S311 - jitter
+        roll=_ROLL if seed is None else random.Random(seed).random,  # noqa: S311 - jitter
     )
     driver = Driver(
         core,

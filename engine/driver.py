@@ -77,7 +77,7 @@ class Driver:
         self._transport = transport
         self._on_open = on_open
         self._home = Home(clock)
-        self._inbox: list[Event] = []
+        self._inbox: tuple[Event, ...] = ()  # all but always empty, and an empty tuple is free
         self._draining = False
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
@@ -100,17 +100,18 @@ class Driver:
 
     def feed(self, event: Event) -> None:
         """Put an event into the inbox; it is worked off now, or after the one at work."""
-        self._inbox.append(event)
+        self._inbox += (event,)
         if self._draining:
             return
         self._draining = True
         try:
             while self._inbox:
-                event = self._inbox.pop(0)
+                event, *rest = self._inbox
+                self._inbox = tuple(rest)
                 try:
                     effects = self.core.handle(event, self.clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):
-                    self._inbox.insert(0, event)  # the policy was interrupted; nothing changed
+                    self._inbox = (event, *self._inbox)  # the policy was interrupted; no change
                     raise
                 for effect in effects:
                     self._perform(effect)
@@ -154,7 +155,8 @@ class Driver:
                 self.generation.abort()
 
     def _dial(self, effect: Dial) -> None:
-        generation = self.generation = Generation(effect.generation, self.fields)
+        generation = Generation(effect.generation, self.fields, self._wire_ended)
+        self.generation = generation
         name = f"recloser dial {effect.generation}"
         generation.task = self.bind().create_task(self._dialling(generation, effect), name=name)
         generation.task.add_done_callback(partial(self._dialled, generation))
@@ -167,7 +169,7 @@ class Driver:
             inputs=self._inputs,
             transport=self._transport,
             on_open=self._on_open,
-            ended=partial(self._wire_ended, generation),
+            ended=generation.ended,
             wanted=partial(self._wants, generation),
         )
 
@@ -187,7 +189,6 @@ class Driver:
             self.feed(Lost(generation.number, close, self._unread(generation)))
 
     def _wire_ended(self, generation: Generation, close: Close) -> None:
-        generation.over = True
         self.feed(Lost(generation.number, close, self._unread(generation)))
 
     def _unread(self, generation: Generation) -> int:

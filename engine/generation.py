@@ -1,11 +1,12 @@
 """One dial and everything born from it, released together when it is over."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from recloser import log
 from recloser.fsm.events import Expired
+from recloser.fsm.record import Close
 from recloser.scope import Scope
 
 if TYPE_CHECKING:
@@ -15,15 +16,21 @@ if TYPE_CHECKING:
 class Generation:
     """Owns the dial task, the wire and the scope of one generation."""
 
-    __slots__ = ("_fields", "_left_at", "_scope", "number", "over", "task", "wire")
+    __slots__ = ("_fields", "_left_at", "_lost", "_scope", "number", "over", "task", "wire")
 
-    def __init__(self, number: int, fields: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        number: int,
+        fields: Mapping[str, object],
+        lost: Callable[["Generation", Close], None],
+    ) -> None:
         self.number = number
         self.task: asyncio.Task[None] | None = None
         self.wire: Wire | None = None
         self.over = False
         """The wire has told its end, or was aborted."""
         self._fields = fields
+        self._lost = lost
         self._scope: Scope | None = None
         self._left_at: float | None = None
 
@@ -40,6 +47,11 @@ class Generation:
             if self._left_at is not None:
                 self._scope.end()
         return self._scope
+
+    def ended(self, close: Close) -> None:
+        """Take the end of the wire, and pass it on."""
+        self.over = True
+        self._lost(self, close)
 
     def spare(self, task: asyncio.Task[Any] | None) -> None:
         """Leave the task that asks for the end alone, if it is one of the scope's."""

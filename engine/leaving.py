@@ -11,16 +11,16 @@ class Leavers:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Wish, asyncio.Future[None]]] = []
+        self._waiting: tuple[tuple[Wish, asyncio.Future[None]], ...] = ()
 
     async def wait(self, wish: Wish) -> None:
         """Wait until `over()`, or until another wish than this is the last one."""
         entry = (wish, asyncio.get_running_loop().create_future())
-        self._waiting.append(entry)
+        self._waiting += (entry,)
         try:
             await entry[1]
         finally:
-            self._waiting.remove(entry)
+            self._waiting = tuple(each for each in self._waiting if each is not entry)
 
     def supersede(self, last: Wish) -> None:
         """Let those go whose wish is no longer the last one."""

@@ -26,7 +26,7 @@ class Observers:
         self._listeners: tuple[tuple[object, Listener], ...] = ()
         self._watchers: WeakSet[_Watcher] | None = None
         """Weak: an iteration that was broken off would collect changes for ever."""
-        self._waiters: list[tuple[frozenset[State], asyncio.Future[StateChange]]] = []
+        self._waiters: tuple[tuple[frozenset[State], asyncio.Future[StateChange]], ...] = ()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have `listener(change)` called at every change; the result takes that back.
@@ -55,19 +55,17 @@ class Observers:
         """Wait for the next change to one of the states, or to closed."""
         future: asyncio.Future[StateChange] = asyncio.get_running_loop().create_future()
         entry = (states | {State.CLOSED}, future)
-        self._waiters.append(entry)
+        self._waiters += (entry,)
         try:
             return await future
         finally:
-            if entry in self._waiters:
-                self._waiters.remove(entry)
+            self._waiters = tuple(each for each in self._waiters if each is not entry)
 
     def tell(self, change: StateChange, clock: Clock, fields: Mapping[str, object]) -> None:
         """Tell everybody, tasks first: a slow listener must not delay them."""
-        if self._waiters:
-            for states, future in self._waiters:
-                if change.current in states and not future.done():
-                    future.set_result(change)
+        for states, future in self._waiters:
+            if change.current in states and not future.done():
+                future.set_result(change)
         for watcher in self._watchers or ():
             watcher.tell(change)
         if change.current is State.CLOSED:

@@ -307,7 +307,7 @@ async def test_who_waits_for_a_state() -> None:
         "closed: code 1006 from peer (refused, status 503, rule Answering); connect() starts afresh"
     )
     assert isinstance(ws._driver.observers, Observers)
-    assert ws._driver.observers._waiters == []
+    assert ws._driver.observers._waiters == ()
     await asyncio.gather(given_up, return_exceptions=True)
 
 
