@@ -1,0 +1,264 @@
+"""One structlog event a change, with every fact, no secret, and no way to stop the machine."""
+
+import asyncio
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from recloser import Close, Hold, Retry, State, Stop, log
+from recloser.fsm import Cause, Origin
+from tests.engine.rig import (
+    CUT,
+    DOWN,
+    KICKED,
+    UP,
+    URL,
+    Answering,
+    Rig,
+    engine,
+    opened,
+    turns,
+    virtual,
+)
+
+NAMES = (
+    "event log_level timestamp from to trigger rule code code_name reason intentional origin cause "
+    "clean attempt delay generation uptime unsent undelivered"
+)
+FIELDS = frozenset(NAMES.split())
+SECRET = "hunter2"
+
+
+async def story(**options: Any) -> list[dict[str, Any]]:
+    """What is logged on a way through every state."""
+    policy = Answering(Retry(2.0, rule="again"), Hold("rest"), Retry(1.0), Stop("enough"))
+    ws, transport = engine(DOWN, UP, UP, UP, UP, policy=policy, **options)
+    with capture_logs() as logs:
+        ws.connect()
+        await ws.wait_for(State.OPEN)
+        transport.wires[-1].end(KICKED)
+        await turns()
+        ws.wake()
+        await ws.wait_for(State.OPEN)
+        await ws.suspend(3001, "pause")
+        ws.connect()
+        await ws.wait_for(State.OPEN)
+        transport.wires[-1].end(CUT)
+        await ws.wait_for(State.OPEN)
+        transport.wires[-1].end(KICKED)
+        await turns()
+        ws.connect()
+        await ws.close()
+    return list(logs)
+
+
+@pytest.mark.spec("I1", "I4", "B10")
+@virtual
+async def test_one_event_a_change_with_every_field() -> None:
+    seen: list[Any] = []
+    logs = await story(fields={"session": "s-1", "user": 7}, observers=[seen.append])
+    assert len(logs) == len(seen)
+    for line, change in zip(logs, seen, strict=True):
+        assert line["event"] == "websocket.state_changed"
+        assert set(line) - {"sent_code", "status", "error"} == FIELDS | {"session", "user"}
+        assert (line["from"], line["to"]) == (change.previous.value, change.current.value)
+        assert (line["trigger"], line["rule"]) == (change.trigger.value, change.rule)
+        assert (line["generation"], line["attempt"]) == (change.generation, change.attempt)
+        assert (line["delay"], line["unsent"]) == (change.delay, change.unsent)
+        assert (line["session"], line["user"]) == ("s-1", 7)
+        assert line["timestamp"].endswith("+00:00")
+        close = change.close
+        if close is None:
+            assert line["code"] is line["reason"] is line["intentional"] is line["origin"] is None
+            continue
+        assert (line["code"], line["intentional"]) == (close.code, close.intentional)
+        assert (line["origin"], line["cause"]) == (close.origin.value, close.cause.value)
+        assert line["clean"] is close.clean
+        assert line["reason"] == (close.reason or f"no reason given ({line['code_name']})")
+    names = {(line["code"], line["code_name"]) for line in logs if line["code"] is not None}
+    assert {(1012, "Service Restart"), (1006, "Abnormal Closure")} <= names
+
+
+@pytest.mark.spec("I1", "I4")
+@virtual
+async def test_levels_tell_what_needs_a_look() -> None:
+    logs = await story()
+    for line in logs:
+        if line["intentional"] is not False:
+            assert line["log_level"] == "info"
+        else:
+            assert line["log_level"] == ("error" if line["to"] == "closed" else "warning")
+    assert {line["log_level"] for line in logs} == {"info", "warning", "error"}
+
+
+@pytest.mark.spec("I1")
+@virtual
+async def test_details_appear_where_there_are_any() -> None:
+    close = Close(
+        code=1006,
+        origin=Origin.PEER,
+        cause=Cause.REFUSED,
+        status=429,
+        retry_after=12.0,
+        sent_code=1002,
+        error=OSError(28, "no space"),
+    )
+    ws, wire, _ = await opened(policy=Answering(Retry(1.23456)))
+    ws.advise("slow down")
+    with capture_logs() as logs:
+        wire.end(close)
+    line = logs[0]
+    assert (line["status"], line["retry_after"], line["sent_code"]) == (429, 12.0, 1002)
+    assert line["advice"] == "slow down"
+    assert line["error"] == "OSError: [Errno 28] no space"
+    assert line["delay"] == 1.235
+    await ws.close()
+
+
+@pytest.mark.spec("I2")
+@virtual
+async def test_no_secret_is_logged() -> None:
+    close = Close(
+        code=4401,
+        origin=Origin.PEER,
+        cause=Cause.CLOSE_FRAME,
+        reason=f"token={SECRET} expired",
+        headers={"set-cookie": SECRET, "authorization": SECRET},
+        error=ValueError(f"cannot reach wss://me:{SECRET}@feed.example/?key={SECRET}"),
+    )
+
+    class Leaky(Answering):
+        def decide(self, close: Close, context: Any) -> Any:
+            raise ValueError(f"Authorization: Bearer {SECRET}")
+
+    ws, wire, _ = await opened(
+        url=f"ws://me:{SECRET}@feed.example/v1?token={SECRET}",
+        headers={"Authorization": f"Bearer {SECRET}"},
+        subprotocols=[f"token.{SECRET}"],
+        policy=Leaky(),
+    )
+    ws.advise(f"password: {SECRET}")
+    with capture_logs() as logs:
+        wire.end(close)
+    assert len(logs) == 1
+    assert logs[0]["reason"] == "token=*** expired"
+    assert SECRET not in repr(logs)
+    assert SECRET not in repr(ws)
+    assert SECRET not in str(ws._driver.last_change.error if ws._driver.last_change else "")
+
+
+@pytest.mark.spec("I1")
+@virtual
+async def test_the_facts_of_the_engine_win_over_fields_of_the_same_name() -> None:
+    logs = await story(fields={"code": "mine", "to": "mine", "timestamp": "mine", "extra": 1})
+    assert all(line["code"] != "mine" and line["to"] != "mine" for line in logs)
+    assert all(line["timestamp"] != "mine" and line["extra"] == 1 for line in logs)
+
+
+@pytest.mark.spec("I1")
+@virtual
+async def test_fields_are_read_at_each_line() -> None:
+    fields = {"session": "none"}
+    ws, _ = engine(UP, fields=fields)
+    with capture_logs() as logs:
+        ws.connect()
+        fields["session"] = "s-2"
+        await ws.wait_for(State.OPEN)
+        await ws.close()
+    assert [line["session"] for line in logs] == ["none", "s-2", "s-2", "s-2"]
+
+
+class Moody(Mapping[str, object]):
+    """Raises when it is read."""
+
+    def __getitem__(self, name: str) -> object:
+        raise LookupError("no context here")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["session"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def broken_disk(logger: Any, method: str, event: Any) -> Any:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.spec("I1", "I3")
+@pytest.mark.parametrize("what", ["fields", "disk"])
+@virtual
+async def test_a_line_that_cannot_be_written_does_not_stop_the_machine(what: str) -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, told: reported.append(told))
+    ws, transport = engine(UP, UP, fields=Moody() if what == "fields" else {})
+    ws.subscribe(lambda change: 1 / 0)
+    processors = structlog.get_config()["processors"]
+    if what == "disk":
+        structlog.configure(processors=[broken_disk])
+    try:
+        ws.connect()
+        await ws.wait_for(State.OPEN)
+        transport.wires[-1].end(CUT)
+        await ws.wait_for(State.OPEN)
+        await ws.close()
+    finally:
+        structlog.configure(processors=processors)
+    assert len(reported) == 2 * 7  # a change, and a listener that fails, seven times
+    assert {type(told["exception"]) for told in reported} == {
+        LookupError if what == "fields" else OSError
+    }
+    assert "recloser could not log websocket.state_changed" in {
+        told["message"] for told in reported
+    }
+
+
+@pytest.mark.spec("I1")
+@virtual
+async def test_what_an_application_configures_is_used_and_nothing_is_configured_by_us() -> None:
+    out = io.StringIO()
+    before = structlog.get_config()
+    try:
+        structlog.configure(
+            processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+            logger_factory=structlog.PrintLoggerFactory(out),
+        )
+        async with Rig("open") as rig:
+            await rig.ws.close()
+    finally:
+        structlog.configure(**before)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["to"] for line in lines] == ["connecting", "open", "closing", "closed"]
+    assert log.LOGGER is not None
+
+
+@pytest.mark.spec("I4")
+@virtual
+async def test_waiting_resting_giving_up_and_leaving_are_told_apart_by_one_record() -> None:
+    def kind(line: dict[str, Any]) -> str:
+        if line["to"] == "backoff":
+            return "waiting"
+        if line["to"] == "passive":
+            return "resting"
+        if line["to"] == "closed":
+            return "left" if line["trigger"] == "close" or line["intentional"] else "gave up"
+        return ""
+
+    kinds = [kind(line) for line in await story()]
+    assert [each for each in kinds if each] == [
+        *("waiting", "resting", "resting", "waiting", "gave up", "left")
+    ]
+    async with Rig("backoff") as rig:
+        with capture_logs() as logs:
+            await rig.ws.close()
+    assert [kind(line) for line in logs] == ["left"]
+
+
+@virtual
+async def test_no_line_holds_the_url() -> None:
+    assert URL not in repr(await story())
