@@ -1,4 +1,4 @@
-"""`recloser explain` and `recloser codes`, as they are run from a shell."""
+"""`recloser explain`, as it is run from a shell, and the bad input of it and of `codes`."""
 
 import json
 import re
@@ -261,34 +261,6 @@ def test_the_answer_is_that_of_the_policy_at_its_rolls() -> None:
 
     reply = ask(Jumpy(), Question(lost(1006, None), Phase.OPEN, attempt=2))
     assert (reply.delay_min, reply.delay_max, reply.decision.rule) == (1.0, 14.0, "Jumpy")
-
-
-@pytest.mark.spec("L2", "B14")
-def test_codes_of_a_service() -> None:
-    found = json.loads(run("codes", "Kraken", "--json").stdout)
-    assert found["service"] == "kraken"
-    assert found["limits"][0]["dials"] == 150
-    assert all(row["source"] and row["date"] and row["name"] for row in found["codes"])
-    assert {"status", "do"} <= set(found["codes"][-1]) | set(found["codes"][0])
-    text = run("codes", "kraken").stdout
-    assert "at most 150 dials in 600 s per IP address" in text
-    assert re.search(r"^status 429 +wait 600", text, re.MULTILINE)
-    assert "1008 like /DATA-0001/" in run("codes", "deepgram-tts").stdout
-
-
-@pytest.mark.spec("L2")
-def test_codes_that_are_registered() -> None:
-    found = json.loads(run("codes", "--json").stdout)
-    assert found["services"] == list(policies.services())
-    rows = {row["code"]: row for row in found["codes"]}
-    assert rows["1006"]["in_frame"] == "never"
-    assert rows["1012"] == {
-        "code": "1012",
-        "name": "Service Restart",
-        "in_frame": "yes",
-        "standard": "retry in 5-30 s",
-    }
-    assert re.search(r"^3000 +Unauthorized +yes", run("codes").stdout, re.MULTILINE)
 
 
 @pytest.mark.spec("L2")
