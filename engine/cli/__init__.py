@@ -11,6 +11,8 @@ COMMANDS = {
     "diagram": ("recloser.cli.diagram", "Draw the live state machine."),
     "explain": ("recloser.cli.explain", "Print what a policy decides, and why."),
     "codes": ("recloser.cli.codes", "List close codes, registered and of services."),
+    "journal": ("recloser.cli.journal", "Tell the story of a journal."),
+    "replay": ("recloser.cli.replay", "Show where another policy would have decided otherwise."),
     "simulate": ("recloser.cli.simulate", "Drive a fleet of engines through an outage."),
 }
 """Name, module and one line of help; each module has a `command`."""

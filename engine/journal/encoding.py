@@ -47,7 +47,7 @@ def line_of(
     if change.context is not None:
         line["context"] = _context(change.context)
     if change.decision is not None:
-        line["decision"] = _decision(change.decision)
+        line["decision"] = decision_of(change.decision)
     if own:
         line["fields"] = dict(own)
     return line
@@ -82,7 +82,8 @@ def _context(context: Context) -> dict[str, Any]:
     return {name: value.value if isinstance(value, Enum) else value for name, value in found}
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def decision_of(decision: Decision) -> dict[str, Any]:
+    """Return what was decided, without the rule."""
     line: dict[str, Any] = {"do": type(decision).__name__.lower(), "unsent": decision.unsent.value}
     if isinstance(decision, Retry):
         line.update(delay=decision.delay, refresh=decision.refresh)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from math import inf, isfinite
 from typing import Any, TypeVar
 
 E = TypeVar("E", bound=Enum)
@@ -45,14 +46,17 @@ class Facts:
         return self.integer(name) if self.has(name) else None
 
     def number(self, name: str) -> float:
-        """Return a number."""
+        """Return a finite number."""
         value = self._line.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BadLineError(f"{name} is no number")
         try:
-            return float(value)
+            found = float(value)
         except OverflowError:
-            raise BadLineError(f"{name} is too large a number") from None
+            found = inf
+        if not isfinite(found):
+            raise BadLineError(f"{name} is no finite number")
+        return found
 
     def maybe_number(self, name: str) -> float | None:
         """Return a number, None where it is missing or null."""
@@ -88,10 +92,13 @@ class Facts:
     def moment(self, name: str) -> float:
         """Return a time stamp as seconds since the epoch: ISO 8601, UTC if it names no zone."""
         value = self._line.get(name)
-        if not isinstance(value, str):
-            return self.number(name)
         try:
-            moment = datetime.fromisoformat(value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
+            if isinstance(value, str):
+                found = datetime.fromisoformat(value)
+                time = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+            else:
+                time = self.number(name)
+            # There and back: some times can be read that no date in UTC stands for.
+            return datetime.fromtimestamp(time, UTC).timestamp()
+        except (ValueError, OverflowError, OSError):
             raise BadLineError(f"{name} is no time stamp") from None
