@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams diagrams-check cov slow bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -55,6 +55,9 @@ types: $(VENV)/.stamp  ## mypy --strict on the built package, and on a script th
 diagrams: $(VENV)/.stamp  ## Draw the live machine into diagrams/
 	$(BIN)/recloser diagram --format mermaid -o diagrams/machine.mmd
 	$(BIN)/recloser diagram --format text -o diagrams/machine.txt
+
+docs: $(VENV)/.stamp  ## Write the tables in docs/ anew from the live policies
+	$(BIN)/python -m tests.policies.documents
 
 diagrams-check: $(VENV)/.stamp  ## Pictures and documents agree with the live machine
 	$(PYTEST) tests/test_diagrams.py
