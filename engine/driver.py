@@ -199,7 +199,8 @@ class Driver:
         return unread
 
     def _announce(self, change: StateChange) -> None:
-        self.last_change = change
+        closed = change.current is State.CLOSED
+        self.last_change = change if closed else None  # nobody asks for it in another state
         generation = self.generation
         if generation is not None:
             if change.previous is State.OPEN or change.current is State.CLOSING:
@@ -208,9 +209,8 @@ class Driver:
             if change.trigger is Trigger.LOST:
                 self.last_close = change.close
                 self.generation = None
-                last = change.current is State.CLOSED
-                self._releasing.start(self.bind(), generation, last=last)
-        elif change.current is State.CLOSED:
+                self._releasing.start(self.bind(), generation, last=closed)
+        elif closed:
             self._releasing.start(self.bind(), None, last=True)
         self._deliver(change)
         self.counters.count(change)

@@ -15,6 +15,7 @@ from recloser import (
     PolicyError,
     Retry,
     State,
+    StateChange,
     Stop,
     Timeouts,
     policies,
@@ -234,11 +235,12 @@ async def test_a_stable_period_forgets_the_failures() -> None:
     assert ws.attempt == 2
     await pass_time(0.2)
     assert ws.attempt == 0
+    seen: list[StateChange] = []
+    ws.subscribe(seen.append)
     transport.wires[-1].end(CUT)
     await turns()
     assert ws.attempt == 1
-    assert ws._driver.last_change is not None
-    assert ws._driver.last_change.uptime == pytest.approx(30.1)
+    assert [change.uptime for change in seen] == [pytest.approx(30.1)]
     await ws.close()
 
 
