@@ -20,7 +20,7 @@ from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.generation import Generation
 from recloser.home import Home
-from recloser.inbound import Inbound
+from recloser.inbound import UNPLUGGED, Inbound
 from recloser.inputs import Inputs
 from recloser.leaving import Leavers
 from recloser.observers import Observers
@@ -67,7 +67,7 @@ class Driver:
     ) -> None:
         self.core = core
         self.fields = fields
-        self.inbound = Inbound(None, partial(error_of, None))
+        self.inbound = Inbound(UNPLUGGED, partial(error_of, None))
         self.last_change: StateChange | None = None
         self.last_close: Close | None = None
         self.observers = Observers()
@@ -223,7 +223,7 @@ class Driver:
         """Show the change to the consumer and the sender."""
         inbound = self.inbound
         ended = change.current is State.OPEN or change.previous is State.CLOSING
-        if ended and inbound.wire is not None:
+        if ended:
             inbound.wire.discard()
         wire = None if self.generation is None else self.generation.wire
         if change.current is State.OPEN and wire is not None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from threading import get_ident
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from recloser.fsm.errors import ConcurrentReceive, WrongLoop
 from recloser.transport.base import Opcode, Wire
@@ -12,12 +12,30 @@ _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
 
 
+class _Unplugged:
+    """Stands in before the first wire: always busy, nothing to take. Spares a test a message."""
+
+    __slots__ = ()
+    busy = True
+    unread = 0
+
+    def take(self) -> None:
+        """Give nothing."""
+
+    def discard(self) -> int:
+        """Drop nothing."""
+        return 0
+
+
+UNPLUGGED: Final = cast("Wire", _Unplugged())
+
+
 class Inbound:
     """Where a consumer finds its next message, across generations."""
 
     __slots__ = ("_error", "_loop", "_quiet", "_thread", "_waiter", "wire")
 
-    def __init__(self, wire: Wire | None, error: Callable[[], Exception]) -> None:
+    def __init__(self, wire: Wire, error: Callable[[], Exception]) -> None:
         self.wire = wire
         self._error: Callable[[], Exception] | None = error
         self._quiet = False
@@ -28,7 +46,7 @@ class Inbound:
     @property
     def unread(self) -> int:
         """Messages of the last open generation that nobody took."""
-        return 0 if self.wire is None else self.wire.unread
+        return self.wire.unread
 
     def plug(self, wire: Wire) -> None:
         """Go on with the wire of a new generation."""
@@ -63,10 +81,9 @@ class Inbound:
         """Give a message that is left, or None once a wire can be read."""
         self.check()
         wire = self.wire
-        if wire is not None:
-            message = wire.take()
-            if message is not None or not wire.busy:
-                return message
+        message = wire.take()
+        if message is not None or not wire.busy:
+            return message
         if self._error is not None:
             if iterating and self._quiet:
                 raise StopAsyncIteration
@@ -99,7 +116,7 @@ def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str
         inbound = self._inbound
         while True:
             wire = inbound.wire
-            if wire is None or wire.busy:
+            if wire.busy:
                 left = await inbound.ready(iterating=iterating)
                 if left is not None:
                     return left
