@@ -26,7 +26,7 @@ def makers() -> dict[str, Callable[[], Policy]]:
         "standard-stop": lambda: policies.standard(peer_normal="stop"),
     }
     for name in policies.services():
-        found[name] = lambda name=name: policies.for_service(name)  # type: ignore[misc]
+        found[name] = lambda name=name: policies.for_service(name)  # type: ignore[misc] # a default binds the loop variable
     return found
 
 

@@ -30,7 +30,7 @@ ALL: tuple[Backoff, ...] = (
 def test_no_delay_exceeds_its_bound_at_any_attempt(
     backoff: Backoff, close: object, context: Context
 ) -> None:
-    delay = backoff.delay(close, context)  # type: ignore[arg-type]
+    delay = backoff.delay(close, context)  # type: ignore[arg-type] # any kind of backoff
     assert 0.0 <= delay <= backoff.bound()
 
 
@@ -153,12 +153,12 @@ def test_a_thousand_engines_do_not_dial_together_also_at_the_cap() -> None:
 )
 def test_a_bad_parameter_is_named(make: object, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        make()  # type: ignore[operator]
+        make()  # type: ignore[operator] # bad input is the point
 
 
 def test_a_parameter_that_is_no_number_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="base must be a number of seconds, not '1'"):
-        backoffs.FullJitter("1")  # type: ignore[arg-type]
+        backoffs.FullJitter("1")  # type: ignore[arg-type] # bad input is the point
     with pytest.raises(TypeError, match="not True"):
         Within(True, 2)
 

@@ -116,11 +116,11 @@ def test_limits_can_be_read_as_rules() -> None:
 )
 def test_a_limit_that_is_none_is_refused(arguments: dict[str, float], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        limit(policies.basic(), **arguments, then=stop())  # type: ignore[arg-type]
+        limit(policies.basic(), **arguments, then=stop())  # type: ignore[arg-type] # bad input is the point
 
 
 def test_a_limit_of_the_wrong_kind_is_refused() -> None:
     with pytest.raises(TypeError, match="attempts must be an int"):
-        limit(policies.basic(), attempts=1.5, then=stop())  # type: ignore[arg-type]
+        limit(policies.basic(), attempts=1.5, then=stop())  # type: ignore[arg-type] # bad input is the point
     with pytest.raises(TypeError, match=r"then must be hold\(\) or stop\(\)"):
-        limit(policies.basic(), attempts=1, then=Stop())  # type: ignore[arg-type]
+        limit(policies.basic(), attempts=1, then=Stop())  # type: ignore[arg-type] # bad input is the point

@@ -23,7 +23,7 @@ def test_the_gap_is_that_of_the_core() -> None:
 
 def retries(close: object, **facts: object) -> list[float]:
     found = [
-        STANDARD.decide(close, after(1, phase=Phase.DIAL, roll=roll, **facts))  # type: ignore[arg-type]
+        STANDARD.decide(close, after(1, phase=Phase.DIAL, roll=roll, **facts))  # type: ignore[arg-type] # bad input is the point
         for roll in ROLLS
     ]
     return [each.delay for each in found if isinstance(each, Retry)]
@@ -74,7 +74,7 @@ def test_while_the_server_is_away_the_fleet_keeps_the_order_of_its_spread() -> N
     fleet = []
     for seed in range(300):
         ends = (received(1001, spread=60.0), *[broken(Cause.TCP)] * 3)
-        line = Line(STANDARD, lambda dial, ends=ends: ends[dial - 1], uptime=0.0, seed=seed)  # type: ignore[misc]
+        line = Line(STANDARD, lambda dial, ends=ends: ends[dial - 1], uptime=0.0, seed=seed)  # type: ignore[misc] # a default binds the loop variable
         fleet.append(line.run(4).dials)
     for engine in fleet:
         assert engine[2] - engine[1] == pytest.approx(60.0, abs=1.0)

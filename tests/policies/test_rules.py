@@ -25,7 +25,7 @@ from tests.policies.rig import CLOSES, CONTEXTS, after, broken, received, refuse
 
 
 def rule(name: str, condition: When, then: object = None) -> Rule:
-    return Rule(name, condition, then or stop(), "Because.")  # type: ignore[arg-type]
+    return Rule(name, condition, then or stop(), "Because.")  # type: ignore[arg-type] # bad input is the point
 
 
 @st.composite
@@ -177,18 +177,18 @@ def test_spans_hold_what_their_ranges_hold(parts: list[tuple[int, int]], value: 
     ("make", "problem"),
     [
         (lambda: when(code=True), "expected an int or a range, not True"),
-        (lambda: when(code="1000"), "expected an int or a range, not '1'"),  # type: ignore[arg-type]
-        (lambda: when(cause="eof"), "expected one or more of Cause"),  # type: ignore[arg-type]
+        (lambda: when(code="1000"), "expected an int or a range, not '1'"),  # type: ignore[arg-type] # bad input is the point
+        (lambda: when(cause="eof"), "expected one or more of Cause"),  # type: ignore[arg-type] # bad input is the point
         (lambda: when(cause=[]), "expected one or more of Cause"),
         (lambda: rule("", when()), "a rule needs a name"),
-        (lambda: Rule("a", {}, stop(), ""), "rule a: the condition is made by when"),  # type: ignore[arg-type]
-        (lambda: Rule("a", when(), Stop(), ""), "rule a: the action is made by retry"),  # type: ignore[arg-type]
-        (lambda: retry("soon"), "retry.. wants a Backoff"),  # type: ignore[arg-type]
+        (lambda: Rule("a", {}, stop(), ""), "rule a: the condition is made by when"),  # type: ignore[arg-type] # bad input is the point
+        (lambda: Rule("a", when(), Stop(), ""), "rule a: the action is made by retry"),  # type: ignore[arg-type] # bad input is the point
+        (lambda: retry("soon"), "retry.. wants a Backoff"),  # type: ignore[arg-type] # bad input is the point
     ],
 )
 def test_what_is_of_the_wrong_kind_is_refused(make: object, problem: str) -> None:
     with pytest.raises(TypeError, match=problem):
-        make()  # type: ignore[operator]
+        make()  # type: ignore[operator] # bad input is the point
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_what_is_of_the_wrong_kind_is_refused(make: object, problem: str) -> Non
 )
 def test_what_cannot_be_meant_is_refused(make: object, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        make()  # type: ignore[operator]
+        make()  # type: ignore[operator] # bad input is the point
 
 
 def test_it_shows_what_it_is() -> None:

@@ -193,8 +193,8 @@ def test_what_the_server_said_in_band_outweighs_the_code(advice: str, answer: St
 
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="peer_normal must be 'retry', 'hold' or 'stop'"):
-        policies.standard(peer_normal="maybe")  # type: ignore[arg-type]
+        policies.standard(peer_normal="maybe")  # type: ignore[arg-type] # bad input is the point
     with pytest.raises(ValueError, match="stable must be finite"):
         policies.standard(stable=float("inf"))
     with pytest.raises(TypeError, match="stable must be a number"):
-        policies.standard(stable="10")  # type: ignore[arg-type]
+        policies.standard(stable="10")  # type: ignore[arg-type] # bad input is the point
