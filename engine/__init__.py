@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from recloser.fsm.states import State
     from recloser.fsm.timeouts import Timeouts
     from recloser.opening import Opening
+    from recloser.settled import Settled, Status
     from recloser.transport import Heartbeat
 
 _HOMES = {
@@ -49,8 +50,10 @@ _HOMES = {
     "ReconnectingWebSocket": "recloser.client",
     "Retry": "recloser.fsm.decisions",
     "SessionClosed": "recloser.fsm.errors",
+    "Settled": "recloser.settled",
     "State": "recloser.fsm.states",
     "StateChange": "recloser.fsm.change",
+    "Status": "recloser.settled",
     "Stop": "recloser.fsm.decisions",
     "Timeouts": "recloser.fsm.timeouts",
     "Unauthorized": "recloser.fsm.errors",
@@ -75,8 +78,10 @@ __all__ = [
     "ReconnectingWebSocket",
     "Retry",
     "SessionClosed",
+    "Settled",
     "State",
     "StateChange",
+    "Status",
     "Stop",
     "Timeouts",
     "Unauthorized",

@@ -9,6 +9,7 @@ from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Close
 from recloser.fsm.states import State
 from recloser.scope import Scope
+from recloser.settled import Settled
 from recloser.statistics import Statistics
 
 
@@ -84,6 +85,14 @@ class View:
         raises is logged. Raises `TypeError` for what cannot be called.
         """
         return self._driver.observers.subscribe(callback)
+
+    def settled(self, after: float = 2.0) -> Settled:
+        """Give a slow view for people: online, offline or gave up.
+
+        Interruptions shorter than `after` seconds do not show; see `Settled`. Raises
+        `TypeError` or `ValueError` for what is no such number.
+        """
+        return Settled(self._driver, after)
 
     async def wait_for(self, state: State) -> None:
         """Wait until the machine is in `state`; return at once if it is.

@@ -17,8 +17,10 @@ from recloser import (
     PolicyError,
     ReconnectingWebSocket,
     Retry,
+    Settled,
     State,
     StateChange,
+    Status,
     Stop,
     Timeouts,
     policies,
@@ -93,6 +95,11 @@ async def use() -> None:
     assert_type(ws.last_close, Close | None)
     assert_type(ws.changes(), AsyncIterator[StateChange])
     assert_type(ws.subscribe(print), Callable[[], None])
+    settled = ws.settled(after=1)
+    assert_type(settled, Settled)
+    assert_type(settled.status, Status)
+    async for status in settled:
+        assert_type(status, Status)
     assert_type(ws.connect(), None)
     assert_type(ws.reconnect(4000, "again"), None)
     assert_type(ws.wake(), None)
