@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import recloser
 from recloser import Close, ConcurrentReceive, Context, RecloserError, Retry, State, StateChange
@@ -42,7 +42,6 @@ class World(ScriptedTransport):
         self.sent: list[str] = []
         self.refused: list[str] = []
         self.tasks: list[asyncio.Task[Any]] = []
-        self.hooked: set[asyncio.Task[Any]] = set()
         self.ws = recloser.connect(
             self.url, transport=self, policy=self, on_open=self.on_open, observers=[self.changed]
         )
@@ -81,7 +80,7 @@ class World(ScriptedTransport):
         if how == "starts a poller":
             opening.scope.create_task(asyncio.Event().wait())  # type: ignore[arg-type]  # a bool
         elif how == "starts a closer":
-            self.hooked.add(opening.scope.create_task(self.leave("close")))
+            opening.scope.create_task(self.leave("close"))
         elif how == "receives":
             self.got.append(await self.message(opening.receive()))
         elif how == "hangs":
@@ -124,6 +123,11 @@ class World(ScriptedTransport):
 
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
+
+    def cancel(self, index: int) -> None:
+        running = [task for task in self.tasks if not task.done()]
+        if running:
+            running[index].cancel()
 
     def connect(self) -> None:
         self.dials_wanted = True
@@ -202,7 +206,8 @@ class World(ScriptedTransport):
 
     def invariants(self) -> None:
         ws, driver = self.ws, self.ws._driver
-        alarms = [timer for timer in timers() if rings(timer)]
+        due = cast("Any", asyncio.get_running_loop())._ready
+        alarms = [each for each in (*timers(), *due) if rings(each)]
         self.check(len(alarms) <= 1, "C1: two timers")
         self.check(
             (driver.core.deadline is None) is (not alarms), "D7: the timer is not the deadline"
@@ -215,11 +220,8 @@ class World(ScriptedTransport):
             self.check(len(self.live) == 1, "C1: open without a live wire")
         handed = [message for wire in self.wires for message in wire.sent]
         self.check(handed == self.sent, "G1: accepted is not what was handed over")
-        generation = driver.generation
-        present = None if generation is None else generation.wire
-        pending = driver.inbound.unread
-        if present is not None and present is not driver.inbound.wire:
-            pending += present.unread
+        present = None if driver.generation is None else driver.generation.wire
+        pending = sum(wire.unread for wire in {present, driver.inbound.wire} - {None})
         self.check(
             self.delivered == len(self.got) + ws.statistics().undelivered + pending,
             "C3: a message is neither received, nor pending, nor counted",
@@ -231,7 +233,7 @@ def opens(change: StateChange) -> bool:
     return change.current is State.OPEN
 
 
-def rings(timer: asyncio.TimerHandle) -> bool:
-    """Whether a timer of the loop is the alarm of an engine."""
-    function = getattr(timer._callback, "func", None)  # type: ignore[attr-defined]  # no public way
-    return isinstance(getattr(function, "__self__", None), Alarm)
+def rings(handle: asyncio.Handle) -> bool:
+    """Whether a handle of the loop is the alarm of an engine."""
+    function = getattr(cast("Any", handle)._callback, "func", None)
+    return isinstance(getattr(function, "__self__", None), Alarm) and not handle.cancelled()
