@@ -2,10 +2,12 @@
 
 from recloser.transport.aiohttp_ws import AiohttpTransport
 from recloser.transport.base import DialFailed, Frame, Opcode, Request, Transport, Wire
+from recloser.transport.delivery import Delivery
 from recloser.transport.liveness import Heartbeat
 
 __all__ = [
     "AiohttpTransport",
+    "Delivery",
     "DialFailed",
     "Frame",
     "Heartbeat",

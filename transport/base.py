@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from aiohttp import WSMsgType
 
 from recloser.fsm.record import NO_HEADERS, Close
+from recloser.transport.delivery import Adopt, Delivery
 
 Opcode = WSMsgType
 """Frame types; those of messages are compared by identity on the receive path."""
@@ -101,11 +102,21 @@ class Wire(Protocol):
         """Take care of an exception out of `read()`."""
         ...
 
-    def send(self, message: str | bytes) -> Coroutine[Any, Any, None]:
-        """Hand one message to the socket; waits while the socket's buffer is full.
+    def send(self, message: str | bytes, item: object = None) -> Coroutine[Any, Any, Delivery]:
+        """Hand one message to the socket, before the first wait; waits while its buffer is full.
 
-        Raises `NotOpen` once the wire has ended or is closing, `ConnectionError` when it ends
-        while waiting, `TypeError` for what is neither `str` nor `bytes`.
+        `item`, if given, stands for the message in `adopt` and `unsent_messages`. Raises
+        `NotOpen` once the wire has ended or is closing, `ConnectionError` when it ends while
+        waiting, `TypeError` for what is neither `str` nor `bytes`; see `adopt`, too.
+        """
+        ...
+
+    def adopt(self, adopt: Adopt, *, keep: bool) -> None:
+        """Have somebody care for messages that meet the end of this wire.
+
+        One that it can no longer take goes to `adopt`, whose outcome is that of `send`. With
+        `keep`, `unsent_messages` will be sent again: a `send` that waits at the end gives
+        QUEUED, and nothing leaves after the end.
         """
         ...
 
@@ -136,6 +147,10 @@ class Wire(Protocol):
     @property
     def unsent(self) -> int:
         """How many sent messages are not known to have left the process: an upper bound."""
+        ...
+
+    def unsent_messages(self) -> list[Any]:
+        """Those messages in order, or the items that stand for them; also after the end."""
         ...
 
     async def released(self) -> None:

@@ -1,14 +1,15 @@
-"""The writing half of a wire: messages, control frames, and a bound on what has not left."""
+"""The writing half of a wire: messages, control frames, and what may not have left."""
 
 import asyncio
 import select
-from typing import Final
+from typing import Any, Final
 
 from aiohttp.http import WebSocketWriter
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.states import State
 from recloser.transport.base import Opcode
+from recloser.transport.delivery import Adopt, Delivery
 from recloser.transport.upgrade import push
 
 CONGESTED = 65_536
@@ -17,6 +18,14 @@ CONGESTED = 65_536
 SMALL = 16_384
 """Bytes of a message that cannot fill an empty write buffer: event loops pause at 64 KiB."""
 
+HIDDEN = 2**20
+"""Bytes below the write buffer that TLS tells of, besides one message: the two marks at which
+asyncio pauses the writing, 64 KiB of the socket and 512 KiB of TLS, and room."""
+
+MEDIUM, LONG = 126, 65_536
+"""Sizes from which a frame's header is longer than 6 bytes, mask included (RFC 6455 5.2)."""
+
+_SENT: Final = Delivery.SENT
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY  # an attribute of an enum costs as much as a call
 
@@ -24,69 +33,142 @@ _BINARY: Final = Opcode.BINARY  # an attribute of an enum costs as much as a cal
 class Outgoing:
     """Drives the writer. After `shut` no message is taken."""
 
-    __slots__ = ("_owed", "_room", "_transport", "_unsent", "_writer", "sent_code", "shut")
+    __slots__ = (
+        "_adopt",
+        "_keep",
+        "_kept",
+        "_largest",
+        "_owed",
+        "_room",
+        "_transport",
+        "_writer",
+        "_written",
+        "sent_code",
+        "shut",
+    )
 
     def __init__(self, writer: WebSocketWriter, transport: asyncio.Transport) -> None:
         self._writer = writer
         self._transport = transport
         self._owed: bytes | None = None
         self._room = _room(transport)
-        self._unsent = 0
+        self._kept: list[tuple[int, Any]] | None = None
+        """What may not have left, with the value of `_written` at its end."""
+        self._written = 0
+        """Bytes that did not find, or did not leave behind, an empty buffer: all it can hold."""
+        self._largest = 0
+        self._adopt: Adopt | None = None
+        self._keep = False
         self.sent_code: int | None = None
         self.shut = False
 
-    async def send(self, message: str | bytes | bytearray | memoryview) -> None:
+    async def send(
+        self, message: str | bytes | bytearray | memoryview, item: object = None
+    ) -> Delivery:
         """Hand one message to the socket: see `Wire.send`."""
         if self.shut:
+            if self._adopt is not None:
+                return await self._adopt(message if item is None else item)
             raise NotOpen(State.CLOSING)
         if isinstance(message, str):
             payload, opcode = message.encode(), _TEXT
         elif isinstance(message, bytes):
             payload, opcode = message, _BINARY
         elif isinstance(message, bytearray | memoryview):
-            payload, opcode = bytes(message), _BINARY
+            message = payload = bytes(message)
+            opcode = _BINARY
         else:
             raise TypeError(
                 f"a message is str or bytes, not {type(message).__name__}: encode it first"
             )
         transport = self._transport
-        self._unsent += 1
+        drained = None
         try:
             if len(payload) <= SMALL and not transport.get_write_buffer_size():
                 # There will be nothing to wait for; `push` costs a fortieth of a send more.
                 await self._writer.send_frame(payload, opcode)
-                drained = None
+                if (
+                    not transport.get_write_buffer_size()
+                    and self._room is None
+                    and not transport.is_closing()
+                ):
+                    self._kept = None
+                    return _SENT
             else:
                 drained = push(self._writer.send_frame(payload, opcode))
         except ConnectionError:
-            self._unsent -= 1
-            raise
+            if self._adopt is None:
+                raise
+            return await self._adopt(message if item is None else item)
+        self._note(message if item is None else item, len(payload))
         if drained is not None:
-            await asyncio.wait((drained,))
+            await _left(drained)
         if transport.is_closing():
+            if self._keep:
+                return Delivery.QUEUED
             raise ConnectionResetError("the connection ended while the message was leaving")
-        if not transport.get_write_buffer_size() and (self._room is None or self._drained()):
-            self._unsent = 0
+        return _SENT
+
+    def adopt(self, adopt: Adopt, *, keep: bool) -> None:
+        """See `Wire.adopt`."""
+        self._adopt, self._keep = adopt, keep
 
     @property
-    def unsent(self) -> int:
-        """Messages since all that was written was last seen to have left the process.
+    def keeps(self) -> bool:
+        """Whether what has not left must not leave after the end: it will be sent again."""
+        return self._keep
+
+    @property
+    def unsent(self) -> list[Any]:
+        """Messages that may not have left: see `Wire.unsent`.
 
         When a connection breaks its buffer is cleared before anybody is told, so an empty one
-        counts only while the transport is up.
+        counts only while the transport is up; TLS does not tell then at all.
         """
-        if self._unsent and not self._transport.is_closing():
-            self.settle()
-        return self._unsent
+        if self._kept is not None:
+            self._look()
+        return [] if self._kept is None else [item for _, item in self._kept]
 
     def settle(self) -> None:
-        """Note an empty write buffer, and send a pong that waited for room. While up only."""
+        """Note what has left, and send a pong that waited for room. While up only."""
         queued = self._transport.get_write_buffer_size()
-        if not queued and self._drained():
-            self._unsent = 0
+        if self._kept is not None:
+            self._sample(queued)
         if self._owed is not None and queued <= CONGESTED:
             owed, self._owed = self._owed, None
-            push(self._writer.send_frame(owed, Opcode.PONG))
+            self._control(owed, Opcode.PONG)
+
+    def _note(self, item: object, size: int) -> None:
+        """Keep a message that was written, until it is seen to have left."""
+        self._written += size + (6 if size < MEDIUM else 8 if size < LONG else 14)
+        self._largest = max(self._largest, size)
+        if self._kept is None:
+            self._kept = []
+        self._kept.append((self._written, item))
+        self._look()
+
+    def _look(self) -> None:
+        if self._room is None or not self._transport.is_closing():
+            self._sample(self._transport.get_write_buffer_size())
+
+    def _sample(self, queued: int) -> None:
+        """Let go of the messages that have left, of which `queued` bytes have not."""
+        kept = self._kept
+        if kept is None:
+            return
+        if not queued:
+            if not self._transport.is_closing() and self._drained():
+                self._kept = None
+                return
+            if self._room is None:
+                return
+        left = self._written - queued
+        if self._room is not None:
+            left -= HIDDEN + self._largest
+        count = 0
+        while count < len(kept) and kept[count][0] <= left:
+            count += 1
+        del kept[:count]
 
     def _drained(self) -> bool:
         """Whether nothing waits below TLS, of whose buffer the transport says nothing.
@@ -97,7 +179,7 @@ class Outgoing:
 
     def ping(self) -> None:
         """Ask the peer for a sign of life. Raises `ConnectionError` if it is too late."""
-        push(self._writer.send_frame(b"", Opcode.PING))
+        self._control(b"", Opcode.PING)
 
     def pong(self, payload: bytes) -> None:
         """Answer a ping, the last one only while the peer does not read (RFC 6455 5.5.3)."""
@@ -106,7 +188,11 @@ class Outgoing:
         if self._transport.get_write_buffer_size() > CONGESTED:
             self._owed = payload
         else:
-            push(self._writer.send_frame(payload, Opcode.PONG))
+            self._control(payload, Opcode.PONG)
+
+    def _control(self, payload: bytes, opcode: Opcode) -> None:
+        push(self._writer.send_frame(payload, opcode))
+        self._written += len(payload) + 6
 
     def close(self, code: int | None, reason: str = "") -> None:
         """Write the one close frame, without a code if None; `sent_code` says if it was taken."""
@@ -116,10 +202,21 @@ class Outgoing:
         if self._transport.is_closing():
             return
         if code is None:
-            push(self._writer.send_frame(b"", Opcode.CLOSE))
+            self._control(b"", Opcode.CLOSE)
         else:
-            push(self._writer.close(code, reason.encode()))
+            payload = reason.encode()
+            push(self._writer.close(code, payload))
+            self._written += len(payload) + 8
             self.sent_code = code
+
+
+async def _left(drained: asyncio.Future[Any]) -> None:
+    """Wait for room, which others may wait for, too; say of a cancellation where it struck."""
+    try:
+        await asyncio.wait((drained,))
+    except asyncio.CancelledError as error:
+        error.add_note("recloser: the message had been handed to the connection before")
+        raise
 
 
 def _room(transport: asyncio.Transport) -> "select.poll | None":

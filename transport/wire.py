@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import EofStream
 
@@ -12,6 +12,7 @@ from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Close
 from recloser.transport import classify, kernel
 from recloser.transport.base import Frame, Opcode
+from recloser.transport.delivery import Adopt
 from recloser.transport.handshake import lowered
 from recloser.transport.inbox import Inbox
 from recloser.transport.liveness import Liveness
@@ -78,7 +79,15 @@ class AiohttpWire(Inbox):
     @property
     def unsent(self) -> int:
         """See `Wire.unsent`."""
+        return len(self._out.unsent)
+
+    def unsent_messages(self) -> list[Any]:
+        """See `Wire.unsent_messages`."""
         return self._out.unsent
+
+    def adopt(self, adopt: Adopt, *, keep: bool) -> None:
+        """See `Wire.adopt`."""
+        self._out.adopt(adopt, keep=keep)
 
     @property
     def closing(self) -> bool:
@@ -208,7 +217,9 @@ class AiohttpWire(Inbox):
         self._upgrade.response.close()
 
     def _finish(self, close: Close) -> None:
-        unsent = self._out.unsent
+        unsent = len(self._out.unsent)
+        if unsent and self._out.keeps:
+            self._upgrade.transport.abort()  # what is sent again must not leave now
         self.over = True
         self._out.shut = True
         self.unwatch()

@@ -9,6 +9,7 @@ import pytest
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause
+from recloser.transport import Delivery
 from tests.transport.link import linked, turns, until
 from tests.transport.rawserver import close_frame
 
@@ -104,7 +105,9 @@ async def test_a_break_with_bytes_queued_is_noticed_and_says_what_may_not_have_l
         *first, last = await asyncio.gather(*senders, return_exceptions=True)
         assert isinstance(last, ConnectionError)
         # The kernel may have taken the first messages whole.
-        assert all(result is None or isinstance(result, ConnectionError) for result in first)
+        assert all(
+            result is Delivery.SENT or isinstance(result, ConnectionError) for result in first
+        )
         assert await reader == []
 
 
@@ -142,7 +145,7 @@ async def test_cancelling_one_blocked_sender_leaves_the_others_alone(
             assert await link.peer.frame() == (2, bytes(2_500_000))
         assert await link.peer.close_seen() == (4000, "after all of them")
         results = await asyncio.gather(*senders, return_exceptions=True)
-        assert [type(result) for result in results if result is not None] == [
+        assert [type(result) for result in results if result is not Delivery.SENT] == [
             asyncio.CancelledError
         ]
 
