@@ -12,7 +12,7 @@ from recloser.alarm import Alarm
 from recloser.fsm import TABLE
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from recloser.transport import Request
-from tests.engine.rig import URL, timers
+from tests.engine.rig import URL, pass_time, timers
 
 STEPS = frozenset((row.source, row.trigger, row.target) for row in TABLE)
 LEAVING = 4000
@@ -41,6 +41,8 @@ class World(ScriptedTransport):
         self.got: list[str] = []
         self.sent: list[str] = []
         self.refused: list[str] = []
+        self.cleaning = 0
+        """Tasks of a scope that have not finished."""
         self.tasks: list[asyncio.Task[Any]] = []
         self.ws = recloser.connect(
             self.url, transport=self, policy=self, on_open=self.on_open, observers=[self.changed]
@@ -70,6 +72,7 @@ class World(ScriptedTransport):
         self.check(self.dials_wanted, "A1: a dial after an intentional end")
         self.check(not self.live, "C3: a dial before the old wire was released")
         self.check(not self.dialling, "C1: two dials in flight")
+        self.check(not self.cleaning, "C3: a dial before the old tasks had ended")
         self._plans = iter([self.upcoming.popleft() if self.upcoming else Plan()])
         return await super().dial(request, ended)
 
@@ -81,6 +84,8 @@ class World(ScriptedTransport):
             opening.scope.create_task(asyncio.Event().wait())  # type: ignore[arg-type]  # a bool
         elif how == "starts a closer":
             opening.scope.create_task(self.leave("close"))
+        elif how == "starts a slow cleaner":
+            opening.scope.create_task(self.clean_slowly())
         elif how == "receives":
             self.got.append(await self.message(opening.receive()))
         elif how == "hangs":
@@ -123,6 +128,16 @@ class World(ScriptedTransport):
 
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
+
+    async def clean_slowly(self) -> None:
+        self.cleaning += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                await pass_time(2)
+            finally:
+                self.cleaning -= 1
 
     def cancel(self, index: int) -> None:
         running = [task for task in self.tasks if not task.done()]
