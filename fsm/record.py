@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
 from recloser.fsm.closecodes import TRY_LATER
-from recloser.fsm.states import Wish
+from recloser.fsm.states import Wish, Word
 
 NO_HEADERS: Final[Mapping[str, str]] = {}
 """Shared, and read-only by its type: a `MappingProxyType` cannot be copied or pickled."""
@@ -19,7 +18,7 @@ def bare(error: BaseException) -> BaseException:
     return error.with_traceback(None)
 
 
-class Origin(Enum):
+class Origin(Word):
     """Who ended it."""
 
     APPLICATION = "application"
@@ -32,7 +31,7 @@ class Origin(Enum):
     """This library gave up on it: a time-out, liveness, a frame it refused, a hook."""
 
 
-class Cause(Enum):
+class Cause(Word):
     """What was seen last."""
 
     CLOSE_FRAME = "close_frame"

@@ -3,7 +3,16 @@
 from enum import Enum
 
 
-class State(Enum):
+class Word(Enum):
+    """A word of the machine. Members are unique, so their identity is their hash.
+
+    What `Enum` hashes by is a Python call, and the machine looks its words up at each event.
+    """
+
+    __hash__ = object.__hash__
+
+
+class State(Word):
     """Where one engine stands. The first four are those of RFC 6455 and WHATWG."""
 
     CLOSED = "closed"
@@ -20,7 +29,7 @@ class State(Enum):
     """Resting: no socket, no timer; what the application registered is kept."""
 
 
-class Trigger(Enum):
+class Trigger(Word):
     """What may move the machine."""
 
     CONNECT = "connect"
@@ -41,7 +50,7 @@ class Trigger(Enum):
     """Open for long enough: the failures are forgotten."""
 
 
-class Guard(Enum):
+class Guard(Word):
     """A value computed before a trigger is fired; it chooses between rows of one pair."""
 
     RETRY = "retry"
@@ -54,7 +63,7 @@ class Guard(Enum):
     SUSPENDED = "put there by the application"
 
 
-class Wish(Enum):
+class Wish(Word):
     """What the application asked for last; it alone decides how `closing` is left."""
 
     CLOSE = "close"
