@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recloser import fsm, policies, testing, transport
+    from recloser import fsm, hints, policies, testing, transport
     from recloser.client import ReconnectingWebSocket
     from recloser.connecting import connect
     from recloser.fsm.change import StateChange
@@ -60,7 +60,7 @@ _HOMES = {
     "WrongLoop": "recloser.fsm.errors",
     "connect": "recloser.connecting",
 }
-_MODULES = ("fsm", "policies", "testing", "transport")
+_MODULES = ("fsm", "hints", "policies", "testing", "transport")
 
 __all__ = [
     "Close",
@@ -88,6 +88,7 @@ __all__ = [
     "WrongLoop",
     "connect",
     "fsm",
+    "hints",
     "policies",
     "testing",
     "transport",

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from math import isfinite
 from types import TracebackType
 from typing import Any, Final, Self
@@ -14,6 +14,7 @@ from recloser.fsm.closecodes import NORMAL, check_close
 from recloser.fsm.events import Advise, Ask, Healthy, Hint, Reconnect
 from recloser.fsm.states import State, Wish
 from recloser.inbound import receiver
+from recloser.resting import rest_until
 from recloser.view import View
 
 _CLOSING: Final = 0.75
@@ -29,11 +30,12 @@ class ReconnectingWebSocket(View):
     `WrongLoop`. Nothing is dialled before `connect()` or `async with`.
     """
 
-    __slots__ = ("__weakref__", "_inbound")
+    __slots__ = ("__weakref__", "_inbound", "_rest")
 
     def __init__(self, driver: Driver) -> None:
         super().__init__(driver)
         self._inbound = driver.inbound
+        self._rest: object = None  # the suspend() that was last
 
     # -- what the application wants -----------------------------------------------------
 
@@ -63,7 +65,22 @@ class ReconnectingWebSocket(View):
         Does nothing in closed. Returns and raises as `close` does.
         """
         check_close(code, reason)
+        self._rest = None
         await self._driver.leave(Ask(Wish.SUSPEND, code, reason))
+
+    async def suspend_until(
+        self, awaitable: Awaitable[object], code: int = NORMAL, reason: str = ""
+    ) -> None:
+        """Rest as by `suspend()` until `awaitable` is done, then `connect()` and return.
+
+        If the application asks for anything else meanwhile, that stands: leaving the rest
+        cancels the awaitable, as `asyncio.wait_for` would. What it raises is logged and
+        raised, and the engine goes on resting. In closed nothing is awaited.
+        """
+        check_close(code, reason)
+        self._rest = rest = object()
+        ask = Ask(Wish.SUSPEND, code, reason)
+        await rest_until(self._driver, ask, awaitable, lambda: self._rest is rest)
 
     def reconnect(self, code: int = NORMAL, reason: str = "") -> None:
         """Leave and dial again, with a code of the application's choice.

@@ -16,6 +16,7 @@ PACKAGES = [
     "recloser",
     "recloser.diagram",
     "recloser.fsm",
+    "recloser.hints",
     "recloser.policies",
     "recloser.testing",
     "recloser.transport",

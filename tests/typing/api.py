@@ -4,6 +4,8 @@
 lines that must be refused are checked as well.
 """
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any, assert_type
 
@@ -106,6 +108,9 @@ async def use() -> None:
     assert_type(ws.mark_healthy(), None)
     assert_type(ws.advise("maintenance", retry_after=3.0), None)
     await ws.suspend()
+    await ws.suspend_until(asyncio.Event().wait(), 4000, "night")
+    with recloser.hints.network(ws.wake), recloser.hints.signalled(ws.wake, signal.SIGCONT):
+        pass
     await ws.close(code=1000, reason="")
     await ws.send(1)  # type: ignore[arg-type] # must be refused: neither str nor bytes
     recloser.connect("ws://x", retries=3)  # type: ignore[call-arg] # must be refused: no such option
