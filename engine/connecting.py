@@ -13,6 +13,7 @@ from yarl import URL
 from recloser import log, policies
 from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
+from recloser.credentials.store import Credentials, Provider, credentials_of
 from recloser.driver import Driver
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
@@ -35,6 +36,7 @@ def connect(
     url: Url,
     *,
     policy: Policy | None = None,
+    credentials: Credentials | Provider | None = None,
     on_open: OnOpen | None = None,
     timeouts: Timeouts = _TIMEOUTS,
     heartbeat: Heartbeat | float | None = _HEARTBEAT,
@@ -57,6 +59,8 @@ def connect(
     url, headers, subprotocols: values, or functions or coroutine functions that give them;
         functions are asked before every dial.
     policy: any object with `decide(close, context)`; `policies.standard()` if None.
+    credentials: a token or headers, a function or coroutine function that gives them, asked
+        before every dial, or `Credentials`, which keeps, refreshes and shares them.
     on_open: called with an `Opening` on every open, before anything else is sent; a
         coroutine function or a plain one. What it raises makes the dial fail.
     timeouts: deadlines in seconds, see `Timeouts`.
@@ -111,14 +115,16 @@ def connect(
             "session, ssl, proxy, heartbeat and max_message_size belong to the aiohttp "
             "transport: give them to your own transport"
         )
+    inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
     core = Core(
         _standard() if policy is None else policy,
         timeouts=timeouts,
         roll=_ROLL if seed is None else random.Random(seed).random,  # noqa: S311 - jitter
+        can_refresh=inputs.can_refresh,
     )
     driver = Driver(
         core,
-        inputs=Inputs(url, headers, subprotocols),
+        inputs=inputs,
         transport=transport,
         on_open=on_open,
         fields=fields,

@@ -2,22 +2,21 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from recloser.clock import Clock
 from recloser.failures import CANCELLED, blamed
 from recloser.fsm.record import Cause, Close, bare
 from recloser.generation import Generation
-from recloser.inputs import Inputs
 from recloser.opening import OnOpen, Opening
-from recloser.transport.base import DialFailed, Transport
+from recloser.transport.base import DialFailed, Request, Transport
 
 
 async def dial(
     generation: Generation,
     *,
-    inputs: Inputs,
+    request: Awaitable[Request],
     transport: Transport,
     on_open: OnOpen | None,
     ended: Callable[[Close], None],
@@ -25,14 +24,14 @@ async def dial(
 ) -> None:
     """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
 
-    `wanted` is asked after each wait: a provider that catches cancellation must not lead to
-    a dial after `close()` (A1).
+    `request` asks the providers. `wanted` is asked after each wait: a provider that catches
+    cancellation must not lead to a dial after `close()` (A1).
     """
-    request = await inputs.request()
+    asked = await request
     if not wanted():
         raise DialFailed(CANCELLED)
     with blamed(Cause.CONFIGURATION):
-        generation.wire = await transport.dial(request, ended)
+        generation.wire = await transport.dial(asked, ended)
     if not wanted():
         generation.abort()
         raise DialFailed(CANCELLED)

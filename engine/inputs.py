@@ -1,20 +1,18 @@
 """What a dial needs and the application gives: values, functions or coroutines, asked each time."""
 
-import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeAlias, TypeVar, cast
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
 
 from yarl import URL
 
-from recloser import redact
+from recloser.checks import check_headers, check_subprotocols, check_url
+from recloser.clock import Clock
+from recloser.credentials import Credentials
 from recloser.failures import blamed
 from recloser.fsm.record import Cause
+from recloser.providers import Input, resolve
 from recloser.transport.base import Request
-
-T = TypeVar("T")
-
-Input: TypeAlias = T | Callable[[], T | Awaitable[T]]
-"""A plain value, a function that gives one, or a coroutine function that does."""
 
 Url: TypeAlias = Input[str | URL]
 Headers: TypeAlias = Input[Mapping[str, str]]
@@ -22,74 +20,56 @@ Subprotocols: TypeAlias = Input[Iterable[str]]
 
 
 class Inputs:
-    """The URL, headers and subprotocols of every dial; plain values are checked at once.
+    """What every dial needs; plain values are checked at once.
 
     Raises `TypeError` or `ValueError` for plain values that cannot be dialled.
     """
 
-    __slots__ = ("_headers", "_subprotocols", "_url")
+    __slots__ = ("_credentials", "_headers", "_subprotocols", "_url", "_used")
 
-    def __init__(self, url: Url, headers: Headers, subprotocols: Subprotocols) -> None:
+    def __init__(
+        self,
+        url: Url,
+        headers: Headers,
+        subprotocols: Subprotocols,
+        credentials: Credentials | None = None,
+    ) -> None:
         self._url: Url = url if callable(url) else check_url(url)
         self._headers: Headers = headers if callable(headers) else check_headers(headers)
         self._subprotocols: Subprotocols = (
             subprotocols if callable(subprotocols) else check_subprotocols(subprotocols)
         )
+        self._credentials = credentials
+        self._used = 0
+        """The version of the credential that the last dial took: the one that was refused."""
 
-    async def request(self) -> Request:
-        """Ask for everything, in this order; raises `DialFailed` with the cause."""
+    @property
+    def can_refresh(self) -> bool:
+        """Whether a new credential can be asked for."""
+        return self._credentials is not None and self._credentials.can_refresh
+
+    async def request(self, clock: Clock, *, refresh: bool = False) -> Request:
+        """Ask for everything, in this order; raises `DialFailed` with the cause.
+
+        With `refresh` the credential of the last dial is not taken again.
+        """
         with blamed(Cause.CREDENTIALS):
-            url = await _resolve(self._url)
-            headers = await _resolve(self._headers)
-            subprotocols = await _resolve(self._subprotocols)
+            url = await resolve(self._url)
+            headers = await resolve(self._headers)
+            subprotocols = await resolve(self._subprotocols)
         with blamed(Cause.CONFIGURATION):
-            return Request(check_url(url), check_headers(headers), check_subprotocols(subprotocols))
+            request = _checked(url, headers, subprotocols)
+        if self._credentials is None:
+            return request
+        with blamed(Cause.CREDENTIALS):
+            held = await self._credentials.ask(clock, refused=self._used if refresh else None)
+            self._used = held.version
+            signed = self._credentials.put(request, held)
+        with blamed(Cause.CONFIGURATION):
+            checked = _checked(signed.url, signed.headers, signed.subprotocols)
+        private = frozenset(checked.subprotocols).difference(request.subprotocols)
+        return replace(checked, private_subprotocols=private)
 
 
-async def _resolve(given: Input[T]) -> T:
-    if not callable(given):
-        return given
-    value = given()
-    return cast("T", await value if inspect.isawaitable(value) else value)
-
-
-def check_url(url: object) -> str:
-    """Return the URL as text; it must be absolute, ws or wss, and without a fragment."""
-    if not isinstance(url, str | URL):
-        raise TypeError(f"url must be a str, a yarl.URL or a function, not {type(url).__name__}")
-    try:
-        parsed = URL(url)
-    except ValueError as error:
-        raise ValueError(f"url cannot be read as one: {redact.text(str(error))}") from None
-    shown = redact.url(str(url))
-    if parsed.scheme not in ("ws", "wss"):
-        raise ValueError(f"url must start with ws:// or wss://, not {shown!r}")
-    if not parsed.host:
-        raise ValueError(f"url must name a host: {shown!r}")
-    if parsed.fragment:
-        raise ValueError(f"url must have no fragment (RFC 6455 section 3): {shown!r}")
-    return str(url)
-
-
-def check_headers(headers: object) -> Mapping[str, str]:
-    """Return the headers; names and values must be text without line breaks."""
-    if not isinstance(headers, Mapping):
-        raise TypeError(f"headers must be a mapping or a function, not {type(headers).__name__}")
-    for name, value in headers.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"header {name!r} must be text, name and value")
-        if any(mark in name + value for mark in "\r\n\0"):
-            raise ValueError(f"header {name!r} must not contain a line break or NUL")
-    return headers
-
-
-def check_subprotocols(subprotocols: object) -> tuple[str, ...]:
-    """Return the subprotocols as a tuple; each must be text."""
-    if isinstance(subprotocols, str) or not isinstance(subprotocols, Iterable):
-        kind = type(subprotocols).__name__
-        raise TypeError(f"subprotocols must be a list of str or a function, not {kind}")
-    found = tuple(subprotocols)
-    for each in found:
-        if not isinstance(each, str) or not each:
-            raise TypeError("each subprotocol must be a str that is not empty")
-    return found
+def _checked(url: object, headers: object, subprotocols: object) -> Request:
+    return Request(check_url(url), check_headers(headers), check_subprotocols(subprotocols))

@@ -1,10 +1,12 @@
 """The contract between the engine and whatever carries its messages."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 from aiohttp import WSMsgType
+from multidict import CIMultiDict
+from yarl import URL
 
 from recloser.fsm.record import NO_HEADERS, Close
 from recloser.transport.delivery import Adopt, Delivery
@@ -13,13 +15,30 @@ Opcode = WSMsgType
 """Frame types; those of messages are compared by identity on the receive path."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Request:
     """What one dial asks for, after every provider has been asked."""
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
     subprotocols: tuple[str, ...] = ()
+    private_subprotocols: frozenset[str] = frozenset()
+    """Those of them that carry a credential: they go to no other origin (E5)."""
+
+    def with_headers(self, headers: Mapping[str, str]) -> Self:
+        """Give the request with these headers, in the place of those of the same names."""
+        joined = CIMultiDict(self.headers)
+        joined.update(headers)
+        return replace(self, headers=joined)
+
+    def __repr__(self) -> str:
+        """Show the address alone: user, query, headers and subprotocols may be secret."""
+        try:
+            url = URL(self.url)
+            shown = f"{url.origin()}{url.raw_path}"
+        except ValueError:
+            shown = "?"
+        return f"<{type(self).__name__} {shown}>"
 
 
 class DialFailed(Exception):

@@ -17,11 +17,12 @@ from aiohttp import (
     ClientSSLError,
     InvalidURL,
     NonHttpUrlClientError,
+    RequestInfo,
     ServerDisconnectedError,
     ServerFingerprintMismatch,
     WSServerHandshakeError,
 )
-from multidict import MultiMapping
+from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
 from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin
@@ -55,6 +56,8 @@ def dial_failed(error: Exception, *, secure: bool, now: datetime) -> Close:
     """Record a failed dial; `secure` says that it was to a wss or https URL."""
     if isinstance(error, _ANSWERED) and error.status != _UPGRADED:
         return _refused(error, now)
+    if isinstance(error, ClientResponseError):
+        error = _without_secrets(error)
     code, origin, cause = _kind(error, secure=secure)
     return Close(code=code, origin=origin, cause=cause, error=bare(error))
 
@@ -68,8 +71,18 @@ def _refused(error: ClientResponseError, now: datetime) -> Close:
         status=error.status,
         headers=headers,
         retry_after=retry_after(headers, now),
-        error=bare(error),
+        error=bare(_without_secrets(error)),
     )
+
+
+def _without_secrets(error: ClientResponseError) -> ClientResponseError:
+    """Take out what `repr` would tell: the headers of both sides, user and query of the URL."""
+    asked = error.request_info
+    url = asked.url.with_user(None).with_query(None)
+    error.request_info = RequestInfo(url, asked.method, CIMultiDictProxy(CIMultiDict()), url)
+    error.headers, error.history = None, ()
+    error.args = (error.request_info, ())
+    return error
 
 
 def _kind(error: Exception, *, secure: bool) -> tuple[int, Origin, Cause]:

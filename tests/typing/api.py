@@ -14,6 +14,7 @@ from recloser import (
     Close,
     ConnectionClosed,
     Context,
+    Credentials,
     Hold,
     Opening,
     PolicyError,
@@ -27,6 +28,7 @@ from recloser import (
     Timeouts,
     policies,
 )
+from recloser.credentials import Token, header, query, subprotocol
 from recloser.fsm import Cause, Decision, Guard, Origin, Policy, Trigger, Unsent, Wish
 
 
@@ -64,6 +66,18 @@ async def headers() -> dict[str, str]:
     return {"Authorization": "Bearer 1"}
 
 
+async def sign_in() -> Token:
+    return Token("1", expires_in=3600, expires_at=2e9)
+
+
+shared = Credentials(sign_in, refresh=lambda: "2", place=query(), ahead=60, timeout=None)
+assert_type(shared.can_refresh, bool)
+assert_type(shared.forget(), None)
+Credentials({"X-Key": "1"}, place=header("X-Token", scheme=""), cache=False)
+Credentials("1", place=subprotocol("auth."))
+Credentials(lambda: 7)  # type: ignore[arg-type, return-value] # must be refused: no credential
+
+
 async def identify(opening: Opening) -> None:
     assert_type(opening.generation, int)
     assert_type(opening.subprotocol, str | None)
@@ -75,6 +89,7 @@ async def use() -> None:
     ws = recloser.connect(
         token,
         policy=Mine(),
+        credentials=shared,
         on_open=identify,
         timeouts=Timeouts(connect=5),
         heartbeat=20,
@@ -113,6 +128,8 @@ async def use() -> None:
         pass
     await ws.close(code=1000, reason="")
     await ws.send(1)  # type: ignore[arg-type] # must be refused: neither str nor bytes
+    recloser.connect("ws://x", credentials="token")
+    recloser.connect("ws://x", credentials=headers)
     recloser.connect("ws://x", retries=3)  # type: ignore[call-arg] # must be refused: no such option
 
 

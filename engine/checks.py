@@ -1,0 +1,56 @@
+"""What can be dialled: the checks of a URL, of headers and of subprotocols."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from yarl import URL
+
+from recloser import redact
+
+WORD: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""A token as RFC 9110 section 5.6.2 has it: a header's name, a subprotocol."""
+
+
+def check_url(url: object) -> str:
+    """Return the URL as text; it must be absolute, ws or wss, and without a fragment."""
+    if not isinstance(url, str | URL):
+        raise TypeError(f"url must be a str, a yarl.URL or a function, not {type(url).__name__}")
+    try:
+        parsed = URL(url)
+    except ValueError as error:
+        raise ValueError(f"url cannot be read as one: {redact.text(str(error))}") from None
+    shown = redact.url(str(url))
+    if parsed.scheme not in ("ws", "wss"):
+        raise ValueError(f"url must start with ws:// or wss://, not {shown!r}")
+    if not parsed.host:
+        raise ValueError(f"url must name a host: {shown!r}")
+    if parsed.fragment:
+        raise ValueError(f"url must have no fragment (RFC 6455 section 3): {shown!r}")
+    return str(url)
+
+
+def check_headers(headers: object) -> Mapping[str, str]:
+    """Return the headers; names and values must be text without line breaks."""
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"headers must be a mapping or a function, not {type(headers).__name__}")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"header {name!r} must be text, name and value")
+        if any(mark in name + value for mark in "\r\n\0"):
+            raise ValueError(f"header {name!r} must not contain a line break or NUL")
+    return headers
+
+
+def check_subprotocols(subprotocols: object) -> tuple[str, ...]:
+    """Return the subprotocols as a tuple; each must be an HTTP token (RFC 6455 section 4.1)."""
+    if isinstance(subprotocols, str) or not isinstance(subprotocols, Iterable):
+        kind = type(subprotocols).__name__
+        raise TypeError(f"subprotocols must be a list of str or a function, not {kind}")
+    found = tuple(subprotocols)
+    for each in found:
+        if not isinstance(each, str) or not each:
+            raise TypeError("each subprotocol must be a str that is not empty")
+        if not WORD.fullmatch(each):
+            raise ValueError("a subprotocol has letters, digits and marks, no space and no / or =")
+    return found

@@ -1,0 +1,55 @@
+"""Where a token goes in the request of a dial."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from yarl import URL
+
+from recloser.checks import WORD
+from recloser.transport.base import Request
+
+Place: TypeAlias = Callable[[Request, str], Request]
+"""Gives the request with the token in it; a plain function."""
+
+
+def header(name: str = "Authorization", *, scheme: str = "Bearer") -> Place:
+    """Put it into a header, after the scheme; `scheme=""` for the bare token (RFC 6750)."""
+    _check("name", name)
+    _check("scheme", scheme, empty=True)
+
+    def put(request: Request, token: str) -> Request:
+        return request.with_headers({name: f"{scheme} {token}" if scheme else token})
+
+    return put
+
+
+def query(name: str = "token") -> Place:
+    """Put it into the URL's query; one of that name that is there already is replaced."""
+    _check("name", name)
+
+    def put(request: Request, token: str) -> Request:
+        return replace(request, url=str(URL(request.url).update_query({name: token})))
+
+    return put
+
+
+def subprotocol(prefix: str = "") -> Place:
+    """Offer it as the last subprotocol, after `prefix`: a way for servers that know browsers.
+
+    The dial fails as CONFIGURATION if it has other characters than a subprotocol may have;
+    base64url fits.
+    """
+    _check("prefix", prefix, empty=True)
+
+    def put(request: Request, token: str) -> Request:
+        return replace(request, subprotocols=(*request.subprotocols, prefix + token))
+
+    return put
+
+
+def _check(what: str, given: object, *, empty: bool = False) -> None:
+    if not isinstance(given, str):
+        raise TypeError(f"{what} must be a str, not {type(given).__name__}")
+    if not WORD.fullmatch(given) and not (empty and not given):
+        raise ValueError(f"{what} must be letters, digits and marks without spaces: {given!r}")

@@ -1,0 +1,78 @@
+"""A credential as the application gives it, and as it is kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Final
+
+from recloser.checks import check_headers
+from recloser.clock import Clock
+
+_TIMES: Final = ("expires_in", "expires_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A credential whose end is known.
+
+    `value` is a token, or the headers that make up the credential. Raises `TypeError` or
+    `ValueError` for anything else, for an empty one, and for times that are not finite.
+    """
+
+    value: str | Mapping[str, str] = field(repr=False)
+    expires_in: float | None = field(default=None, kw_only=True)
+    """Seconds that it is valid, counted from the moment the provider was asked."""
+    expires_at: float | None = field(default=None, kw_only=True)
+    """Seconds since the epoch at which it ends; the earlier one counts if both are given."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, str):
+            if any(mark in self.value for mark in "\r\n\0"):
+                raise ValueError("a token must not contain a line break or NUL: strip it")
+        elif isinstance(self.value, Mapping):
+            check_headers(self.value)
+        else:
+            kind = type(self.value).__name__
+            raise TypeError(f"a credential is a str, headers or a Token, not {kind}")
+        if not self.value:
+            raise ValueError("a credential must not be empty: raise Unauthorized if there is none")
+        for name in _TIMES:
+            seconds = getattr(self, name)
+            if seconds is None:
+                continue
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+                raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+            if not isfinite(seconds) or seconds < 0:
+                raise ValueError(f"{name} must be finite and at least 0, not {seconds!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A credential that a provider gave, and how long it serves."""
+
+    value: str | Mapping[str, str] = field(repr=False)
+    version: int
+    """Counted from 1: what was refused is told from what has replaced it by this."""
+    ends: tuple[float, float] | None
+    """When it ends, on the monotonic and on the wall clock; None if that is not known."""
+
+    def serves(self, clock: Clock, ahead: float) -> bool:
+        """Whether it is valid for `ahead` seconds more, by both clocks.
+
+        The monotonic clock stands still while the machine sleeps; the wall clock can be set.
+        """
+        if self.ends is None:
+            return True
+        monotonic, wall = self.ends
+        return clock.monotonic() + ahead < monotonic and clock.wall() + ahead < wall
+
+
+def held(given: object, version: int, *, asked: tuple[float, float]) -> Held:
+    """Check what a provider gave; `asked` is when, on the monotonic and on the wall clock."""
+    token = given if isinstance(given, Token) else Token(given)  # type: ignore[arg-type] # checked there
+    monotonic, wall = asked
+    lives = [] if token.expires_in is None else [token.expires_in]
+    if token.expires_at is not None:
+        lives.append(token.expires_at - wall)
+    ends = (monotonic + min(lives), wall + min(lives)) if lives else None
+    return Held(token.value, version, ends)
