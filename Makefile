@@ -6,6 +6,7 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q
+DRAW := $(BIN)/recloser diagram
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow bench clean
@@ -52,12 +53,24 @@ types: $(VENV)/.stamp  ## mypy --strict on the built package, and on a script th
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" -p recloser && \
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" tests/typing/api.py
 
-diagrams: $(VENV)/.stamp  ## Draw the live machine into diagrams/
-	$(BIN)/recloser diagram --format mermaid -o diagrams/machine.mmd
-	$(BIN)/recloser diagram --format text -o diagrams/machine.txt
-
-docs: $(VENV)/.stamp  ## Write the tables in docs/ anew from the live policies
-	$(BIN)/python -m tests.policies.documents
+diagrams: $(VENV)/.stamp  ## Draw the live machine, with and without a policy, and the life of one close event
+	$(DRAW) --format mermaid -o diagrams/machine.mmd
+	$(DRAW) --format dot -o diagrams/machine.dot
+	$(DRAW) --format text -o diagrams/machine.txt
+	$(DRAW) --format terminal -o diagrams/machine-terminal.txt
+	$(DRAW) --format svg --theme light -o diagrams/machine-light.svg
+	$(DRAW) --format svg --theme dark -o diagrams/machine-dark.svg
+	$(DRAW) --policy standard --format mermaid -o diagrams/standard.mmd
+	$(DRAW) --policy standard --format dot -o diagrams/standard.dot
+	$(DRAW) --policy standard --format text -o diagrams/standard.txt
+	$(DRAW) --policy standard --format terminal -o diagrams/standard-terminal.txt
+	$(DRAW) --policy standard --format svg --theme light -o diagrams/standard-light.svg
+	$(DRAW) --policy standard --format svg --theme dark -o diagrams/standard-dark.svg
+	$(DRAW) close-event --format mermaid -o diagrams/close-event.mmd
+	$(DRAW) close-event --format dot -o diagrams/close-event.dot
+	$(DRAW) close-event --format terminal -o diagrams/close-event-terminal.txt
+	$(DRAW) close-event --format svg --theme light -o diagrams/close-event-light.svg
+	$(DRAW) close-event --format svg --theme dark -o diagrams/close-event-dark.svg
 
 diagrams-check: $(VENV)/.stamp  ## Pictures and documents agree with the live machine
 	$(PYTEST) tests/test_diagrams.py

@@ -68,7 +68,11 @@ THIRD = {
 }
 """What each layer may import of others; multidict and yarl are aiohttp's own vocabulary."""
 
-ALONE = {"transitions": "fsm/machine.py", "matplotlib": "engine/simulate/picture.py"}
+ALONE = {
+    "matplotlib": "engine/simulate/picture.py",
+    "pygraphviz": "engine/diagram/drawn.py",
+    "transitions": "fsm/machine.py",
+}
 """What one file alone may import."""
 
 FILES = sorted(path for folder in LAYERS for path in (ROOT / folder).rglob("*.py"))

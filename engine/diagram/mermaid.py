@@ -1,37 +1,74 @@
 """The machine as a Mermaid state diagram (mermaid.js.org, stateDiagram-v2)."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from typing import Final
 
+from recloser.diagram.notes import count, folded
+from recloser.diagram.picture import REST, START, Picture, name
 from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
+HEAD: Final = "%% Drawn from the live machine by `make diagrams`: do not edit.\n"
+DARK: Final = "%%{init: {'theme': 'dark'}}%%\n"
 
-def mermaid(edges: Sequence[Row]) -> str:
-    """Draw the edges; `closed` has the start and end marks, resting states a dashed frame.
+_ORDER: Final = (
+    State.CLOSED,
+    State.CONNECTING,
+    State.BACKOFF,
+    State.OPEN,
+    State.CLOSING,
+    State.PASSIVE,
+)
+"""In which order the states are told: the one in which Mermaid's layout crosses labels least."""
+_LONG: Final = 16
+"""A guard that makes a label longer than this stands on a line of its own."""
+_NOTE_WIDTH: Final = 24
+_NOTE_LINES: Final = 3
+_BREAK: Final = "<br/>"
+_COLON: Final = "#58;"
+"""Mermaid 10 ends a label at a second colon."""
+
+
+def mermaid(picture: Picture, *, dark: bool = False) -> str:
+    """Draw the rows; `closed` has the start and end marks, the resting state a dashed frame.
 
     One arrow carries all that leads from one state to another, and internal transitions
     stand inside their state: Mermaid draws parallel arrows and loops on top of each other.
+    An arrow cannot be coloured in a state diagram, so a highlighted one is marked by a star.
     """
-    inside: defaultdict[State, list[str]] = defaultdict(list)
-    arrows: defaultdict[tuple[State, State], list[str]] = defaultdict(list)
-    for row in edges:
-        label = (
-            row.trigger.value if row.guard is None else f"{row.trigger.value} [{row.guard.value}]"
-        )
-        if row.target is None:
-            inside[row.source].append(f"{label} (stays)")
-        else:
-            arrows[row.source, row.target].append(label)
-    lines = [f"[*] --> {State.CLOSED.value}"]
-    for state in State:
-        lines += [f"{state.value} : {text}" for text in (state.value, *inside[state])]
-    for (source, target), labels in arrows.items():
-        lines.append(f"{source.value} --> {target.value} : {', '.join(labels)}")
+    lines = ["direction TB", f"[*] --> {START.value}"]
+    for state in _ORDER:
+        inside = [f"{name(row)} (stays)" for row in picture.inside(state)]
+        lines += [f"{state.value} : {text}" for text in (state.value, *inside)]
+    arrows = picture.arrows()
+    for arrow in sorted(arrows, key=lambda arrow: list(map(_ORDER.index, arrow))):
+        source, target = arrow
+        label = _label(picture, arrows[arrow])
+        star = "\N{BLACK STAR} " if arrow in picture.path else ""
+        lines.append(f"{source.value} --> {target.value} : {star}{label}")
     lines += [
-        f"{State.CLOSED.value} --> [*]",
+        f"{START.value} --> [*]",
+        "classDef final stroke-width: 3px",
         "classDef rest stroke-dasharray: 5 3",
-        f"class {State.CLOSED.value}, {State.PASSIVE.value} rest",
+        f"class {START.value} final",
+        f"class {REST.value} rest",
     ]
-    head = "%% Drawn from the live machine by `make diagrams`: do not edit.\nstateDiagram-v2\n"
-    return head + "".join(f"    {line}\n" for line in ("direction LR", *lines))
+    if picture.marked:
+        names = ", ".join(state.value for state in State if state in picture.marked)
+        lines += ["classDef marked stroke-width: 4px, stroke: #bc4c00", f"class {names} marked"]
+    head = (DARK if dark else "") + HEAD
+    if picture.caption:
+        head += f"%% {picture.caption}\n"
+    return f"{head}stateDiagram-v2\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def _label(picture: Picture, rows: list[Row]) -> str:
+    lines = []
+    for row in rows:
+        whole = " ".join(filter(None, (name(row), count(picture, row))))
+        if row.guard is not None and len(name(row)) > _LONG:
+            whole = whole.replace(" [", f"{_BREAK}[", 1)
+        lines.append(whole)
+        if row in picture.rules:
+            notes = folded(picture.rules[row], _NOTE_WIDTH, _NOTE_LINES)
+            lines += [note.replace(":", _COLON) for note in notes]
+    return _BREAK.join(lines)

@@ -1,18 +1,20 @@
 """The machine as a matrix in plain text: a row for each state, a column for each trigger."""
 
-from collections.abc import Sequence
 from itertools import zip_longest
 from textwrap import wrap
 from typing import Final
 
+from recloser.diagram.notes import count
+from recloser.diagram.picture import REST, START, Picture, name
 from recloser.fsm.states import Guard, State, Trigger
-from recloser.fsm.table import IGNORED, Row
+from recloser.fsm.table import IGNORED
 
 ILLEGAL: Final = "!"
 """What stands where the machine has no row and nothing is ignored on purpose."""
 
 _WIDTH: Final = 18
-_MARKS: Final = {State.CLOSED: ["(start, end)"], State.PASSIVE: ["(rest)"]}
+_MARKS: Final = {START: ["(start, end)"], REST: ["(rest)"]}
+_LIT: Final = "*"
 _LEGEND: Final = """\
 Drawn from the live machine by `make diagrams`: do not edit.
 
@@ -23,17 +25,33 @@ name      the state that follows
 !         no correct driver does this: it raises and nothing changes"""
 
 
-def text(edges: Sequence[Row]) -> str:
-    """Draw the edges as a matrix in ASCII, with a legend above."""
+def text(picture: Picture) -> str:
+    """Draw the rows as a matrix in ASCII, with a legend above and the rules below.
+
+    What is highlighted has a star.
+    """
     cells = [[[""], *([trigger.value] for trigger in Trigger)]]
     for state in State:
-        label = [state.value, *_MARKS.get(state, [])]
-        cells.append([label, *(_cell(edges, state, trigger) for trigger in Trigger)])
+        star = _LIT if state in picture.marked else ""
+        label = [f"{star}{state.value}", *_MARKS.get(state, [])]
+        cells.append([label, *(_cell(picture, state, trigger) for trigger in Trigger)])
     widths = [
         max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)
     ]
     blocks = [_block(row, widths) for row in cells]
-    return "\n\n".join([_LEGEND, *blocks]) + "\n"
+    notes = [_rules(picture)] if picture.rules else []
+    captions = [picture.caption] if picture.caption else []
+    return "\n\n".join([_LEGEND, *blocks, *notes, *captions]) + "\n"
+
+
+def _rules(picture: Picture) -> str:
+    """Give the rules of each row that has some; all of them, for here is room."""
+    blocks = []
+    for row, rules in picture.rules.items():
+        head = f"{row.source.value}: {name(row)}"
+        body = wrap(", ".join(rules) or "no rule", 100, break_on_hyphens=False)
+        blocks.append("\n".join([head, *(f"  {line}" for line in body)]))
+    return "\n".join(blocks)
 
 
 def _block(cells: list[list[str]], widths: list[int]) -> str:
@@ -44,23 +62,25 @@ def _block(cells: list[list[str]], widths: list[int]) -> str:
     )
 
 
-def _cell(edges: Sequence[Row], state: State, trigger: Trigger) -> list[str]:
-    """Give the lines of one cell; every edge and every ignored pair has its own."""
-    entries = [
-        ("(stays)" if row.target is None else row.target.value, row.guard)
-        for row in edges
-        if (row.source, row.trigger) == (state, trigger)
-    ]
+def _cell(picture: Picture, state: State, trigger: Trigger) -> list[str]:
+    """Give the lines of one cell; every row and every ignored pair has its own."""
+    entries: list[tuple[str, Guard | None]] = []
+    for row in picture.rows:
+        if (row.source, row.trigger) == (state, trigger):
+            entry = "(stays)" if row.target is None else row.target.value
+            star = _LIT if row.target and (row.source, row.target) in picture.path else ""
+            times = count(picture, row, "x")
+            entries.append((" ".join(filter(None, (star + entry, times))), row.guard))
     entries += [
         ("-", each.guard) for each in IGNORED if (each.source, each.trigger) == (state, trigger)
     ]
     return [line for entry in entries for line in _entry(*entry)] or [ILLEGAL]
 
 
-def _entry(name: str, guard: Guard | None) -> list[str]:
+def _entry(word: str, guard: Guard | None) -> list[str]:
     if guard is None:
-        return [name]
-    line = f"{name} [{guard.value}]"
+        return [word]
+    line = f"{word} [{guard.value}]"
     if len(line) <= _WIDTH:
         return [line]
-    return [name, *wrap(f"[{guard.value}]", _WIDTH, initial_indent=" ", subsequent_indent="  ")]
+    return [word, *wrap(f"[{guard.value}]", _WIDTH, initial_indent=" ", subsequent_indent="  ")]

@@ -1,6 +1,6 @@
 """The edges are those of the live machine, in one order."""
 
-from recloser.diagram import edges
+from recloser.diagram.edges import edges
 from recloser.fsm.machine import GUARDS, MACHINE
 from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import TABLE, Row

@@ -3,67 +3,75 @@
 import re
 
 import pytest
+from hypothesis import given
 
-from recloser.diagram import edges, mermaid
-from recloser.fsm.states import Guard, State, Trigger
-from recloser.fsm.table import TABLE, Row
+from recloser.diagram.mermaid import mermaid
+from recloser.diagram.picture import Picture
+from recloser.fsm.states import State
+from recloser.fsm.table import TABLE
+from tests.engine.diagram.pictures import BARE, NOTED, pictures
+from tests.engine.diagram.reading import Read
 
-LABEL = re.compile(r"(?P<trigger>\w+)(?: \[(?P<guard>[^\]]+)\])?(?P<stays> \(stays\))?")
 
-
-def rows(picture: str) -> list[Row]:
+def read(picture: str) -> Read:
     """Read the picture back."""
-    found = []
+    found = Read()
     for line in picture.splitlines():
-        target: str | None
-        match line.split():
+        words, label = line.split(), line.partition(" : ")[2]
+        match words:
             case ["[*]", "-->", _] | [_, "-->", "[*]"]:
                 continue
             case [source, "-->", target, ":", *_]:
-                labels = line.split(" : ")[1]
-            case [source, ":", *_] if "(stays)" in line:
-                target, labels = None, line.split(" : ")[1]
-            case _:
-                continue
-        for label in labels.split(", "):
-            parts = LABEL.fullmatch(label)
-            assert parts is not None, label
-            assert (parts["stays"] is not None) is (target is None)
-            found.append(
-                Row(
-                    State(source),
-                    Trigger(parts["trigger"]),
-                    None if parts["guard"] is None else Guard(parts["guard"]),
-                    None if target is None else State(target),
-                )
-            )
+                lines = label.replace("#58;", ":").removeprefix("\N{BLACK STAR} ").split("<br/>")
+                found.arrow(State(source), State(target), lines)
+            case [source, ":", *_] if label != source:
+                found.row(State(source), None, label)
     return found
 
 
 @pytest.mark.spec("L1")
 def test_every_row_of_the_table_is_drawn_once() -> None:
-    found = rows(mermaid(edges()))
-    assert len(found) == len(TABLE)
-    assert set(found) == set(TABLE)
+    found = read(mermaid(BARE))
+    assert len(found.rows) == len(TABLE)
+    assert set(found.rows) == set(TABLE)
+    assert not found.counts
+    assert not found.notes
+
+
+@given(pictures)
+def test_it_is_drawn_from_what_it_is_given(picture: Picture) -> None:
+    found = read(mermaid(picture))
+    assert sorted(found.rows, key=TABLE.index) == picture.rows
+    assert found.counts == {row: n for row, n in picture.counts.items() if row in picture.rows}
+    assert set(found.notes) == set(picture.rules) & set(picture.rows)
+    assert mermaid(picture) == mermaid(picture)
 
 
 def test_start_end_and_rest_are_marked() -> None:
-    picture = mermaid(edges()).splitlines()
-    assert "    [*] --> closed" in picture
-    assert "    closed --> [*]" in picture
-    assert "    class closed, passive rest" in picture
+    picture = mermaid(BARE).splitlines()
+    for line in ("[*] --> closed", "closed --> [*]", "class closed final", "class passive rest"):
+        assert f"    {line}" in picture
 
 
 def test_one_arrow_for_each_pair_of_states() -> None:
-    arrows = re.findall(r"^    (\w+ --> \w+) :", mermaid(edges()), re.MULTILINE)
+    arrows = re.findall(r"^    (\w+ --> \w+) :", mermaid(BARE), re.MULTILINE)
     assert len(arrows) == len(set(arrows))
 
 
-def test_labels_have_no_second_colon() -> None:
+@pytest.mark.parametrize("picture", [BARE, NOTED])
+def test_labels_have_no_second_colon(picture: Picture) -> None:
     """Mermaid 10 ends a label there."""
-    assert not [line for line in mermaid(edges()).splitlines() if line.count(":") > 1]
+    lines = mermaid(picture).replace("#58;", "").splitlines()
+    assert not [line for line in lines if line.count(":") > 1 and not line.startswith("    class")]
 
 
-def test_it_is_drawn_from_what_it_is_given() -> None:
-    some = [Row(State.OPEN, Trigger.LOST, Guard.RETRY, State.BACKOFF)]
-    assert rows(mermaid(some)) == some
+def test_what_is_highlighted_is_marked() -> None:
+    text = mermaid(NOTED)
+    assert "    class connecting, open, backoff marked\n" in text
+    starred = re.findall(r"(\w+ --> \w+) : \N{BLACK STAR} ", text)
+    assert sorted(starred) == ["backoff --> connecting", "open --> backoff"]
+    assert "marked" not in mermaid(BARE)
+
+
+def test_the_dark_theme_is_asked_for_in_the_text() -> None:
+    assert mermaid(BARE, dark=True) == "%%{init: {'theme': 'dark'}}%%\n" + mermaid(BARE)

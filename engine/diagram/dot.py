@@ -1,0 +1,118 @@
+"""The machine as a Graphviz graph in the DOT language."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from recloser.diagram.dotlang import digraph, font, html, statement, table
+from recloser.diagram.layout import HINTS, ORDER
+from recloser.diagram.notes import count, folded
+from recloser.diagram.picture import REST, START, Arrow, Picture, name
+from recloser.diagram.theme import FONT, THEMES, Theme
+from recloser.fsm.states import State, Trigger
+from recloser.fsm.table import Row
+
+_LONG: Final = 16
+"""A guard that makes a label longer than this stands on a line of its own."""
+_NOTE_WIDTH: Final = 24
+_NOTE_LINES: Final = 3
+_STAYS: Final = "(stays)"
+_GAP: Final = '<td width="4"></td>'
+"""Beside a label, which would touch its arrow otherwise."""
+_LEGEND: Final = (
+    ("application", Trigger.CONNECT),
+    ("peer or network ended it", Trigger.LOST),
+    ("dial succeeded", Trigger.OPENED),
+    ("time or hint", Trigger.RETRY),
+)
+
+
+def dot(picture: Picture, theme: Theme = THEMES["light"]) -> str:
+    """Draw with HTML-like labels; the start state has a double, the resting one a dashed frame.
+
+    One arrow carries all that leads from one state to another; internal transitions stand
+    inside their state.
+    """
+    ink = theme.ink
+    lines = [
+        statement(
+            "graph",
+            bgcolor=theme.ground,
+            pad=0.15,
+            nodesep=0.2,
+            ranksep=0.2,
+            labelloc="b",
+            fontname=FONT,
+            fontsize=10,
+            fontcolor=theme.quiet,
+            label=_caption(picture, theme),
+        ),
+        statement(
+            "node",
+            shape="box",
+            style="rounded,filled",
+            margin="0.12,0.05",
+            fontname=FONT,
+            fontsize=14,
+            fontcolor=ink,
+            color=theme.frame,
+            fillcolor=theme.node,
+        ),
+        statement("edge", fontname=FONT, fontsize=11, arrowsize=0.7),
+        # First, so that the layout begins here.
+        statement("start", shape="circle", width=0.13, label="", color=ink, fillcolor=ink),
+        *(_node(picture, state, theme) for state in ORDER),
+        statement(f"start -> {START.value}", color=ink),
+        *(_edge(picture, arrow, rows, theme) for arrow, rows in picture.arrows().items()),
+    ]
+    return digraph("recloser", "the live machine", lines)
+
+
+def _caption(picture: Picture, theme: Theme) -> str:
+    colours = " &#160; ".join(
+        font(words, color=theme.of(trigger), size=10) for words, trigger in _LEGEND
+    )
+    frames = f"double frame: start and end; dashed: rest; {_STAYS}: internal, the state stays"
+    lines = [html(picture.caption)] if picture.caption else []
+    return table(["&#160;", *lines, colours, frames])
+
+
+def _node(picture: Picture, state: State, theme: Theme) -> str:
+    inside = [
+        font(f"{name(row)} {_STAYS}", color=theme.of(row.trigger), size=10.5)
+        for row in picture.inside(state)
+    ]
+    looks: dict[str, str | float] = {}
+    if state is START:
+        looks["peripheries"] = 2
+    if state is REST:
+        looks["style"] = "rounded,filled,dashed"
+    if state in picture.marked:
+        looks |= {"color": theme.accent, "fillcolor": theme.lit, "penwidth": 2.5}
+    return statement(state.value, **looks, label=table([f"<b>{state.value}</b>", *inside]))
+
+
+def _edge(picture: Picture, arrow: Arrow, rows: Sequence[Row], theme: Theme) -> str:
+    source, target = arrow
+    looks: dict[str, str | float] = {"color": theme.of(rows[0].trigger)}
+    if arrow in picture.path:
+        looks |= {"color": theme.accent, "penwidth": 3}
+    label = table((line for row in rows for line in _lines(picture, row, theme)), _GAP)
+    return statement(
+        f"{source.value} -> {target.value}", **looks, **HINTS.get(arrow, {}), label=label
+    )
+
+
+def _lines(picture: Picture, row: Row, theme: Theme) -> list[str]:
+    """Return the label of one row and its notes, a line each."""
+    whole, times = name(row), count(picture, row)
+    if row.guard is None or len(whole) <= _LONG:
+        parts = [whole]
+    else:
+        parts = [row.trigger.value, f"[{row.guard.value}]"]
+    lines = [font(part, color=theme.of(row.trigger)) for part in parts]
+    if times:
+        lines[-1] += " " + font(f"<b>{times}</b>", color=theme.ink)
+    if row in picture.rules:
+        notes = folded(picture.rules[row], _NOTE_WIDTH, _NOTE_LINES)
+        lines += [font(html(note), color=theme.quiet, size=10) for note in notes]
+    return lines

@@ -1,0 +1,71 @@
+"""Colours of the drawn pictures, light and dark, and what they say."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from recloser.fsm.states import Trigger
+
+FONT: Final = "Helvetica,Arial,sans-serif"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theme:
+    """Colours by what they are for; each has a contrast of at least 4.5 to the ground."""
+
+    ground: str
+    ink: str
+    quiet: str
+    """Notes."""
+    node: str
+    frame: str
+    accent: str
+    """Frame of what is highlighted."""
+    lit: str
+    """Ground of a state that is highlighted."""
+    application: str
+    wire: str
+    ended: str
+    time: str
+
+    def of(self, trigger: Trigger) -> str:
+        """Return the colour of an arrow: who pulls this trigger."""
+        if trigger is Trigger.LOST:
+            return self.ended
+        if trigger is Trigger.OPENED:
+            return self.wire
+        if trigger in (Trigger.RETRY, Trigger.STABLE, Trigger.WAKE):
+            return self.time
+        return self.application
+
+
+THEMES: Final = MappingProxyType(
+    {
+        "light": Theme(
+            ground="#ffffff",
+            ink="#1f2328",
+            quiet="#59636e",
+            node="#eef2f7",
+            frame="#59636e",
+            accent="#bc4c00",
+            lit="#fff1e5",
+            application="#0550ae",
+            wire="#116329",
+            ended="#a40e26",
+            time="#6639ba",
+        ),
+        "dark": Theme(
+            ground="#0d1117",
+            ink="#f0f6fc",
+            quiet="#9198a1",
+            node="#1c2430",
+            frame="#9198a1",
+            accent="#ffa657",
+            lit="#3d2a14",
+            application="#79c0ff",
+            wire="#7ee787",
+            ended="#ff9492",
+            time="#d2a8ff",
+        ),
+    }
+)
