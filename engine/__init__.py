@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from recloser import fsm, hints, policies, testing, transport
     from recloser.client import ReconnectingWebSocket
     from recloser.connecting import connect
-    from recloser.credentials import Credentials
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
     from recloser.fsm.errors import (
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from recloser.fsm.states import State
     from recloser.fsm.timeouts import Timeouts
     from recloser.opening import Opening
+    from recloser.queries import Queries
     from recloser.settled import Settled, Status
     from recloser.transport import Heartbeat
 
@@ -40,7 +40,6 @@ _HOMES = {
     "ConcurrentReceive": "recloser.fsm.errors",
     "ConnectionClosed": "recloser.fsm.errors",
     "Context": "recloser.fsm.decisions",
-    "Credentials": "recloser.credentials",
     "Heartbeat": "recloser.transport",
     "Hold": "recloser.fsm.decisions",
     "IllegalTrigger": "recloser.fsm.errors",
@@ -48,6 +47,7 @@ _HOMES = {
     "Opening": "recloser.opening",
     "Policy": "recloser.fsm.decisions",
     "PolicyError": "recloser.fsm.errors",
+    "Queries": "recloser.queries",
     "RecloserError": "recloser.fsm.errors",
     "ReconnectingWebSocket": "recloser.client",
     "Retry": "recloser.fsm.decisions",
@@ -69,7 +69,6 @@ __all__ = [
     "ConcurrentReceive",
     "ConnectionClosed",
     "Context",
-    "Credentials",
     "Heartbeat",
     "Hold",
     "IllegalTrigger",
@@ -77,6 +76,7 @@ __all__ = [
     "Opening",
     "Policy",
     "PolicyError",
+    "Queries",
     "RecloserError",
     "ReconnectingWebSocket",
     "Retry",

@@ -122,6 +122,9 @@ async def use() -> None:
     assert_type(ws.wake(), None)
     assert_type(ws.mark_healthy(), None)
     assert_type(ws.advise("maintenance", retry_after=3.0), None)
+    queries = recloser.Queries(ws, key=lambda message: message[:4])
+    assert_type(await queries.ask("1234 now?", "1234", within=5), str | bytes)
+    assert_type(await queries.receive(), str | bytes)
     await ws.suspend()
     await ws.suspend_until(asyncio.Event().wait(), 4000, "night")
     with recloser.hints.network(ws.wake), recloser.hints.signalled(ws.wake, signal.SIGCONT):
