@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from recloser import fsm, hints, policies, testing, transport
     from recloser.client import ReconnectingWebSocket
     from recloser.connecting import connect
+    from recloser.credentials import Credentials
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
     from recloser.fsm.errors import (
@@ -40,6 +41,7 @@ _HOMES = {
     "ConcurrentReceive": "recloser.fsm.errors",
     "ConnectionClosed": "recloser.fsm.errors",
     "Context": "recloser.fsm.decisions",
+    "Credentials": "recloser.credentials",
     "Heartbeat": "recloser.transport",
     "Hold": "recloser.fsm.decisions",
     "IllegalTrigger": "recloser.fsm.errors",
@@ -69,6 +71,7 @@ __all__ = [
     "ConcurrentReceive",
     "ConnectionClosed",
     "Context",
+    "Credentials",
     "Heartbeat",
     "Hold",
     "IllegalTrigger",
