@@ -11,6 +11,7 @@ COMMANDS = {
     "diagram": ("recloser.cli.diagram", "Draw the live state machine."),
     "explain": ("recloser.cli.explain", "Print what a policy decides, and why."),
     "codes": ("recloser.cli.codes", "List close codes, registered and of services."),
+    "connect": ("recloser.cli.connect", "Talk to a WebSocket server, through all its faults."),
     "journal": ("recloser.cli.journal", "Tell the story of a journal."),
     "replay": ("recloser.cli.replay", "Show where another policy would have decided otherwise."),
     "simulate": ("recloser.cli.simulate", "Drive a fleet of engines through an outage."),

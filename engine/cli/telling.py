@@ -8,6 +8,7 @@ from recloser.fsm import closecodes
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision, Hold, Retry
 from recloser.fsm.record import Close
+from recloser.journal.entry import RecordedError
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -59,7 +60,13 @@ def end(close: Close) -> str:
             what += f", Retry-After {duration(close.retry_after)}"
     reason = f' "{printable(redact.text(close.reason))}"' if close.reason else ""
     asked = ", asked for" if close.intentional else ""
-    return f"{what}{reason} ({close.origin.value}, {close.cause.value}{asked})"
+    error = f": {_said(close.error)}" if close.error is not None else ""
+    return f"{what}{reason} ({close.origin.value}, {close.cause.value}{asked}){error}"
+
+
+def _said(error: BaseException) -> str:
+    name = "" if isinstance(error, RecordedError) else f"{type(error).__name__}: "
+    return printable(redact.text(f"{name}{error}"))
 
 
 def decided(decision: Decision) -> str:

@@ -1,0 +1,219 @@
+"""`recloser connect`: a terminal client that lives through what the engine lives through."""
+
+import asyncio
+import os
+import signal
+import termios
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import click
+import structlog
+
+from recloser import log, redact
+from recloser.cli.load import load_policy
+from recloser.client import ReconnectingWebSocket
+from recloser.connecting import connect
+from recloser.inputs import Headers
+from recloser.journal import Journal
+from recloser.terminal.conversation import Conversation
+from recloser.terminal.lines import Typed, piped
+from recloser.terminal.screen import Screen
+from recloser.terminal.token import headers_from
+
+_STDIN: Final = 0
+_STDOUT: Final = 1
+_STDERR: Final = 2
+_LINGER: Final = 1.0
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+def _headers(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    headers = {}
+    for each in value:
+        name, colon, text = each.partition(":")
+        if not colon or not name.strip():
+            raise click.BadParameter("give a header as 'Name: value'", ctx, param)
+        headers[name.strip()] = text.strip()
+    return headers
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not value >= 0:
+        raise click.BadParameter("give seconds: a number of at least 0, or inf", ctx, param)
+    return value
+
+
+@click.command()
+@click.argument("url")
+@click.option("-s", "--subprotocol", "subprotocols", multiple=True, help="Ask for it; repeat.")
+@click.option(
+    "-H",
+    "--header",
+    "headers",
+    multiple=True,
+    callback=_headers,
+    metavar="'NAME: VALUE'",
+    help="Send it with every dial; repeat.",
+)
+@click.option(
+    "--token-command",
+    metavar="COMMAND",
+    help="Run before every dial; what it prints goes into 'Authorization: Bearer'.",
+)
+@click.option(
+    "-p",
+    "--policy",
+    "policy_name",
+    default="standard",
+    show_default=True,
+    help="standard, basic, a service of `recloser codes`, or module:object.",
+)
+@click.option("--binary", is_flag=True, help="Send lines, and print messages, as bytes.")
+@click.option("--json", "pretty", is_flag=True, help="Print messages that are JSON indented.")
+@click.option(
+    "--linger",
+    type=float,
+    callback=_seconds,
+    default=_LINGER,
+    show_default=True,
+    help="Seconds for answers after the last line of a pipe; inf: until Ctrl-C.",
+)
+@click.option("--log", "log_file", type=_FILE, help="Append the log of the engine, as JSON lines.")
+@click.option("--journal", "journal_file", type=_FILE, help="Append a journal, for replay.")
+def command(
+    *,
+    url: str,
+    subprotocols: tuple[str, ...],
+    headers: dict[str, str],
+    token_command: str | None,
+    policy_name: str,
+    binary: bool,
+    pretty: bool,
+    linger: float,
+    log_file: Path | None,
+    journal_file: Path | None,
+) -> int:
+    """Talk to a WebSocket server: a line in is a message out, and the other way round.
+
+    Messages go to stdout, states to stderr. Lines of a pipe are held until they can be sent;
+    after the last one, --linger seconds are left for answers. On a terminal, an empty line
+    ends a wait, and Ctrl-D leaves. Ctrl-C leaves anywhere. Both leave with an intentional
+    1000 and exit status 0; status 1: the policy gave up.
+    """
+    typed = _typed()
+    with ExitStack() as stack:
+        observers = []
+        if journal_file is not None:
+            with _openable("--journal"):
+                journal = Journal(journal_file, fields={"url": redact.url(url)})
+            observers.append(stack.enter_context(journal))
+        log_stream = None
+        if log_file is not None:
+            with _openable("--log"):
+                log_stream = stack.enter_context(log_file.open("a", buffering=1, encoding="utf-8"))
+        try:
+            ws = connect(
+                url,
+                policy=load_policy(policy_name),
+                headers=_with_token(token_command, headers),
+                subprotocols=subprotocols,
+                observers=observers,
+            )
+        except (TypeError, ValueError) as error:
+            raise click.UsageError(str(error), click.get_current_context()) from error
+        screen = Screen(
+            out=_STDOUT,
+            err=_STDERR,
+            pretty=pretty,
+            raw_bytes=binary,
+            prompt=None if typed is None else typed.current,
+        )
+        _configure_log(log_stream, screen)
+        stack.callback(structlog.reset_defaults)
+        conversation = Conversation(
+            ws,
+            piped(_STDIN) if typed is None else typed.lines(),
+            screen,
+            interactive=os.isatty(_STDIN),
+            binary=binary,
+            linger=linger,
+        )
+        stack.enter_context(_terminal_as_it_was())
+        return asyncio.run(_run(ws, conversation, screen))
+
+
+async def _run(ws: ReconnectingWebSocket, conversation: Conversation, screen: Screen) -> int:
+    loop, conversing = asyncio.get_running_loop(), asyncio.ensure_future(conversation.run())
+
+    def leave() -> None:
+        conversation.leave()
+        # Whoever asks twice does not want to wait for the peer: then it is an interruption.
+        loop.add_signal_handler(signal.SIGINT, conversing.cancel)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leave)
+    screen.watch(ws)
+    try:
+        return await conversing
+    except asyncio.CancelledError:
+        raise click.Abort from None
+    finally:
+        screen.leave()
+
+
+def _typed() -> Typed | None:
+    """Line editing, where both ends of it are a terminal and Python has it."""
+    if not (os.isatty(_STDIN) and os.isatty(_STDOUT)):
+        return None
+    try:
+        import readline  # noqa: PLC0415 - where there is no terminal it would write to stdout
+    except ImportError:
+        return None
+    return Typed(readline)
+
+
+@contextmanager
+def _terminal_as_it_was() -> Iterator[None]:
+    """Restore the modes of the terminal: a prompt that nobody answered has left its own."""
+    if not os.isatty(_STDIN):
+        yield
+        return
+    modes = termios.tcgetattr(_STDIN)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(_STDIN, termios.TCSANOW, modes)
+        click.echo()
+
+
+@contextmanager
+def _openable(option: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        text = f"{error.filename}: {error.strerror}"
+        raise click.BadParameter(text, param_hint=option) from error
+
+
+def _with_token(token_command: str | None, headers: Mapping[str, str]) -> Headers:
+    return headers if token_command is None else headers_from(token_command, headers)
+
+
+def _configure_log(stream: TextIO | None, screen: Screen) -> None:
+    """Write the engine's log where it was asked for; what is no change is shown, too."""
+
+    def show(logger: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        del logger, method
+        if line["event"] not in (log.CHANGED, log.POLICY_FAILED):
+            screen.note(" ".join(f"{name}={value}" for name, value in line.items()))
+        if stream is None:
+            raise structlog.DropEvent
+        return line
+
+    structlog.configure(
+        processors=[show, structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+    )

@@ -1,0 +1,169 @@
+"""Lines in, messages out, over any number of connections, until somebody has enough."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from math import isinf
+from typing import Any
+
+from recloser.cli.telling import why
+from recloser.client import ReconnectingWebSocket
+from recloser.fsm.change import StateChange
+from recloser.fsm.errors import ConnectionClosed, NotOpen, PolicyError
+from recloser.fsm.states import State
+from recloser.terminal.screen import Screen
+
+
+class Resting(Exception):
+    """The policy chose to rest, and nobody is there who could wake it."""
+
+
+class Conversation:
+    """One run of the terminal client.
+
+    interactive: somebody types: what cannot be sent at once is told, the end of the input
+        ends it, and an empty line dials now. Otherwise lines are held until they can be
+        sent, and after the last one `linger` seconds are left for answers.
+    """
+
+    def __init__(
+        self,
+        ws: ReconnectingWebSocket,
+        lines: AsyncIterator[bytes],
+        screen: Screen,
+        *,
+        interactive: bool,
+        binary: bool,
+        linger: float,
+    ) -> None:
+        self._ws = ws
+        self._lines = lines
+        self._screen = screen
+        self._interactive = interactive
+        self._binary = binary
+        self._linger = linger
+        self._left = asyncio.Event()
+        self._refused = 0
+
+    def leave(self) -> None:
+        """End it as soon as possible, with an intentional 1000."""
+        self._left.set()
+
+    async def run(self) -> int:
+        """Return 0 when it was left, 1 when the policy ended it or a line was refused.
+
+        Cancelled, it ends within a second.
+        """
+        ways: tuple[Coroutine[Any, Any, object], ...] = (
+            self._hold(),  # the first to run, since it connects
+            self._listen(),
+            self._talk(),
+            self._rests(),
+            self._left.wait(),
+        )
+        tasks = [asyncio.ensure_future(way) for way in ways]
+        try:
+            done, _ = await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
+            # What still arrives during the closing is shown, too.
+            await self._ws.close()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return max(self._status(task) for task in done)
+
+    async def _hold(self) -> None:
+        """Own the engine: if this is cancelled before the closing is over, it aborts."""
+        async with self._ws:
+            await asyncio.get_running_loop().create_future()
+
+    def _status(self, task: "asyncio.Future[object]") -> int:
+        error = task.exception()
+        if error is None:
+            return 1 if self._refused else 0
+        if isinstance(error, BrokenPipeError):
+            return 0  # whoever read the messages has seen enough, as with `head`
+        if isinstance(error, ConnectionClosed) and error.change is not None:
+            self._screen.note(f"stopped: {why(error.change)}")
+        elif isinstance(error, PolicyError | Resting):
+            self._screen.note(f"stopped: {error}")
+        elif isinstance(error, OSError):
+            self._screen.note(f"cannot read or write: {error.strerror}")
+        else:
+            raise error
+        return 1
+
+    async def _listen(self) -> None:
+        async for message in self._ws:
+            await self._screen.message(message)
+
+    async def _rests(self) -> None:
+        if self._interactive:
+            await asyncio.get_running_loop().create_future()
+        resting: asyncio.Future[StateChange] = asyncio.get_running_loop().create_future()
+
+        def changed(change: StateChange) -> None:
+            if change.current is State.PASSIVE and not resting.done():
+                resting.set_result(change)
+
+        self._ws.subscribe(changed)
+        change = await resting
+        raise Resting(f"rule {change.rule} rests, and in a pipe nobody can wake it")
+
+    async def _talk(self) -> None:
+        number = 0
+        async for line in self._lines:
+            number += 1
+            message = self._message(line, number)
+            if message is None:
+                continue
+            if self._interactive:
+                await self._send(message)
+            else:
+                await self._send_held(message, number)
+        if self._interactive:
+            return
+        await self._ws.wait_for(State.OPEN)
+        if isinf(self._linger):
+            await asyncio.get_running_loop().create_future()
+        await asyncio.sleep(self._linger)
+
+    def _message(self, line: bytes, number: int) -> str | bytes | None:
+        if self._binary:
+            return line
+        try:
+            return line.removesuffix(b"\r").decode()
+        except UnicodeDecodeError:
+            self._refused += 1
+            self._screen.note(f"line {number} not sent: it is no UTF-8 (--binary sends any bytes)")
+            return None
+
+    async def _send(self, message: str | bytes) -> None:
+        ws = self._ws
+        if not message:
+            ws.wake()  # an empty line: now, rather than later
+            return
+        try:
+            await ws.send(message)
+        except NotOpen:
+            wait = "" if ws.retry_in is None else f", next dial in {ws.retry_in:.0f} s"
+            hint = "; Enter dials now" if ws.state in (State.BACKOFF, State.PASSIVE) else ""
+            self._screen.note(f"not sent ({ws.state.value}{wait}){hint}")
+        except ConnectionError:
+            self._screen.note("the connection ended while sending: perhaps it did not arrive")
+
+    async def _send_held(self, message: str | bytes, number: int) -> None:
+        ws, screen = self._ws, self._screen
+        while True:
+            try:
+                await ws.send(message)
+            except NotOpen:
+                screen.held = 1
+                screen.status()
+                await ws.wait_for(State.OPEN)
+                screen.held = 0
+                screen.status()
+            except ConnectionError:
+                screen.note(f"the connection ended while sending line {number}: sending it again")
+                await ws.wait_for(State.OPEN)
+            else:
+                return
