@@ -141,7 +141,7 @@ def command(
             binary=binary,
             linger=linger,
         )
-        stack.enter_context(_terminal_as_it_was())
+        stack.enter_context(_terminal_as_it_was(typed))
         return asyncio.run(_run(ws, conversation, screen))
 
 
@@ -176,8 +176,8 @@ def _typed() -> Typed | None:
 
 
 @contextmanager
-def _terminal_as_it_was() -> Iterator[None]:
-    """Restore the modes of the terminal: a prompt that nobody answered has left its own."""
+def _terminal_as_it_was(typed: Typed | None) -> Iterator[None]:
+    """Clear away a prompt that nobody answered, and the modes that it set."""
     if not os.isatty(_STDIN):
         yield
         return
@@ -186,7 +186,8 @@ def _terminal_as_it_was() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(_STDIN, termios.TCSANOW, modes)
-        click.echo()
+        if typed is not None and typed.current():
+            os.write(_STDOUT, b"\r\x1b[K")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What is typed or piped in, line by line, without ever blocking the event loop."""
 
 import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Final, Protocol
@@ -66,6 +67,7 @@ class Typed:
             try:
                 line = await in_thread(partial(input, PROMPT))
             except EOFError:
+                os.write(sys.stdout.fileno(), b"\n")  # out of the line of the prompt
                 return
             finally:
                 self._shown = False

@@ -156,6 +156,13 @@ class Terminal:
         self._seen = found.end()
         return found
 
+    async def editing(self) -> None:
+        """Wait until lines are edited: until then Ctrl-D would be the terminal's own."""
+        async with asyncio.timeout(PATIENCE):
+            while termios.tcgetattr(self.child)[3] & termios.ICANON:
+                self._news.clear()  # the prompt comes after the modes are set
+                await self._news.wait()
+
     @property
     def text(self) -> str:
         """Everything that was written so far."""

@@ -10,6 +10,14 @@ from tests.engine.cli.test_connect import OWN
 CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
 
 
+@pytest.fixture
+def patient(tmp_path) -> tuple[str, ...]:
+    """Options that name a policy which waits half a minute."""
+    own = OWN.replace("Retry(0.01", "Retry(30.0").replace("class Quick", "class Patient")
+    (tmp_path / "patient.py").write_text(own)
+    return ("--policy", "patient:Patient")
+
+
 @pytest.mark.spec("L3")
 @pytest.mark.parametrize("key", [CTRL_D, CTRL_C])
 async def test_what_is_typed_is_sent_and_ctrl_c_and_ctrl_d_leave(key):
@@ -18,6 +26,7 @@ async def test_what_is_typed_is_sent_and_ctrl_c_and_ctrl_d_leave(key):
         await terminal.expect("connecting -> open")
         terminal.type("hello\r")
         await terminal.expect("< echo hello\r\n")
+        await terminal.editing()
         terminal.type(key)
         assert await terminal.ended() == 0
         await peer.until(lambda peer: peer.codes == [1000])
@@ -50,14 +59,18 @@ async def test_a_message_does_not_spoil_what_is_being_typed():
 
 
 @pytest.mark.spec("L3")
-async def test_the_status_line_tells_state_code_and_time_left():
-    async with serving(closes(1012), echo) as peer, on_terminal("connect", peer.url) as terminal:
+async def test_the_status_line_tells_state_code_and_time_left(patient, tmp_path):
+    async with (
+        serving(closes(1012), echo) as peer,
+        on_terminal("connect", peer.url, *patient, cwd=tmp_path) as terminal,
+    ):
         await terminal.expect(r"\x1b\[24;1H.*backoff \| 1012 Service Restart \| next dial in \d+ s")
         before = await terminal.expect(r"next dial in (\d+) s \|")
         while (await terminal.expect(r"next dial in (\d+) s \|"))[1] == before[1]:
             pass
         terminal.type("\r")
         await terminal.expect(r"\x1b\[24;1H.* open \| dial 2")
+        await terminal.editing()
         terminal.type(CTRL_D)
         assert await terminal.ended() == 0
         assert terminal.text.count("\x1b[1;23r") == 1, "the region that scrolls is set once"
@@ -65,13 +78,10 @@ async def test_the_status_line_tells_state_code_and_time_left():
 
 
 @pytest.mark.spec("L3")
-async def test_lines_that_cannot_be_sent_are_told_and_an_empty_one_dials_now(tmp_path):
-    (tmp_path / "patient.py").write_text(
-        OWN.replace("Retry(0.01", "Retry(1000.0").replace("class Quick", "class Patient")
-    )
+async def test_lines_that_cannot_be_sent_are_told_and_an_empty_one_dials_now(patient, tmp_path):
     async with (
         serving(503, closes(4001), echo) as peer,
-        on_terminal("connect", peer.url, "--policy", "patient:Patient", cwd=tmp_path) as terminal,
+        on_terminal("connect", peer.url, *patient, cwd=tmp_path) as terminal,
     ):
         await terminal.expect("connecting -> backoff")
         terminal.type("too early\r")
@@ -111,6 +121,7 @@ async def test_a_terminal_that_knows_nothing_gets_plain_lines():
         await terminal.expect("-- connecting -> open: opened\r\n")
         terminal.type("hi\r")
         await terminal.expect("< echo hi")
+        await terminal.editing()
         terminal.type(CTRL_D)
         assert await terminal.ended() == 0
         assert "\x1b[1;" not in terminal.text
