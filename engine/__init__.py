@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from recloser.opening import Opening
     from recloser.queries import Queries
     from recloser.settled import Settled, Status
+    from recloser.supervisor import Supervisor
     from recloser.transport import Heartbeat
 
 _HOMES = {
@@ -59,6 +60,7 @@ _HOMES = {
     "StateChange": "recloser.fsm.change",
     "Status": "recloser.settled",
     "Stop": "recloser.fsm.decisions",
+    "Supervisor": "recloser.supervisor",
     "Timeouts": "recloser.fsm.timeouts",
     "Unauthorized": "recloser.fsm.errors",
     "WrongLoop": "recloser.fsm.errors",
@@ -89,6 +91,7 @@ __all__ = [
     "StateChange",
     "Status",
     "Stop",
+    "Supervisor",
     "Timeouts",
     "Unauthorized",
     "WrongLoop",
