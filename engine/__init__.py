@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from recloser import fsm, hints, policies, testing, transport
     from recloser.client import ReconnectingWebSocket
     from recloser.connecting import connect
-    from recloser.credentials import Credentials
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
     from recloser.fsm.errors import (
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
         ConnectionClosed,
         IllegalTrigger,
         NotOpen,
+        OutboxFull,
         PolicyError,
         RecloserError,
         SessionClosed,
@@ -32,25 +32,26 @@ if TYPE_CHECKING:
     from recloser.fsm.states import State
     from recloser.fsm.timeouts import Timeouts
     from recloser.opening import Opening
-    from recloser.queries import Queries
+    from recloser.outbox import Drop, Outbox
     from recloser.settled import Settled, Status
-    from recloser.supervisor import Supervisor
-    from recloser.transport import Heartbeat
+    from recloser.transport import Delivery, Heartbeat
 
 _HOMES = {
     "Close": "recloser.fsm.record",
     "ConcurrentReceive": "recloser.fsm.errors",
     "ConnectionClosed": "recloser.fsm.errors",
     "Context": "recloser.fsm.decisions",
-    "Credentials": "recloser.credentials",
+    "Delivery": "recloser.transport",
+    "Drop": "recloser.outbox",
     "Heartbeat": "recloser.transport",
     "Hold": "recloser.fsm.decisions",
     "IllegalTrigger": "recloser.fsm.errors",
     "NotOpen": "recloser.fsm.errors",
     "Opening": "recloser.opening",
+    "Outbox": "recloser.outbox",
+    "OutboxFull": "recloser.fsm.errors",
     "Policy": "recloser.fsm.decisions",
     "PolicyError": "recloser.fsm.errors",
-    "Queries": "recloser.queries",
     "RecloserError": "recloser.fsm.errors",
     "ReconnectingWebSocket": "recloser.client",
     "Retry": "recloser.fsm.decisions",
@@ -60,7 +61,6 @@ _HOMES = {
     "StateChange": "recloser.fsm.change",
     "Status": "recloser.settled",
     "Stop": "recloser.fsm.decisions",
-    "Supervisor": "recloser.supervisor",
     "Timeouts": "recloser.fsm.timeouts",
     "Unauthorized": "recloser.fsm.errors",
     "WrongLoop": "recloser.fsm.errors",
@@ -73,15 +73,17 @@ __all__ = [
     "ConcurrentReceive",
     "ConnectionClosed",
     "Context",
-    "Credentials",
+    "Delivery",
+    "Drop",
     "Heartbeat",
     "Hold",
     "IllegalTrigger",
     "NotOpen",
     "Opening",
+    "Outbox",
+    "OutboxFull",
     "Policy",
     "PolicyError",
-    "Queries",
     "RecloserError",
     "ReconnectingWebSocket",
     "Retry",
@@ -91,7 +93,6 @@ __all__ = [
     "StateChange",
     "Status",
     "Stop",
-    "Supervisor",
     "Timeouts",
     "Unauthorized",
     "WrongLoop",

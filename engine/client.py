@@ -3,10 +3,10 @@
 import asyncio
 import json
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from math import isfinite
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from recloser.driver import Driver
 from recloser.ending import error_of
@@ -15,7 +15,11 @@ from recloser.fsm.events import Advise, Ask, Healthy, Hint, Reconnect
 from recloser.fsm.states import State, Wish
 from recloser.inbound import receiver
 from recloser.resting import rest_until
+from recloser.transport.delivery import Delivery
 from recloser.view import View
+
+if TYPE_CHECKING:
+    from recloser.outbox import Held
 
 _CLOSING: Final = 0.75
 """Seconds for the closing when an exception leaves the `async with` block (J3)."""
@@ -30,11 +34,12 @@ class ReconnectingWebSocket(View):
     `WrongLoop`. Nothing is dialled before `connect()` or `async with`.
     """
 
-    __slots__ = ("__weakref__", "_inbound", "_rest")
+    __slots__ = ("__weakref__", "_inbound", "_outlet", "_rest")
 
     def __init__(self, driver: Driver) -> None:
         super().__init__(driver)
         self._inbound = driver.inbound
+        self._outlet = driver.outlet
         self._rest: object = None  # the suspend() that was last
 
     # -- what the application wants -----------------------------------------------------
@@ -134,22 +139,47 @@ class ReconnectingWebSocket(View):
 
     # -- messages -----------------------------------------------------------------------
 
-    def send(self, message: str | bytes) -> Coroutine[Any, Any, None]:
-        """Send one message; it was handed to the open connection when this returns.
+    def send(
+        self,
+        message: str | bytes,
+        *,
+        ttl: float | None = None,
+        key: Hashable = None,
+        this_generation: bool = False,
+    ) -> Coroutine[Any, Any, Delivery]:
+        """Send one message, and tell whether it was handed to the open connection or queued.
 
-        Waits while the connection's buffer is full. Raises `NotOpen` while not open,
-        `ConnectionClosed` or `PolicyError` in closed, `ConnectionError` when the connection
-        ends meanwhile, `TypeError` for what is neither `str` nor `bytes`.
+        Waits while the connection's buffer is full. Raises `ConnectionClosed` or `PolicyError`
+        in closed, `TypeError` for what is neither `str` nor `bytes`. Without an outbox also
+        `NotOpen` while not open, and `ConnectionError` when the connection ends meanwhile.
+
+        With one, the message is queued while not open, and until those before it have gone out;
+        docs/sending.md has the rest. `ttl` (seconds), `key` (a newer message replaces an older
+        one) and `this_generation` (dropped when the generation ends) matter while it waits.
         """
         # A plain function, and not `bind`: either would cost more than the transport's own layer.
         self._inbound.check()
-        return self._driver.send(message)
+        if ttl is None and key is None and not this_generation:
+            return self._outlet.send(message)
+        return self._outlet.offer(message, ttl, key, this_generation=this_generation)
 
     async def send_json(
         self, value: object, *, dumps: Callable[[Any], str | bytes] = json.dumps
-    ) -> None:
-        """Send a value as JSON; raises as `send` and `dumps` do."""
-        await self.send(dumps(value))
+    ) -> Delivery:
+        """Send a value as JSON; answers as `send`, raises as `send` and `dumps` do."""
+        return await self.send(dumps(value))
+
+    async def drain(self) -> None:
+        """Wait until the outbox is empty: all in it was handed to an open connection.
+
+        Raises `ConnectionClosed` or `PolicyError` in closed if it is not.
+        """
+        await self._outlet.drain()
+
+    @property
+    def outbox(self) -> "Held":
+        """What was accepted and is not handed over; `RecloserError` if there is no outbox."""
+        return self._outlet.shown()
 
     receive = receiver(iterating=False)
     receive.__doc__ = """Wait for the next message, across reconnections and rests.

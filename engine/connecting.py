@@ -13,7 +13,6 @@ from yarl import URL
 from recloser import log, policies
 from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
-from recloser.credentials.store import Credentials, Provider, credentials_of
 from recloser.driver import Driver
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
@@ -23,6 +22,9 @@ from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.inputs import Headers, Inputs, Subprotocols, Url
 from recloser.opening import OnOpen
+from recloser.outbox.holding import Holding
+from recloser.outbox.options import Outbox
+from recloser.outlet import Outlet
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
 
 _TIMEOUTS: Final = Timeouts()
@@ -36,8 +38,8 @@ def connect(
     url: Url,
     *,
     policy: Policy | None = None,
-    credentials: Credentials | Provider | None = None,
     on_open: OnOpen | None = None,
+    outbox: Outbox | None = None,
     timeouts: Timeouts = _TIMEOUTS,
     heartbeat: Heartbeat | float | None = _HEARTBEAT,
     transport: Transport | None = None,
@@ -59,10 +61,9 @@ def connect(
     url, headers, subprotocols: values, or functions or coroutine functions that give them;
         functions are asked before every dial.
     policy: any object with `decide(close, context)`; `policies.standard()` if None.
-    credentials: a token or headers, a function or coroutine function that gives them, asked
-        before every dial, or `Credentials`, which keeps, refreshes and shares them.
     on_open: called with an `Opening` on every open, before anything else is sent; a
         coroutine function or a plain one. What it raises makes the dial fail.
+    outbox: what keeps messages that are sent while not open; nothing does if None.
     timeouts: deadlines in seconds, see `Timeouts`.
     heartbeat: how silence is noticed; a number of seconds serves as interval and time-out,
         None turns it off.
@@ -82,6 +83,8 @@ def connect(
     _check_policy(policy)
     if on_open is not None and not callable(on_open):
         raise TypeError(f"on_open must be a function of one Opening, not {on_open!r}")
+    if outbox is not None and not isinstance(outbox, Outbox):
+        raise TypeError(f"outbox must be a recloser.Outbox, not {outbox!r}")
     if not isinstance(timeouts, Timeouts):
         raise TypeError(f"timeouts must be a recloser.Timeouts, not {timeouts!r}")
     if not isinstance(fields, Mapping):
@@ -115,21 +118,20 @@ def connect(
             "session, ssl, proxy, heartbeat and max_message_size belong to the aiohttp "
             "transport: give them to your own transport"
         )
-    inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
     core = Core(
         _standard() if policy is None else policy,
         timeouts=timeouts,
         roll=_ROLL if seed is None else random.Random(seed).random,  # noqa: S311 - jitter
-        can_refresh=inputs.can_refresh,
     )
     driver = Driver(
         core,
-        inputs=inputs,
+        inputs=Inputs(url, headers, subprotocols),
         transport=transport,
         on_open=on_open,
         fields=fields,
         close_timeout=timeouts.close,
         clock=clock,
+        outlet=Outlet if outbox is None else partial(Holding, options=outbox),
     )
     for observer in observers:
         driver.observers.subscribe(observer)

@@ -1,10 +1,9 @@
 """Feeds the core with events and performs its effects: the only place where both worlds meet."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from recloser import log
 from recloser.alarm import Alarm
@@ -14,7 +13,6 @@ from recloser.ending import error_of, quiet
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
-from recloser.fsm.errors import NotOpen
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger, Wish
@@ -25,6 +23,7 @@ from recloser.inputs import Inputs
 from recloser.leaving import Leavers
 from recloser.observers import Observers
 from recloser.opening import OnOpen
+from recloser.outlet import Outlet
 from recloser.releasing import Releasing
 from recloser.statistics import Counters
 from recloser.transport.base import Transport
@@ -51,7 +50,7 @@ class Driver:
         "last_change",
         "last_close",
         "observers",
-        "send",
+        "outlet",
     )
 
     def __init__(
@@ -64,6 +63,7 @@ class Driver:
         fields: Mapping[str, object],
         close_timeout: float,
         clock: Clock | None,
+        outlet: Callable[["Driver"], Outlet] = Outlet,
     ) -> None:
         self.core = core
         self.fields = fields
@@ -72,7 +72,7 @@ class Driver:
         self.last_close: Close | None = None
         self.observers = Observers()
         self.counters = Counters()
-        self.send: Callable[[str | bytes], Coroutine[Any, Any, None]] = self._refuse
+        self.outlet = outlet(self)
         self._inputs = inputs
         self._transport = transport
         self._on_open = on_open
@@ -108,6 +108,7 @@ class Driver:
             while self._inbox:
                 event, *rest = self._inbox
                 self._inbox = tuple(rest)
+                self.core.held = self.outlet.held
                 try:
                     effects = self.core.handle(event, self.clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):
@@ -166,7 +167,7 @@ class Driver:
         await pause(self.clock, effect.not_before)
         await dial(
             generation,
-            request=self._inputs.request(self.clock, refresh=effect.refresh),
+            inputs=self._inputs,
             transport=self._transport,
             on_open=self._on_open,
             ended=generation.ended,
@@ -204,7 +205,7 @@ class Driver:
         generation = self.generation
         if generation is not None:
             if change.previous is State.OPEN or change.current is State.CLOSING:
-                self.send = self._refuse
+                self.outlet.left()
                 generation.leave()
             if change.trigger is Trigger.LOST:
                 self.last_close = change.close
@@ -215,12 +216,13 @@ class Driver:
         self._deliver(change)
         self.counters.count(change)
         log.changed(change, self.clock.wall(), self.fields)
+        self.outlet.changed(change, generation)
         if change.previous is State.CLOSING:
             self._leavers.over()
         self.observers.tell(change, self.clock, self.fields)
 
     def _deliver(self, change: StateChange) -> None:
-        """Show the change to the consumer and the sender."""
+        """Show the change to the consumer."""
         inbound = self.inbound
         ended = change.current is State.OPEN or change.previous is State.CLOSING
         if ended:
@@ -228,7 +230,6 @@ class Driver:
         wire = None if self.generation is None else self.generation.wire
         if change.current is State.OPEN and wire is not None:
             inbound.plug(wire)
-            self.send = wire.send
         elif change.current is State.CONNECTING:
             inbound.reopen()
         elif change.current is State.CLOSED:
@@ -240,11 +241,3 @@ class Driver:
             self.feed(Expired(deadline))
         else:
             self.feed(generation.expired(deadline, self._unread(generation)))
-
-    async def _refuse(self, message: str | bytes) -> None:
-        self.bind()
-        if not isinstance(message, str | bytes | bytearray | memoryview):
-            raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
-        if self.core.state is State.CLOSED:
-            raise error_of(self.last_change)
-        raise NotOpen(self.core.state)

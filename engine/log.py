@@ -30,8 +30,8 @@ TASK_FAILED: Final = "websocket.scope_task_failed"
 TASK_STUCK: Final = "websocket.task_refuses_to_end"
 RELEASE_FAILED: Final = "websocket.release_failed"
 REST_FAILED: Final = "websocket.rest_failed"
-SUPERVISED_FAILED: Final = "websocket.supervised_failed"
 BACKLOGGED: Final = "websocket.reading_paused"
+DROPPED: Final = "websocket.messages_dropped"
 
 
 def fields_of(change: StateChange) -> dict[str, Any]:
@@ -98,6 +98,11 @@ def slow(own: Mapping[str, object], who: object, took: float) -> None:
 def backlogged(own: Mapping[str, object], unread: int) -> None:
     """Write a line when reading pauses: a close frame behind what is unread is not seen (F7)."""
     trouble(BACKLOGGED, own, unread=unread)
+
+
+def dropped(own: Mapping[str, object], reason: str, count: int, size: int) -> None:
+    """Write a line about messages that the outbox has dropped, `size` in bytes (G2)."""
+    trouble(DROPPED, own, reason=reason, count=count, bytes=size)
 
 
 def _unwritten(event: str, error: Exception) -> None:

@@ -41,12 +41,15 @@ class Opening:
         return self._wire.subprotocol
 
     async def send(self, message: str | bytes) -> None:
-        """Send one message; raises `NotOpen` or `ConnectionError` when the socket has ended."""
-        await self._wire.send(message)
+        """Send one message, for this generation alone.
+
+        Raises `NotOpen` or `ConnectionError` when the socket has ended.
+        """
+        await self._wire.send(message, self)
 
     async def send_json(self, value: object) -> None:
         """Send a value as JSON text."""
-        await self._wire.send(json.dumps(value))
+        await self._wire.send(json.dumps(value), self)
 
     receive = receiver(iterating=False)
 

@@ -23,12 +23,16 @@ class Statistics:
     """Ends of generations and failed dials, by code, origin and intent."""
     undelivered: int = 0
     """Received messages that nobody took before the next generation opened."""
+    dropped: int = 0
+    """Messages that the outbox dropped; each was reported."""
+    resent: int = 0
+    """Messages that may not have left with an ended connection, and were put back to be sent."""
 
 
 class Counters:
     """Counts changes for `Statistics`."""
 
-    __slots__ = ("_closes", "_dials", "_opens", "_undelivered", "_uptime")
+    __slots__ = ("_closes", "_dials", "_opens", "_undelivered", "_uptime", "dropped", "resent")
 
     def __init__(self) -> None:
         self._dials = 0
@@ -36,6 +40,8 @@ class Counters:
         self._uptime = 0.0
         self._closes: Counter[tuple[int, str, bool]] | None = None
         self._undelivered = 0
+        self.dropped = 0
+        self.resent = 0
 
     def count(self, change: StateChange) -> None:
         """Take one change into account."""
@@ -59,4 +65,6 @@ class Counters:
             uptime=self._uptime,
             closes=MappingProxyType(dict(self._closes or {})),
             undelivered=self._undelivered,
+            dropped=self.dropped,
+            resent=self.resent,
         )

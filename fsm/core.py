@@ -59,6 +59,7 @@ class Core:
         "deadline",
         "generation",
         "guard",
+        "held",
         "run",
         "state",
         "wish",
@@ -80,7 +81,7 @@ class Core:
         self.state = State.CLOSED
         self.guard: Guard | None = None
         self.wish = Wish.CLOSE
-        self.generation = 0
+        self.generation = self.held = 0  # held: messages in the outbox, told with every change
         self.deadline: float | None = None
         self.run = Run()
 
@@ -169,6 +170,7 @@ class Core:
             close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
         if self._advice is not None:
             close = self._advice.onto(close)
+        close = replace(close, unsent=close.unsent + self.held)
         # A copy, because a policy may be interrupted: nothing has changed then.
         run = replace(self.run)
         if not asked:
@@ -241,7 +243,7 @@ class Core:
             rule="" if decision is None else decision.rule,
             delay=delay,
             uptime=uptime,
-            unsent=0 if close is None else close.unsent,
+            unsent=self.held if close is None else close.unsent,
             undelivered=undelivered,
             error=error,
         )

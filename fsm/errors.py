@@ -5,6 +5,7 @@ RecloserError
  +-- PolicyError        a policy raised or gave an answer that is none
  +-- ConnectionClosed   the engine is in closed
  +-- NotOpen            sending while not open
+ +-- OutboxFull         sending while not open, with no room left to keep the message
  +-- ConcurrentReceive  (RuntimeError)  a second receive() at the same time
  +-- WrongLoop          (RuntimeError)  a call from another thread or event loop
  +-- SessionClosed      (RuntimeError)  the lent aiohttp session has been closed
@@ -84,6 +85,18 @@ class NotOpen(RecloserError):
 
     def __str__(self) -> str:
         return f"cannot send in {self.state.value}: await wait_for(State.OPEN) first"
+
+
+class OutboxFull(RecloserError):
+    """There is no room for the message; it was not taken. `what` is full, with `size` of it."""
+
+    def __init__(self, what: str, size: int) -> None:
+        super().__init__(what, size)
+        self.what = what
+        self.size = size
+
+    def __str__(self) -> str:
+        return f"the outbox is full ({self.what}: {self.size}): wait, or give Outbox other bounds"
 
 
 class ConcurrentReceive(RecloserError, RuntimeError):

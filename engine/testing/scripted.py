@@ -3,13 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.errors import ConcurrentReceive, NotOpen
+from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin
-from recloser.fsm.states import State
+from recloser.testing.scripted_sender import ScriptedSender
 from recloser.transport.base import DialFailed, Opcode, Request
 
 
@@ -36,18 +36,14 @@ class Plan:
     """What the peer sends as soon as the socket is up."""
 
 
-class ScriptedWire:
+class ScriptedWire(ScriptedSender):
     """One scripted socket. The test plays the peer by `deliver` and `end`."""
 
     def __init__(self, plan: Plan, request: Request, ended: Callable[[Close], None]) -> None:
+        super().__init__()
         self.request = request
-        self.sent: list[str | bytes] = []
-        """What the engine has sent."""
-        self.closed_with: tuple[int, str] | None = None
-        """Code and reason of the engine's close frame."""
         self.aborted = False
         self.probes = 0
-        self.over = False
         self.busy = False
         self.subprotocol: str | None = None
         self.headers: Mapping[str, str] = NO_HEADERS
@@ -69,6 +65,8 @@ class ScriptedWire:
         """End the socket, with this record; a second end changes nothing."""
         if not self.over:
             self._finish()
+            if self._buffer:
+                close = replace(close, unsent=close.unsent + len(self._buffer))
             self._ended(close)
 
     # -- the engine's side: the contract `recloser.transport.Wire` ----------------------
@@ -99,14 +97,6 @@ class ScriptedWire:
         """Stay ended: `read` raises after the end alone."""
         del error
         self.busy = True
-
-    async def send(self, message: str | bytes) -> None:
-        """Note what is sent."""
-        if self.over or self.closed_with is not None:
-            raise NotOpen(State.CLOSING)
-        if not isinstance(message, str | bytes | bytearray | memoryview):
-            raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
-        self.sent.append(message)
 
     def close(self, code: int, reason: str) -> None:
         """Note the close frame; the peer answers as planned."""
@@ -144,11 +134,6 @@ class ScriptedWire:
         """Messages that nobody took."""
         return len(self._queue)
 
-    @property
-    def unsent(self) -> int:
-        """Nothing: a scripted socket takes everything at once."""
-        return 0
-
     async def released(self) -> None:
         """Return once the socket is over."""
         if not self.over:
@@ -157,6 +142,7 @@ class ScriptedWire:
     def _finish(self) -> None:
         self.over = self.busy = True
         self._unpark()
+        self._release()
 
     def _unpark(self) -> None:
         if self._parked is not None and not self._parked.done():

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from recloser import ConnectionClosed, NotOpen, State
+from recloser import ConnectionClosed, Delivery, NotOpen, State
 from recloser.client import ReconnectingWebSocket
 from recloser.scope import Scope
 from recloser.statistics import Statistics
@@ -105,7 +105,7 @@ async def test_send(place: str) -> None:
         ]
         sent = [message for wire in rig.transport.wires for message in wire.sent]
         if place == "open":
-            assert results == [None, None, None]
+            assert results == [Delivery.SENT] * 3
             assert sent == ["text", b"bytes", '{"a": [1]}']
             return
         assert sent == []

@@ -15,8 +15,11 @@ from recloser import (
     ConnectionClosed,
     Context,
     Credentials,
+    Delivery,
+    Drop,
     Hold,
     Opening,
+    Outbox,
     PolicyError,
     ReconnectingWebSocket,
     Retry,
@@ -85,11 +88,6 @@ async def identify(opening: Opening) -> None:
     await opening.send_json({"op": 2})
 
 
-async def consume(ws: ReconnectingWebSocket) -> None:
-    async for message in ws:
-        assert_type(message, str | bytes)
-
-
 async def use() -> None:
     ws = recloser.connect(
         token,
@@ -108,8 +106,12 @@ async def use() -> None:
         async for message in ws:
             assert_type(message, str | bytes)
         assert_type(await ws.receive(), str | bytes)
-        await ws.send(b"x")
-        await ws.send_json({"a": 1})
+        assert_type(await ws.send(b"x"), Delivery)
+        assert_type(await ws.send("x", ttl=1.5, key=("a", 1), this_generation=True), Delivery)
+        assert_type(await ws.send_json({"a": 1}), Delivery)
+        assert_type(await ws.drain(), None)
+        assert_type(ws.outbox.move_to(ws), int)
+        assert_type([each.data for each in ws.outbox.peek()], list[str | bytes])
         await ws.wait_for(State.OPEN)
     assert_type(ws.state, State)
     assert_type(ws.attempt, int)
@@ -130,10 +132,6 @@ async def use() -> None:
     queries = recloser.Queries(ws, key=lambda message: message[:4])
     assert_type(await queries.ask("1234 now?", "1234", within=5), str | bytes)
     assert_type(await queries.receive(), str | bytes)
-    async with recloser.Supervisor(signals=(signal.SIGTERM,), code=1001) as supervisor:
-        supervisor.add(ws, consume, name="feed")
-        assert_type(supervisor.states(), dict[str, State])
-        await supervisor.wait()
     await ws.suspend()
     await ws.suspend_until(asyncio.Event().wait(), 4000, "night")
     with recloser.hints.network(ws.wake), recloser.hints.signalled(ws.wake, signal.SIGCONT):
@@ -143,6 +141,14 @@ async def use() -> None:
     recloser.connect("ws://x", credentials="token")
     recloser.connect("ws://x", credentials=headers)
     recloser.connect("ws://x", retries=3)  # type: ignore[call-arg] # must be refused: no such option
+
+
+def dropped(drop: Drop) -> None:
+    assert_type(drop.message.data, str | bytes)
+
+
+recloser.connect("ws://x", outbox=Outbox(max_messages=5, when_full="raise", on_drop=dropped))
+Outbox(when_full="explode")  # type: ignore[arg-type] # must be refused: no such choice
 
 
 def watch(change: StateChange) -> Any:

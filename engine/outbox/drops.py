@@ -1,0 +1,31 @@
+"""What is told of messages that were accepted and will not be sent."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from recloser.outbox.message import Message
+
+
+class Reason(Enum):
+    """Why a message was dropped."""
+
+    EXPIRED = "expired"
+    """Its `ttl` ran out."""
+    REPLACED = "replaced"
+    """A newer message had the same `key`."""
+    GENERATION = "generation"
+    """It was meant for one generation, which ended."""
+    OLDEST = "oldest"
+    """The outbox was full, and drops what is oldest."""
+    NEWEST = "newest"
+    """The outbox was full, and drops what is newest: `send` gave `Delivery.DROPPED`."""
+    DECISION = "decision"
+    """The policy said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """One message that was dropped, and why."""
+
+    message: Message
+    reason: Reason

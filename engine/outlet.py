@@ -1,0 +1,70 @@
+"""The sending half of an engine: to the open wire, or to nobody while there is none."""
+
+from collections.abc import Callable, Coroutine, Hashable
+from typing import TYPE_CHECKING, Any
+
+from recloser.ending import error_of
+from recloser.fsm.change import StateChange
+from recloser.fsm.errors import NotOpen, RecloserError
+from recloser.fsm.states import State
+from recloser.transport.base import Wire
+from recloser.transport.delivery import Delivery
+
+if TYPE_CHECKING:
+    from recloser.driver import Driver
+    from recloser.generation import Generation
+    from recloser.outbox.held import Held
+
+Data = str | bytes
+
+
+class Outlet:
+    """Sends while open and refuses otherwise; `send` is bound anew when that changes."""
+
+    __slots__ = ("_driver", "send")
+
+    def __init__(self, driver: "Driver") -> None:
+        self._driver = driver
+        self.send: Callable[[Data], Coroutine[Any, Any, Delivery]] = self._refuse
+
+    @property
+    def held(self) -> int:
+        """Messages that were accepted and not handed to a connection."""
+        return 0
+
+    def offer(
+        self, message: Data, ttl: float | None, key: Hashable, *, this_generation: bool
+    ) -> Coroutine[Any, Any, Delivery]:
+        """Send a message with what matters only if it has to wait; nothing waits here."""
+        del ttl, key, this_generation
+        return self.send(message)
+
+    async def drain(self) -> None:
+        """Return: nothing waits here."""
+
+    def shown(self) -> "Held":
+        """Give what `ws.outbox` is; raises `RecloserError` where there is none."""
+        raise RecloserError("there is no outbox: give connect(outbox=recloser.Outbox())")
+
+    def left(self) -> None:
+        """Stop sending: the generation is being left."""
+        self.send = self._refuse
+
+    def changed(self, change: StateChange, generation: "Generation | None") -> None:
+        """Take a change of state; `generation` is the one that opened or ended with it."""
+        if change.current is State.OPEN and generation is not None and generation.wire is not None:
+            self.opened(generation, generation.wire)
+
+    def opened(self, generation: "Generation", wire: Wire) -> None:
+        """Send to this wire from now on."""
+        del generation
+        self.send = wire.send
+
+    async def _refuse(self, message: Data) -> Delivery:
+        driver = self._driver
+        driver.bind()
+        if not isinstance(message, str | bytes | bytearray | memoryview):
+            raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
+        if driver.core.state is State.CLOSED:
+            raise error_of(driver.last_change)
+        raise NotOpen(driver.core.state)

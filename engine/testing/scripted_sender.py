@@ -1,0 +1,73 @@
+"""The sending half of a scripted socket, whose buffer a test fills and empties."""
+
+import asyncio
+
+from recloser.fsm.errors import NotOpen
+from recloser.fsm.states import State
+from recloser.transport.delivery import Adopt, Delivery
+
+
+class ScriptedSender:
+    """Takes messages as a socket does: into the peer's hands, or into a buffer that is stuck."""
+
+    def __init__(self) -> None:
+        self.sent: list[str | bytes] = []
+        """What the peer has read."""
+        self.closed_with: tuple[int, str] | None = None
+        """Code and reason of the engine's close frame."""
+        self.over = False
+        self._stalled: asyncio.Future[None] | None = None
+        self._buffer: list[tuple[str | bytes, object]] = []
+        self._adopt: Adopt | None = None
+        self._keep = False
+
+    def stall(self) -> None:
+        """Have the peer read nothing: what is sent stays in the buffer, and its sender waits."""
+        if self._stalled is None and not self.over:
+            self._stalled = asyncio.get_running_loop().create_future()
+
+    def flow(self, count: int | None = None) -> None:
+        """Have the peer read the first `count` messages of the buffer, or all and what follows."""
+        if self.over:
+            return
+        self.sent += [message for message, _ in self._buffer[:count]]
+        del self._buffer[:count]
+        if count is None:
+            self._release()
+
+    async def send(self, message: str | bytes, item: object = None) -> Delivery:
+        """Note what is sent."""
+        if self.over or self.closed_with is not None:
+            if self._adopt is not None:
+                return await self._adopt(message if item is None else item)
+            raise NotOpen(State.CLOSING)
+        if not isinstance(message, str | bytes | bytearray | memoryview):
+            raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
+        if self._stalled is None:
+            self.sent.append(message)
+            return Delivery.SENT
+        self._buffer.append((message, message if item is None else item))
+        await asyncio.wait((self._stalled,))
+        if not self.over:
+            return Delivery.SENT
+        if not self._keep:
+            raise ConnectionResetError("the connection ended while the message was leaving")
+        return Delivery.QUEUED
+
+    def adopt(self, adopt: Adopt, *, keep: bool) -> None:
+        """Note who cares for what meets the end."""
+        self._adopt, self._keep = adopt, keep
+
+    @property
+    def unsent(self) -> int:
+        """Messages that the peer has not read: none, unless it was told to stall."""
+        return len(self._buffer)
+
+    def unsent_messages(self) -> list[object]:
+        """Those messages, or the items that stand for them."""
+        return [item for _, item in self._buffer]
+
+    def _release(self) -> None:
+        if self._stalled is not None:
+            self._stalled.set_result(None)
+            self._stalled = None
