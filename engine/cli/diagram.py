@@ -1,6 +1,5 @@
 """`recloser diagram`: draw the live machine, or the life of one close event."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -8,15 +7,8 @@ from typing import Any, Final
 import click
 
 from recloser.cli.noted import noted
-from recloser.diagram.canvas import ASCII, UNICODE, Signs
-from recloser.diagram.dot import dot
-from recloser.diagram.listing import machine_listing, way_listing
-from recloser.diagram.mermaid import mermaid
-from recloser.diagram.picture import Picture
-from recloser.diagram.terminal import terminal
-from recloser.diagram.text import text
-from recloser.diagram.theme import THEMES
-from recloser.diagram.way import way_dot, way_mermaid, way_terminal, way_text
+from recloser.cli.rendering import THEMES, listed, rendered
+from recloser.diagram.canvas import UNICODE
 
 FORMATS: Final = ("mermaid", "dot", "svg", "png", "text", "terminal")
 SUBJECTS: Final = ("machine", "close-event")
@@ -51,9 +43,7 @@ _NOTES: Final = ("policy", "journal", "highlight")
     help="Write on each way how often it was taken; a journal, or a log in JSON lines.",
 )
 @click.option("--highlight", help="A state, or a path: open,backoff,connecting.")
-@click.option(
-    "--theme", type=click.Choice(list(THEMES)), help="Of what is drawn.  [default: light]"
-)
+@click.option("--theme", type=click.Choice(THEMES), help="Of what is drawn.  [default: light]")
 @click.option("--ascii", "plain", is_flag=True, help="No other signs, in a terminal.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
 @click.option(
@@ -86,14 +76,11 @@ def command(
         kind = _checked(kind, theme, output, plain=plain)
     machine = noted(**notes) if subject == "machine" else None
     if kind is None:
-        listing = way_listing() if machine is None else machine_listing(machine)
-        picture = f"{json.dumps(listing, indent=2)}\n".encode()
-    elif kind in _DRAWN:
-        picture = _drawn(_dot(machine, theme), kind)
+        picture = listed(machine)
     else:
         encoding = "utf-8" if output is not None or kind not in _PLAIN else sys.stdout.encoding
-        signs = ASCII if plain or not _encodes(encoding) else UNICODE
-        picture = _text(machine, kind, theme, signs).encode(encoding, "backslashreplace")
+        plain = plain or not _encodes(encoding)
+        picture = rendered(machine, kind, theme=theme or THEMES[0], plain=plain, encoding=encoding)
     _write(picture, output)
 
 
@@ -111,35 +98,6 @@ def _checked(kind: str | None, theme: str | None, output: Path | None, *, plain:
     if kind in _DRAWN and output is None and sys.stdout.isatty():
         raise click.UsageError(f"{kind} is not for a terminal: give -o FILE, or a pipe")
     return kind
-
-
-def _dot(machine: Picture | None, theme: str | None) -> str:
-    colours = THEMES[theme or "light"]
-    return way_dot(colours) if machine is None else dot(machine, colours)
-
-
-def _text(machine: Picture | None, kind: str, theme: str | None, signs: Signs) -> str:
-    dark = theme == "dark"
-    match kind:
-        case "dot":
-            return _dot(machine, theme)
-        case "mermaid":
-            return way_mermaid(dark=dark) if machine is None else mermaid(machine, dark=dark)
-        case "text":
-            return way_text() if machine is None else text(machine)
-        case _:
-            return way_terminal(signs) if machine is None else terminal(machine, signs)
-
-
-def _drawn(source: str, kind: str) -> bytes:
-    # It loads a temporary file's module and, when called, Graphviz.
-    from recloser.diagram.drawn import drawn  # noqa: PLC0415 - only when asked for
-
-    try:
-        return drawn(source, kind)
-    except ImportError as error:
-        text = f"{kind} needs pygraphviz: pip install 'recloser[diagram]' ({error})"
-        raise click.UsageError(text) from error
 
 
 def _encodes(encoding: str) -> bool:

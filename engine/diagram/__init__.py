@@ -1,10 +1,9 @@
-"""Pictures of the live machine: what `recloser diagram` and `make diagrams` draw."""
+"""Pictures of the live machine: what `recloser diagram` and `make diagrams` draw.
 
-from recloser.diagram.dot import dot
+A picture is made here; each renderer stands in a module of its own and is loaded alone.
+"""
+
 from recloser.diagram.edges import edges
-from recloser.diagram.mermaid import mermaid
 from recloser.diagram.picture import Picture
-from recloser.diagram.terminal import terminal
-from recloser.diagram.text import text
 
-__all__ = ["Picture", "dot", "edges", "mermaid", "terminal", "text"]
+__all__ = ["Picture", "edges"]

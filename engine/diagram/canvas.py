@@ -1,11 +1,9 @@
 """A sheet of characters to draw on, with the signs of Unicode or of ASCII."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """The signs of a frame, from the upper left corner clockwise: corner, side, corner ..."""
 
     signs: str
@@ -23,8 +21,7 @@ class Box:
         return self.signs[7] + text.center(width - 2) + self.signs[3]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class Signs(NamedTuple):
     """What lines are made of."""
 
     plain: Box

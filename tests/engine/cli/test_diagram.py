@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from recloser.cli import main
+from recloser.cli import main, rendering
 from recloser.cli.diagram import FORMATS
 from recloser.diagram.canvas import ASCII
 from recloser.diagram.dot import dot
@@ -319,8 +319,9 @@ def test_a_full_disk_gets_one_line() -> None:
     assert "No space left on device" in result.stderr
 
 
-def test_every_format_is_tested() -> None:
+def test_every_format_and_theme_is_tested() -> None:
     assert {*TEXTS, "svg", "png"} == set(FORMATS)
+    assert tuple(THEMES) == rendering.THEMES
 
 
 @pytest.mark.parametrize(
