@@ -247,3 +247,17 @@ def test_progress_is_shown_to_whoever_looks(path):
     os.close(parent)
     assert b"reading" in shown
     assert b"reading" not in done.stdout
+
+
+def test_the_example_is_what_its_program_writes(tmp_path):
+    examples = Path(__file__).parents[3] / "examples"
+    subprocess.run([sys.executable, examples / "journal.py", tmp_path / "x"], check=True)
+    told = [
+        run(each, "--json", "--tail", 100) for each in (examples / "feed.jsonl", tmp_path / "x")
+    ]
+    lines = [json.loads(result.stdout)["timeline"] for result in told]
+    committed, written = (
+        [(line["from"], line["to"], line["trigger"], line.get("code")) for line in each]
+        for each in lines
+    )
+    assert committed == written, "run: python examples/journal.py examples/feed.jsonl"

@@ -1,0 +1,77 @@
+"""Write examples/feed.jsonl: a day in the life of one engine, in virtual time.
+
+    python examples/journal.py FILE
+
+A service does the same with one argument more: `observers=[Journal("feed.jsonl")]`. Then
+`recloser journal FILE` tells the story, and `recloser replay FILE --policy P` another one.
+"""
+
+import asyncio
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+import recloser
+from recloser import Close, State
+from recloser.fsm import Cause, Origin
+from recloser.journal import Journal
+from recloser.testing import Plan, ScriptedTransport, run
+
+MORNING = datetime(2025, 3, 3, 8, tzinfo=UTC).timestamp()
+HOUR = 3600.0
+
+
+def frame(code: int, reason: str = "") -> Close:
+    """Make the record of a close frame of the peer."""
+    return Close(code=code, reason=reason, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True)
+
+
+def failed(cause: Cause, origin: Origin = Origin.NETWORK, **facts: float) -> Plan:
+    """Make a dial that comes to nothing."""
+    return Plan(takes=0.08, refused=Close(code=1006, origin=origin, cause=cause, **facts))
+
+
+UP = Plan(takes=0.12)
+BUSY = failed(Cause.REFUSED, Origin.PEER, status=503, retry_after=20.0)
+CUT = Close(code=1006, origin=Origin.NETWORK, cause=Cause.RESET)
+SILENT = Close(code=1006, origin=Origin.ENGINE, cause=Cause.HEARTBEAT)
+
+DAY = (
+    (2.0 * HOUR, frame(1012, "deploying"), [BUSY, BUSY, UP]),
+    (1.5 * HOUR, CUT, [failed(Cause.DNS), failed(Cause.TCP), failed(Cause.TCP), UP]),
+    (1.0 * HOUR, frame(1000, "shift is over"), [UP]),
+    (4.0, frame(1000, "shift is over"), [UP]),
+    (0.8 * HOUR, frame(4004, "unknown topic"), [UP]),
+    (1.2 * HOUR, SILENT, [failed(Cause.CONNECT_TIMEOUT, Origin.ENGINE), UP]),
+    (0.5 * HOUR, frame(1001, "going away"), [UP]),
+)
+"""How long the connection lasts, what ends it, and how the next dials go."""
+
+
+async def live(journal: Journal) -> None:
+    """Live through the day, and leave in the evening."""
+    plans = [UP, *(plan for _, _, dials in DAY for plan in dials)]
+    transport = ScriptedTransport(plans)
+    ws = recloser.connect("wss://feed.example/v1", transport=transport, observers=[journal], seed=1)
+    async with ws:
+        for uptime, end, _ in DAY:
+            await asyncio.sleep(uptime)
+            transport.wires[-1].end(end)
+            await ws.wait_for(State.OPEN)
+        await asyncio.sleep(0.25 * HOUR)
+
+
+async def main(path: str) -> None:
+    """Write the journal."""
+    Path(path).unlink(missing_ok=True)
+    clock = asyncio.get_running_loop().time
+    with Journal(path, engine="feed", wall=lambda: MORNING + clock()) as journal:
+        await live(journal)
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    run(main(sys.argv[1]))
