@@ -51,6 +51,7 @@ def connect(
     ssl: SSLContext | Fingerprint | bool = True,
     proxy: str | URL | None = None,
     max_message_size: int = _MESSAGE_SIZE,
+    follow_redirects: int = 0,
     clock: Clock | None = None,
     seed: int | None = None,
 ) -> ReconnectingWebSocket:
@@ -67,14 +68,16 @@ def connect(
     timeouts: deadlines in seconds, see `Timeouts`.
     heartbeat: how silence is noticed; a number of seconds serves as interval and time-out,
         None turns it off.
-    transport: in the place of aiohttp; session, ssl, proxy, heartbeat and max_message_size
-        are its own business then.
+    transport: in the place of aiohttp; session, ssl, proxy, heartbeat, max_message_size and
+        follow_redirects are its own business then.
     observers: called with every `StateChange`, as by `subscribe`.
     fields: bound to every log line: a session id, a user, ...; read at each line.
     session: an aiohttp session to dial through; it stays the application's, and aiohttp may
         repeat a dial on it once by itself.
     ssl, proxy: as in aiohttp, for every dial.
     max_message_size: in bytes, 0 for no limit; a longer message ends the connection with 1009.
+    follow_redirects: how many redirects a dial follows, never from wss to ws, and with nothing
+        of ours to another origin; one that is not followed is a refused upgrade.
     clock: where the time comes from; the event loop if None.
     seed: makes the jitter repeatable.
 
@@ -105,6 +108,7 @@ def connect(
             proxy=proxy,
             max_message_size=max_message_size,
             heartbeat=_heartbeat(heartbeat),
+            follow_redirects=follow_redirects,
             backlogged=partial(log.backlogged, fields),
         )
     elif (
@@ -113,10 +117,11 @@ def connect(
         or ssl is not True
         or heartbeat is not _HEARTBEAT
         or max_message_size != _MESSAGE_SIZE
+        or follow_redirects
     ):
         raise TypeError(
-            "session, ssl, proxy, heartbeat and max_message_size belong to the aiohttp "
-            "transport: give them to your own transport"
+            "session, ssl, proxy, heartbeat, max_message_size and follow_redirects belong to "
+            "the aiohttp transport: give them to your own transport"
         )
     core = Core(
         _standard() if policy is None else policy,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from ssl import SSLContext
 from typing import cast
 
-from aiohttp import ClientError, ClientSession, Fingerprint
+from aiohttp import ClientError, ClientSession, Fingerprint, WSServerHandshakeError
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -15,6 +15,7 @@ from recloser.transport import classify, sessions
 from recloser.transport.base import DialFailed, Request
 from recloser.transport.handshake import dial_failed
 from recloser.transport.liveness import Heartbeat
+from recloser.transport.redirects import Trail
 from recloser.transport.upgrade import Upgrade
 from recloser.transport.wire import AiohttpWire
 
@@ -38,13 +39,15 @@ class AiohttpTransport:
     is compressed. `heartbeat=None` sends no pings, and silence is not noticed then.
     `backlogged` is called with the number of unread messages each time that reading pauses,
     because nobody takes what was read: about 1 MiB, half of it in aiohttp's queue (F7).
+    `follow_redirects` is how many redirects a dial follows; see docs/credentials.md (E5).
     `ask_kernel=False` judges silence by counting frames also where the kernel could tell.
 
-    Raises `ValueError` for a lent session with `auth`: it is bound to an origin that aiohttp
-    does not tell, so it is asked for as a header.
+    Raises `TypeError` or `ValueError` for numbers that cannot be, and for a lent session with
+    `auth`: it is bound to an origin that aiohttp does not tell, so it is asked for as a header.
     """
 
     __slots__ = (
+        "_follow_redirects",
         "_lent",
         "_max_message_size",
         "_proxy",
@@ -64,6 +67,7 @@ class AiohttpTransport:
         proxy: str | URL | None = None,
         max_message_size: int = 4 * 2**20,
         heartbeat: Heartbeat | None = DEFAULT_HEARTBEAT,
+        follow_redirects: int = 0,
         trust_env: bool = False,
         backlogged: Callable[[int], None] | None = None,
         ask_kernel: bool = True,
@@ -76,6 +80,11 @@ class AiohttpTransport:
             raise ValueError(
                 f"max_message_size must be 0 (no limit) or more, not {max_message_size}"
             )
+        if isinstance(follow_redirects, bool) or not isinstance(follow_redirects, int):
+            raise TypeError(f"follow_redirects must be how many, not {follow_redirects!r}")
+        if follow_redirects < 0:
+            raise ValueError(f"follow_redirects must be 0 (none) or more, not {follow_redirects}")
+        self._follow_redirects = follow_redirects
         self._lent = session
         self._session: ClientSession | None = None
         self._ssl = ssl
@@ -87,16 +96,17 @@ class AiohttpTransport:
         self.ask_kernel = ask_kernel
 
     async def dial(self, request: Request, ended: Callable[[Close], None]) -> AiohttpWire:
-        """Open a socket: see `Transport.dial`. A redirect is a refused upgrade (E5)."""
+        """Open a socket: see `Transport.dial`. One redirect too many is a refusal."""
+        trail = Trail(request, self._follow_redirects)
         try:
-            upgrade = await self._upgrade(request)
+            upgrade = await self._upgrade(trail)
         except SessionClosed:
             failed = classify.session_closed()
         except (ClientError, OSError, ValueError, TypeError, RuntimeError, AssertionError) as error:
             if self.orphaned():
                 failed = classify.session_closed()
             else:
-                secure = request.url.lower().startswith(_SECURE)
+                secure = trail.request.url.lower().startswith(_SECURE)
                 failed = dial_failed(error, secure=secure, now=datetime.now(UTC))
         else:
             return AiohttpWire(upgrade, ended, self)
@@ -112,7 +122,15 @@ class AiohttpTransport:
         else:
             sessions.give_back(self._lent)
 
-    async def _upgrade(self, request: Request) -> Upgrade:
+    async def _upgrade(self, trail: Trail) -> Upgrade:
+        while True:
+            try:
+                return await self._once(trail.request, foreign=trail.foreign)
+            except WSServerHandshakeError as refusal:
+                if not trail.follow(refusal):
+                    raise
+
+    async def _once(self, request: Request, *, foreign: bool) -> Upgrade:
         lent = self._lent
         if self.orphaned():
             raise SessionClosed
@@ -121,16 +139,17 @@ class AiohttpTransport:
                 self._session = sessions.make(trust_env=self._trust_env)
             else:
                 self._session = sessions.borrow(lent)
-        headers = CIMultiDict[str]() if lent is None else lent.headers.copy()
+        headers = CIMultiDict[str]() if lent is None or foreign else lent.headers.copy()
         headers.update(request.headers)
-        upgrade = await self._session.ws_connect(
-            request.url,
-            protocols=request.subprotocols,
-            headers=headers,
-            ssl=self._ssl,
-            proxy=self._proxy,
-            max_msg_size=self._max_message_size,
-        )
+        with sessions.abroad(foreign=foreign):
+            upgrade = await self._session.ws_connect(
+                request.url,
+                protocols=request.subprotocols,
+                headers=headers,
+                ssl=self._ssl,
+                proxy=self._proxy,
+                max_msg_size=self._max_message_size,
+            )
         return cast("Upgrade", upgrade)  # the session's ws_response_class
 
     def orphaned(self) -> bool:

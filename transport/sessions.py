@@ -1,6 +1,10 @@
 """The aiohttp sessions that dials go through: one of our own, or one that borrows a lent one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from aiohttp import (
@@ -24,9 +28,23 @@ from recloser.transport.upgrade import Answer, Upgrade
 _UNBOUNDED = ClientTimeout(total=None)
 """The engine keeps the deadline; aiohttp's total would keep a timer for the socket's life."""
 
+_ABROAD: Final = ContextVar("recloser_abroad", default=False)
+
+
+@contextmanager
+def abroad(*, foreign: bool) -> Iterator[None]:
+    """Send no cookie meanwhile if `foreign`: a jar knows hosts, but no origins (RFC 6265 8.5)."""
+    before = _ABROAD.set(foreign)
+    try:
+        yield
+    finally:
+        _ABROAD.reset(before)
+
 
 async def no_redirect(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Refuse a redirect: aiohttp would follow it and send custom headers along (E5)."""
+    if _ABROAD.get():
+        request.headers.popall("Cookie", None)
     response = await handler(request)
     if response.status // 100 == 3:  # noqa: PLR2004 - the class of redirects, RFC 9110 15.4
         response.close()

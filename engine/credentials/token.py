@@ -26,15 +26,16 @@ class Token:
     """Seconds since the epoch at which it ends; the earlier one counts if both are given."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.value, str):
-            if any(mark in self.value for mark in "\r\n\0"):
+        value: object = self.value
+        if isinstance(value, str):
+            if any(mark in value for mark in "\r\n\0"):
                 raise ValueError("a token must not contain a line break or NUL: strip it")
-        elif isinstance(self.value, Mapping):
-            check_headers(self.value)
+        elif isinstance(value, Mapping):
+            check_headers(value)
         else:
-            kind = type(self.value).__name__
+            kind = type(value).__name__
             raise TypeError(f"a credential is a str, headers or a Token, not {kind}")
-        if not self.value:
+        if not value:
             raise ValueError("a credential must not be empty: raise Unauthorized if there is none")
         for name in _TIMES:
             seconds = getattr(self, name)

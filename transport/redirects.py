@@ -1,0 +1,71 @@
+"""Where a redirected dial goes, if it may go there, and what it takes along (E5). Pure."""
+
+from dataclasses import replace
+from typing import Final
+
+from aiohttp import WSServerHandshakeError
+from yarl import URL
+
+from recloser.transport.base import Request
+
+_STATUSES: Final = (301, 302, 303, 307, 308)
+"""RFC 9110 section 15.4; an upgrade is a GET, so that they all mean the same."""
+
+_WEB: Final = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
+_SOCKET: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+class Trail:
+    """The requests of one dial: the first, and those that redirects led to."""
+
+    __slots__ = ("_left", "_seen", "foreign", "request")
+
+    def __init__(self, request: Request, limit: int) -> None:
+        self.request = request
+        self.foreign = False
+        """Another origin was met: nothing that was meant for the first may be sent any more."""
+        self._left = limit
+        self._seen = set[tuple[object, ...]]()
+
+    def follow(self, refusal: WSServerHandshakeError) -> bool:
+        """Go on to where a refused upgrade points; False if it may not be followed."""
+        if not self._left or refusal.status not in _STATUSES:
+            return False
+        self._left -= 1
+        try:
+            here = URL(self.request.url)
+            there = _target(here, refusal)
+        except ValueError:
+            return False
+        self._seen.add(_place(here))
+        if there is None or _place(there) in self._seen:
+            return False
+        request = replace(self.request, url=str(there))
+        if _place(there)[:3] != _place(here)[:3]:
+            self.foreign = True
+            kept = (
+                each for each in request.subprotocols if each not in request.private_subprotocols
+            )
+            request = Request(request.url, subprotocols=tuple(kept))
+        self.request = request
+        return True
+
+
+def _target(here: URL, refusal: WSServerHandshakeError) -> URL | None:
+    """Read `Location`; None for none or several, another protocol, user data, or wss to ws."""
+    given = refusal.headers.getall("Location", []) if refusal.headers is not None else []
+    if len(given) != 1:
+        return None
+    location = URL(given[0])
+    if location.raw_user is not None or location.raw_password is not None:
+        return None
+    there = here.with_scheme(_WEB[here.scheme]).join(location)
+    scheme = _SOCKET.get(there.scheme)
+    if scheme is None or not there.raw_host or (scheme == "ws" and _SOCKET[here.scheme] == "wss"):
+        return None
+    return there.with_scheme(scheme).with_fragment(None)
+
+
+def _place(url: URL) -> tuple[object, ...]:
+    """Give scheme, host and port, which make up the origin (RFC 6454 section 4), and the rest."""
+    return _SOCKET[url.scheme], url.raw_host, url.port, url.raw_path_qs
