@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from recloser.diagram.dotlang import digraph, font, html, statement, table
+from recloser.diagram.dotlang import beside, digraph, font, html, statement, table
 from recloser.diagram.layout import HINTS, ORDER
 from recloser.diagram.notes import count, folded
 from recloser.diagram.picture import REST, START, Arrow, Picture, name
@@ -68,9 +68,7 @@ def dot(picture: Picture, theme: Theme = THEMES["light"]) -> str:
 
 
 def _caption(picture: Picture, theme: Theme) -> str:
-    colours = " &#160; ".join(
-        font(words, color=theme.of(trigger), size=10) for words, trigger in _LEGEND
-    )
+    colours = beside(font(words, color=theme.of(trigger), size=10) for words, trigger in _LEGEND)
     frames = f"double frame: start and end; dashed: rest; {_STAYS}: internal, the state stays"
     lines = [html(picture.caption)] if picture.caption else []
     return table(["&#160;", *lines, colours, frames])

@@ -32,7 +32,13 @@ def font(text: str, *, color: str, size: float | None = None) -> str:
     return f'<font color="{color}"{points}>{text}</font>'
 
 
-def table(lines: Iterable[str], beside: str = "") -> str:
-    """Return an HTML-like label of centred lines, with this cell at both sides of each."""
-    cells = "".join(f'<tr>{beside}<td cellpadding="1">{line}</td>{beside}</tr>' for line in lines)
+def table(lines: Iterable[str], edge: str = "") -> str:
+    """Return an HTML-like label of centred lines, with the cell `edge` at both sides of each."""
+    cells = "".join(f'<tr>{edge}<td cellpadding="1">{line}</td>{edge}</tr>' for line in lines)
     return f'<<table border="0" cellspacing="0" cellpadding="0">{cells}</table>>'
+
+
+def beside(cells: Iterable[str]) -> str:
+    """Return, for a line of a table, texts beside each other."""
+    inner = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<table border="0" cellspacing="8" cellpadding="0"><tr>{inner}</tr></table>'
