@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from recloser import fsm, hints, policies, testing, transport
     from recloser.client import ReconnectingWebSocket
     from recloser.connecting import connect
+    from recloser.credentials import Credentials
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
     from recloser.fsm.errors import (
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from recloser.fsm.timeouts import Timeouts
     from recloser.opening import Opening
     from recloser.outbox import Drop, Outbox
+    from recloser.queries import Queries
     from recloser.settled import Settled, Status
+    from recloser.supervisor import Supervisor
     from recloser.transport import Delivery, Heartbeat
 
 _HOMES = {
@@ -41,6 +44,7 @@ _HOMES = {
     "ConcurrentReceive": "recloser.fsm.errors",
     "ConnectionClosed": "recloser.fsm.errors",
     "Context": "recloser.fsm.decisions",
+    "Credentials": "recloser.credentials",
     "Delivery": "recloser.transport",
     "Drop": "recloser.outbox",
     "Heartbeat": "recloser.transport",
@@ -52,6 +56,7 @@ _HOMES = {
     "OutboxFull": "recloser.fsm.errors",
     "Policy": "recloser.fsm.decisions",
     "PolicyError": "recloser.fsm.errors",
+    "Queries": "recloser.queries",
     "RecloserError": "recloser.fsm.errors",
     "ReconnectingWebSocket": "recloser.client",
     "Retry": "recloser.fsm.decisions",
@@ -61,6 +66,7 @@ _HOMES = {
     "StateChange": "recloser.fsm.change",
     "Status": "recloser.settled",
     "Stop": "recloser.fsm.decisions",
+    "Supervisor": "recloser.supervisor",
     "Timeouts": "recloser.fsm.timeouts",
     "Unauthorized": "recloser.fsm.errors",
     "WrongLoop": "recloser.fsm.errors",
@@ -73,6 +79,7 @@ __all__ = [
     "ConcurrentReceive",
     "ConnectionClosed",
     "Context",
+    "Credentials",
     "Delivery",
     "Drop",
     "Heartbeat",
@@ -84,6 +91,7 @@ __all__ = [
     "OutboxFull",
     "Policy",
     "PolicyError",
+    "Queries",
     "RecloserError",
     "ReconnectingWebSocket",
     "Retry",
@@ -93,6 +101,7 @@ __all__ = [
     "StateChange",
     "Status",
     "Stop",
+    "Supervisor",
     "Timeouts",
     "Unauthorized",
     "WrongLoop",

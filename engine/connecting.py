@@ -10,9 +10,10 @@ from typing import Final
 from aiohttp import ClientSession, Fingerprint
 from yarl import URL
 
-from recloser import log, policies
+from recloser import log
 from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
+from recloser.credentials.store import Credentials, Provider, credentials_of
 from recloser.driver import Driver
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
@@ -38,6 +39,7 @@ def connect(
     url: Url,
     *,
     policy: Policy | None = None,
+    credentials: Credentials | Provider | None = None,
     on_open: OnOpen | None = None,
     outbox: Outbox | None = None,
     timeouts: Timeouts = _TIMEOUTS,
@@ -62,6 +64,8 @@ def connect(
     url, headers, subprotocols: values, or functions or coroutine functions that give them;
         functions are asked before every dial.
     policy: any object with `decide(close, context)`; `policies.standard()` if None.
+    credentials: a token or headers, a function or coroutine function that gives them, asked
+        before every dial, or `Credentials`, which keeps, refreshes and shares them.
     on_open: called with an `Opening` on every open, before anything else is sent; a
         coroutine function or a plain one. What it raises makes the dial fail.
     outbox: what keeps messages that are sent while not open; nothing does if None.
@@ -123,14 +127,16 @@ def connect(
             "session, ssl, proxy, heartbeat, max_message_size and follow_redirects belong to "
             "the aiohttp transport: give them to your own transport"
         )
+    inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
     core = Core(
         _standard() if policy is None else policy,
         timeouts=timeouts,
         roll=_ROLL if seed is None else random.Random(seed).random,  # noqa: S311 - jitter
+        can_refresh=inputs.can_refresh,
     )
     driver = Driver(
         core,
-        inputs=Inputs(url, headers, subprotocols),
+        inputs=inputs,
         transport=transport,
         on_open=on_open,
         fields=fields,
@@ -145,7 +151,9 @@ def connect(
 
 @cache
 def _standard() -> Policy:
-    return policies.standard()  # plain functions of their arguments: one serves all engines
+    from recloser.policies import standard  # noqa: PLC0415 - who brings a policy loads no others
+
+    return standard()  # plain functions of their arguments: one serves all engines
 
 
 def _check_policy(policy: object) -> None:

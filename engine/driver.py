@@ -167,7 +167,7 @@ class Driver:
         await pause(self.clock, effect.not_before)
         await dial(
             generation,
-            inputs=self._inputs,
+            request=self._inputs.request(self.clock, refresh=effect.refresh),
             transport=self._transport,
             on_open=self._on_open,
             ended=generation.ended,

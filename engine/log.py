@@ -30,6 +30,7 @@ TASK_FAILED: Final = "websocket.scope_task_failed"
 TASK_STUCK: Final = "websocket.task_refuses_to_end"
 RELEASE_FAILED: Final = "websocket.release_failed"
 REST_FAILED: Final = "websocket.rest_failed"
+SUPERVISED_FAILED: Final = "websocket.supervised_failed"
 BACKLOGGED: Final = "websocket.reading_paused"
 DROPPED: Final = "websocket.messages_dropped"
 

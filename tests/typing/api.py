@@ -88,6 +88,11 @@ async def identify(opening: Opening) -> None:
     await opening.send_json({"op": 2})
 
 
+async def consume(ws: ReconnectingWebSocket) -> None:
+    async for message in ws:
+        assert_type(message, str | bytes)
+
+
 async def use() -> None:
     ws = recloser.connect(
         token,
@@ -132,6 +137,10 @@ async def use() -> None:
     queries = recloser.Queries(ws, key=lambda message: message[:4])
     assert_type(await queries.ask("1234 now?", "1234", within=5), str | bytes)
     assert_type(await queries.receive(), str | bytes)
+    async with recloser.Supervisor(signals=(signal.SIGTERM,), code=1001) as supervisor:
+        supervisor.add(ws, consume, name="feed")
+        assert_type(supervisor.states(), dict[str, State])
+        await supervisor.wait()
     await ws.suspend()
     await ws.suspend_until(asyncio.Event().wait(), 4000, "night")
     with recloser.hints.network(ws.wake), recloser.hints.signalled(ws.wake, signal.SIGCONT):
