@@ -66,7 +66,6 @@ async def live(journal: Journal) -> None:
 
 async def main(path: str) -> None:
     """Write the journal."""
-    Path(path).unlink(missing_ok=True)
     clock = asyncio.get_running_loop().time
     with Journal(path, engine="feed", wall=lambda: MORNING + clock()) as journal:
         await live(journal)
@@ -74,4 +73,5 @@ async def main(path: str) -> None:
 
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    Path(sys.argv[1]).unlink(missing_ok=True)
     run(main(sys.argv[1]))
