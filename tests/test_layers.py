@@ -64,7 +64,7 @@ THIRD = {
     "fsm": set[str](),
     "policies": set[str](),
     "transport": {"aiohttp", "multidict", "yarl"},
-    "engine": {"aiohttp", "click", "structlog", "yarl"},
+    "engine": {"aiohttp", "click", "hypothesis", "pytest", "structlog", "yarl"},
 }
 """What each layer may import of others; multidict and yarl are aiohttp's own vocabulary."""
 

@@ -14,7 +14,9 @@ COMMANDS = {
     "connect": ("recloser.cli.connect", "Talk to a WebSocket server, through all its faults."),
     "journal": ("recloser.cli.journal", "Tell the story of a journal."),
     "replay": ("recloser.cli.replay", "Show where another policy would have decided otherwise."),
+    "check": ("recloser.cli.check", "Check that a policy keeps the laws."),
     "simulate": ("recloser.cli.simulate", "Drive a fleet of engines through an outage."),
+    "serve": ("recloser.cli.serve", "Serve a WebSocket that misbehaves by script."),
 }
 """Name, module and one line of help; each module has a `command`."""
 

@@ -1,0 +1,171 @@
+"""Fault scripts: what a server does wrong, connection by connection; as data or as TOML."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+from recloser.fsm.record import NO_HEADERS
+
+DEEDS: Final[Mapping[str, str]] = {
+    "serve": "ordinary service until the client leaves",
+    "close": "a close frame with `code` and `reason`",
+    "refuse": "the upgrade is answered with `status` and `headers`",
+    "cut": "the connection is ended without a close frame (FIN)",
+    "reset": "the connection is broken (RST)",
+    "silence": "nothing is read and nothing is said, until the client leaves",
+    "flood": "`count` messages of `size` bytes, as fast as they go, then ordinary service",
+    "hang": "the upgrade is never answered",
+}
+"""What a fault can do, and what that is."""
+
+
+class ScriptError(ValueError):
+    """A fault script cannot be meant so; the message is one line that says what to change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What one connection goes through. Times are in seconds.
+
+    A deed comes after `after` seconds of ordinary service: echoes, and `send` at the start.
+    Raises `ScriptError` for what cannot be meant.
+    """
+
+    do: str = "serve"
+    """One of `DEEDS`."""
+    code: int = 1000
+    reason: str = ""
+    status: int = 503
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
+    after: float = 0.0
+    """Ordinary service before the deed."""
+    delay: float = 0.0
+    """Before the upgrade is answered."""
+    send: tuple[str, ...] = ()
+    """Messages sent as soon as the connection is up."""
+    duplicate: bool = False
+    """Every message of the server is sent twice."""
+    pongs: bool = True
+    """False: pings are not answered."""
+    count: int = 1000
+    size: int = 1024
+    times: int = 1
+    """For so many connections in a row; 0: for all that follow."""
+    client: str | None = None
+    """Only for connections that say `?client=NAME` in their URL; None: for all."""
+
+    def __post_init__(self) -> None:
+        if self.do not in DEEDS:
+            raise ScriptError(f"do must be one of {', '.join(DEEDS)}, not {self.do!r}")
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+                raise ScriptError(f"{name} must be {_SAID[name]}, not {value!r}")
+        for name in ("after", "delay"):
+            if not isfinite(getattr(self, name)) or getattr(self, name) < 0:
+                raise ScriptError(
+                    f"{name} must be finite and at least 0, not {getattr(self, name)}"
+                )
+        for name in ("count", "size", "times"):
+            if getattr(self, name) < 0:
+                raise ScriptError(f"{name} must be at least 0, not {getattr(self, name)}")
+        if self.do == "refuse" and not 100 < self.status < 1000:  # noqa: PLR2004 - three digits
+            raise ScriptError(f"status must be 101 to 999, not {self.status}")
+        if self.do == "close" and not 0 <= self.code < 2**16:
+            raise ScriptError(f"code must fit into 16 bits, not {self.code}")
+
+    @property
+    def title(self) -> str:
+        """What it does, in a few words."""
+        words = {
+            "close": f"close {self.code} {self.reason!r}" if self.reason else f"close {self.code}",
+            "refuse": f"refuse with {self.status}",
+            "flood": f"flood of {self.count} messages",
+        }
+        said = words.get(self.do, self.do)
+        return said if self.pongs else f"{said}, no pongs"
+
+
+_KINDS: Final[Mapping[str, Any]] = {
+    "code": int,
+    "reason": str,
+    "status": int,
+    "headers": Mapping,
+    "after": (int, float),
+    "delay": (int, float),
+    "duplicate": bool,
+    "pongs": bool,
+    "count": int,
+    "size": int,
+    "times": int,
+    "client": (str, type(None)),
+}
+_SAID: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("code", "status", "count", "size", "times"), "a whole number"),
+    **dict.fromkeys(("after", "delay"), "a number of seconds"),
+    **dict.fromkeys(("duplicate", "pongs"), "true or false"),
+    **dict.fromkeys(("reason", "client"), "a text"),
+    "headers": "a table of texts",
+}
+
+DEFAULT_SCRIPT: Final = (
+    Fault(do="close", code=1000, reason="shift is over", after=2.0, send=("hello",)),
+    Fault(do="close", code=1012, reason="restarting", after=2.0),
+    Fault(do="close", code=1000, reason="Token expired", after=2.0),
+    Fault(do="refuse", status=503, headers={"Retry-After": "1"}, times=2),
+    Fault(do="cut", after=2.0),
+    Fault(do="reset", after=2.0),
+    Fault(do="serve", delay=1.0, duplicate=True, after=2.0),
+    Fault(do="flood", count=1000, after=1.0),
+    Fault(do="close", code=4000, reason="maintenance", after=2.0),
+)
+"""What `recloser serve` does if no script is given."""
+
+
+def parse_script(text: str) -> tuple[Fault, ...]:
+    r"""Read a script of `[[fault]]` tables; raises `ScriptError`.
+
+    >>> parse_script('[[fault]]\ndo = "close"\ncode = 1012')[0].title
+    'close 1012'
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScriptError(f"no TOML: {error}") from error
+    unknown = sorted(set(data) - {"fault"})
+    if unknown:
+        raise ScriptError(f"unknown table {unknown[0]!r}: a script consists of [[fault]] tables")
+    tables = data.get("fault", [])
+    if not isinstance(tables, list) or not tables:
+        raise ScriptError("a script needs at least one [[fault]] table")
+    return tuple(_fault(number, table) for number, table in enumerate(tables, start=1))
+
+
+def load_script(path: Path) -> tuple[Fault, ...]:
+    """Read a script from a file; raises `ScriptError` and `OSError`."""
+    try:
+        return parse_script(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ScriptError("a script is UTF-8 text") from error
+
+
+def _fault(number: int, table: object) -> Fault:
+    known = {each.name for each in fields(Fault)}
+    if not isinstance(table, dict):
+        raise ScriptError(f"fault {number} is no table: write [[fault]]")
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise ScriptError(
+            f"fault {number}: unknown key {unknown[0]!r}; one of {', '.join(sorted(known))}"
+        )
+    send = table.get("send", [])
+    texts = send if isinstance(send, list) else [None]
+    if not all(isinstance(each, str) for each in texts):
+        raise ScriptError(f"fault {number}: send must be a list of texts")
+    try:
+        return Fault(**{**table, "send": tuple(texts)})
+    except ScriptError as error:
+        raise ScriptError(f"fault {number}: {error}") from error
