@@ -2,34 +2,73 @@
 
 Pure: no asyncio, no clock, no randomness, no logging, no I/O. `recloser.fsm.machine` and
 `recloser.fsm.core`, which load the `transitions` library, are imported by their own names.
+
+Names load when they are used (PEP 562), so that a diagram loads the machine and no record.
 """
 
-from recloser.fsm.change import StateChange
-from recloser.fsm.decisions import (
-    Context,
-    Decision,
-    Hold,
-    Phase,
-    Policy,
-    Retry,
-    Stop,
-    Unsent,
-)
-from recloser.fsm.errors import (
-    ConcurrentReceive,
-    ConnectionClosed,
-    IllegalTrigger,
-    NotOpen,
-    PolicyError,
-    RecloserError,
-    SessionClosed,
-    Unauthorized,
-    WrongLoop,
-)
-from recloser.fsm.record import Cause, Close, Origin
-from recloser.fsm.states import Guard, State, Trigger, Wish
-from recloser.fsm.table import IGNORED, TABLE, Ignored, Row
-from recloser.fsm.timeouts import Timeouts
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recloser.fsm.change import StateChange
+    from recloser.fsm.decisions import (
+        Context,
+        Decision,
+        Hold,
+        Phase,
+        Policy,
+        Retry,
+        Stop,
+        Unsent,
+    )
+    from recloser.fsm.errors import (
+        ConcurrentReceive,
+        ConnectionClosed,
+        IllegalTrigger,
+        NotOpen,
+        PolicyError,
+        RecloserError,
+        SessionClosed,
+        Unauthorized,
+        WrongLoop,
+    )
+    from recloser.fsm.record import Cause, Close, Origin
+    from recloser.fsm.states import Guard, State, Trigger, Wish
+    from recloser.fsm.table import IGNORED, TABLE, Ignored, Row
+    from recloser.fsm.timeouts import Timeouts
+
+_HOMES = {
+    "IGNORED": "table",
+    "TABLE": "table",
+    "Cause": "record",
+    "Close": "record",
+    "ConcurrentReceive": "errors",
+    "ConnectionClosed": "errors",
+    "Context": "decisions",
+    "Decision": "decisions",
+    "Guard": "states",
+    "Hold": "decisions",
+    "Ignored": "table",
+    "IllegalTrigger": "errors",
+    "NotOpen": "errors",
+    "Origin": "record",
+    "Phase": "decisions",
+    "Policy": "decisions",
+    "PolicyError": "errors",
+    "RecloserError": "errors",
+    "Retry": "decisions",
+    "Row": "table",
+    "SessionClosed": "errors",
+    "State": "states",
+    "StateChange": "change",
+    "Stop": "decisions",
+    "Timeouts": "timeouts",
+    "Trigger": "states",
+    "Unauthorized": "errors",
+    "Unsent": "decisions",
+    "Wish": "states",
+    "WrongLoop": "errors",
+}
 
 __all__ = [
     "IGNORED",
@@ -63,3 +102,11 @@ __all__ = [
     "Wish",
     "WrongLoop",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from recloser.fsm.change import StateChange
 from recloser.fsm.table import Row
 
+if TYPE_CHECKING:
+    from recloser.fsm.change import StateChange
 
-def counted(rows: Iterable[Row], changes: Iterable[StateChange]) -> tuple[dict[Row, int], int]:
+
+def counted(rows: Iterable[Row], changes: "Iterable[StateChange]") -> tuple[dict[Row, int], int]:
     """Return the count of each row that changes the state, and how many changes fit no row.
 
     Where a row leads tells its guard. Internal rows are not counted: they are no changes of
