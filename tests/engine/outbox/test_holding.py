@@ -301,3 +301,32 @@ async def test_a_flush_lets_others_have_their_turn() -> None:
     assert len(seen) > 2
     assert transport.wires[0].sent == [str(number) for number in range(200)]
     await ws.close()
+
+
+@pytest.mark.spec("G1", "G3")
+@pytest.mark.parametrize("flushing", [False, True])
+@virtual
+async def test_a_wire_that_ended_before_anybody_was_told_loses_nothing(flushing: bool) -> None:
+    ws, transport = await waiting(DOWN, UP, UP)
+
+    def opened(change: recloser.StateChange) -> None:
+        if change.current is State.OPEN and len(transport.wires) == 1:
+            transport.wires[0].closed_with = (1000, "")  # it takes nothing more
+
+    ws.subscribe(opened)
+    if flushing:
+        assert await ws.send("a") is QUEUED
+        assert await ws.send("b") is QUEUED
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    if not flushing:
+        assert await ws.send("a") is QUEUED
+        assert await ws.send("b") is QUEUED
+    assert await ws.send("c") is QUEUED
+    assert shown(ws) == ["a", "b", "c"]
+    transport.wires[0].end(CUT)
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    await ws.drain()
+    assert [wire.sent for wire in transport.wires] == [[], ["a", "b", "c"]]
+    await ws.close()
