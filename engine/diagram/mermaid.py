@@ -22,10 +22,8 @@ _ORDER: Final = (
 _LONG: Final = 16
 """A guard that makes a label longer than this stands on a line of its own."""
 _NOTE_WIDTH: Final = 24
-_NOTE_LINES: Final = 3
+_NOTE_LINES: Final = 2
 _BREAK: Final = "<br/>"
-_COLON: Final = "#58;"
-"""Mermaid 10 ends a label at a second colon."""
 
 
 def mermaid(picture: Picture, *, dark: bool = False) -> str:
@@ -70,5 +68,6 @@ def _label(picture: Picture, rows: list[Row]) -> str:
         lines.append(whole)
         if row in picture.rules:
             notes = folded(picture.rules[row], _NOTE_WIDTH, _NOTE_LINES)
-            lines += [note.replace(":", _COLON) for note in notes]
+            # Mermaid 10 ends a label at a second colon, so the number has a line of its own.
+            lines += [part.strip() for note in notes for part in note.split(":") if part]
     return _BREAK.join(lines)

@@ -30,6 +30,6 @@ pictures = st.builds(
     counts=st.dictionaries(st.sampled_from(MOVES), st.integers(0, 10**6)),
     rules=st.dictionaries(
         st.sampled_from(LOST),
-        st.lists(st.from_regex(r"[a-z]{3,9}(-[a-z]{2,9}){0,3}", fullmatch=True), max_size=30),
+        st.lists(st.from_regex(r"[a-z]{3,9}(-[a-z]{2,9}){1,3}", fullmatch=True), max_size=30),
     ),
 )

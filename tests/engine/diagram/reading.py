@@ -12,7 +12,7 @@ LABEL = re.compile(
     r"(?P<trigger>\w+)(?: \[(?P<guard>[^\]]+)\])?(?P<stays> \(stays\))?"
     "(?: [x\N{MULTIPLICATION SIGN}](?P<count>[0-9]+))?"
 )
-NOTE = re.compile(r"no rule|\d+ rules?:.*")
+NOTE = re.compile(r"no rule|\d+ rules?(:.*)?")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
