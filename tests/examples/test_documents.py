@@ -1,11 +1,15 @@
-"""docs/embedding.md shows what stands in examples/, and names every example of embedding."""
+"""docs/embedding.md shows what stands in examples/, and names every example."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
-EXAMPLES = sorted((ROOT / "examples").glob("embed_*.py"))
+EXAMPLES = [
+    path
+    for pattern in ("embed_*.py", "*_subscription.py", "shared_*.py")
+    for path in (ROOT / "examples").glob(pattern)
+]
 
 
 def test_every_block_is_cut_out_of_an_example() -> None:
