@@ -61,7 +61,7 @@ class Cause(Word):
     CANCELLED = "cancelled"
     """The application asked to leave while the dial was under way."""
     HOOK = "hook"
-    """`on_open` raised."""
+    """`on_open` raised, or the function that makes a heartbeat's message failed."""
     CREDENTIALS = "credentials"
     """A provider of the URL, headers, subprotocols or credentials failed."""
     UNAUTHORIZED = "unauthorized"

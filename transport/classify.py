@@ -62,9 +62,15 @@ def refused_frame(error: Exception, sent_code: int | None) -> Close:
     )
 
 
-def silent(sent_code: int | None) -> Close:
-    """Record a peer that gave no sign of life."""
-    return Close(code=ABNORMAL, sent_code=sent_code, origin=Origin.ENGINE, cause=Cause.HEARTBEAT)
+def condemned(error: Exception | None, sent_code: int | None) -> Close:
+    """Record a peer that gave no sign of life, or a ping of the application's that failed."""
+    return Close(
+        code=ABNORMAL,
+        sent_code=sent_code,
+        origin=Origin.ENGINE,
+        cause=Cause.HEARTBEAT if error is None else Cause.HOOK,
+        error=None if error is None else bare(error),
+    )
 
 
 def session_closed(sent_code: int | None = None) -> Close:

@@ -1,11 +1,14 @@
 """Liveness of one wire: ping on schedule, and notice when nothing comes back (F1-F4)."""
 
 import asyncio
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import isfinite
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
+
+_SECONDS: Final = ("interval", "timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,39 +16,67 @@ class Heartbeat:
     """When to ping and how long to wait. Seconds, finite and above 0.
 
     Silence is noticed within `interval + timeout` of the last inbound byte. A peer that sends
-    anything at all within `timeout` of a ping is alive; it need not be a pong.
+    anything at all within `timeout` of a ping is alive; it need not be a pong. Either may be the
+    longer one. Raises `TypeError` or `ValueError` for what cannot work.
     """
 
     interval: float = 20.0
     """Seconds between pings, whatever comes in."""
     timeout: float = 20.0
     """Seconds of silence after a ping that condemn the connection."""
+    message: str | bytes | Callable[[], str | bytes] | None = None
+    """Sent in the place of a WebSocket ping, for services that want to see a message: the message
+    itself, or a plain function that is asked for each. If that fails, the connection ends."""
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
+        for name in _SECONDS:
+            value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"heartbeat.{each.name} must be a number of seconds, not {value!r}")
+                raise TypeError(f"heartbeat.{name} must be a number of seconds, not {value!r}")
             if not isfinite(value) or value <= 0:
                 raise ValueError(
-                    f"heartbeat.{each.name} must be finite and above 0, not {value!r}: "
+                    f"heartbeat.{name} must be finite and above 0, not {value!r}: "
                     "use heartbeat=None for no pings"
                 )
+        if inspect.iscoroutinefunction(self.message):
+            raise TypeError("heartbeat.message must be a plain function: the ping is due now")
+        if self.message is not None and not callable(self.message):
+            _check(self.message)
+
+    def ping(self) -> str | bytes | None:
+        """Give the next message, None for a WebSocket ping; raises what the function raises."""
+        if not callable(self.message):
+            return self.message
+        return _check(self.message())
+
+
+def _check(message: object) -> str | bytes:
+    if isinstance(message, str):
+        try:
+            message.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"heartbeat.message is no UTF-8: {error.reason}") from None
+        return message
+    if isinstance(message, bytes):
+        return message
+    if inspect.iscoroutine(message):
+        message.close()
+    raise TypeError(f"heartbeat.message must be str or bytes, not {type(message).__name__}")
 
 
 class Living(Protocol):
     """Whose liveness is judged."""
 
-    def ping(self) -> None:
-        """Ask the peer for a sign of life."""
+    def ping(self, message: str | bytes | None) -> None:
+        """Ask the peer for a sign of life, by this message, or by a WebSocket ping."""
         ...
 
     def heard(self, now: float) -> float:
         """When something last came in, on the clock of `now`; what came before it counts too."""
         ...
 
-    def silent(self) -> None:
-        """Hear the verdict."""
+    def condemned(self, error: Exception | None) -> None:
+        """Hear the verdict: silent, or this error instead of a message to ask with."""
         ...
 
 
@@ -89,8 +120,18 @@ class Liveness:
             self._due = now + self._heartbeat.interval
             if self._asked is None:
                 self._asked = now
-            self._wire.ping()
-        self._wait(now)
+            self._wait(now)
+            self._ping()
+        else:
+            self._wait(now)
+
+    def _ping(self) -> None:
+        try:
+            message = self._heartbeat.ping()
+        except Exception as error:  # noqa: BLE001 - the application's function; the record has it
+            self._wire.condemned(error)
+        else:
+            self._wire.ping(message)
 
     def _listen(self, now: float) -> None:
         heard = self._wire.heard(now)
@@ -111,4 +152,4 @@ class Liveness:
         if self._asked is None:
             self._look()
         else:
-            self._wire.silent()
+            self._wire.condemned(None)

@@ -140,7 +140,7 @@ class Outgoing:
 
     def _note(self, item: object, size: int) -> None:
         """Keep a message that was written, until it is seen to have left."""
-        self._written += size + (6 if size < MEDIUM else 8 if size < LONG else 14)
+        self._written += _framed(size)
         self._largest = max(self._largest, size)
         if self._kept is None:
             self._kept = []
@@ -177,9 +177,17 @@ class Outgoing:
         """
         return self._room is None or [event for _, event in self._room.poll(0)] == [select.POLLOUT]
 
-    def ping(self) -> None:
-        """Ask the peer for a sign of life. Raises `ConnectionError` if it is too late."""
-        self._control(b"", Opcode.PING)
+    def ping(self, message: str | bytes | None) -> None:
+        """Ask the peer for a sign of life, by a message of the application's if there is one.
+
+        Raises `ConnectionError` if it is too late.
+        """
+        if message is None:
+            self._control(b"", Opcode.PING)
+        elif isinstance(message, str):
+            self._control(message.encode(), _TEXT)
+        else:
+            self._control(message, _BINARY)
 
     def pong(self, payload: bytes) -> None:
         """Answer a ping, the last one only while the peer does not read (RFC 6455 5.5.3)."""
@@ -192,7 +200,7 @@ class Outgoing:
 
     def _control(self, payload: bytes, opcode: Opcode) -> None:
         push(self._writer.send_frame(payload, opcode))
-        self._written += len(payload) + 6
+        self._written += _framed(len(payload))
 
     def close(self, code: int | None, reason: str = "") -> None:
         """Write the one close frame, without a code if None; `sent_code` says if it was taken."""
@@ -217,6 +225,11 @@ async def _left(drained: asyncio.Future[Any]) -> None:
     except asyncio.CancelledError as error:
         error.add_note("recloser: the message had been handed to the connection before")
         raise
+
+
+def _framed(size: int) -> int:
+    """Give the size of a frame with so many bytes of payload."""
+    return size + (6 if size < MEDIUM else 8 if size < LONG else 14)
 
 
 def _room(transport: asyncio.Transport) -> "select.poll | None":

@@ -1,10 +1,46 @@
-"""One timer per event loop that looks after wires nobody reads from."""
+"""One timer per event loop that looks after wires nobody reads from, and notices a suspend."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import ClassVar, Final, Protocol
 
 TICK: Final = 0.5
 """Seconds between two looks: half of the second within which a close is to be noticed (F7)."""
+
+JUMP: Final = 3.0
+"""Seconds by which the wall clock must outrun the monotonic one between two looks to tell of a
+suspend (F6). A leap second and the steps of time services (0.128 s of ntpd, 0.4 s of
+systemd-timesyncd) stay below; a shorter sleep breaks no connection."""
+
+_ASKS: Final = 2
+"""Looks after a suspend at which peers are asked: bytes of just before it answer the first (the
+kernel's clock stood still too), but not one half a second later."""
+
+
+class Drift:
+    """Notices that the machine slept: the wall clock went on, the monotonic one did not.
+
+    A blocked event loop moves both (F3), a wall clock that is set back tells of nothing, and one
+    that is set forward costs a ping.
+    """
+
+    __slots__ = ("_ahead", "_monotonic", "_wall")
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._ahead = wall() - monotonic()
+
+    def jumped(self) -> bool:
+        """Whether there was a suspend since the last look."""
+        before, self._ahead = self._ahead, self._wall() - self._monotonic()
+        return self._ahead - before > JUMP
 
 
 class Ticking(Protocol):
@@ -12,6 +48,10 @@ class Ticking(Protocol):
 
     def tick(self) -> None:
         """Look once."""
+        ...
+
+    def probe(self) -> None:
+        """Ask the peer for a sign of life now: the machine slept."""
         ...
 
 
@@ -34,6 +74,8 @@ class Ticker:
         self._loop = loop
         self._wires: set[Ticking] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self.drift = Drift()
+        self._asks = 0
 
     def add(self, wire: Ticking) -> None:
         """Look after this wire from the next tick on."""
@@ -52,5 +94,8 @@ class Ticker:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK, self._tick)
+        self._asks = _ASKS if self.drift.jumped() else max(0, self._asks - 1)
         for wire in tuple(self._wires):
             wire.tick()
+            if self._asks:
+                wire.probe()

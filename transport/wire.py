@@ -184,10 +184,10 @@ class AiohttpWire(Inbox):
         self.limit = inf
         self.watch()
 
-    def ping(self) -> None:
+    def ping(self, message: str | bytes | None) -> None:
         """See `Living.ping`."""
         if not self._upgrade.transport.is_closing():
-            self._out.ping()
+            self._out.ping(message)
 
     def heard(self, now: float) -> float:
         """See `Living.heard`."""
@@ -195,11 +195,11 @@ class AiohttpWire(Inbox):
             return self._counted.heard(now)
         return last_heard(self._upgrade.transport, now)
 
-    def silent(self) -> None:
-        """See `Living.silent`: drop the socket, and say so in the same turn (F1)."""
+    def condemned(self, error: Exception | None) -> None:
+        """See `Living.condemned`: drop the socket, and say so in the same turn (F1)."""
         self._gather()
         if not self.over:
-            self._finish(classify.silent(self.sent_code))
+            self._finish(classify.condemned(error, self.sent_code))
             self._upgrade.transport.abort()
             self._upgrade.response.close()
 
