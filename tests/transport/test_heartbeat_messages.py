@@ -1,8 +1,10 @@
 """A ping that is a message of the application's: when, what, and what becomes of a bad one."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +138,19 @@ async def test_a_function_that_fails_ends_the_connection_and_is_told(
 def test_what_cannot_work_is_refused_at_once(make: Callable[[], object]) -> None:
     with pytest.raises((TypeError, ValueError), match=r"heartbeat\."):
         make()
+
+
+def test_the_examples_of_the_document_are_accepted() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "liveness.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    made: list[object] = []
+
+    class Recloser:
+        Heartbeat = recloser.Heartbeat
+
+        @staticmethod
+        def connect(url: str, heartbeat: Any) -> None:
+            made.append(recloser.connect(url, heartbeat=heartbeat))
+
+    exec(block, {"recloser": Recloser, "url": "ws://h/"})
+    assert len(made) == 4
