@@ -78,7 +78,8 @@ class Queries:
         self._pending[key] = answer
         try:
             async with asyncio.timeout(within):
-                await self._ws.send(message)
+                # With an outbox it may wait behind others; it must not outlive its asker there.
+                await self._ws.send(message, ttl=within, this_generation=True)
                 self._read_on()
                 return await answer
         finally:

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 import recloser
-from recloser import ConcurrentReceive, ConnectionClosed, Hold, NotOpen, Queries, Retry, State, Stop
+from recloser import (
+    ConcurrentReceive,
+    ConnectionClosed,
+    Delivery,
+    Hold,
+    NotOpen,
+    Outbox,
+    Queries,
+    Retry,
+    State,
+    Stop,
+)
 from recloser.testing import Plan, ScriptedWire, run
 from tests.engine.rig import (
     CUT,
@@ -298,6 +309,36 @@ async def test_a_send_that_fails_with_the_connection_leaves_no_unseen_error(
     monkeypatch.setattr(ScriptedWire, "send", broken)
     ws, _, queries = await start(UP, UP, policy=Answering(Retry(50.0)))
     assert isinstance(await asking(queries, 1), ConnectionError)
+    await ws.close()
+
+
+@pytest.mark.spec("G10")
+@virtual
+async def test_a_query_that_waits_in_the_outbox_ends_with_the_generation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A flush that is stuck holds it up; it must not be sent to a peer that nobody asked."""
+    send, stuck = ScriptedWire.send, asyncio.Event()
+
+    async def blocked(wire: ScriptedWire, message: str | bytes, item: object = None) -> Delivery:
+        if wire is transport.wires[0]:
+            await stuck.wait()
+        return await send(wire, message, item)
+
+    monkeypatch.setattr(ScriptedWire, "send", blocked)
+    ws, transport = engine(UP, UP, outbox=Outbox(), policy=Answering(Retry(5.0)))
+    queries = Queries(ws, key=number)
+    ws.connect()
+    assert await ws.send("before it") is Delivery.QUEUED
+    await ws.wait_for(State.OPEN)
+    task = asking(queries, 1)
+    await turns()
+    transport.wires[0].end(CUT)
+    assert isinstance(await task, ConnectionError)
+    stuck.set()
+    await pass_time(6)
+    assert ws.state is State.OPEN
+    assert text(1, q=1) not in transport.wires[1].sent
     await ws.close()
 
 
