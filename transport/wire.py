@@ -218,7 +218,7 @@ class AiohttpWire(Inbox):
 
     def _finish(self, close: Close) -> None:
         unsent = len(self._out.unsent)
-        if unsent and self._out.keeps:
+        if unsent and self._out.keeps and not self._upgrade.lost.done():
             self._upgrade.transport.abort()  # what is sent again must not leave now
         self.over = True
         self._out.shut = True
