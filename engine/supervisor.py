@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from math import isfinite
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
@@ -11,7 +12,7 @@ from recloser import log
 from recloser.client import ReconnectingWebSocket
 from recloser.ending import quiet
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.errors import ConnectionClosed, NotOpen
+from recloser.fsm.errors import ConnectionClosed, NotOpen, RecloserError
 from recloser.fsm.states import State
 
 Handler = Callable[[ReconnectingWebSocket], Awaitable[object]]
@@ -29,10 +30,11 @@ class Supervisor:
             await supervisor.wait()
 
     An engine that gives up, or a handler that raises, is logged and kept in `failures`; the
-    others go on. Leaving the block closes all engines with `code` and `reason`, waits until
-    the handlers have ended by themselves, and cancels those that have not within `deadline`
-    seconds. 1000 is the code of whoever is done, 1001 that of a service that goes away
-    (RFC 6455 section 7.4.1). An exception that leaves the block cancels everything at once.
+    others go on. Leaving the block sends what an open engine's outbox holds, in half of
+    `deadline` seconds at most, closes all engines with `code` and `reason`, waits until the
+    handlers have ended by themselves, and cancels those that have not within `deadline`. 1000
+    is the code of whoever is done, 1001 that of a service that goes away (RFC 6455 section
+    7.4.1). An exception that leaves the block cancels everything at once.
 
     signals: make `wait()` return; a second one cancels the handlers without waiting for
         `deadline`. Main thread only; the handlers of before are not called meanwhile.
@@ -151,7 +153,7 @@ class Supervisor:
         """Close every engine, and let the handlers end."""
         loop = asyncio.get_running_loop()
         closing = [
-            loop.create_task(ws.close(self._code, self._reason))
+            loop.create_task(self._leave(ws))
             for ws in self._engines.values()
             if ws.state is not State.CLOSED
         ]
@@ -162,6 +164,14 @@ class Supervisor:
         finally:
             for task in closing:
                 task.cancel()
+
+    async def _leave(self, ws: ReconnectingWebSocket) -> None:
+        """Send what is queued if it can go now, in half of the time at most, and close."""
+        if ws.state is State.OPEN:
+            with suppress(TimeoutError, RecloserError):  # what stays is reported with the close
+                async with asyncio.timeout(self._deadline / 2):
+                    await ws.drain()
+        await ws.close(self._code, self._reason)
 
     async def _cancel(self) -> None:
         await asyncio.sleep(0)  # one that was added just now must have begun, or it never closes

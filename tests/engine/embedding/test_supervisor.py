@@ -8,8 +8,18 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from recloser import ConnectionClosed, Hold, ReconnectingWebSocket, Retry, State, Stop, Supervisor
-from recloser.testing import Plan, ScriptedTransport
+from recloser import (
+    ConnectionClosed,
+    Delivery,
+    Hold,
+    Outbox,
+    ReconnectingWebSocket,
+    Retry,
+    State,
+    Stop,
+    Supervisor,
+)
+from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from tests.engine.rig import (
     DEAF,
     DOWN,
@@ -63,6 +73,31 @@ async def test_leaving_the_block_closes_all_and_waits_for_the_handlers() -> None
         assert transport.wires[0].closed_with == (1001, "deploy")
         assert ws.state is State.CLOSED
     assert others() == set()
+
+
+@pytest.mark.spec("G1", "H7")
+@pytest.mark.parametrize(("deadline", "sent"), [(20.0, 3), (3.0, 1)])
+@virtual
+async def test_what_is_queued_goes_out_first_in_half_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, deadline: float, sent: int
+) -> None:
+    send = ScriptedWire.send
+
+    async def slow(wire: ScriptedWire, message: str | bytes, item: object = None) -> Delivery:
+        delivery = await send(wire, message, item)
+        await pass_time(1)
+        return delivery
+
+    monkeypatch.setattr(ScriptedWire, "send", slow)
+    ws, transport = engine(UP, outbox=Outbox())
+    async with Supervisor(code=1001, deadline=deadline) as supervisor:
+        supervisor.add(ws, consume)
+        for number in range(3):
+            assert await ws.send(str(number)) is Delivery.QUEUED
+        await ws.wait_for(State.OPEN)
+    assert transport.wires[0].sent[:sent] == ["0", "1", "2"][:sent]
+    assert transport.wires[0].closed_with == (1001, "")
+    assert now() == min(3.0, deadline / 2)
 
 
 @pytest.mark.spec("H7")
