@@ -36,6 +36,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         selector = _Jumping()
         selector.loop = self
         super().__init__(selector)
+        # asyncio's own, a nanosecond, is lost in the rounding of times beyond some months: a
+        # timer would be due and never run.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         """Return virtual seconds since the loop was made."""
