@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from recloser.fsm.decisions import Phase
+from recloser.fsm.decisions import Phase, Unsent
 from recloser.fsm.record import Cause
 from recloser.policies.actions import AT_ONCE, SOON, hold, refresh_then_retry, retry, stop
 from recloser.policies.backoff import Within
@@ -104,7 +104,7 @@ CODES = (
     Rule(
         "our-fault",
         when(code=(1002, 1003, 1007)),
-        stop(),
+        stop(unsent=Unsent.DROP),
         "The peer could not take what we sent; the same bytes would fail again.",
         _RFC,
     ),
@@ -125,7 +125,7 @@ CODES = (
     Rule(
         "too-big",
         when(code=1009),
-        stop(),
+        stop(unsent=Unsent.DROP),
         "A message of ours exceeds the peer's limit; sending it again would loop.",
         _RFC,
     ),

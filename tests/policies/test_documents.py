@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from recloser.fsm import Hold, Policy, Retry, Stop
+from recloser.fsm import Hold, Policy, Retry, Stop, Unsent
 from tests.policies.documents import DOCUMENT, filled
 from tests.policies.rig import after, broken, received, refused
 
@@ -59,4 +59,4 @@ def test_the_changed_policies_do_what_is_said() -> None:
     assert mine.decide(received(4900), after(1)) == Hold("night")
     assert mine.decide(received(4004), after(1)) == Retry(62.5, rule="pusher-4004")
     assert policy_of("patient").decide(broken(), after(101)) == Hold("attempts-used-up")
-    assert policy_of("careful").decide(received(1002), after(1)) == Stop("our-fault")
+    assert policy_of("careful").decide(received(1002), after(1)) == Stop("our-fault", Unsent.DROP)

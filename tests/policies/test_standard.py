@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from recloser import policies
-from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, Stop
+from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, Stop, Unsent
 from recloser.policies.codes import PeerNormal
 from tests.policies.rig import ROLLS, Line, after, broken, received, refused
 
@@ -48,7 +48,8 @@ def spread(close: Close, context: Context) -> tuple[str, float, float]:
 def expect(code: int) -> None:
     close = received(code)
     if code in STOP:
-        assert STANDARD.decide(close, after(1)) == Stop(STOP[code])
+        fate = Unsent.DROP if STOP[code] in ("our-fault", "too-big") else Unsent.KEEP
+        assert STANDARD.decide(close, after(1)) == Stop(STOP[code], fate)
     elif code in REFRESH:
         first, then = REFRESH[code]
         assert STANDARD.decide(close, after(1, can_refresh=True)) == Retry(0, True, first)
@@ -187,7 +188,8 @@ def test_what_the_server_said_in_band_outweighs_the_code(advice: str, answer: St
     assert STANDARD.decide(received(1002, advice="retry"), after(1)).rule == "advised-retry"
     fresh = after(1, can_refresh=True)
     assert STANDARD.decide(received(1002, advice="refresh"), fresh).rule == "advised-refresh"
-    assert STANDARD.decide(received(1002, advice="refresh"), after(1)) == Stop("our-fault")
+    refused = STANDARD.decide(received(1002, advice="refresh"), after(1))
+    assert refused == Stop("our-fault", Unsent.DROP)
     assert STANDARD.decide(received(1011, advice="what?"), after(1)).rule == "server-failed"
 
 
