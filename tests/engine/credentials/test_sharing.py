@@ -136,6 +136,7 @@ async def test_one_that_comes_while_a_cancelled_call_winds_down_makes_its_own() 
     await winding.wait()
     second.connect()
     await second.wait_for(State.OPEN)
+    assert now() == 0.0
     assert bearer(transport.wires[0]) == "second"
     release.set()
     await leaving
@@ -195,6 +196,19 @@ async def test_single_use_tickets_are_never_shared() -> None:
     await all_in(engines, State.OPEN)
     assert len({bearer(transport.wires[0]) for _, transport in engines}) == MANY
     await leave(engines)
+
+
+@virtual
+async def test_an_answer_to_what_was_asked_before_forget_serves_that_dial_alone() -> None:
+    gate = asyncio.Event()
+    provider = Asked("ada's", "bob's", gate=gate)
+    credentials = Credentials(provider)
+    asking = asyncio.create_task(credentials.ask(HandClock()))
+    await turns()
+    credentials.forget()
+    gate.set()
+    assert (await asking).value == "ada's"
+    assert (await credentials.ask(HandClock())).value == "bob's"
 
 
 @virtual
