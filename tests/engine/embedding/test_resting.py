@@ -82,7 +82,7 @@ async def test_what_the_application_asks_for_meanwhile_stands(wish: str) -> None
     await turns()
     assert task.done() is (wish != "suspend")  # leaving the rest ends the wait
     done.set()
-    await task
+    assert await task is None
     await pass_time(60)
     expected = {"close": State.CLOSED, "suspend": State.PASSIVE, "connect": State.OPEN}
     assert ws.state is expected[wish]
@@ -198,3 +198,15 @@ async def test_a_future_of_somebody_else_is_left_alone_when_it_is_not_awaited() 
     await ws.suspend_until(future)
     assert not future.cancelled()
     future.cancel()
+
+
+@pytest.mark.spec("A3", "H6")
+@virtual
+async def test_one_that_is_superseded_while_it_closes_awaits_nothing() -> None:
+    ws, _, _ = await opened(recloser.testing.Plan(echo_takes=1.0), UP)
+    first = resting(ws, asyncio.Event())
+    await turns()
+    await ws.suspend()
+    assert await first is None
+    assert ws.state is State.PASSIVE
+    await ws.close()

@@ -253,23 +253,23 @@ async def test_a_callback_that_raises_or_goes_harms_nobody() -> None:
 
 @virtual
 async def test_a_callback_that_moves_the_engine_leaves_everybody_with_the_latest() -> None:
-    ws, wire, _ = await opened(UP, UP, policy=Answering(Hold(), Retry(50.0)))
+    ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(5.0), Stop()))
     settled = ws.settled()
     first: list[Status] = []
     second: list[Status] = []
 
-    def give_up(status: Status) -> None:
+    def end_it(status: Status) -> None:
         first.append(status)
-        if status is OFFLINE and ws.state is State.BACKOFF:
-            ws.wake()
+        if status is ONLINE:
+            transport.wires[-1].end(KICKED)
 
-    settled.subscribe(give_up)
+    settled.subscribe(end_it)
     settled.subscribe(second.append)
     wire.end(CUT)
     await pass_time(60)
+    assert first == [OFFLINE, ONLINE, GAVE_UP]
+    assert second == [OFFLINE, GAVE_UP]  # and never ONLINE after it
     await ws.close()
-    assert first == second
-    assert first[-1] is OFFLINE
 
 
 @virtual
