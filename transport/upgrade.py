@@ -64,6 +64,9 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
             raise ClientConnectionResetError("the connection broke while it was upgraded")
         if isinstance(response, Answer):
             response.transport = None
+        # aiohttp keeps the parser of HTTP answers, 1.3 KiB, until the connection is lost, when it
+        # sets this itself; nothing goes through it once the protocol has been changed.
+        handler._parser = None  # noqa: SLF001 - no public way; test_contract.py pins it
         self.reader = reader
         self.writer = writer
         self.response = response

@@ -168,3 +168,22 @@ async def test_the_writer_writes_before_it_waits(loop_factory: Factory) -> None:
         assert await link.peer.frame() == (2, bytes(6_000_000))
         assert await link.peer.frame() == (2, bytes(300_000))
         await sender
+
+
+async def test_no_parser_of_http_is_needed_after_the_upgrade(real_ticks: None) -> None:
+    """What `Upgrade` lets go of is what aiohttp itself sets to None before and after."""
+    fresh = ResponseHandler(asyncio.get_running_loop())
+    assert fresh._parser is None, WHAT_TO_DO
+    fresh.set_response_params()
+    assert fresh._parser is not None, WHAT_TO_DO
+    async with linked() as link:
+        connection = link.wire._upgrade.response.connection
+        assert connection is not None
+        handler = connection.protocol
+        assert handler is not None
+        assert handler._parser is None
+        await link.peer.send(text("a"))
+        assert (await link.wire.read())[:2] == (WSMsgType.TEXT, "a")
+        link.peer.fin()
+        with pytest.raises(EofStream):
+            await link.wire.read()
