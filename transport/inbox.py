@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, Final
 
 from recloser.fsm.errors import ConcurrentReceive
@@ -33,6 +34,7 @@ class Inbox(ABC):
         "_stash",
         "_waiter",
         "busy",
+        "context",
         "limit",
         "over",
         "read",
@@ -42,6 +44,8 @@ class Inbox(ABC):
         self.read = read
         self.busy = False
         self.over = False
+        self.context = copy_context()
+        """In which callbacks run: that of the dial, and one object for all of them."""
         self.limit: float = LIMIT
         """Bytes beyond which reading stops; infinite where the rest is bounded anyhow."""
         self._stash = _NOTHING
@@ -113,7 +117,7 @@ class Inbox(ABC):
             else:
                 self._reading, self._waiter = reading, waiter
                 self.busy = True
-                waiter.add_done_callback(self._arrived)
+                waiter.add_done_callback(self._arrived, context=self.context)
                 return
         self.busy = self.over or bool(self._stash)
 

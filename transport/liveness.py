@@ -8,6 +8,11 @@ from math import isfinite
 from time import monotonic
 from typing import Final, Protocol
 
+from recloser.transport.ticker import TICK
+
+NEAR: Final = 2 * TICK
+"""Seconds before it is due from which a timer stands: a tick may come late, a timer must not."""
+
 _SECONDS: Final = ("interval", "timeout")
 
 
@@ -81,31 +86,37 @@ class Living(Protocol):
 
 
 class Liveness:
-    """One timer at a time, of one wire."""
+    """When the next thing is due for one wire, and a timer for it once it is near.
 
-    __slots__ = ("_asked", "_due", "_handle", "_heartbeat", "_loop", "_wire")
+    A timer costs 0.3 KiB while it stands, so that there is none for most of an interval: the
+    wire's tick, which is there for other reasons, arms it in time.
+    """
 
-    def __init__(
-        self,
-        heartbeat: Heartbeat,
-        loop: asyncio.AbstractEventLoop,
-        wire: Living,
-    ) -> None:
+    __slots__ = ("_asked", "_due", "_handle", "_heartbeat", "_wire")
+
+    def __init__(self, heartbeat: Heartbeat, wire: Living) -> None:
         self._heartbeat = heartbeat
-        self._loop = loop
         self._wire = wire
         self._asked: float | None = None
         """When the first ping went out that nothing has come in since."""
-        self._due = monotonic() + heartbeat.interval
-        self._handle: asyncio.Handle = loop.call_later(heartbeat.interval, self._look)
+        now = monotonic()
+        self._due = now + heartbeat.interval
+        self._handle: asyncio.Handle | None = None
+        self._wait(now)
+
+    def tick(self) -> None:
+        """Set the timer if it is time for that; to be called every `TICK`."""
+        if self._handle is None:
+            self._wait(monotonic())
 
     def stop(self) -> None:
         """Neither ping nor judge any more."""
-        self._handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
 
     def probe(self) -> None:
         """Ping now; the next ping is due an interval later."""
-        self._handle.cancel()
+        self.stop()
         self._due = monotonic()
         self._look()
 
@@ -114,7 +125,8 @@ class Liveness:
         self._listen(now)
         if self._asked is not None and now >= self._asked + self._heartbeat.timeout:
             # Two turns of the loop: what the kernel holds for a loop that was blocked is read.
-            self._handle = self._loop.call_soon(self._grace, self._grace_over)
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_soon(self._grace, self._grace_over)
             return
         if now >= self._due:
             self._due = now + self._heartbeat.interval
@@ -142,10 +154,14 @@ class Liveness:
         when = self._due
         if self._asked is not None:
             when = min(when, self._asked + self._heartbeat.timeout)
-        self._handle = self._loop.call_later(max(0.0, when - now), self._look)
+        if when - now > NEAR:
+            self._handle = None
+        else:
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_later(max(0.0, when - now), self._look)
 
     def _grace(self, then: Callable[[], None]) -> None:
-        self._handle = self._loop.call_soon(then)
+        self._handle = asyncio.get_running_loop().call_soon(then)
 
     def _grace_over(self) -> None:
         self._listen(monotonic())

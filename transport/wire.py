@@ -57,8 +57,8 @@ class AiohttpWire(Inbox):
             if not owner.ask_kernel or kernel.look(upgrade.transport) is None:
                 self._counted = CountedSigns(self.read, upgrade.transport)
                 self.read = self._counted.read
-            self._liveness = Liveness(owner.heartbeat, loop, self)
-        upgrade.lost.add_done_callback(self._lost)
+            self._liveness = Liveness(owner.heartbeat, self)
+        upgrade.lost.add_done_callback(self._lost, context=self.context)
         Ticker.of(loop).add(self)
 
     @property
@@ -129,8 +129,7 @@ class AiohttpWire(Inbox):
         if self.over or self.closing:
             return
         self._out.close(code, reason)
-        if self._liveness is not None:
-            self._liveness.stop()
+        self._end_liveness()
         self.watch()
 
     def abort(self) -> None:
@@ -145,7 +144,7 @@ class AiohttpWire(Inbox):
 
     def probe(self) -> None:
         """See `Wire.probe`."""
-        if self._liveness is not None and not self.over and not self.closing:
+        if self._liveness is not None:
             self._liveness.probe()
 
     async def released(self) -> None:
@@ -168,6 +167,8 @@ class AiohttpWire(Inbox):
         self.watch()
         if not self.over:
             self._out.settle()
+            if self._liveness is not None:
+                self._liveness.tick()
 
     def _overrun(self) -> None:
         """See whether the peer is still there, and say once that reading has paused."""
@@ -203,6 +204,12 @@ class AiohttpWire(Inbox):
             self._upgrade.transport.abort()
             self._upgrade.response.close()
 
+    def _end_liveness(self) -> None:
+        """Neither ping nor judge any more."""
+        if self._liveness is not None:
+            self._liveness.stop()
+            self._liveness = None
+
     def _reset(self) -> BaseException | None:
         lost = self._upgrade.lost
         return lost.exception() if lost.done() and not lost.cancelled() else None
@@ -224,9 +231,7 @@ class AiohttpWire(Inbox):
         self._out.shut = True
         self.unwatch()
         self.busy = True
-        if self._liveness is not None:
-            self._liveness.stop()
-            self._liveness = None
+        self._end_liveness()
         Ticker.of(asyncio.get_running_loop()).discard(self)
         self._ended(replace(close, unsent=unsent))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.transport import Heartbeat
+from recloser.transport import Heartbeat, liveness
 from tests.transport.link import Link, linked, turns
 from tests.transport.rawserver import CLOSE, PING, PONG, close_frame, frame, text
 from tests.transport.test_own_close import blocked_sender
@@ -52,6 +52,21 @@ async def test_a_silent_peer_is_reported_at_the_bound_and_dropped_without_a_word
         assert loop.time() - start > 0.14
         assert await count >= 2
         assert task is None or await task == []
+
+
+@pytest.mark.spec("F1", "F2")
+async def test_no_timer_stands_until_a_tick_finds_something_near(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "NEAR", 0.05)
+    async with linked(heartbeat=Heartbeat(interval=0.15, timeout=0.25)) as link:
+        start = asyncio.get_running_loop().time()
+        judge = link.wire._liveness
+        assert judge is not None
+        assert judge._handle is None
+        assert await link.peer.frame() == (PING, b"")
+        assert await link.end() == DEAD
+        assert asyncio.get_running_loop().time() - start > 0.39
 
 
 @pytest.mark.spec("F1")
@@ -151,6 +166,7 @@ async def test_liveness_ends_with_its_wire() -> None:
         assert handle is not None
         await link.peer.send(close_frame(1000))
         await link.end()
+        assert handle._handle is not None
         assert handle._handle.cancelled()
         link.wire.probe()
         assert link.wire._liveness is None
@@ -173,10 +189,11 @@ async def test_a_probe_pings_at_once_and_is_judged_after_the_timeout(
 async def test_liveness_ends_when_we_close(loop_factory: Factory) -> None:
     """The deadline of closing is the engine's from then on."""
     async with linked(heartbeat=QUICK) as link:
-        liveness = link.wire._liveness
-        assert liveness is not None
+        judge = link.wire._liveness
+        assert judge is not None
         link.wire.close(1000, "")
-        assert liveness._handle.cancelled()
+        assert judge._handle is not None
+        assert judge._handle.cancelled()
         link.wire.probe()
         assert await link.peer.close_seen() == (1000, "")
         await link.peer.send(close_frame(1000))
