@@ -113,7 +113,7 @@ def connect(
             max_message_size=max_message_size,
             heartbeat=_heartbeat(heartbeat),
             follow_redirects=follow_redirects,
-            backlogged=partial(log.backlogged, fields),
+            backlogged=log.Backlogged(fields),
         )
     elif (
         session is not None

@@ -49,7 +49,8 @@ class Counters:
             self._dials += 1
         elif change.current is State.OPEN:
             self._opens += 1
-        self._uptime += change.uptime or 0.0
+        if change.uptime is not None:
+            self._uptime += change.uptime
         self._undelivered += change.undelivered
         close = change.close
         if close is not None:
