@@ -7,7 +7,7 @@ import pytest
 
 from recloser import Opening, RecloserError, Retry, State, Unauthorized
 from recloser.fsm import Cause, Origin
-from recloser.testing import Plan
+from recloser.testing import Plan, VirtualTimeLoop
 from tests.engine.rig import (
     CUT,
     DEAF,
@@ -308,3 +308,31 @@ async def test_two_receivers_inside_it() -> None:
     assert ws.last_close is not None
     assert "another task" in str(ws.last_close.error)
     await ws.close()
+
+
+@pytest.mark.spec("B3", "J2")
+def test_an_exit_of_the_process_inside_it_is_the_end_of_the_dial() -> None:
+    """The event loop raises it at once; the engine has a record when the loop goes on."""
+
+    def leave(opening: Opening) -> None:
+        raise SystemExit(3)
+
+    ws, transport = engine(UP, on_open=leave)
+
+    async def start() -> None:
+        ws.connect()
+        await turns()
+
+    async def go_on() -> None:
+        await turns()
+        assert ws.state is State.BACKOFF
+        assert ws.last_close is not None
+        assert isinstance(ws.last_close.error, SystemExit)
+        assert ws.last_close.error.__traceback__ is None
+        assert transport.live == []
+        await ws.close()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        with pytest.raises(SystemExit):
+            runner.run(start())
+        runner.run(go_on())
