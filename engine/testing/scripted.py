@@ -18,6 +18,7 @@ class ScriptedFrame(NamedTuple):
 
     type: Opcode
     data: str | bytes
+    extra: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
