@@ -14,7 +14,7 @@ from recloser.testing.laws import choose
 from recloser.testing.playing import play
 from recloser.testing.report import BrokenLaw, Report, Verdict
 from recloser.testing.search import Progress, Search
-from recloser.testing.source import policy_source, test_source
+from recloser.testing.source import policy_source, source_of
 from recloser.testing.stories import Question, Story
 from recloser.testing.told import lines_of, lines_of_question, path_of
 
@@ -145,9 +145,7 @@ def _verdict(breach: Breach, make: MakePolicy, home: tuple[str, str]) -> Verdict
                 f"  3. then it takes {evidence.capacity:g} dials per second and refuses the rest",
                 f"  4. {breach.problem}",
             ]
-    return Verdict(
-        law, breach.problem, "\n".join(lines), path, test_source(law.name, home, evidence)
-    )
+    return Verdict(law, breach.problem, "\n".join(lines), path, source_of(law.name, home, evidence))
 
 
 def _answer(make: MakePolicy, question: Question) -> str:

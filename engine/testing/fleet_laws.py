@@ -118,10 +118,12 @@ def _survives(policy: Policy, scenario: Scenario) -> str | None:
 
 def _comes_back(ask: Ask, close: Close, context: Context) -> str | None:
     """Judge the ends that a restart looks like, if the policy waits for a dead server."""
-    framed = close.cause is Cause.CLOSE_FRAME and close.code == _RESTART and not close.reason
+    framed = close.cause is Cause.CLOSE_FRAME and close.code == _RESTART
     answered = close.cause is Cause.REFUSED and close.origin is Origin.PEER
     refused = answered and close.code == ABNORMAL and close.status in _GATEWAYS
-    if close.intentional or close.advice is not None or not (framed or refused):
+    if close.intentional or close.advice is not None or close.reason:
+        return None
+    if not (framed or refused):
         return None
     if context.attempt > _EARLY or not isinstance(ask(close, context), Stop):
         return None

@@ -20,6 +20,7 @@ _QUICK: Final = 1.25
 """Seconds: a pace as quick as this needs a reason, if the policy is slower elsewhere."""
 _SAWTOOTH: Final = 8.0
 _LEAST: Final = 0.1
+_GAP: Final = 1.0 - 1e-9
 _KNOCKING: Final = 5.0
 """Seconds: whoever is refused for want of a credential must not knock more often than this."""
 
@@ -90,14 +91,14 @@ def _strict_gaps(life: Life) -> str | None:
     for each in life.asked:
         if not isinstance(each.decision, Retry):
             return None
+        first = each.context.attempt == 1
         gap = each.decision.delay
-        if immediate and gap < 1.0 - 1e-9:
+        if immediate and not first and gap < _GAP:
             return f"two dials at once in a row: again in {gap:.3g} s after an immediate one"
-        immediate = gap < 1.0 - 1e-9
-        healthy = each.context.attempt == 1
-        sooner = gap + each.context.since_dial < 1.0 - 1e-9
-        if sooner and not healthy and not each.decision.refresh:
-            return f"its dials start {gap + each.context.since_dial:.3g} s apart"
+        apart = gap + each.context.since_dial
+        if apart < _GAP and not first and not each.decision.refresh:
+            return f"its dials start {apart:.3g} s apart"
+        immediate = gap < _GAP
     return None
 
 

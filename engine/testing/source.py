@@ -71,7 +71,7 @@ def policy_source(make_policy: object) -> tuple[str, str]:
     return "# make_policy: what you gave to check_policy", "make_policy"
 
 
-def test_source(law: str, policy: tuple[str, str], evidence: object) -> str:
+def source_of(law: str, policy: tuple[str, str], evidence: object) -> str:
     """Write a test that plays the evidence once more and fails while the law is broken."""
     writer = _Writer()
     body = writer.write(evidence)
