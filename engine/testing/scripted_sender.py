@@ -16,7 +16,7 @@ class ScriptedSender:
         self.closed_with: tuple[int, str] | None = None
         """Code and reason of the engine's close frame."""
         self.over = False
-        self._stalled: asyncio.Future[None] | None = None
+        self._stalled: asyncio.Future[bool] | None = None  # whether the buffer was emptied
         self._buffer: list[tuple[str | bytes, object]] = []
         self._adopt: Adopt | None = None
         self._keep = False
@@ -43,12 +43,13 @@ class ScriptedSender:
             raise NotOpen(State.CLOSING)
         if not isinstance(message, str | bytes | bytearray | memoryview):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
-        if self._stalled is None:
+        stalled = self._stalled
+        if stalled is None:
             self.sent.append(message)
             return Delivery.SENT
         self._buffer.append((message, message if item is None else item))
-        await asyncio.wait((self._stalled,))
-        if not self.over:
+        await asyncio.wait((stalled,))
+        if stalled.result():
             return Delivery.SENT
         if not self._keep:
             raise ConnectionResetError("the connection ended while the message was leaving")
@@ -69,5 +70,5 @@ class ScriptedSender:
 
     def _release(self) -> None:
         if self._stalled is not None:
-            self._stalled.set_result(None)
+            self._stalled.set_result(not self.over)
             self._stalled = None
