@@ -170,9 +170,10 @@ class Core:
             close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
         if self._advice is not None:
             close = self._advice.onto(close)
-        close = replace(close, unsent=close.unsent + self.held)
+        if self.held:
+            close = replace(close, unsent=close.unsent + self.held)
         # A copy, because a policy may be interrupted: nothing has changed then.
-        run = replace(self.run)
+        run = self.run if asked else replace(self.run)
         if not asked:
             run.failed(close, now)
         uptime = run.uptime(now)
@@ -214,8 +215,7 @@ class Core:
         if not fire(self, trigger) or self.state is previous:
             return []
         chosen, self.guard, self.deadline = self.guard, None, None
-        delay = None
-        dial: Dial | None = None
+        delay, dial = None, None
         if self.state is State.CONNECTING:
             start = self.run.earliest(now) if trigger is Trigger.WAKE else now
             self.generation += 1
