@@ -16,6 +16,7 @@ from recloser.testing.timeline import Entry, Timeline
 
 _PATIENCE = 1.0
 """Seconds that a closing handshake may take before the socket is dropped."""
+_TURNS = 5
 _SERVE = Fault(do="serve")
 
 
@@ -75,6 +76,10 @@ class ScriptedServer:
     async def stop(self) -> None:
         """End every connection and stop listening."""
         self._stopping.set()
+        # What was accepted in the last moment has to be made before the listener goes: asyncio
+        # would leave its socket open (python/cpython #109564).
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         if self._runner is not None:
             await self._runner.cleanup()
 
