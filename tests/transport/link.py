@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from recloser.fsm.record import Close
+from recloser.testing.rawserver import PATIENCE
+from recloser.testing.rawserver import RawPeer as Peer
+from recloser.testing.rawserver import RawServer as Server
+from recloser.testing.rawserver import raw_server as serving
 from recloser.transport import AiohttpTransport, Opcode, Request
-from tests.transport.rawserver import PATIENCE, Peer, Server, serving
 
 if TYPE_CHECKING:
     from recloser.transport.wire import AiohttpWire

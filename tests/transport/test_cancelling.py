@@ -12,10 +12,10 @@ from aiohttp import ClientSession, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from recloser.fsm.record import Close
+from recloser.testing.rawserver import raw_server as serving
 from recloser.transport import AiohttpTransport, Request
 from tests.transport.conftest import open_sockets
 from tests.transport.link import turns
-from tests.transport.rawserver import serving
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

@@ -17,9 +17,9 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSMessage
 
+from recloser.testing.rawserver import close_frame, frame, text
 from recloser.transport.upgrade import Upgrade, push
 from tests.transport.link import linked, turns
-from tests.transport.rawserver import close_frame, frame, text
 
 WHAT_TO_DO = (
     f"aiohttp {aiohttp.__version__} differs from what the transport stands on: "

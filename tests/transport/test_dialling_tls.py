@@ -9,10 +9,11 @@ import trustme
 from aiohttp import Fingerprint
 
 from recloser.fsm.record import Cause, Origin
+from recloser.testing.rawserver import RawPeer as Peer
+from recloser.testing.rawserver import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
 from tests.transport.conftest import open_sockets
 from tests.transport.link import turns
-from tests.transport.rawserver import Peer, serving
 from tests.transport.test_dialling import UPGRADE, never, played
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

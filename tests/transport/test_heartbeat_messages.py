@@ -12,9 +12,9 @@ import yarl
 
 import recloser
 from recloser.fsm.record import Cause, Origin
+from recloser.testing.rawserver import PONG, frame, text
 from recloser.transport import Heartbeat
 from tests.transport.link import linked
-from tests.transport.rawserver import PONG, frame, text
 from tests.transport.test_receiving import overrun
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

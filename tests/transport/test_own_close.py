@@ -7,8 +7,8 @@ import pytest
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause, Origin
+from recloser.testing.rawserver import PING, close_frame, frame, text
 from tests.transport.link import Link, linked, turns, until
-from tests.transport.rawserver import PING, close_frame, frame, text
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

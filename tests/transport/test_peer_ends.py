@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from recloser.fsm.record import Cause, Close, Origin
+from recloser.testing.rawserver import CLOSE, close_frame, frame, text
 from tests.transport.link import Link, linked
-from tests.transport.rawserver import CLOSE, close_frame, frame, text
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

@@ -14,7 +14,10 @@ from structlog.testing import capture_logs
 import recloser
 from recloser import Close, Context, Retry, State, Stop
 from recloser.fsm.record import Cause, Origin
-from tests.transport.rawserver import PATIENCE, Peer, Server, close_frame, serving
+from recloser.testing.rawserver import PATIENCE, close_frame
+from recloser.testing.rawserver import RawPeer as Peer
+from recloser.testing.rawserver import RawServer as Server
+from recloser.testing.rawserver import raw_server as serving
 
 USER, PASSWORD = "me", "hush-hush"
 

@@ -7,9 +7,9 @@ import pytest
 
 from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import Cause
+from recloser.testing.rawserver import PING, PONG, close_frame, frame, text
 from recloser.transport import kernel
 from tests.transport.link import Link, linked, turns, until
-from tests.transport.rawserver import PING, PONG, close_frame, frame, text
 
 SECURE = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
 Factory = Callable[[], asyncio.AbstractEventLoop]

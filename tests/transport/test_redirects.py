@@ -11,8 +11,10 @@ from yarl import URL
 
 import recloser
 from recloser.fsm.record import Cause, Close, Origin
+from recloser.testing.rawserver import RawPeer as Peer
+from recloser.testing.rawserver import RawServer as Server
+from recloser.testing.rawserver import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
-from tests.transport.rawserver import Peer, Server, serving
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

@@ -9,9 +9,9 @@ import pytest
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause
+from recloser.testing.rawserver import close_frame
 from recloser.transport import Delivery
 from tests.transport.link import linked, turns, until
-from tests.transport.rawserver import close_frame
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

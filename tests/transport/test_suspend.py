@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.fsm.record import Cause
+from recloser.testing.rawserver import PING, PONG, frame, text
 from recloser.transport import Heartbeat, ticker
 from recloser.transport.ticker import JUMP, TICK, Drift, Ticker
 from tests.transport.link import Link, linked, until
-from tests.transport.rawserver import PING, PONG, frame, text
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

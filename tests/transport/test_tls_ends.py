@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from recloser.fsm.record import Cause, Origin
+from recloser.testing.rawserver import PING, PONG, close_frame, frame, text
 from tests.transport.link import linked
-from tests.transport.rawserver import PING, PONG, close_frame, frame, text
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]

@@ -15,8 +15,11 @@ import uvloop
 import recloser
 from recloser import Delivery, Outbox, Retry
 from recloser.statistics import Statistics
+from recloser.testing.rawserver import CLOSE, close_frame
+from recloser.testing.rawserver import RawPeer as Peer
+from recloser.testing.rawserver import RawServer as Server
+from recloser.testing.rawserver import raw_server as serving
 from tests.engine.rig import Answering
-from tests.transport.rawserver import CLOSE, Peer, Server, close_frame, serving
 
 GENTLE = ("close", "client")
 """Faults after which the server reads what had left: it must be all, once, in order."""
