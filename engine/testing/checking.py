@@ -1,6 +1,7 @@
 """`check_policy`: does a policy keep the laws? A plain function; no test runner is needed."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import cast
 
 from recloser.fsm.decisions import Policy
@@ -15,7 +16,7 @@ from recloser.testing.playing import play
 from recloser.testing.report import BrokenLaw, Report, Verdict
 from recloser.testing.search import Progress, Search
 from recloser.testing.source import policy_source, source_of
-from recloser.testing.stories import Question, Story
+from recloser.testing.stories import Ask, Call, Question, Story
 from recloser.testing.told import lines_of, lines_of_question, path_of
 
 EXAMPLES = 200
@@ -127,7 +128,9 @@ def _verdict(breach: Breach, make: MakePolicy, home: tuple[str, str]) -> Verdict
     path = ""
     match evidence:
         case Story():
-            trace = play(make(), evidence)
+            # The real client is closed at the end of every story.
+            close = (Ask(Call.CLOSE),) if law.client is not None else ()
+            trace = play(make(), replace(evidence, acts=(*evidence.acts, *close)))
             lines, path = lines_of(trace), path_of(trace)
         case Question(close, context):
             lines = lines_of_question(close, context, _answer(make, evidence))

@@ -74,7 +74,8 @@ class _Stage:
     def verdict(self) -> str | None:
         for change in self.changes:
             if change.error is not None:
-                return f"{change.error} ({change.error.__cause__!r})"
+                cause = change.error.__cause__
+                return str(change.error) if cause is None else f"{change.error} ({cause!r})"
         if self.ws.state is not State.CLOSED:
             return f"closed, it is in {self.ws.state.value}"
         if self.transport.live or self.transport.dialling:

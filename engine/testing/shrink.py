@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from recloser.fsm.decisions import Phase
 from recloser.fsm.record import Cause
-from recloser.testing.ends import HOUR
+from recloser.testing.ends import FLASH, HOUR
 from recloser.testing.lives import TAKES
 from recloser.testing.stories import Lose, Question, Story, story_of
 
@@ -67,9 +67,12 @@ def _simpler(question: Question) -> Iterator[Question]:
             yield Question(replace(close, code=code), context)
     usual: dict[str, Any] = {"attempt": 0 if close.intentional else 1, "streak": 1}
     if context.phase is Phase.OPEN:
-        usual |= {"uptime": HOUR, "since_dial": HOUR + TAKES, "elapsed": 0.0, **_PLAIN_CONTEXT}
+        # After an hour the failures before are forgotten, so only a first one has lasted.
+        up = HOUR if context.attempt <= 1 else FLASH
+        usual |= {"uptime": up, "since_dial": up + TAKES, **_PLAIN_CONTEXT}
     else:
-        usual |= {"since_dial": TAKES, "elapsed": TAKES, **_PLAIN_CONTEXT}
+        usual |= {"since_dial": TAKES, **_PLAIN_CONTEXT}
+    usual["elapsed"] = float(max(context.attempt - 1, 0))
     yield Question(close, replace(context, **{**usual, "roll": context.roll}))
     yield Question(close, replace(context, **usual))
     both: dict[str, Any] = {"attempt": max(context.streak, 1), "streak": max(context.streak, 1)}

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Final
 
 from recloser.fsm.decisions import Context, Phase
-from recloser.fsm.record import Close
+from recloser.fsm.record import Cause, Close, Origin
 from recloser.testing.lives import TAKES
 
 
@@ -100,7 +100,9 @@ def story_of(question: Question) -> Story | None:
     if close.intentional:
         if close.wish is None:
             return None
-        answer = Lose(replace(close, intentional=False, wish=None), uptime)
+        framed = close.cause is Cause.CLOSE_FRAME
+        origin = Origin.PEER if framed else close.origin
+        answer = Lose(replace(close, intentional=False, wish=None, origin=origin))
         before: tuple[Act, ...] = (Open(),) if uptime is not None else ()
         wishes = {"connect": (Ask(Call.CLOSE), Ask(Call.CONNECT))}
         asks = wishes.get(close.wish.value, (Ask(Call(close.wish.value)),))

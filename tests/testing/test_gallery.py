@@ -1,11 +1,14 @@
 """Every bad policy of the gallery is caught by the law it breaks, and its story stands (K2)."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from recloser.testing import BrokenLaw, Verdict, check_policy
+from recloser.testing import BrokenLaw, Verdict, bad_policies, check_policy
 from recloser.testing.gallery import GALLERY, Exhibit
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "gallery.md").read_text(encoding="utf-8")
 
 
 def name_of(exhibit: Exhibit) -> str:
@@ -47,6 +50,18 @@ def test_the_test_to_paste_runs_and_fails(caught: tuple[Exhibit, Verdict]) -> No
     with pytest.raises(BrokenLaw) as failure:
         test()  # type: ignore[operator] # the pasted test function
     assert failure.value.verdicts[0].law.name == exhibit.law
+
+
+@pytest.mark.spec("K2")
+def test_the_page_shows_its_story(caught: tuple[Exhibit, Verdict]) -> None:
+    """As written by `python -m tests.testing.gallery_page > docs/gallery.md`."""
+    exhibit, verdict = caught
+    _, _, section = PAGE.partition(f"## {name_of(exhibit)}\n")
+    section, _, _ = section.partition("\n## ")
+    assert f"Breaks `{exhibit.law}`" in section
+    if exhibit.make is bad_policies.DrawsItsOwn:
+        return  # it draws its own numbers, so no two stories of it are the same
+    assert verdict.story in section
 
 
 def test_there_are_at_least_fifteen_and_each_says_who_shipped_it() -> None:
