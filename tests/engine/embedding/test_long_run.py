@@ -8,6 +8,7 @@ import os
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,7 @@ class Unruly:
     def __init__(self, dice: random.Random, tokens: Tokens) -> None:
         self.dice = dice
         self.tokens = tokens
+        self.over = asyncio.Event()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if not self.tokens.accepts(request.headers.get("Authorization")):
@@ -222,7 +224,8 @@ class Unruly:
             elif fate == "cut" and request.transport is not None:
                 request.transport.abort()
             elif fate == "hang":
-                await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=6.0)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.over.wait(), 6.0)
         return ws
 
 
@@ -252,6 +255,7 @@ async def test_ten_real_minutes(lines: list[Line]) -> None:
     try:
         taken, failures = await live(engines, minutes * 60)
     finally:
+        server.over.set()
         await runner.cleanup()
     assert not failures
     seen = check_the_story(lines)
