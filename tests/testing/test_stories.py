@@ -145,7 +145,7 @@ def test_any_story_keeps_the_promises_of_the_machine(story: Story) -> None:
     for before, after in pairwise(trace.moments):
         assert before.current is after.previous
         if before.current is State.CLOSED:
-            asked = "connect()" in after.event
+            asked = "calls connect()" in after.event
             assert after.current is (State.CONNECTING if asked else State.CLOSED)
 
 
