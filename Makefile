@@ -3,13 +3,15 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
+COUNT ?= 100
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q
 DRAW := $(BIN)/recloser diagram
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow mutants bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -20,6 +22,10 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 		echo "no Python >= 3.11 with venv: install python3 and python3-venv, or say make PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/.stamp-mutants: $(VENV)/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
 	@touch $@
 
 $(VENV)/.stamp-bench: $(VENV)/.stamp
@@ -81,6 +87,9 @@ cov: $(VENV)/.stamp  ## All tests with branch coverage; that of fsm/ and policie
 
 slow: $(VENV)/.stamp  ## All tests with many more examples, and those marked slow
 	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) -m ""
+
+mutants: $(VENV)/.stamp-mutants  ## Change fsm/ and policies/ in small ways and see who notices; COUNT=0 for all
+	HYPOTHESIS_PROFILE=ci $(BIN)/python tests/mutants.py $(COUNT) $(SEED)
 
 bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets
 	$(BIN)/python benchmarks/run.py
