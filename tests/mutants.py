@@ -13,8 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
+from cosmic_ray.work_db import WorkDB, use_db  # type: ignore[import-untyped] # it has no types
+from cosmic_ray.work_item import (  # type: ignore[import-untyped] # as above
+    TestOutcome,
+    WorkerOutcome,
+    WorkItem,
+    WorkResult,
+)
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("fsm", "policies")

@@ -19,7 +19,7 @@ def section(exhibit: Exhibit) -> str:
     """One exhibit: what it does, who shipped it, its code, and its story."""
     name = getattr(exhibit.make, "__name__", "")
     [verdict] = examine(exhibit.make, laws=[exhibit.law]).broken
-    code = textwrap.dedent(inspect.getsource(exhibit.make)).rstrip()  # type: ignore[arg-type] # all are classes
+    code = textwrap.dedent(inspect.getsource(exhibit.make)).rstrip()
     return (
         f"## {name}\n\n{inspect.getdoc(exhibit.make)} Seen in: {exhibit.seen}.\n\n"
         f"```python\n{code}\n```\n\n"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +20,13 @@ def test_the_hand_clock_calls_what_falls_due_in_order() -> None:
     clock: Clock = HandClock(monotonic=100.0, wall=1e9)
     assert isinstance(clock, HandClock)
     seen: list[tuple[str, float]] = []
+
+    def call(name: str) -> None:
+        seen.append((name, clock.monotonic()))
+
     for name, when in (("late", 109.0), ("early", 101.0), ("same", 101.0), ("never", 500.0)):
-        clock.call_at(when, lambda name=name: seen.append((name, clock.monotonic())))
-    gone = clock.call_at(102.0, lambda: seen.append(("gone", 0.0)))
+        clock.call_at(when, partial(call, name))
+    gone = clock.call_at(102.0, partial(call, "gone"))
     gone.cancel()
     assert clock.timers == 4
     clock.advance(10.0)

@@ -38,6 +38,11 @@ def origins(close: Close) -> object:
     return None if close.intentional else known[close.origin]
 
 
+def as_text(close: Close) -> object:
+    """The code, as somebody sees it who thinks that it is a text."""
+    return close.code
+
+
 def subclass() -> object:
     class Mine(Retry):
         pass
@@ -102,7 +107,7 @@ FLAWS: dict[str, tuple[str, Flaw]] = {
         "reason-optional",
         lambda c, x: Stop() if c.reason == "bye" else None,
     ),
-    "a status that no one expects": ("total", lambda c, x: {}[451] if c.status == 451 else None),
+    "a status that no one expects": ("total", lambda c, x: 1 / 0 if c.status == 451 else None),
     "a header that is not there": (
         "total",
         lambda c, x: c.headers["retry-after"] and None if c.status == 503 else None,
@@ -120,7 +125,7 @@ FLAWS: dict[str, tuple[str, Flaw]] = {
         "total",
         lambda c, x: {"retry": None}[c.advice] if c.advice is not None else None,
     ),
-    "text compared": ("codes-are-integers", lambda c, x: Stop() if c.code == "1000" else None),
+    "text compared": ("codes-are-integers", lambda c, x: Stop() if as_text(c) == "1000" else None),
     "no jitter for a restart": (
         "spreads-a-fleet",
         lambda c, x: Retry(5) if c.code == 1012 and not own(c) else None,
