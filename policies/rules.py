@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from math import inf
 from typing import Final
 
@@ -90,15 +91,18 @@ class _ByNumber:
         self._cuts: Final = sorted({edge for each in spans for span in each for edge in span})
         self._lists: Final[list[_Candidates]] = []
         for low in (-inf, *self._cuts):
-            tests: list[tuple[Holds, Answer]] = []
-            for numbers, holds, rule in compiled:
-                if isinstance(numbers, Spans) and low not in numbers:
-                    continue
-                answer = rule.then.answers(rule.name)
-                if holds is None:
-                    self._lists.append((tuple(tests), answer))
-                    break
-                tests.append((holds, answer))
+            here = [
+                (holds, rule)
+                for numbers, holds, rule in compiled
+                if not isinstance(numbers, Spans) or low in numbers
+            ]
+            # The last rule of a policy holds always, so there is one that decides the rest.
+            tested = list(takewhile(lambda each: each[0] is not None, here))
+            tests = tuple(
+                (holds, rule.then.answers(rule.name)) for holds, rule in tested if holds is not None
+            )
+            otherwise = here[len(tested)][1]
+            self._lists.append((tests, otherwise.then.answers(otherwise.name)))
 
     def __getitem__(self, number: float) -> _Candidates:
         return self._lists[bisect_right(self._cuts, number)]

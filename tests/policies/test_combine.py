@@ -124,3 +124,12 @@ def test_a_limit_of_the_wrong_kind_is_refused() -> None:
         limit(policies.basic(), attempts=1.5, then=stop())  # type: ignore[arg-type] # bad input is the point
     with pytest.raises(TypeError, match=r"then must be hold\(\) or stop\(\)"):
         limit(policies.basic(), attempts=1, then=Stop())  # type: ignore[arg-type] # bad input is the point
+
+
+def test_only_the_limits_that_are_set_are_rules() -> None:
+    of_attempts = limit(policies.basic(), attempts=3, then=stop())
+    of_time = limit(policies.basic(), elapsed=60, then=stop())
+    assert [rule.name for rule in rules_of(of_attempts)][:1] == [ATTEMPTS]
+    assert TIME not in [rule.name for rule in rules_of(of_attempts)]
+    assert [rule.name for rule in rules_of(of_time)][:1] == [TIME]
+    assert ATTEMPTS not in [rule.name for rule in rules_of(of_time)]
