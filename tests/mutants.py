@@ -63,7 +63,7 @@ def copy_tree(folder: Path) -> None:
 
 def draw(work: WorkDB, count: int, seed: int) -> None:
     """Leave `count` changes to be tried."""
-    jobs = sorted(item.job_id for item in work.work_items)
+    jobs = sorted(item.job_id for item in work.pending_work_items)
     chosen = set(random.Random(seed).sample(jobs, min(count, len(jobs))) if count else jobs)
     skipped = WorkResult(worker_outcome=WorkerOutcome.SKIPPED)
     for job in jobs:
@@ -81,7 +81,7 @@ def try_layer(folder: Path, layer: str, count: int, seed: int) -> tuple[int, int
     filters = [sys.executable, "-m", "cosmic_ray.tools.filters.operators_filter"]
     subprocess.run([*filters, session.name, config.name], cwd=folder, check=True)
     with use_db(str(session), WorkDB.Mode.open) as work:
-        all_of_them = len(list(work.work_items))
+        all_of_them = len(list(work.pending_work_items))
         draw(work, count, seed)
     subprocess.run([*ray, "exec", config.name, session.name], cwd=folder, check=True)
     with use_db(str(session), WorkDB.Mode.open) as work:

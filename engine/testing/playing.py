@@ -97,6 +97,7 @@ class _Stage:
 
         self._question: tuple[Close, Context] | None = None
         self._said: Decision | None = None
+        self._starts = 0.0
         self.core = Core(self, timeouts=TIMEOUTS, roll=draw, can_refresh=self.story.can_refresh)
 
     def decide(self, close: Close, context: Context, /) -> Decision:
@@ -128,8 +129,10 @@ class _Stage:
                 problem = change.error.problem + (f": {cause}" if cause is not None else "")
             elif decision is not None:
                 self.asked.append(Asked(self.now, close, context, decision))
-        dials = any(isinstance(each, Dial) for each in effects)
-        if dials and previous is State.CLOSING:
+        dial = next((each for each in effects if isinstance(each, Dial)), None)
+        if dial is not None:
+            self._starts = dial.not_before  # a wake may have to wait for its dial (D4)
+        if dial is not None and previous is State.CLOSING:
             words += "; then it dials"
         self.moments.append(
             Moment(self.now, words, previous, self.core.state, decision, problem, roll)
@@ -163,7 +166,7 @@ class _Stage:
             case Open():
                 self._dial_under_way()
                 if self.core.state is State.CONNECTING:
-                    self.until(self.now + self.story.takes)
+                    self.until(max(self.now, self._starts) + self.story.takes)
                     self._open()
             case Lose(close, uptime, times):
                 for _ in range(times):
@@ -180,7 +183,7 @@ class _Stage:
     def _lose(self, close: Close, uptime: float | None) -> None:
         self._dial_under_way()
         if self.core.state is State.CONNECTING:
-            self.until(self.now + self.story.takes)
+            self.until(max(self.now, self._starts) + self.story.takes)
             if uptime is not None:
                 self._open()
                 self.until(self.now + uptime)

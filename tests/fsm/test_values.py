@@ -1,0 +1,90 @@
+"""Records, decisions, events and effects are values: frozen, small, plain where nothing is said."""
+
+from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass
+from importlib import import_module
+from inspect import isclass
+from typing import Any
+
+import pytest
+
+from recloser.fsm.core import Core
+from recloser.fsm.decisions import Context, Retry
+from recloser.fsm.effects import Announce
+from recloser.fsm.events import Ask, Lost, Opened
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.states import Wish
+from recloser.fsm.timeouts import Timeouts
+from tests.fsm.rig import Scripted
+
+MODULES = ("change", "decisions", "effects", "events", "record", "timeouts")
+VALUES = sorted(
+    {
+        value
+        for module in MODULES
+        for value in vars(import_module(f"recloser.fsm.{module}")).values()
+        if isclass(value) and is_dataclass(value)
+    },
+    key=lambda each: each.__name__,
+)
+
+
+def bare(kind: type) -> Any:
+    """An instance whose fields nobody has set: what it can do is a matter of its class."""
+    return kind.__new__(kind)
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_it_is_frozen_and_has_no_room_for_more(kind: type) -> None:
+    one = bare(kind)
+    assert not hasattr(one, "__dict__")
+    for name in [each.name for each in fields(kind)][:1] or ["anything"]:
+        with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
+            setattr(one, name, 1)
+    params: Any = vars(kind)["__dataclass_params__"]
+    assert params.frozen
+
+
+def test_the_walk_over_the_modules_finds_them() -> None:
+    assert {Ask, Close, Context, Retry, Timeouts} <= set(VALUES)
+    assert len(VALUES) > 15
+
+
+PLAIN: dict[type, dict[str, object]] = {
+    Context: {
+        "uptime": None,
+        "elapsed": 0.0,
+        "since_dial": 0.0,
+        "last_delay": None,
+        "last_roll": None,
+        "previous_immediate": False,
+        "busy": 0,
+        "spread": None,
+        "streak": 1,
+        "refreshed": False,
+        "can_refresh": False,
+        "roll": 0.5,
+    },
+    Timeouts: {"connect": 20.0, "close": 5.0, "stable": 10.0},
+    Ask: {"code": 1000, "reason": "", "within": None},
+    Opened: {"unread": 0},
+    Lost: {"unread": 0},
+}
+"""What a record says where its maker said nothing."""
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_what_is_not_said_is_plain(kind: type) -> None:
+    found = {each.name: each.default for each in fields(kind) if each.default is not MISSING}
+    assert found == PLAIN[kind]
+
+
+@pytest.mark.spec("G4")
+def test_what_the_outbox_holds_is_counted_with_what_the_wire_has() -> None:
+    core = Core(Scripted(Retry(1.0)), timeouts=Timeouts(), roll=lambda: 0.5)
+    core.handle(Ask(Wish.CONNECT), 0.0)
+    core.held = 3
+    lost = Close(code=1006, origin=Origin.NETWORK, cause=Cause.EOF, unsent=5)
+    [effect] = core.handle(Lost(1, lost), 1.0)
+    assert isinstance(effect, Announce)
+    assert effect.change.close is not None
+    assert (effect.change.unsent, effect.change.close.unsent) == (8, 8)
