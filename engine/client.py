@@ -20,6 +20,7 @@ from recloser.view import View
 
 if TYPE_CHECKING:
     from recloser.outbox import Held
+    from recloser.outbox.message import Id
 
 _CLOSING: Final = 0.75
 """Seconds for the closing when an exception leaves the `async with` block (J3)."""
@@ -48,9 +49,11 @@ class ReconnectingWebSocket(View):
         """Ask for a connection: from closed and passive, or now instead of after the backoff.
 
         The failures so far are forgotten. While closing, the wish is remembered; while
-        connecting or open, nothing happens.
+        connecting or open, nothing happens. Raises `OutboxUnusable`, and stays in closed, where
+        the outbox has a file that cannot be used.
         """
         self._driver.bind()
+        self._outlet.prepare()
         self._driver.feed(Ask(Wish.CONNECT))
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
@@ -145,6 +148,7 @@ class ReconnectingWebSocket(View):
         *,
         ttl: float | None = None,
         key: Hashable = None,
+        id: "Id | None" = None,  # noqa: A002 - what every protocol calls it
         this_generation: bool = False,
     ) -> Coroutine[Any, Any, Delivery]:
         """Send one message, and tell whether it was handed to the open connection or queued.
@@ -155,13 +159,15 @@ class ReconnectingWebSocket(View):
 
         With one, the message is queued while not open, and until those before it have gone out;
         docs/sending.md has the rest. `ttl` (seconds), `key` (a newer message replaces an older
-        one) and `this_generation` (dropped when the generation ends) matter while it waits.
+        one) and `this_generation` (dropped when the generation ends) matter while it waits. `id`
+        is what acknowledges it; `ValueError` if one of the same id is held. From an outbox with
+        a file `OutboxUnusable` where that cannot be written.
         """
         # A plain function, and not `bind`: either would cost more than the transport's own layer.
         self._inbound.check()
-        if ttl is None and key is None and not this_generation:
+        if ttl is None and key is None and id is None and not this_generation:
             return self._outlet.send(message)
-        return self._outlet.offer(message, ttl, key, this_generation=this_generation)
+        return self._outlet.offer(message, ttl, key, id, this_generation=this_generation)
 
     async def send_json(
         self, value: object, *, dumps: Callable[[Any], str | bytes] = json.dumps
@@ -170,7 +176,7 @@ class ReconnectingWebSocket(View):
         return await self.send(dumps(value))
 
     async def drain(self) -> None:
-        """Wait until the outbox is empty: all in it was handed to an open connection.
+        """Wait until the outbox is empty: all was handed to a connection, or acknowledged.
 
         Raises `ConnectionClosed` or `PolicyError` in closed if it is not.
         """

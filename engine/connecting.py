@@ -3,7 +3,9 @@
 import random
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
+from importlib.util import find_spec
 from inspect import iscoroutinefunction
+from os import fspath
 from ssl import SSLContext
 from typing import Final
 
@@ -85,13 +87,12 @@ def connect(
     clock: where the time comes from; the event loop if None.
     seed: makes the jitter repeatable.
 
-    Raises `TypeError` or `ValueError` for what cannot work, and `SessionClosed`.
+    Raises `TypeError` or `ValueError` for what cannot work, `SessionClosed`, and `ImportError`
+    for an outbox with a path where aiosqlite is not installed.
     """
     _check_policy(policy)
     if on_open is not None and not callable(on_open):
         raise TypeError(f"on_open must be a function of one Opening, not {on_open!r}")
-    if outbox is not None and not isinstance(outbox, Outbox):
-        raise TypeError(f"outbox must be a recloser.Outbox, not {outbox!r}")
     if not isinstance(timeouts, Timeouts):
         raise TypeError(f"timeouts must be a recloser.Timeouts, not {timeouts!r}")
     if not isinstance(fields, Mapping):
@@ -128,6 +129,7 @@ def connect(
             "the aiohttp transport: give them to your own transport"
         )
     inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
+    outlet = _outlet(outbox)
     core = Core(
         _standard() if policy is None else policy,
         timeouts=timeouts,
@@ -142,7 +144,7 @@ def connect(
         fields=fields,
         close_timeout=timeouts.close,
         clock=clock,
-        outlet=Outlet if outbox is None else partial(Holding, options=outbox),
+        outlet=outlet,
     )
     for observer in observers:
         driver.observers.subscribe(observer)
@@ -167,6 +169,27 @@ def _check_policy(policy: object) -> None:
             "policy.decide must be a plain function: it is asked while the machine stands "
             "still; gather what it needs beforehand, or pass it on by advise()"
         )
+
+
+def _outlet(outbox: object) -> Callable[[Driver], Outlet]:
+    """Give what makes the sending half; only what is asked for is loaded."""
+    if outbox is None:
+        return Outlet
+    if not isinstance(outbox, Outbox):
+        raise TypeError(f"outbox must be a recloser.Outbox, not {outbox!r}")
+    if outbox.path is not None:
+        if find_spec("aiosqlite") is None:
+            raise ImportError(
+                "an outbox with a path needs aiosqlite: pip install 'recloser[durable]'"
+            )
+        from recloser.outbox.durable import Durable  # noqa: PLC0415 - loads SQLite
+
+        return partial(Durable, options=outbox, path=fspath(outbox.path))
+    if outbox.acknowledgements is not None:
+        from recloser.outbox.tracking import Tracking  # noqa: PLC0415 - few need it
+
+        return partial(Tracking, options=outbox)
+    return partial(Holding, options=outbox)
 
 
 def _check_aiohttp(session: object, ssl: object, proxy: object, max_message_size: object) -> None:

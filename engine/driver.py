@@ -81,7 +81,9 @@ class Driver:
         self._draining = False
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
-        self._releasing = Releasing(transport, bound=close_timeout, fields=fields)
+        self._releasing = Releasing(
+            transport, self.outlet.released, bound=close_timeout, fields=fields
+        )
         self._leavers = Leavers()
 
     @property
@@ -108,7 +110,7 @@ class Driver:
             while self._inbox:
                 event, *rest = self._inbox
                 self._inbox = tuple(rest)
-                self.core.held = self.outlet.held
+                self.core.held = self.outlet.apart
                 try:
                     effects = self.core.handle(event, self.clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):

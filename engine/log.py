@@ -33,6 +33,8 @@ REST_FAILED: Final = "websocket.rest_failed"
 SUPERVISED_FAILED: Final = "websocket.supervised_failed"
 BACKLOGGED: Final = "websocket.reading_paused"
 DROPPED: Final = "websocket.messages_dropped"
+NOT_SAVED: Final = "websocket.outbox_not_saved"
+OVERDUE: Final = "websocket.messages_unacknowledged"
 
 
 def fields_of(change: StateChange) -> dict[str, Any]:
@@ -115,6 +117,11 @@ class Backlogged:
 def dropped(own: Mapping[str, object], reason: str, count: int, size: int) -> None:
     """Write a line about messages that the outbox has dropped, `size` in bytes (G2)."""
     trouble(DROPPED, own, reason=reason, count=count, bytes=size)
+
+
+def overdue(own: Mapping[str, object], count: int, after: float) -> None:
+    """Write a line about messages that nobody acknowledged within `after` seconds (G7)."""
+    trouble(OVERDUE, own, count=count, after=_round(after))
 
 
 def _unwritten(event: str, error: Exception) -> None:

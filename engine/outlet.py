@@ -14,8 +14,18 @@ if TYPE_CHECKING:
     from recloser.driver import Driver
     from recloser.generation import Generation
     from recloser.outbox.held import Held
+    from recloser.outbox.message import Id
 
 Data = str | bytes
+
+
+def no_acknowledgements(id: object) -> None:  # noqa: A002 - as in `send`
+    """Raise `RecloserError` for a message that asks to be held until it is acknowledged."""
+    if id is not None:
+        raise RecloserError(
+            "an id is for what is acknowledged: give "
+            "Outbox(acknowledgements=recloser.Acknowledgements(...))"
+        )
 
 
 class Outlet:
@@ -32,11 +42,29 @@ class Outlet:
         """Messages that were accepted and not handed to a connection."""
         return 0
 
+    @property
+    def apart(self) -> int:
+        """How many of those a wire does not count as unsent, if it ends now."""
+        return self.held
+
+    def prepare(self) -> None:
+        """Get ready to leave closed; raises `OutboxUnusable` if that cannot be."""
+
+    async def released(self) -> None:
+        """Free what this holds in closed, and return when it is free."""
+
     def offer(
-        self, message: Data, ttl: float | None, key: Hashable, *, this_generation: bool
+        self,
+        message: Data,
+        ttl: float | None,
+        key: Hashable,
+        id: "Id | None",  # noqa: A002 - the name it has for who calls send
+        *,
+        this_generation: bool,
     ) -> Coroutine[Any, Any, Delivery]:
         """Send a message with what matters only if it has to wait; nothing waits here."""
         del ttl, key, this_generation
+        no_acknowledgements(id)
         return self.send(message)
 
     async def drain(self) -> None:

@@ -1,7 +1,7 @@
 """Frees what ended generations held, one after the other, and lets others wait for that."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from recloser import log
 from recloser.generation import Generation
@@ -11,10 +11,18 @@ from recloser.transport.base import Transport
 class Releasing:
     """The releases of one engine: at most one task, which waits for the one before it."""
 
-    __slots__ = ("_bound", "_ended", "_fields", "_task", "_transport")
+    __slots__ = ("_also", "_bound", "_ended", "_fields", "_task", "_transport")
 
-    def __init__(self, transport: Transport, *, bound: float, fields: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        also: Callable[[], Awaitable[None]],
+        *,
+        bound: float,
+        fields: Mapping[str, object],
+    ) -> None:
         self._transport = transport
+        self._also = also  # frees what the outlet holds
         self._bound = bound
         self._fields = fields
         self._ended: tuple[Generation, ...] = ()
@@ -72,6 +80,7 @@ class Releasing:
         finally:
             if last:
                 await self._free(self._transport.aclose(), "transport")
+                await self._free(self._also(), "outbox")
 
     async def _free(self, what: Awaitable[None], name: str) -> None:
         try:

@@ -26,13 +26,25 @@ class Statistics:
     dropped: int = 0
     """Messages that the outbox dropped; each was reported."""
     resent: int = 0
-    """Messages that may not have left with an ended connection, and were put back to be sent."""
+    """Messages that may not have left with an ended connection, or were not acknowledged in it, and
+    were put back to be sent."""
+    acknowledged: int = 0
+    """Messages that were acknowledged."""
 
 
 class Counters:
     """Counts changes for `Statistics`."""
 
-    __slots__ = ("_closes", "_dials", "_opens", "_undelivered", "_uptime", "dropped", "resent")
+    __slots__ = (
+        "_closes",
+        "_dials",
+        "_opens",
+        "_undelivered",
+        "_uptime",
+        "acknowledged",
+        "dropped",
+        "resent",
+    )
 
     def __init__(self) -> None:
         self._dials = 0
@@ -42,6 +54,7 @@ class Counters:
         self._undelivered = 0
         self.dropped = 0
         self.resent = 0
+        self.acknowledged = 0
 
     def count(self, change: StateChange) -> None:
         """Take one change into account."""
@@ -68,4 +81,5 @@ class Counters:
             undelivered=self._undelivered,
             dropped=self.dropped,
             resent=self.resent,
+            acknowledged=self.acknowledged,
         )

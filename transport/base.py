@@ -113,6 +113,13 @@ class Wire(Protocol):
         """
         ...
 
+    def listen(self, hear: Callable[[str | bytes], bool]) -> None:
+        """Have each message heard as it arrives, whoever reads, also those that wait now.
+
+        One for which `hear` says True is given to nobody.
+        """
+        ...
+
     def control(self, frame: Frame) -> None:
         """Take care of a frame that is no message."""
         ...

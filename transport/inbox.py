@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from recloser.fsm.errors import ConcurrentReceive
 from recloser.transport.base import Frame, Opcode
+from recloser.transport.heard import Heard
 
 LIMIT: Final = 512 * 1024
 """Bytes of messages kept for a consumer that is busy, besides the like in aiohttp's queue."""
@@ -95,6 +96,19 @@ class Inbox(ABC):
             raise ConcurrentReceive
         return None
 
+    def listen(self, hear: Callable[[str | bytes], bool]) -> None:
+        """See `Wire.listen`."""
+        watched = self._reading is not None
+        self.unwatch()
+        heard, self._stash, self._size = self._stash, _NOTHING, 0
+        for message in heard:
+            if not hear(message):
+                self._keep(message)
+        self.busy = self.over or bool(self._stash)
+        self.read = Heard(self.read, hear).read
+        if watched:
+            self.watch()
+
     def discard(self) -> int:
         """See `Wire.discard`."""
         dropped = self.unread
@@ -152,7 +166,10 @@ class Inbox(ABC):
         elif self._size >= self.limit:
             self._excess += 1
         else:
-            if self._stash is _NOTHING:
-                self._stash = deque()
-            self._stash.append(frame.data)
-            self._size += len(frame.data) + OVERHEAD
+            self._keep(frame.data)
+
+    def _keep(self, message: str | bytes) -> None:
+        if self._stash is _NOTHING:
+            self._stash = deque()
+        self._stash.append(message)
+        self._size += len(message) + OVERHEAD

@@ -21,6 +21,10 @@ class Reason(Enum):
     """The outbox was full, and drops what is newest: `send` gave `Delivery.DROPPED`."""
     DECISION = "decision"
     """The policy said so."""
+    UNACKNOWLEDGED = "unacknowledged"
+    """It was delivered `max_deliveries` times, and never acknowledged."""
+    UNRENDERED = "unrendered"
+    """`render` raised, or gave neither `str` nor `bytes`; the error was logged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from recloser.outbox.message import Message
+from recloser.outbox.message import Id, Message
 
 if TYPE_CHECKING:
     from recloser.client import ReconnectingWebSocket
@@ -13,7 +13,8 @@ class Held:
     """The messages of one engine that were accepted and not handed to a connection.
 
     Those in the write buffer of an open connection are not among them: they come back if the
-    connection ends before they have left, see `Outbox.resend`.
+    connection ends before they have left, see `Outbox.resend`. Where messages are acknowledged,
+    those that are not yet are held, too.
     """
 
     __slots__ = ("_outlet",)
@@ -46,6 +47,14 @@ class Held:
         where the other engine takes no messages.
         """
         return self._outlet.move_to(other.outbox._outlet)  # noqa: SLF001 - both are of one class
+
+    def ack(self, id: Id, *, up_to: bool = False) -> int:  # noqa: A002 - as in `send`
+        """Say that the peer has a message, or with `up_to` all up to it; how many that settled.
+
+        0 for one that is not held: acknowledged before, dropped, or never sent. Raises
+        `RecloserError` without `Outbox(acknowledgements=...)`.
+        """
+        return self._outlet.acknowledge(id, up_to=up_to)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {len(self)} messages, {self.bytes} bytes>"

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 from recloser.ending import error_of
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Unsent
-from recloser.fsm.errors import NotOpen, OutboxFull
+from recloser.fsm.errors import NotOpen, OutboxFull, RecloserError
 from recloser.fsm.states import State, Trigger
 from recloser.outbox.drops import Reason
 from recloser.outbox.held import Held
-from recloser.outbox.message import Message, made
+from recloser.outbox.message import Id, Message
 from recloser.outbox.options import Outbox
+from recloser.outbox.queue import Queue
 from recloser.outbox.taking import Taking
-from recloser.outlet import Data
+from recloser.outlet import Data, no_acknowledgements
 from recloser.transport.base import Wire
 from recloser.transport.delivery import Delivery
 
@@ -41,9 +42,16 @@ class Holding(Taking):
         self._drainers: tuple[asyncio.Future[None], ...] = ()
 
     def offer(
-        self, message: Data, ttl: float | None, key: Hashable, *, this_generation: bool
+        self,
+        message: Data,
+        ttl: float | None,
+        key: Hashable,
+        id: Id | None,  # noqa: A002 - the name it has for who calls send
+        *,
+        this_generation: bool,
     ) -> Coroutine[Any, Any, Delivery]:
         """See `Outlet.offer`."""
+        no_acknowledgements(id)
         return self._accept(message, ttl, key, this_generation=this_generation)
 
     async def _accept(
@@ -54,13 +62,10 @@ class Holding(Taking):
         *,
         this_generation: bool = False,
     ) -> Delivery:
-        driver = self._driver
-        driver.bind()
-        generation = driver.core.generation if this_generation else None
-        now = driver.clock.monotonic()
-        return await self._go(made(message, now=now, ttl=ttl, key=key, generation=generation))
+        return await self._go(self._made(message, ttl, key, this_generation=this_generation))
 
     async def _go(self, message: Message) -> Delivery:
+        """Hand a message to the connection, or queue it."""
         generation = self._generation
         if generation is not None and generation.wire is not None and not self._flushing:
             return await generation.wire.send(message.data, message)
@@ -72,27 +77,24 @@ class Holding(Taking):
         """See `Outlet.shown`."""
         return Held(self)
 
-    def clear(self) -> tuple[Message, ...]:
-        """See `Held.clear`."""
-        taken = self.peek()
-        self._queue = None
-        self._admit()
-        return taken
+    def acknowledge(self, identity: Id, *, up_to: bool) -> int:
+        """See `Held.ack`."""
+        del identity, up_to
+        raise RecloserError("nothing is acknowledged here: give Outbox(acknowledgements=...)")
 
     def move_to(self, other: "Holding") -> int:
         """See `Held.move_to`."""
         moving = [message for message in self.peek() if message.generation is None]
-        if other is self or self._queue is None or not moving:
+        if other is self or not moving:
             return 0
         for message in moving:
             other.check(message)
         if not other.takes(moving):
             raise OutboxFull("messages or bytes", other.held)
         for message in moving:
-            self._queue.remove(message)
+            other.put(other.own(message))
+        other.once_kept(lambda: self._give_away(moving))
         self._admit()
-        for message in moving:
-            other.put(message)
         other.resume()
         return len(moving)
 
@@ -130,13 +132,22 @@ class Holding(Taking):
         generation = self._generation
         if generation is None or generation.wire is None or self._flushing:
             return
-        if self.held:
+        if self._ready:
             self.send, self._flushing = self._accept, True
             flush = self._flush(generation, generation.wire)
             generation.scope.create_task(flush, name="recloser flush")
-        else:
-            self.send = generation.wire.send
+        elif not self.held:
+            self._straight(generation.wire)
             self._drained()
+
+    def _straight(self, wire: Wire) -> None:
+        """Send directly from now on: nothing is held."""
+        self.send = wire.send
+
+    @property
+    def _ready(self) -> bool:
+        """Whether there is something that may go now."""
+        return self._queue is not None and len(self._queue) > 0
 
     def left(self) -> None:
         """See `Outlet.left`."""
@@ -161,10 +172,7 @@ class Holding(Taking):
         """Take back what may not have left, and do with it as the policy decided."""
         wire = None if generation is None else generation.wire
         if wire is not None and self._options.resend:
-            items = map(self._message, wire.unsent_messages())
-            back = [message for message in items if message is not None]
-            self._driver.counters.resent += len(back)
-            self._put_back(back)
+            self._again(self._returned(wire))
         if self._room is not None:
             self._room.fail(partial(NotOpen, change.current), change.generation)
         self._expire()
@@ -174,16 +182,28 @@ class Holding(Taking):
         if dropped and self._queue is not None:
             self._drop(self._queue.take(), Reason.DECISION)
 
+    def _returned(self, wire: Wire) -> list[Message]:
+        """Give the messages that come back from a wire that has ended, in order."""
+        items = map(self._message, wire.unsent_messages())
+        return [message for message in items if message is not None]
+
     async def _flush(self, generation: "Generation", wire: Wire) -> None:
         """Send what is held, first things first; from then on messages go directly."""
         sent = 0
         while generation is self._generation:
             self._expire()
-            if self._queue is None or not self.held:
+            if self._queue is None or not self._ready:
                 break
-            self._at_hand = message = self._queue.pop()
+            first = self._before(self._queue)
+            if first is not None:
+                await first
+                continue
+            lent = self._lend(self._queue)
+            if lent is None:
+                continue
+            self._at_hand, data = lent
             try:
-                delivery = await wire.send(message.data, message)
+                delivery = await wire.send(data, self._at_hand)
             except ConnectionError:
                 return  # it had been handed over, and is not to be sent again
             finally:
@@ -195,8 +215,19 @@ class Holding(Taking):
             if not sent % TURN:
                 await asyncio.sleep(0)
         if generation is self._generation:
-            self._queue, self._flushing = None, False
+            self._flushing = False
+            self._admit()
             self.resume()
+
+    def _before(self, queue: Queue) -> Coroutine[Any, Any, None] | None:
+        """Give what must be over before the first message may go; None: it may."""
+        del queue
+        return None
+
+    def _lend(self, queue: Queue) -> tuple[Message, Data] | None:
+        """Take the first message out, and give what goes over the wire; None: it does not go."""
+        message = queue.pop()
+        return message, message.data
 
     async def _adopt(self, generation: "Generation", item: object) -> Delivery:
         """Take what the wire of a generation could not: it ended, though nobody was told yet."""

@@ -1,8 +1,11 @@
 """One message that waits, with what was said about it."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
+
+Id = str | int | bytes
+"""What an acknowledgement names a message by."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +21,22 @@ class Message:
     """When it is no longer worth sending, on the engine's monotonic clock; None: never."""
     generation: int | None = None
     """The generation it must not outlive; None: it crosses reconnections."""
+    number: int = 0
+    """Counts the messages of an outbox that has a file or acknowledgements, from 1; with a file
+    it goes on where the process before ended. 0 elsewhere."""
+    id: Id | None = None
+    """What acknowledges it; None: nothing does."""
+    deliveries: int = 0
+    """How often it was handed to a connection so far, by processes before this one, too."""
+
+    @property
+    def redelivered(self) -> bool:
+        """Whether the peer may have it already: it was handed to a connection before this one."""
+        return self.deliveries > 1
+
+    def handed(self) -> "Message":
+        """Give the same message, delivered once more."""
+        return replace(self, deliveries=self.deliveries + 1)
 
 
 def made(

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike, fspath
 from typing import Final, Literal, get_args
 
+from recloser.outbox.acknowledgements import Acknowledgements
 from recloser.outbox.drops import Drop
 
 WhenFull = Literal["wait", "raise", "drop-oldest", "drop-newest"]
@@ -32,6 +34,14 @@ class Outbox:
     on_drop: Callable[[Drop], object] | None = None
     """Called with each message that is dropped. What it raises is logged."""
 
+    path: str | PathLike[str] | None = None
+    """A file, in which messages outlive the process; None: they are kept in memory. One file
+    serves one engine at a time. Needs aiosqlite: pip install 'recloser[durable]'."""
+    fsync: bool = False
+    """Whether `send` waits for the disk itself, so that a message outlives a power cut, too."""
+    acknowledgements: Acknowledgements | None = None
+    """Holds messages until the peer has said that it has them; None: until they have left."""
+
     def __post_init__(self) -> None:
         for name in ("max_messages", "max_bytes"):
             value = getattr(self, name)
@@ -43,8 +53,29 @@ class Outbox:
             raise ValueError(
                 f"when_full must be one of {', '.join(_CHOICES)}, not {self.when_full!r}"
             )
-        for name in ("in_passive", "resend"):
+        for name in ("in_passive", "resend", "fsync"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
         if self.on_drop is not None and not callable(self.on_drop):
             raise TypeError(f"on_drop must be a function of one Drop, not {self.on_drop!r}")
+        if self.path is not None:
+            self._check_path(self.path)
+        elif self.fsync:
+            raise ValueError("fsync is for an outbox with a file: give path, too")
+        acknowledgements = self.acknowledgements
+        if acknowledgements is not None and not isinstance(acknowledgements, Acknowledgements):
+            raise TypeError(
+                f"acknowledgements must be recloser.Acknowledgements(...), not {acknowledgements!r}"
+            )
+        if not self.resend and (self.path is not None or acknowledgements is not None):
+            raise ValueError(
+                "resend=False goes with neither path nor acknowledgements: both send again what "
+                "may not have arrived"
+            )
+
+    def _check_path(self, path: object) -> None:
+        name = fspath(path) if isinstance(path, PathLike) else path
+        if not isinstance(name, str):
+            raise TypeError(f"path must be a str or a path of str, not {path!r}")
+        if not name or name.startswith((":", "file:")):
+            raise ValueError(f"path must be that of a file, not {name!r}")

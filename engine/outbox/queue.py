@@ -25,6 +25,9 @@ class Queue:
     def __iter__(self) -> Iterator[Message]:
         return iter(self._messages)
 
+    def __contains__(self, message: object) -> bool:
+        return message in self._messages
+
     def fits(self, message: Message) -> bool:
         """Whether there is room for it, counting that of the one which it replaces."""
         older = self.older(message)

@@ -1,5 +1,7 @@
 """What an outbox takes: within bounds, in order, and with a word about all that it drops."""
 
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recloser import log
@@ -11,7 +13,7 @@ from recloser.outbox.message import Message, made
 from recloser.outbox.options import Outbox
 from recloser.outbox.queue import Queue
 from recloser.outbox.waiting import Waiting
-from recloser.outlet import Outlet
+from recloser.outlet import Data, Outlet
 from recloser.transport.delivery import Delivery
 
 if TYPE_CHECKING:
@@ -38,6 +40,15 @@ class Taking(Outlet):
         """See `Held.peek`."""
         self._expire()
         return () if self._queue is None else tuple(self._queue)
+
+    def _made(
+        self, message: Data, ttl: float | None, key: Hashable, *, this_generation: bool
+    ) -> Message:
+        driver = self._driver
+        driver.bind()
+        generation = driver.core.generation if this_generation else None
+        now = driver.clock.monotonic()
+        return made(message, now=now, ttl=ttl, key=key, generation=generation)
 
     def check(self, message: Message) -> None:
         """Raise what `send` raises where this message is not taken."""
@@ -90,6 +101,27 @@ class Taking(Outlet):
         self.put(message)
         return Delivery.QUEUED
 
+    def clear(self) -> tuple[Message, ...]:
+        """See `Held.clear`."""
+        taken = self.peek()
+        self._give_away(taken)
+        self._admit()
+        return taken
+
+    def own(self, message: Message) -> Message:
+        """Make a message one of this outbox: numbers and ids are those of another."""
+        return replace(message, number=0, id=None, deliveries=0)
+
+    def once_kept(self, then: Callable[[], None]) -> None:
+        """Call when all that was put here so far is held for certain."""
+        then()
+
+    def _give_away(self, messages: Iterable[Message]) -> None:
+        """Take out messages that are somebody else's now."""
+        for message in messages:
+            if self._queue is not None and message in self._queue:
+                self._queue.remove(message)
+
     def _full(self, message: Message) -> bool:
         return self._queue is not None and (bool(self._room) or not self._queue.fits(message))
 
@@ -98,6 +130,11 @@ class Taking(Outlet):
         while self._queue is not None and not self._queue.fits(message):
             dropped.append(self._queue.pop())
         self._drop(dropped, Reason.OLDEST)
+
+    def _again(self, messages: list[Message]) -> None:
+        """Put back messages that were handed to a connection, to be sent once more."""
+        self._driver.counters.resent += len(messages)
+        self._put_back(messages)
 
     def _put_back(self, messages: list[Message]) -> None:
         if self._queue is None:
@@ -116,7 +153,7 @@ class Taking(Outlet):
             self._room.admit(self._queue.fits, self.put)
             if not self._room:
                 self._room = None
-        if not self.held:
+        if self._queue is not None and not len(self._queue):
             self._queue = None
 
     def _message(self, item: object) -> Message | None:

@@ -53,12 +53,13 @@ class ScriptedWire(ScriptedSender):
         self._ended = ended
         self._queue = deque(_frame(message) for message in plan.messages)
         self._parked: asyncio.Future[None] | None = None
+        self._hear: Callable[[str | bytes], bool] | None = None
 
     # -- the peer's side ----------------------------------------------------------------
 
     def deliver(self, message: str | bytes) -> None:
         """Have the peer send one message; an ended socket carries none."""
-        if not self.over:
+        if not self.over and not (self._hear is not None and self._hear(message)):
             self._queue.append(_frame(message))
             self._unpark()
 
@@ -89,6 +90,11 @@ class ScriptedWire(ScriptedSender):
         if not self.over:
             raise ConcurrentReceive
         return self._queue.popleft().data if self._queue else None
+
+    def listen(self, hear: Callable[[str | bytes], bool]) -> None:
+        """Have messages heard as the peer sends them."""
+        self._hear = hear
+        self._queue = deque(frame for frame in self._queue if not hear(frame.data))
 
     def control(self, frame: object) -> None:
         """Refuse: a script has no control frames."""

@@ -1,0 +1,242 @@
+"""An outbox whose messages outlive the process: what is held is in a file, too."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from recloser.alarm import Alarm
+from recloser.fsm.errors import OutboxUnusable
+from recloser.fsm.states import State
+from recloser.outbox.disk import Disk
+from recloser.outbox.drops import Reason
+from recloser.outbox.file import Row, absolute
+from recloser.outbox.holding import TURN
+from recloser.outbox.message import Message
+from recloser.outbox.numbering import storable
+from recloser.outbox.options import Outbox
+from recloser.outbox.queue import Queue
+from recloser.outbox.tracking import Tracking
+from recloser.outlet import Data
+from recloser.transport.base import Wire
+from recloser.transport.delivery import Delivery
+
+if TYPE_CHECKING:
+    from recloser.driver import Driver
+
+LOOK: Final = 0.5
+"""Seconds until a message that was in the write buffer is looked for again."""
+
+
+class Durable(Tracking):
+    """Puts a message into the file before it is accepted, and takes it out once it is settled.
+
+    Settled is what was acknowledged or, where nothing is, what has left the process.
+    """
+
+    __slots__ = ("_disk", "_foretold", "_leaving", "_look")
+
+    def __init__(self, driver: "Driver", options: Outbox, path: str) -> None:
+        super().__init__(driver, options)
+        self._disk = Disk(absolute(path), driver.fields, fsync=options.fsync)
+        self._foretold: frozenset[int] = frozenset()
+        """Messages of which the file knows that they are about to be handed over."""
+        self._leaving: dict[Message, None] = {}
+        """What is in the file, was handed over, and was not seen to have left."""
+        self._look = Alarm()
+
+    # -- the file -----------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """See `Outlet.prepare`: open the file, and hold what is in it."""
+        if not self._disk.up and not self._disk.closing:
+            self._restore()
+
+    async def released(self) -> None:
+        """See `Outlet.released`: give the file free, unless the engine has gone on."""
+        if self._closed():
+            await self._disk.close()
+        if self._closed() and self._disk.unwritten:  # by a call while it was being closed
+            self._disk.open()
+            await self._disk.close()
+        if not self._closed() and not self._disk.up:
+            self._restore()
+
+    def _closed(self) -> bool:
+        return self._driver.core.state is State.CLOSED
+
+    def _restore(self) -> None:
+        """Hold what is in the file: another engine may have had it meanwhile."""
+        rows, last = self._disk.open()
+        self._last = max(self._last, last)
+        known = {each.number: each for each in self._queue or ()}
+        found = [known.get(row.number) or self._message_of(row) for row in rows]
+        found += [each for each in known.values() if self._disk.lacks(each.number)]
+        self._queue = Queue(self._options) if found else None
+        self._ids.clear()
+        for message in sorted(found, key=lambda each: each.number):
+            if message.id is not None:
+                self._ids[message.id] = message
+            super().put(message)
+
+    def _message_of(self, row: Row) -> Message:
+        data = row.data
+        size = len(data.encode()) if isinstance(data, str) else len(data)
+        number, identity, expires_at = row.number, row.id, row.expires_at
+        if identity is None and self._wanted is not None and self._wanted.numbered:
+            identity = number
+        if expires_at is not None:
+            clock = self._driver.clock
+            expires_at += clock.monotonic() - clock.wall()
+        return Message(data, size, row.key, expires_at, None, number, identity, row.deliveries)
+
+    def _note(self, message: Message) -> None:
+        """Have a message in the file, as it is now."""
+        if message.generation is not None:
+            return  # it would not outlive the process anyhow
+        expires_at = message.expires_at
+        if expires_at is not None:
+            clock = self._driver.clock
+            expires_at += clock.wall() - clock.monotonic()
+        number, deliveries = message.number, message.deliveries
+        self._disk.put(Row(number, message.id, message.key, message.data, expires_at, deliveries))
+
+    # -- sending ------------------------------------------------------------------------
+
+    async def _go(self, message: Message) -> Delivery:
+        """See `Holding._go`."""
+        if message.key is not None:
+            storable("key", message.key)
+        self.check(message)
+        self.prepare()
+        return await super()._go(message)
+
+    def _direct(self, message: Message) -> bool:
+        """See `Tracking._direct`: what is to be acknowledged goes by way of the file."""
+        return not self._awaits(message)
+
+    async def take(self, message: Message) -> Delivery:
+        """See `Taking.take`; what is accepted is in the file."""
+        delivery = await super().take(message)
+        if message.generation is None:
+            try:
+                await self._disk.saved()
+            except OutboxUnusable:
+                if self._queue is not None and message in self._queue:
+                    self._give_away([message])
+                    self._admit()
+                    raise  # it was not handed over meanwhile
+            except asyncio.CancelledError as error:
+                error.add_note("recloser: the message had been put into the outbox before")
+                raise
+        return delivery
+
+    async def _sent(self, wire: Wire, data: Data, message: Message) -> Delivery:
+        """See `Numbering._sent`; what is left in the write buffer is put into the file."""
+        delivery = await wire.send(data, message)
+        if any(each is message for each in reversed(wire.unsent_messages())):
+            self._leaving[message] = None
+            self._note(message)
+        elif delivery is not Delivery.QUEUED:
+            return delivery
+        await self._written()
+        self._settle()
+        return delivery
+
+    def put(self, message: Message) -> None:
+        """See `Taking.put`."""
+        super().put(message)
+        self._note(message)
+
+    def _before(self, queue: Queue) -> Coroutine[Any, Any, None] | None:
+        """See `Holding._before`: the file knows first of each message that is handed over."""
+        first = next(iter(queue))
+        if first.number in self._foretold or first.generation is not None:
+            return None
+        self._settle()
+        batch = [each for each, _ in zip(queue, range(TURN), strict=False)]
+        self._foretold = frozenset(each.number for each in batch)
+        self._disk.mark({m.number: m.deliveries + 1 for m in batch if m.generation is None})
+        return self._written()
+
+    async def _written(self) -> None:
+        with suppress(OutboxUnusable):  # it was logged, and the message can go all the same
+            await self._disk.saved()
+
+    def _lent(self, message: Message) -> None:
+        """See `Tracking._lent`."""
+        super()._lent(message)
+        if self._flushing and not self._awaits(message):
+            self._leaving[message] = None
+
+    def resume(self) -> None:
+        """See `Holding.resume`."""
+        self._settle()
+        super().resume()
+
+    def _settle(self) -> None:
+        """Take out of the file what has left the process, and look again if some has not."""
+        generation = self._generation
+        if generation is None or generation.wire is None or not self._leaving:
+            self._look.set(None, self._driver.clock, self._looked)
+            return
+        unsent = set(generation.wire.unsent_messages())
+        self._left([message for message in self._leaving if message not in unsent])
+        again = self._driver.clock.monotonic() + LOOK if self._leaving else None
+        self._look.set(again, self._driver.clock, self._looked)
+
+    def _looked(self, deadline: float) -> None:
+        del deadline
+        self._settle()
+
+    def _left(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._leaving.pop(message, None)
+        self._disk.remove(message.number for message in messages)
+
+    # -- the life of the connection -----------------------------------------------------
+
+    def left(self) -> None:
+        """See `Outlet.left`."""
+        super().left()
+        self._foretold = frozenset()
+        self._settle()
+
+    def _returned(self, wire: Wire) -> list[Message]:
+        """See `Holding._returned`."""
+        back = super()._returned(wire)
+        for message in back:
+            self._leaving.pop(message, None)
+        self._left(list(self._leaving))
+        return back
+
+    # -- what is taken out --------------------------------------------------------------
+
+    def _put_back(self, messages: list[Message]) -> None:
+        """See `Taking._put_back`."""
+        for message in messages:
+            self._leaving.pop(message, None)
+            self._note(message)
+        super()._put_back(messages)
+
+    def once_kept(self, then: Callable[[], None]) -> None:
+        """See `Taking.once_kept`."""
+        self._disk.then(lambda error: then() if error is None else None)
+
+    def clear(self) -> tuple[Message, ...]:
+        """See `Held.clear`."""
+        if not self._disk.up and not self._disk.closing and self.held:
+            self._disk.remove_now(message.number for message in self.peek())
+        return super().clear()
+
+    def _give_away(self, messages: Iterable[Message]) -> None:
+        """See `Taking._give_away`."""
+        messages = tuple(messages)
+        super()._give_away(messages)
+        self._disk.remove(message.number for message in messages)
+
+    def _drop(self, messages: list[Message], reason: Reason) -> None:
+        """See `Taking._drop`."""
+        if reason is not Reason.NEWEST:  # it never was in the file
+            self._disk.remove(message.number for message in messages)
+        super()._drop(messages, reason)

@@ -1,0 +1,159 @@
+"""The file of a durable outbox: its schema, what is in it, and whether it can be trusted."""
+
+import os
+import sqlite3
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from recloser.fsm.errors import (
+    OutboxDamaged,
+    OutboxForeign,
+    OutboxInUse,
+    OutboxNotSaved,
+    OutboxUnusable,
+)
+from recloser.outbox.message import Id
+
+APPLICATION: Final = 0x52434C52
+"""`application_id` of the file, "RCLR": what SQLite provides to tell files apart."""
+VERSION: Final = 1
+"""`user_version` of the file; one that is newer is not touched."""
+
+_SCHEMA: Final = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE message (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order; never used again, even when empty
+    id, -- what acknowledges it
+    key,
+    data NOT NULL, -- TEXT or BLOB, as it was sent
+    expires_at REAL, -- seconds since the epoch: a monotonic clock ends with its machine
+    deliveries INTEGER NOT NULL
+);
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+PUT: Final = (
+    "INSERT INTO message (number, id, key, data, expires_at, deliveries) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (number) DO UPDATE SET deliveries = excluded.deliveries"
+)
+MARK: Final = "UPDATE message SET deliveries = ? WHERE number = ?"
+REMOVE: Final = "DELETE FROM message WHERE number = ?"
+ROWS: Final = "SELECT number, id, key, data, expires_at, deliveries FROM message ORDER BY number"
+
+
+class Row(NamedTuple):
+    """A message as it stands in the file."""
+
+    number: int
+    id: Id | None
+    key: Hashable
+    data: str | bytes
+    expires_at: float | None
+    """Seconds since the epoch; None: never."""
+    deliveries: int
+
+
+class File:
+    """An open outbox file, which nobody else can open meanwhile.
+
+    Raises `OutboxUnusable`, one of its kinds where it is known which; the file is as it was then.
+    """
+
+    __slots__ = ("connection", "path")
+
+    def __init__(self, path: str, *, fsync: bool) -> None:
+        self.path = path
+        try:
+            # Messages may be secret, and SQLite would ask the umask. Its log takes after the file.
+            # Never a file that exists: closing it would end the locks of this process on it.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise OutboxUnusable(path, f"cannot be made ({error.strerror})") from error
+        try:
+            # Opened here and written to by aiosqlite's thread, never both at once.
+            self.connection = sqlite3.connect(path, timeout=0, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise named(path, error) from error
+        try:
+            self._prepare(fsync=fsync)
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _prepare(self, *, fsync: bool) -> None:
+        run = self.connection.execute
+        try:
+            # The lock is held until the end, and there is no third file with shared memory.
+            run("PRAGMA locking_mode = EXCLUSIVE")
+            run("BEGIN IMMEDIATE")
+            [application], [version] = run("PRAGMA application_id"), run("PRAGMA user_version")
+            [tables] = run("SELECT count(*) FROM sqlite_schema")
+            run("COMMIT")
+            if tables != (0,) or application != (0,):
+                self._check(application[0], version[0])
+            run("PRAGMA journal_mode = WAL")
+            # NORMAL survives a killed process; FULL waits for the disk, and survives a power cut.
+            run(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
+            if tables == (0,):
+                self.connection.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise named(self.path, error) from error
+
+    def _check(self, application: int, version: int) -> None:
+        if application != APPLICATION:
+            raise OutboxForeign(self.path, "is not an outbox of recloser")
+        if version != VERSION:
+            raise OutboxForeign(
+                self.path, f"has schema version {version}, and this recloser knows {VERSION}"
+            )
+        [first] = self.connection.execute("PRAGMA quick_check(1)")
+        if first != ("ok",):
+            raise OutboxDamaged(self.path, f"is damaged ({first[0]})")
+
+    def rows(self) -> list[Row]:
+        """Give what is in it, in order."""
+        try:
+            return [Row(*row) for row in self.connection.execute(ROWS)]
+        except sqlite3.Error as error:
+            raise named(self.path, error) from error
+
+    def last(self) -> int:
+        """Give the highest number that was ever used."""
+        found = self.connection.execute("SELECT seq FROM sqlite_sequence").fetchone()
+        return 0 if found is None else int(found[0])
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Take messages out, at once."""
+        try:
+            with self.connection:
+                self.connection.executemany(REMOVE, [(number,) for number in numbers])
+        except sqlite3.Error as error:
+            raise named(self.path, error) from error
+
+    def close(self) -> None:
+        """Give it free. What is in SQLite's log goes into the file."""
+        self.connection.close()
+
+
+def named(path: str, error: Exception) -> OutboxUnusable:
+    """Say what an error of SQLite's means for an outbox."""
+    name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return OutboxInUse(path, "is in use")
+    if name.startswith("SQLITE_NOTADB"):
+        return OutboxForeign(path, "is not an outbox of recloser")
+    if name.startswith("SQLITE_CORRUPT"):
+        return OutboxDamaged(path, f"is damaged ({error})")
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY")):
+        return OutboxNotSaved(path, f"cannot be written ({error})")
+    return OutboxUnusable(path, f"cannot be used ({error})")
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Give the path of a file, so that a change of directory does not move it."""
+    return str(Path(path).absolute())

@@ -1,0 +1,168 @@
+"""An outbox whose messages are numbered: each is known, from `send` until it is settled."""
+
+from collections.abc import Coroutine, Hashable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from recloser import log
+from recloser.outbox.drops import Reason
+from recloser.outbox.holding import Holding
+from recloser.outbox.message import Id, Message
+from recloser.outbox.options import Outbox
+from recloser.outbox.queue import Queue
+from recloser.outlet import Data, no_acknowledgements
+from recloser.transport.base import Wire
+from recloser.transport.delivery import Delivery
+
+if TYPE_CHECKING:
+    from recloser.driver import Driver
+
+LARGEST: Final = 2**63
+"""Ids and keys that are int are smaller: SQLite stores eight bytes."""
+
+
+class Numbering(Holding):
+    """Each message is one object with a number, and may have an id by which it is found."""
+
+    __slots__ = ("_ids", "_last", "_wanted")
+
+    def __init__(self, driver: "Driver", options: Outbox) -> None:
+        super().__init__(driver, options)
+        self._wanted = options.acknowledgements
+        self._ids: dict[Id, Message] = {}
+        """What is held and can be acknowledged."""
+        self._last = 0
+
+    def offer(
+        self,
+        message: Data,
+        ttl: float | None,
+        key: Hashable,
+        id: Id | None,  # noqa: A002 - the name it has for who calls send
+        *,
+        this_generation: bool,
+    ) -> Coroutine[Any, Any, Delivery]:
+        """See `Outlet.offer`."""
+        if self._wanted is None:
+            no_acknowledgements(id)
+        made = self._made(message, ttl, key, this_generation=this_generation)
+        return self._enter(made, id)
+
+    async def _accept(
+        self,
+        message: Data,
+        ttl: float | None = None,
+        key: Hashable = None,
+        *,
+        this_generation: bool = False,
+    ) -> Delivery:
+        made = self._made(message, ttl, key, this_generation=this_generation)
+        return await self._enter(made, None)
+
+    async def _enter(self, message: Message, own: Id | None) -> Delivery:
+        """Give a message its number and take it; nothing of it stays if that fails."""
+        message = self._numbered(message, own)
+        identity = message.id
+        if identity is not None:
+            self._ids[identity] = message
+        try:
+            return await self._go(message)
+        except BaseException:
+            lent = identity is not None and self._ids.get(identity) is not message
+            if not lent and (self._queue is None or message not in self._queue):
+                self._forget([message])
+            raise
+
+    def _numbered(self, message: Message, own: Id | None) -> Message:
+        number = self._last + 1
+        if own is None and self._wanted is not None and self._wanted.numbered:
+            own = number
+        if own is not None:
+            storable("id", own)
+            if own in self._ids:
+                raise ValueError(f"a message with the id {own!r} is held: choose another")
+        self._last = number
+        return replace(message, number=number, id=own)
+
+    async def _go(self, message: Message) -> Delivery:
+        """See `Holding._go`."""
+        generation = self._generation
+        wire = None if generation is None else generation.wire
+        if wire is None or self._flushing or super().held or not self._direct(message):
+            return await self.take(message)
+        message = message.handed()
+        data = self._rendered(message)
+        self._lent(message)
+        return await self._sent(wire, data, message)
+
+    def _direct(self, message: Message) -> bool:
+        """Whether a message may go without waiting, as nothing is ahead of it."""
+        del message
+        return True
+
+    async def _sent(self, wire: Wire, data: Data, message: Message) -> Delivery:
+        """Send one directly."""
+        return await wire.send(data, message)
+
+    def _rendered(self, message: Message) -> Data:
+        """Give what goes over the wire."""
+        return message.data
+
+    def _lent(self, message: Message) -> None:
+        """Note a message that is being handed over."""
+        if message.id is not None:
+            self._ids[message.id] = message
+
+    def _straight(self, wire: Wire) -> None:
+        """See `Holding._straight`: each message is noted first, whatever there is."""
+
+    def _lend(self, queue: Queue) -> tuple[Message, Data] | None:
+        """See `Holding._lend`."""
+        first = queue.pop()
+        message = first.handed()
+        try:
+            data = self._rendered(message)
+        except Exception as error:  # noqa: BLE001 - one message must not stop all behind it
+            log.failed(log.LISTENER_FAILED, self._driver.fields, self._rendered, error)
+            self._drop([first], Reason.UNRENDERED)
+            return None
+        self._lent(message)
+        return message, data
+
+    def put(self, message: Message) -> None:
+        """See `Taking.put`."""
+        if message.id is not None:
+            self._ids[message.id] = message
+        super().put(message)
+
+    def own(self, message: Message) -> Message:
+        """See `Taking.own`."""
+        identity = None if message.id == message.number else message.id
+        return self._numbered(super().own(message), identity)
+
+    def _give_away(self, messages: Iterable[Message]) -> None:
+        """See `Taking._give_away`."""
+        messages = tuple(messages)
+        super()._give_away(messages)
+        self._forget(messages)
+
+    def _drop(self, messages: list[Message], reason: Reason) -> None:
+        """See `Taking._drop`."""
+        self._forget(messages)
+        super()._drop(messages, reason)
+
+    def _forget(self, messages: Iterable[Message]) -> None:
+        """Let the ids of messages be used again."""
+        for message in messages:
+            if message.id is not None and self._ids.get(message.id) is message:
+                del self._ids[message.id]
+
+
+def storable(what: str, value: object) -> None:
+    """Check an id or a key: raises `TypeError` or `ValueError` for what no file could keep."""
+    if isinstance(value, bool) or not isinstance(value, str | int | bytes):
+        raise TypeError(f"{what} must be a str, an int or bytes here, not {value!r}")
+    if isinstance(value, int) and not -LARGEST <= value < LARGEST:
+        raise ValueError(f"{what} must fit into eight bytes, not {value}")
+    if isinstance(value, str):
+        value.encode()
