@@ -1,5 +1,6 @@
-"""Dials with aiohttp: on a session of its own, or on one that the application lends."""
+"""Dials with aiohttp: on the session of its event loop, or on one that the application lends."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ssl import SSLContext
@@ -11,9 +12,9 @@ from yarl import URL
 
 from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Close
-from recloser.transport import classify, sessions
+from recloser.transport import classify, sessions, sharing
 from recloser.transport.base import DialFailed, Request
-from recloser.transport.handshake import dial_failed
+from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.liveness import Heartbeat
 from recloser.transport.redirects import Trail
 from recloser.transport.upgrade import Upgrade
@@ -27,8 +28,10 @@ DEFAULT_HEARTBEAT = Heartbeat()
 class AiohttpTransport:
     """The default transport: `ssl`, `proxy` and the sizes are those of `ClientSession.ws_connect`.
 
-    Its own session is made with the first dial and closed by `aclose`. It keeps no cookies, so
-    that each dial depends on its `Request` alone; a `Cookie` header does what is wanted.
+    All transports of an event loop that were lent no session share one, which is made with the
+    first dial of the first and closed by `aclose` of the last. It has no limit, no pool and no
+    cookies, so that each dial depends on its `Request` alone; a `Cookie` header does what is
+    wanted. Look-ups of names are shared for ten seconds; one that hangs may outlive `aclose`.
 
     Of a lent session a dial takes the connector (pool, limits, resolver, TLS), the cookie jar,
     the default headers of that moment, `skip_auto_headers`, `trust_env` and the trace
@@ -50,8 +53,8 @@ class AiohttpTransport:
         "_follow_redirects",
         "_lent",
         "_max_message_size",
+        "_part",
         "_proxy",
-        "_session",
         "_ssl",
         "_trust_env",
         "ask_kernel",
@@ -86,7 +89,7 @@ class AiohttpTransport:
             raise ValueError(f"follow_redirects must be 0 (none) or more, not {follow_redirects}")
         self._follow_redirects = follow_redirects
         self._lent = session
-        self._session: ClientSession | None = None
+        self._part: sharing.Part | None = None
         self._ssl = ssl
         self._proxy = proxy
         self._max_message_size = max_message_size
@@ -113,14 +116,10 @@ class AiohttpTransport:
         raise DialFailed(failed)
 
     async def aclose(self) -> None:
-        """Close the session that was made, or give the lent one back: see `Transport.aclose`."""
-        session, self._session = self._session, None
-        if session is None:
-            return
-        if self._lent is None:
-            await session.close()
-        else:
-            sessions.give_back(self._lent)
+        """Give back the part in its session: see `Transport.aclose`. Its wires end before that."""
+        part, self._part = self._part, None
+        if part is not None:
+            await part.give_back()
 
     async def _upgrade(self, trail: Trail) -> Upgrade:
         while True:
@@ -132,25 +131,38 @@ class AiohttpTransport:
 
     async def _once(self, request: Request, *, foreign: bool) -> Upgrade:
         lent = self._lent
-        if self.orphaned():
-            raise SessionClosed
-        if self._session is None:
-            if lent is None:
-                self._session = sessions.make(trust_env=self._trust_env)
-            else:
-                self._session = sessions.borrow(lent)
+        session = await self._session()
         headers = CIMultiDict[str]() if lent is None or foreign else lent.headers.copy()
         headers.update(request.headers)
-        with sessions.abroad(foreign=foreign):
-            upgrade = await self._session.ws_connect(
-                request.url,
-                protocols=request.subprotocols,
-                headers=headers,
-                ssl=self._ssl,
-                proxy=self._proxy,
-                max_msg_size=self._max_message_size,
-            )
+        try:
+            with sessions.abroad(foreign=foreign):
+                upgrade = await session.ws_connect(
+                    request.url,
+                    protocols=request.subprotocols,
+                    headers=headers,
+                    ssl=self._ssl,
+                    proxy=self._proxy,
+                    max_msg_size=self._max_message_size,
+                )
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if not session.closed or task is None or task.cancelling():
+                raise
+            # Nobody cancelled this task: aiohttp cancels the look-ups of a session that is closed.
+            raise DialDropped("the session was closed during a look-up") from error
         return cast("Upgrade", upgrade)  # the session's ws_response_class
+
+    async def _session(self) -> ClientSession:
+        """Give the session to dial on; another if somebody closed ours, or its loop has gone."""
+        if self.orphaned():
+            raise SessionClosed
+        part = self._part
+        if part is None or not part.serves():
+            stale, part = part, sharing.take(self._lent, trust_env=self._trust_env)
+            self._part = part
+            if stale is not None:
+                await stale.give_back()
+        return part.session
 
     def orphaned(self) -> bool:
         """Whether the session that was lent has been closed."""

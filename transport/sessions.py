@@ -1,11 +1,9 @@
-"""The aiohttp sessions that dials go through: one of our own, or one that borrows a lent one."""
+"""The aiohttp sessions that dials go through: our own, or one over a lent one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from aiohttp import (
     ClientConnectorError,
@@ -84,48 +82,23 @@ def make(*, trust_env: bool) -> ClientSession:
     )
 
 
-@dataclass(slots=True)
-class _Borrowed:
-    session: ClientSession
-    users: int = 0
+def over(lent: ClientSession) -> ClientSession:
+    """Make a session that goes through the connector and the cookie jar of the lent one.
 
-
-_borrowed: WeakKeyDictionary[ClientSession, _Borrowed] = WeakKeyDictionary()
-
-
-def borrow(lent: ClientSession) -> ClientSession:
-    """Give a session that goes through the connector and the cookie jar of the lent one.
-
-    It is shared by all who borrow; each gives it back once with `give_back`. aiohttp's
-    second try stays: the lent pool may hold an idle connection that the server has dropped.
-    Raises `SessionClosed`.
+    aiohttp's second try stays: the lent pool may hold an idle connection that the server has
+    dropped. Raises `SessionClosed`.
     """
     if lent.closed or lent.connector is None:
         raise SessionClosed
-    found = _borrowed.get(lent)
-    if found is None:
-        found = _borrowed[lent] = _Borrowed(
-            ClientSession(
-                connector=lent.connector,
-                connector_owner=False,
-                cookie_jar=lent.cookie_jar,
-                skip_auto_headers=lent.skip_auto_headers,
-                trust_env=lent.trust_env,
-                trace_configs=lent.trace_configs,
-                timeout=_UNBOUNDED,
-                response_class=Answer,
-                ws_response_class=Upgrade,
-                middlewares=(no_redirect,),
-            )
-        )
-    found.users += 1
-    return found.session
-
-
-def give_back(lent: ClientSession) -> None:
-    """Undo one `borrow`; the last one lets go of the lent connector without closing it."""
-    found = _borrowed[lent]
-    found.users -= 1
-    if not found.users:
-        del _borrowed[lent]
-        found.session.detach()
+    return ClientSession(
+        connector=lent.connector,
+        connector_owner=False,
+        cookie_jar=lent.cookie_jar,
+        skip_auto_headers=lent.skip_auto_headers,
+        trust_env=lent.trust_env,
+        trace_configs=lent.trace_configs,
+        timeout=_UNBOUNDED,
+        response_class=Answer,
+        ws_response_class=Upgrade,
+        middlewares=(no_redirect,),
+    )

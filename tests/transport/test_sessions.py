@@ -14,7 +14,7 @@ from recloser.testing.rawserver import RawPeer as Peer
 from recloser.testing.rawserver import RawServer as Server
 from recloser.testing.rawserver import close_frame
 from recloser.testing.rawserver import raw_server as serving
-from recloser.transport import AiohttpTransport, DialFailed, Request, sessions
+from recloser.transport import AiohttpTransport, DialFailed, Request
 from recloser.transport.ticker import Ticker
 from tests.transport.link import linked, timers, turns
 
@@ -70,13 +70,12 @@ async def test_one_borrowed_session_serves_all_who_borrow_and_goes_with_the_last
         transports = [AiohttpTransport(session=session, heartbeat=None) for _ in range(3)]
         for transport in transports:
             await dialled(transport, server, Request(server.url))
-        found = sessions._borrowed[session]
-        assert found.users == 3
+        parts = [transport._part for transport in transports]
+        (borrowed,) = {part.session for part in parts if part is not None}
         for transport in transports:
-            assert not found.session.closed
+            assert not borrowed.closed
             await transport.aclose()
-        assert found.session.closed
-        assert session not in sessions._borrowed
+        assert borrowed.closed
         assert not session.closed
 
 

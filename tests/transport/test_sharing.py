@@ -1,0 +1,410 @@
+"""One session for all transports of a loop that were lent none (J1, J2)."""
+
+import asyncio
+import gc
+import socket
+import threading
+import warnings
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+from hypothesis import given
+from hypothesis import strategies as st
+
+import recloser
+from recloser.fsm.errors import SessionClosed
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.testing.rawserver import RawServer as Server
+from recloser.testing.rawserver import raw_server as serving
+from recloser.transport import AiohttpTransport, DialFailed, Request, sharing
+from tests.transport.conftest import open_sockets
+from tests.transport.link import linked, timers, turns
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def session_of(transport: AiohttpTransport) -> ClientSession:
+    assert transport._part is not None
+    return transport._part.session
+
+
+async def opened(transport: AiohttpTransport, server: Server, headers: str = "") -> Any:
+    """A wire, and the head that the peer was sent."""
+    dial = asyncio.create_task(transport.dial(Request(server.url), lambda close: None))
+    peer = await server.accept()
+    await peer.upgrade(headers=headers)
+    return await dial, peer
+
+
+async def dialled(transport: AiohttpTransport, server: Server) -> ClientSession:
+    """Dial once and drop the wire; the session that served."""
+    wire, _ = await opened(transport, server)
+    wire.abort()
+    await wire.released()
+    return session_of(transport)
+
+
+@pytest.mark.spec("J1")
+async def test_the_transports_of_a_loop_share_a_session_that_the_last_one_closes(
+    loop_factory: Factory,
+) -> None:
+    before, tasks, set_timers = open_sockets(), asyncio.all_tasks(), timers()
+    async with serving() as server:
+        transports = [AiohttpTransport(heartbeat=None) for _ in range(3)]
+        first = {await dialled(transport, server) for transport in transports}
+        assert len(first) == 1
+        (session,) = first
+        for transport in transports[:2]:
+            await transport.aclose()
+            await transport.aclose()
+        assert not session.closed
+        again = await dialled(transports[0], server)
+        assert again is session
+        await transports[2].aclose()
+        assert not session.closed
+        await transports[0].aclose()
+        assert session.closed
+        assert dict(sharing._known) == {}
+        new = await dialled(transports[0], server)
+        assert new is not session
+        await transports[0].aclose()
+    assert (open_sockets(), asyncio.all_tasks(), timers()) == (before, tasks, set_timers)
+
+
+async def test_who_minds_the_environment_has_another_session() -> None:
+    async with serving() as server:
+        kinds = [AiohttpTransport(heartbeat=None, trust_env=trust) for trust in (False, True)]
+        sessions = [await dialled(transport, server) for transport in kinds]
+        assert [session.trust_env for session in sessions] == [False, True]
+        for transport in kinds:
+            await transport.aclose()
+        assert all(session.closed for session in sessions)
+
+
+async def test_no_transport_is_told_the_cookies_of_another() -> None:
+    async with serving() as server:
+        giver, other = (AiohttpTransport(heartbeat=None) for _ in range(2))
+        for transport in (giver, other, giver):
+            wire, peer = await opened(transport, server, "Set-Cookie: seen=1; Path=/\r\n")
+            assert "cookie" not in peer.head
+            wire.abort()
+            await wire.released()
+        await giver.aclose()
+        await other.aclose()
+
+
+async def test_one_session_holds_more_sockets_than_aiohttp_would_let_it() -> None:
+    """Each on a transport of its own; aiohttp's limit is 100 unless it is told otherwise."""
+    async with serving() as server:
+        transports = [AiohttpTransport(heartbeat=None) for _ in range(102)]
+        wires = [(await opened(transport, server))[0] for transport in transports]
+        assert len({session_of(transport) for transport in transports}) == 1
+        for wire in wires:
+            wire.abort()
+            await wire.released()
+        for transport in transports:
+            await transport.aclose()
+
+
+async def test_one_that_is_released_leaves_the_wires_of_the_others_alone() -> None:
+    async with linked() as first, linked() as second:
+        first.wire.abort()
+        await first.wire.released()
+        await first.transport.aclose()
+        await second.wire.send("still here")
+        assert await second.peer.frame() == (1, b"still here")
+
+
+@pytest.mark.spec("J1", "J2")
+async def test_a_session_of_ours_that_somebody_closes_is_replaced(loop_factory: Factory) -> None:
+    """Its wires are lost like any others, which is a matter of policy, and not of a mistake."""
+    async with linked() as first, linked() as second:
+        closed = session_of(first.transport)
+        await closed.close()
+        for link in (first, second):
+            close = await link.end()
+            assert (close.origin, close.clean) == (Origin.NETWORK, False)
+        new = [await dialled(link.transport, link.server) for link in (second, first)]
+        assert new[0] is new[1]
+        assert new[0] is not closed
+    assert new[0].closed
+    assert dict(sharing._known) == {}
+
+
+class Hanging(AbstractResolver):
+    """Never answers, and says when it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked.set()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def hung(monkeypatch: pytest.MonkeyPatch) -> Hanging:
+    """Have names looked up in vain by the sessions that are made from now on."""
+    resolver = Hanging()
+
+    def connector(**options: Any) -> TCPConnector:
+        return TCPConnector(resolver=resolver, **options)
+
+    monkeypatch.setattr("recloser.transport.sessions.TCPConnector", connector)
+    return resolver
+
+
+async def looking_up(transport: AiohttpTransport) -> "asyncio.Task[Any]":
+    dial = asyncio.create_task(
+        transport.dial(Request("ws://slow.example/"), lambda close: None), name="dial"
+    )
+    await turns(10)
+    assert not dial.done()
+    return dial
+
+
+async def failed(dial: "asyncio.Task[Any]") -> Close:
+    with pytest.raises(DialFailed) as caught:
+        await dial
+    return caught.value.close
+
+
+@pytest.mark.spec("J4")
+@pytest.mark.parametrize("lend", [False, True], ids=["ours", "lent"])
+async def test_a_session_closed_during_a_look_up_fails_all_who_wait_for_it(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch, *, lend: bool
+) -> None:
+    """aiohttp cancels the look-up, and so the dials; nobody cancelled these."""
+    resolver = hung(monkeypatch)
+    lent = ClientSession(connector=TCPConnector(resolver=resolver)) if lend else None
+    transports = [AiohttpTransport(session=lent) for _ in range(2)]
+    dials = [await looking_up(transport) for transport in transports]
+    assert resolver.asked.is_set()
+    await (lent or session_of(transports[0])).close()
+    for dial in dials:
+        close = await failed(dial)
+        if lend:
+            assert (close.cause, close.origin) == (Cause.SESSION_CLOSED, Origin.ENGINE)
+            assert isinstance(close.error, SessionClosed)
+        else:
+            assert (close.cause, close.origin) == (Cause.RESET, Origin.NETWORK)
+    for transport in transports:
+        await transport.aclose()
+
+
+@pytest.mark.spec("J3")
+async def test_a_dial_cancelled_as_its_session_is_closed_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hung(monkeypatch)
+    transport = AiohttpTransport()
+    dial = await looking_up(transport)
+    dial.cancel()
+    await session_of(transport).close()
+    with pytest.raises(asyncio.CancelledError):
+        await dial
+    await transport.aclose()
+
+
+async def test_a_look_up_that_is_cancelled_alone_is_no_word_of_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hung(monkeypatch)
+    transport, before = AiohttpTransport(), asyncio.all_tasks()
+    dial = await looking_up(transport)
+    for task in asyncio.all_tasks() - before - {dial}:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dial
+    await transport.aclose()
+
+
+@pytest.mark.spec("A5", "A11")
+async def test_a_look_up_that_hangs_stays_while_somebody_shares_it_and_no_longer(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung(monkeypatch)
+    before = asyncio.all_tasks()
+    transports = [AiohttpTransport() for _ in range(3)]
+    for transport in transports:
+        dial = await looking_up(transport)
+        dial.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await dial
+    for transport in transports:
+        assert len(asyncio.all_tasks() - before) == 1
+        await transport.aclose()
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.spec("J2")
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_transport_that_is_forgotten_warns_and_holds_nothing_back(
+    loop_factory: Factory, *, alone: bool
+) -> None:
+    async with serving() as server:
+        forgotten, other = [AiohttpTransport(heartbeat=None)], AiohttpTransport(heartbeat=None)
+        session = await dialled(forgotten[0], server)
+        if not alone:
+            assert await dialled(other, server) is session
+        with pytest.warns(ResourceWarning, match="await aclose"):
+            forgotten.clear()
+        await turns()
+        assert session.closed is alone
+        await other.aclose()
+        assert session.closed
+        assert dict(sharing._known) == {}
+
+
+async def test_a_transport_with_a_lent_session_may_be_forgotten() -> None:
+    async with serving() as server, ClientSession() as session:
+        borrowed = await dialled(AiohttpTransport(session=session, heartbeat=None), server)
+        await turns()
+        assert borrowed.closed
+        assert not session.closed
+        assert dict(sharing._known) == {}
+
+
+@pytest.mark.spec("J2")
+def test_a_loop_that_died_with_a_session_is_forgotten_without_a_word() -> None:
+    """The transports dial on another; the engine, not aiohttp, tells who was not closed."""
+    transports = [AiohttpTransport(heartbeat=None) for _ in range(2)]
+
+    async def story() -> set[ClientSession]:
+        async with serving() as server:
+            return {await dialled(transport, server) for transport in transports}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (left,) = asyncio.run(story())
+        (new,) = asyncio.run(story())
+        assert left is not new
+        assert left.closed
+        transports.clear()
+        del new
+        gc.collect()
+        assert dict(sharing._known) == {}
+
+
+@pytest.mark.spec("J2")
+def test_an_engine_forgotten_with_its_loop_gives_one_warning_and_it_is_ours() -> None:
+    async def story() -> recloser.ReconnectingWebSocket:
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            port = nobody.getsockname()[1]
+        ws = recloser.connect(f"ws://127.0.0.1:{port}/")
+        ws.connect()
+        await ws.wait_for(recloser.State.BACKOFF)
+        return ws
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        asyncio.run(story())
+        gc.collect()
+    assert [warning.category for warning in caught] == [ResourceWarning]
+    assert "was never closed" in str(caught[0].message)
+    caught.clear()  # a warning keeps its source
+    gc.collect()
+    assert dict(sharing._known) == {}
+
+
+async def test_loops_share_nothing_and_a_part_is_given_back_to_its_own() -> None:
+    async with serving() as server:
+        stray = AiohttpTransport(heartbeat=None)
+        session = await dialled(stray, server)
+
+        async def story() -> ClientSession:
+            async with serving() as server:
+                found = await dialled(stray, server)
+            await stray.aclose()
+            return found
+
+        found: list[ClientSession] = []
+        thread = threading.Thread(target=lambda: found.append(asyncio.run(story())))
+        thread.start()
+        thread.join()
+        assert found[0] is not session
+        assert found[0].closed
+        assert not session.closed  # nobody but its own loop touches it
+        await turns()
+        assert session.closed
+        assert dict(sharing._known) == {}
+
+
+async def test_who_comes_while_the_last_one_closes_gets_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolver = hung(monkeypatch)  # closing waits until the look-up is cancelled
+    first, second = AiohttpTransport(), AiohttpTransport()
+    (await looking_up(first)).cancel()
+    await turns()
+    closing = asyncio.create_task(first.aclose())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    resolver.asked.clear()
+    dial = await looking_up(second)
+    await closing
+    assert resolver.asked.is_set()
+    assert not session_of(second).closed
+    dial.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dial
+    await second.aclose()
+
+
+ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("take"), st.sampled_from(["plain", "environment", "lent"])),
+        st.tuples(st.sampled_from(["back", "forget", "close"]), st.integers(0, 5)),
+    ),
+    max_size=20,
+)
+
+
+@pytest.mark.spec("J1")
+@given(acts=ACTS)
+def test_whatever_the_order_the_last_part_ends_it(acts: list[tuple[str, Any]]) -> None:
+    async def story() -> None:
+        async with AsyncExitStack() as stack:
+            lent = await stack.enter_async_context(ClientSession())
+            parts: list[tuple[str, sharing.Part]] = []
+            made: set[ClientSession] = set()
+            for act, which in acts:
+                if act == "take":
+                    borrowed = lent if which == "lent" else None
+                    part = sharing.take(borrowed, trust_env=which == "environment")
+                    assert part.serves()
+                    parts.append((which, part))
+                    made.add(part.session)
+                    del part
+                elif which < len(parts) and act == "close":
+                    if parts[which][0] != "lent":
+                        await parts[which][1].session.close()
+                elif which < len(parts):
+                    part = parts.pop(which)[1]
+                    if act == "back":
+                        await part.give_back()
+                    del part
+                    await turns(2)
+                serving = [(kind, part.session) for kind, part in parts if part.serves()]
+                assert len(set(serving)) == len({kind for kind, _ in serving})
+                held = {part.session for _, part in parts}
+                assert all(session.closed for session in made - held)
+                assert len(sharing._known) <= len({kind for kind, _ in parts})
+                assert not lent.closed
+            while parts:
+                await parts.pop()[1].give_back()
+            assert dict(sharing._known) == {}
+            assert all(session.closed for session in made)
+
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always", ResourceWarning)
+        asyncio.run(story())
