@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recloser import fsm, hints, policies, testing, transport
+    from recloser import fsm, hints, outbox, policies, testing, transport
     from recloser.client import ReconnectingWebSocket
     from recloser.connecting import connect
     from recloser.credentials import Credentials
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
         ConnectionClosed,
         IllegalTrigger,
         NotOpen,
+        OutboxDamaged,
+        OutboxForeign,
         OutboxFull,
+        OutboxInUse,
+        OutboxNotSaved,
+        OutboxUnusable,
         PolicyError,
         RecloserError,
         SessionClosed,
@@ -33,13 +38,14 @@ if TYPE_CHECKING:
     from recloser.fsm.states import State
     from recloser.fsm.timeouts import Timeouts
     from recloser.opening import Opening
-    from recloser.outbox import Drop, Outbox
+    from recloser.outbox import Acknowledgements, Drop, Outbox
     from recloser.queries import Queries
     from recloser.settled import Settled, Status
     from recloser.supervisor import Supervisor
     from recloser.transport import Delivery, Heartbeat
 
 _HOMES = {
+    "Acknowledgements": "recloser.outbox",
     "Close": "recloser.fsm.record",
     "ConcurrentReceive": "recloser.fsm.errors",
     "ConnectionClosed": "recloser.fsm.errors",
@@ -53,7 +59,12 @@ _HOMES = {
     "NotOpen": "recloser.fsm.errors",
     "Opening": "recloser.opening",
     "Outbox": "recloser.outbox",
+    "OutboxDamaged": "recloser.fsm.errors",
+    "OutboxForeign": "recloser.fsm.errors",
     "OutboxFull": "recloser.fsm.errors",
+    "OutboxInUse": "recloser.fsm.errors",
+    "OutboxNotSaved": "recloser.fsm.errors",
+    "OutboxUnusable": "recloser.fsm.errors",
     "Policy": "recloser.fsm.decisions",
     "PolicyError": "recloser.fsm.errors",
     "Queries": "recloser.queries",
@@ -72,9 +83,10 @@ _HOMES = {
     "WrongLoop": "recloser.fsm.errors",
     "connect": "recloser.connecting",
 }
-_MODULES = ("fsm", "hints", "policies", "testing", "transport")
+_MODULES = ("fsm", "hints", "outbox", "policies", "testing", "transport")
 
 __all__ = [
+    "Acknowledgements",
     "Close",
     "ConcurrentReceive",
     "ConnectionClosed",
@@ -88,7 +100,12 @@ __all__ = [
     "NotOpen",
     "Opening",
     "Outbox",
+    "OutboxDamaged",
+    "OutboxForeign",
     "OutboxFull",
+    "OutboxInUse",
+    "OutboxNotSaved",
+    "OutboxUnusable",
     "Policy",
     "PolicyError",
     "Queries",
@@ -108,6 +125,7 @@ __all__ = [
     "connect",
     "fsm",
     "hints",
+    "outbox",
     "policies",
     "testing",
     "transport",

@@ -18,6 +18,7 @@ PACKAGES = [
     "recloser.diagram",
     "recloser.fsm",
     "recloser.hints",
+    "recloser.outbox",
     "recloser.policies",
     "recloser.testing",
     "recloser.transport",

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -69,9 +70,8 @@ class File:
         try:
             # Messages may be secret, and SQLite would ask the umask. Its log takes after the file.
             # Never a file that exists: closing it would end the locks of this process on it.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            pass
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise OutboxUnusable(path, f"cannot be made ({error.strerror})") from error
         try:

@@ -11,6 +11,7 @@ from typing import Any, assert_type
 
 import recloser
 from recloser import (
+    Acknowledgements,
     Close,
     ConnectionClosed,
     Context,
@@ -33,6 +34,7 @@ from recloser import (
 )
 from recloser.credentials import Token, header, query, subprotocol
 from recloser.fsm import Cause, Decision, Guard, Origin, Policy, Trigger, Unsent, Wish
+from recloser.outbox import Message, UpTo
 
 
 class Mine:
@@ -113,9 +115,11 @@ async def use() -> None:
         assert_type(await ws.receive(), str | bytes)
         assert_type(await ws.send(b"x"), Delivery)
         assert_type(await ws.send("x", ttl=1.5, key=("a", 1), this_generation=True), Delivery)
+        assert_type(await ws.send("x", id="order 7"), Delivery)
         assert_type(await ws.send_json({"a": 1}), Delivery)
         assert_type(await ws.drain(), None)
         assert_type(ws.outbox.move_to(ws), int)
+        assert_type(ws.outbox.ack("order 7", up_to=True), int)
         assert_type([each.data for each in ws.outbox.peek()], list[str | bytes])
         await ws.wait_for(State.OPEN)
     assert_type(ws.state, State)
@@ -158,6 +162,21 @@ def dropped(drop: Drop) -> None:
 
 
 recloser.connect("ws://x", outbox=Outbox(max_messages=5, when_full="raise", on_drop=dropped))
+
+
+def acknowledged(message: str | bytes) -> UpTo | None:
+    return UpTo(int(message[4:])) if isinstance(message, str) and message[:4] == "ack " else None
+
+
+def rendered(message: Message) -> str:
+    return f"{message.id!r} {message.redelivered} {message.data!r}"
+
+
+Outbox(
+    path="outbox.db",
+    fsync=True,
+    acknowledgements=Acknowledgements(matcher=acknowledged, render=rendered, window=10),
+)
 Outbox(when_full="explode")  # type: ignore[arg-type] # must be refused: no such choice
 
 
