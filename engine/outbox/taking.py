@@ -110,7 +110,7 @@ class Taking(Outlet):
 
     def own(self, message: Message) -> Message:
         """Make a message one of this outbox: numbers and ids are those of another."""
-        return replace(message, number=0, id=None, deliveries=0)
+        return replace(message, number=0, id=None)
 
     def once_kept(self, then: Callable[[], None]) -> None:
         """Call when all that was put here so far is held for certain."""
