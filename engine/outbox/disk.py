@@ -74,14 +74,14 @@ class Disk:
         """
         file = File(self._path, fsync=self._fsync)
         try:
-            found = file.rows(), file.last()
+            rows, last = file.rows(), file.last()
         except BaseException:
             file.close()
             raise
         self._file = file
         if self.unwritten:
             self._start()
-        return found
+        return [row for row in rows if row.number not in self._removed], last
 
     def lacks(self, number: int) -> bool:
         """Whether a message is not in the file yet."""

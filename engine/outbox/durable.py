@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from recloser import log
 from recloser.alarm import Alarm
 from recloser.fsm.errors import OutboxUnusable
 from recloser.fsm.states import State
@@ -221,19 +222,26 @@ class Durable(Tracking):
 
     def once_kept(self, then: Callable[[], None]) -> None:
         """See `Taking.once_kept`."""
-        self._disk.then(lambda error: then() if error is None else None)
 
-    def clear(self) -> tuple[Message, ...]:
-        """See `Held.clear`."""
-        if not self._disk.up and not self._disk.closing and self.held:
-            self._disk.remove_now(message.number for message in self.peek())
-        return super().clear()
+        def kept(error: OutboxUnusable | None) -> None:
+            if error is not None:
+                return  # it was logged; the other file has the messages still
+            try:
+                then()
+            except OutboxUnusable as failed:  # closed meanwhile, and its file is in use
+                log.trouble(log.NOT_SAVED, self._driver.fields, path=failed.path, error=str(failed))
+
+        self._disk.then(kept)
 
     def _give_away(self, messages: Iterable[Message]) -> None:
-        """See `Taking._give_away`."""
+        """See `Taking._give_away`; raises `OutboxUnusable`, with nothing changed, in closed."""
         messages = tuple(messages)
+        numbers = [message.number for message in messages]
+        if self._disk.up or self._disk.closing:
+            self._disk.remove(numbers)
+        elif numbers:
+            self._disk.remove_now(numbers)
         super()._give_away(messages)
-        self._disk.remove(message.number for message in messages)
 
     def _drop(self, messages: list[Message], reason: Reason) -> None:
         """See `Taking._drop`."""

@@ -31,7 +31,8 @@ def matcher(message: str | bytes) -> Any:
 
 
 def render(message: Message) -> str:
-    return f"{message.id}{'!' if message.redelivered else ''}:{message.data!s}"
+    parts = (str(message.id), "!" if message.redelivered else "", ":", str(message.data))
+    return "".join(parts)
 
 
 def outbox(on_drop: Callable[[Drop], object] | None = None, **options: Any) -> Outbox:
@@ -153,12 +154,12 @@ async def test_what_is_overdue_goes_out_again_on_the_same_connection() -> None:
 
 
 @pytest.mark.spec("G7")
-@pytest.mark.parametrize("timeout", [0.1, 1 / 3, 7.3, 1e-3])
+@pytest.mark.parametrize("seconds", [0.1, 1 / 3, 7.3, 1e-3])
 @virtual
-async def test_the_timer_of_an_overdue_message_rings_once_a_timeout(timeout: float) -> None:
-    ws, wire, _ = await up(timeout=timeout, render=None)
+async def test_the_timer_of_an_overdue_message_rings_once_a_timeout(seconds: float) -> None:
+    ws, wire, _ = await up(timeout=seconds, render=None)
     await ws.send("a")
-    await pass_time(timeout * 10.5)
+    await pass_time(seconds * 10.5)
     assert 10 <= len(wire.sent) <= 11
     await ws.close()
 
@@ -199,12 +200,12 @@ async def test_ids_of_ones_own() -> None:
     await ws.close()
 
 
-@pytest.mark.parametrize("id", [1.5, True, ("a",), [1]])
+@pytest.mark.parametrize("identity", [1.5, True, ("a",), [1]])
 @virtual
-async def test_an_id_is_text_a_number_or_bytes(id: Any) -> None:
+async def test_an_id_is_text_a_number_or_bytes(identity: Any) -> None:
     ws, wire, _ = await up()
     with pytest.raises(TypeError, match="id must be a str, an int or bytes"):
-        await ws.send("a", id=id)
+        await ws.send("a", id=identity)
     with pytest.raises(ValueError, match="eight bytes"):
         await ws.send("a", id=2**63)
     with pytest.raises(UnicodeEncodeError):
@@ -387,7 +388,7 @@ async def test_a_message_of_one_generation_ends_with_it_acknowledged_or_not() ->
 @virtual
 async def test_without_acknowledgements_an_id_is_an_error_and_so_is_an_acknowledgement() -> None:
     for options in ({}, {"outbox": Outbox()}):
-        ws, wire, _ = await opened(UP, **options)  # type: ignore[arg-type] # some have none
+        ws, wire, _ = await opened(UP, **options)
         with pytest.raises(RecloserError, match=r"give Outbox\(acknowledgements="):
             await ws.send("a", id="x")
         assert wire.sent == []
