@@ -1,0 +1,163 @@
+"""Accepting messages into an outbox with a file while there is no connection, and raw SQLite."""
+
+import asyncio
+import sqlite3
+import statistics
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import aiosqlite
+from harness import AGAIN, Variant, median_ratio, rounds
+from table import Table
+
+import recloser
+from recloser import Close, Outbox, Retry
+from recloser.fsm import Cause, Origin
+from recloser.testing import Plan, ScriptedTransport
+
+BATCH = 1000
+MESSAGE = "x" * 100
+GOAL = 1e6 / 20_000
+"""µs a message: twenty thousand messages a second in a batch."""
+
+RAW = "sqlite3, one transaction"
+AWAY = Plan(
+    refused=Close(code=1006, origin=Origin.NETWORK, cause=Cause.TCP),
+)
+INSERT = "INSERT INTO message (data) VALUES (?)"
+
+
+class Never:
+    """Dials once: what is sent stays in the outbox."""
+
+    def decide(self, close: Close, context: recloser.Context) -> Retry:
+        """Wait for ever."""
+        del close, context
+        return Retry(1e6)
+
+
+def tables(scale: float) -> list[Table]:
+    """Measure a batch, and one message after the other."""
+    with TemporaryDirectory() as folder:
+        batch = asyncio.run(_batch(Path(folder), max(3, int(60 * scale))))
+        single = asyncio.run(_single(Path(folder), max(3, int(60 * scale))))
+    return [batch, single]
+
+
+async def _batch(folder: Path, count: int) -> Table:
+    table = Table(
+        f"{BATCH} messages of {len(MESSAGE)} bytes at once into a file, {count} rounds",
+        ["messages/s", "µs each, median", "ratio"],
+        judged="µs each",
+    )
+    async with _all(folder, BATCH) as variants:
+        found = await rounds(variants, count)
+    for name, series in found.items():
+        each = statistics.median(series.wall) / BATCH / 1e3
+        table.add(
+            name,
+            f"{1e6 / each:.0f}",
+            f"{each:.2f}",
+            f"{median_ratio(series.wall, found[RAW].wall):.2f}",
+            judged=each,
+            goal=GOAL if name.startswith("recloser, file") else None,
+        )
+    return table
+
+
+async def _single(folder: Path, count: int) -> Table:
+    table = Table(
+        f"One message after the other into a file, {count} rounds",
+        ["messages/s", "µs each, median", "ratio"],
+    )
+    async with _all(folder, 1) as variants:
+        found = await rounds({name: _repeated(each) for name, each in variants.items()}, count)
+    for name, series in found.items():
+        each = statistics.median(series.wall) / 20 / 1e3
+        ratio = median_ratio(series.wall, found[RAW].wall)
+        table.add(name, f"{1e6 / each:.0f}", f"{each:.1f}", f"{ratio:.2f}")
+    return table
+
+
+def _repeated(variant: Variant) -> Variant:
+    async def turn() -> None:
+        for _ in range(20):
+            await variant.turn()
+
+    return Variant(turn, after=variant.after)
+
+
+@asynccontextmanager
+async def _all(folder: Path, size: int) -> AsyncIterator[dict[str, Variant]]:
+    variants = {
+        name: _raw(folder / f"raw {size} {len(name)}.db", size) for name in (RAW, RAW + AGAIN)
+    }
+    database = await aiosqlite.connect(folder / f"aiosqlite {size}.db")
+    await database.execute("PRAGMA journal_mode = WAL")
+    await database.execute("PRAGMA synchronous = NORMAL")
+    await database.execute("CREATE TABLE message (number INTEGER PRIMARY KEY, data NOT NULL)")
+    variants["aiosqlite, one transaction"] = _aiosqlite(database, size)
+    engines = {
+        "recloser, file": _engine(Outbox(path=folder / f"outbox {size}.db")),
+        "recloser, memory": _engine(Outbox()),
+    }
+    for name, ws in engines.items():
+        ws.connect()
+        await ws.send("first")
+        variants[name] = _outbox(ws, size)
+    try:
+        yield variants
+    finally:
+        await database.close()
+        for ws in engines.values():
+            await ws.close()
+
+
+def _raw(path: Path, size: int) -> Variant:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("CREATE TABLE message (number INTEGER PRIMARY KEY, data NOT NULL)")
+
+    async def turn() -> None:
+        connection.executemany(INSERT, [(MESSAGE,)] * size)
+        connection.commit()
+
+    async def after() -> None:
+        connection.execute("DELETE FROM message")
+        connection.commit()
+
+    return Variant(turn, after=after)
+
+
+def _aiosqlite(database: aiosqlite.Connection, size: int) -> Variant:
+    async def turn() -> None:
+        await database.executemany(INSERT, [(MESSAGE,)] * size)
+        await database.commit()
+
+    async def after() -> None:
+        await database.execute("DELETE FROM message")
+        await database.commit()
+
+    return Variant(turn, after=after)
+
+
+def _engine(outbox: Outbox) -> recloser.ReconnectingWebSocket:
+    transport = ScriptedTransport([AWAY])
+    return recloser.connect("ws://away", transport=transport, policy=Never(), outbox=outbox)
+
+
+def _outbox(ws: recloser.ReconnectingWebSocket, size: int) -> Variant:
+    async def turn() -> None:
+        if size == 1:
+            await ws.send(MESSAGE)
+        else:
+            await asyncio.gather(*(ws.send(MESSAGE) for _ in range(size)))
+
+    async def after() -> None:
+        ws.outbox.clear()
+        await ws.send("the last of this turn: what was cleared has left the file")
+
+    return Variant(turn, after=after)
