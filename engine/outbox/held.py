@@ -37,6 +37,7 @@ class Held:
 
     def clear(self) -> tuple[Message, ...]:
         """Take them out: they are the caller's now, and are not reported as dropped."""
+        self._outlet.bind()
         return self._outlet.clear()
 
     def move_to(self, other: "ReconnectingWebSocket") -> int:
@@ -46,14 +47,18 @@ class Held:
         `OutboxFull`, with nothing moved, if they do not all fit there, and what `send` raises
         where the other engine takes no messages.
         """
-        return self._outlet.move_to(other.outbox._outlet)  # noqa: SLF001 - both are of one class
+        target = other.outbox._outlet  # noqa: SLF001 - both are of one class
+        self._outlet.bind()
+        target.bind()
+        return self._outlet.move_to(target)
 
     def ack(self, id: Id, *, up_to: bool = False) -> int:  # noqa: A002 - as in `send`
         """Say that the peer has a message, or with `up_to` all up to it; how many that settled.
 
         0 for one that is not held: acknowledged before, dropped, or never sent. Raises
-        `RecloserError` without `Outbox(acknowledgements=...)`.
+        `RecloserError` without `Outbox(acknowledgements=...)`, `TypeError` for what is no id.
         """
+        self._outlet.bind()
         return self._outlet.acknowledge(id, up_to=up_to)
 
     def __repr__(self) -> str:

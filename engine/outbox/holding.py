@@ -91,10 +91,9 @@ class Holding(Taking):
             other.check(message)
         if not other.takes(moving):
             raise OutboxFull("messages or bytes", other.held)
-        for message in moving:
-            other.put(other.own(message))
-        other.once_kept(lambda: self._give_away(moving))
-        self._admit()
+        for message in [other.own(each) for each in moving]:  # raises before one has moved
+            other.put(message)
+        other.once_kept(partial(self._without, moving))
         other.resume()
         return len(moving)
 
@@ -113,6 +112,12 @@ class Holding(Taking):
                 self._drainers = tuple(each for each in self._drainers if each is not future)
         if self.held:
             raise error_of(driver.last_change)
+
+    def _admit(self) -> None:
+        """See `Taking._admit`; what was taken out may have been the last."""
+        super()._admit()
+        if not (self.held or self._flushing):
+            self._drained()
 
     def _drained(self) -> None:
         for future in self._drainers:

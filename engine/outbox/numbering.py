@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Hashable, Iterable
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from recloser import log
@@ -76,8 +77,10 @@ class Numbering(Holding):
     def _numbered(self, message: Message, own: Id | None) -> Message:
         number = self._last + 1
         if own is None and self._wanted is not None and self._wanted.numbered:
+            while number in self._ids:  # somebody's own id: it is not this caller's to change
+                number += 1
             own = number
-        if own is not None:
+        elif own is not None:
             storable("id", own)
             if own in self._ids:
                 raise ValueError(f"a message with the id {own!r} is held: choose another")
@@ -137,8 +140,18 @@ class Numbering(Holding):
 
     def own(self, message: Message) -> Message:
         """See `Taking.own`."""
-        identity = None if message.id == message.number else message.id
+        identity = None if message.id == message.number or self._wanted is None else message.id
         return self._numbered(super().own(message), identity)
+
+    def _put_back(self, messages: list[Message]) -> None:
+        """See `Taking._put_back`: in order, also behind what was put back before."""
+        if self._queue is not None and messages:
+            last = messages[-1].number
+            ahead = list(takewhile(lambda each: each.number < last, self._queue))
+            for message in ahead:
+                self._queue.remove(message)
+            messages = sorted([*messages, *ahead], key=lambda each: each.number)
+        super()._put_back(messages)
 
     def _give_away(self, messages: Iterable[Message]) -> None:
         """See `Taking._give_away`."""

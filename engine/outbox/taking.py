@@ -36,6 +36,11 @@ class Taking(Outlet):
         """See `Outlet.held`."""
         return 0 if self._queue is None else len(self._queue)
 
+    def bind(self) -> None:
+        """Raise `WrongLoop` for a call from elsewhere; what is closed can be asked anywhere."""
+        if self._driver.core.state is not State.CLOSED:
+            self._driver.bind()
+
     def peek(self) -> tuple[Message, ...]:
         """See `Held.peek`."""
         self._expire()
@@ -104,9 +109,12 @@ class Taking(Outlet):
     def clear(self) -> tuple[Message, ...]:
         """See `Held.clear`."""
         taken = self.peek()
-        self._give_away(taken)
-        self._admit()
+        self._without(taken)
         return taken
+
+    def _without(self, messages: Iterable[Message]) -> None:
+        self._give_away(messages)
+        self._admit()
 
     def own(self, message: Message) -> Message:
         """Make a message one of this outbox: numbers and ids are those of another."""

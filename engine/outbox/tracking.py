@@ -8,7 +8,7 @@ from recloser.alarm import Alarm
 from recloser.outbox.acknowledgements import Acknowledgements, UpTo
 from recloser.outbox.drops import Reason
 from recloser.outbox.message import Id, Message
-from recloser.outbox.numbering import Numbering
+from recloser.outbox.numbering import Numbering, storable
 from recloser.outbox.options import Outbox
 from recloser.outbox.unacknowledged import Unacknowledged
 from recloser.outlet import Data
@@ -51,9 +51,10 @@ class Tracking(Numbering):
 
     async def take(self, message: Message) -> Delivery:
         """See `Taking.take`; what waits for a window goes once there is one."""
-        delivery = await super().take(message)
-        self.resume()
-        return delivery
+        try:
+            return await super().take(message)
+        finally:
+            self.resume()  # whatever became of this one, others may have been let in
 
     def _awaits(self, message: Message) -> bool:
         """Whether a message is to be acknowledged."""
@@ -94,18 +95,25 @@ class Tracking(Numbering):
         """See `Held.ack`."""
         if self._wanted is None:
             return super().acknowledge(identity, up_to=up_to)
+        storable("id", identity)
         named = self._ids.get(identity)
-        if named is None or not named.deliveries:
-            return 0
-        settled = [named]
+        settled = [named] if named is not None and named.deliveries else []
         if up_to:
-            each = self._ids.values()
-            settled = [m for m in each if m.number <= named.number and m.deliveries]
+            last = self._up_to(identity, named)
+            settled = [m for m in self._ids.values() if m.number <= last and m.deliveries]
         self._driver.counters.acknowledged += len(settled)
         self._give_away(settled)
         self._admit()
         self.resume()
         return len(settled)
+
+    def _up_to(self, identity: Id, named: Message | None) -> int:
+        """Give the number of a message, also of one that was dropped after it was sent."""
+        if named is not None:
+            return named.number if named.deliveries else 0
+        if self._wanted is None or not self._wanted.numbered or not isinstance(identity, int):
+            return 0
+        return identity if identity <= self._last else 0
 
     def _hear(self, message: str | bytes) -> bool:
         """Take an incoming message; whether it was an acknowledgement and no more."""
@@ -156,9 +164,16 @@ class Tracking(Numbering):
 
     async def _adopt(self, generation: "Generation", item: object) -> Delivery:
         """See `Holding._adopt`."""
-        if isinstance(item, Message) and item in self._unacknowledged:
+        if not isinstance(item, Message):
+            return await super()._adopt(generation, item)
+        if item in self._unacknowledged:
             self._unacknowledged.remove(item)
-        return await super()._adopt(generation, item)
+        try:
+            return await super()._adopt(generation, item)
+        except BaseException:
+            if self._queue is None or item not in self._queue:
+                self._forget([item])  # nobody has it now
+            raise
 
     def _returned(self, wire: Wire) -> list[Message]:
         """See `Holding._returned`: what is to be acknowledged comes back wherever it is."""
