@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -564,3 +566,35 @@ def check(path: Path, folder: Path, outlet: Any, account: dict[str, str]) -> Non
 def outlet_at_hand(outlet: Any) -> list[tuple[int, Any]]:
     message = outlet._at_hand
     return [] if message is None else [(message.number, message.data)]
+
+
+FORGETFUL = """
+import asyncio, sys
+import recloser
+from recloser.testing import Plan, ScriptedTransport
+
+async def main():
+    transport = ScriptedTransport([Plan()])
+    ws = recloser.connect("ws://x", transport=transport, outbox=recloser.Outbox(path=sys.argv[1]))
+    ws.connect()
+    print(await ws.send("a"))
+    return ws
+
+ws = asyncio.run(main())
+"""
+
+
+@pytest.mark.spec("G6", "J2")
+def test_an_engine_that_nobody_closes_does_not_keep_the_process_from_ending(path: Path) -> None:
+    """aiosqlite's thread is no daemon by itself, and `Connection._thread` is how to make it one."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORGETFUL, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Delivery." in done.stdout
+    assert "Traceback" not in done.stderr
+    assert rows(path) in ([], [(1, "a")])
