@@ -191,7 +191,7 @@ class Disk:
             self._database = await database
         try:
             if put:
-                await database.executemany(PUT, put.values())
+                await database.executemany(PUT, [row.sealed() for row in put.values()])
             if marked:
                 await database.executemany(MARK, [(d, n) for n, d in marked.items()])
             if removed:

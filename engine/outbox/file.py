@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 from recloser.fsm.errors import (
     OutboxDamaged,
@@ -29,7 +30,8 @@ CREATE TABLE message (
     key,
     data NOT NULL, -- TEXT or BLOB, as it was sent
     expires_at REAL, -- seconds since the epoch: a monotonic clock ends with its machine
-    deliveries INTEGER NOT NULL
+    deliveries INTEGER NOT NULL,
+    checksum INTEGER NOT NULL -- of all but the deliveries: SQLite has none of its own
 );
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
@@ -37,12 +39,14 @@ COMMIT;
 """
 
 PUT: Final = (
-    "INSERT INTO message (number, id, key, data, expires_at, deliveries) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO message (number, id, key, data, expires_at, deliveries, checksum)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (number) DO UPDATE SET deliveries = excluded.deliveries"
 )
 MARK: Final = "UPDATE message SET deliveries = ? WHERE number = ?"
 REMOVE: Final = "DELETE FROM message WHERE number = ?"
-ROWS: Final = "SELECT number, id, key, data, expires_at, deliveries FROM message ORDER BY number"
+COLUMNS: Final = "number, id, key, data, expires_at, deliveries, checksum"
+ROWS: Final = f"SELECT {COLUMNS} FROM message ORDER BY number"  # noqa: S608 - of constants
 
 
 class Row(NamedTuple):
@@ -55,6 +59,24 @@ class Row(NamedTuple):
     expires_at: float | None
     """Seconds since the epoch; None: never."""
     deliveries: int
+
+    def sealed(self) -> tuple[object, ...]:
+        """Give what `PUT` writes: the row and its checksum."""
+        return (*self, self._checksum())
+
+    @classmethod
+    def unsealed(cls, *values: Any) -> "Row":
+        """Make a row of `COLUMNS`; raises `ValueError` if it is not as it was written."""
+        row = cls(*values[:-1])
+        whole = isinstance(row.data, str | bytes) and isinstance(row.deliveries, int)
+        if not whole or values[-1] != row._checksum():
+            raise ValueError(f"message {row.number} is not as it was written")
+        return row
+
+    def _checksum(self) -> int:
+        data = self.data.encode() if isinstance(self.data, str) else self.data
+        facts = (self.number, self.id, self.key, type(self.data).__name__, self.expires_at)
+        return crc32(data, crc32(repr(facts).encode()))
 
 
 class File:
@@ -118,14 +140,17 @@ class File:
     def rows(self) -> list[Row]:
         """Give what is in it, in order."""
         try:
-            return [Row(*row) for row in self.connection.execute(ROWS)]
-        except sqlite3.Error as error:
-            raise named(self.path, error) from error
+            return [Row.unsealed(*row) for row in self.connection.execute(ROWS)]
+        except (sqlite3.Error, ValueError) as error:
+            raise unreadable(self.path, error) from error
 
     def last(self) -> int:
         """Give the highest number that was ever used."""
-        found = self.connection.execute("SELECT seq FROM sqlite_sequence").fetchone()
-        return 0 if found is None else int(found[0])
+        try:
+            found = self.connection.execute("SELECT seq FROM sqlite_sequence").fetchone()
+            return 0 if found is None else int(found[0])
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise unreadable(self.path, error) from error
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Take messages out, at once."""
@@ -152,6 +177,14 @@ def named(path: str, error: Exception) -> OutboxUnusable:
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY")):
         return OutboxNotSaved(path, f"cannot be written ({error})")
     return OutboxUnusable(path, f"cannot be used ({error})")
+
+
+def unreadable(path: str, error: Exception) -> OutboxUnusable:
+    """Say what an error means that came while reading a file which is an outbox."""
+    problem = named(path, error)
+    if type(problem) is not OutboxUnusable:
+        return problem
+    return OutboxDamaged(path, f"is damaged ({error})")
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
