@@ -93,7 +93,7 @@ class File:
             # Messages may be secret, and SQLite would ask the umask. Its log takes after the file.
             # Never a file that exists: closing it would end the locks of this process on it.
             with suppress(FileExistsError):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise OutboxUnusable(path, f"cannot be made ({error.strerror})") from error
         try:

@@ -1,6 +1,7 @@
 """An outbox that holds its messages until the peer has acknowledged them."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from recloser import log
@@ -99,8 +100,7 @@ class Tracking(Numbering):
         named = self._ids.get(identity)
         settled = [named] if named is not None and named.deliveries else []
         if up_to:
-            last = self._up_to(identity, named)
-            settled = [m for m in self._ids.values() if m.number <= last and m.deliveries]
+            settled = self._delivered(self._up_to(identity, named))
         self._driver.counters.acknowledged += len(settled)
         self._give_away(settled)
         self._admit()
@@ -114,6 +114,12 @@ class Tracking(Numbering):
         if self._wanted is None or not self._wanted.numbered or not isinstance(identity, int):
             return 0
         return identity if identity <= self._last else 0
+
+    def _delivered(self, last: int) -> list[Message]:
+        """Give those up to a number that were handed over; not all that is held is looked at."""
+        found = [each for each in self._unacknowledged if each.number <= last]
+        ahead = takewhile(lambda each: each.number <= last, self._queue or ())
+        return found + [each for each in ahead if each.deliveries and self._awaits(each)]
 
     def _hear(self, message: str | bytes) -> bool:
         """Take an incoming message; whether it was an acknowledgement and no more."""
@@ -198,11 +204,11 @@ class Tracking(Numbering):
             queue.remove(message)
         self._drop(over, Reason.UNACKNOWLEDGED)
 
-    def _give_away(self, messages: Iterable[Message]) -> None:
-        """See `Taking._give_away`."""
+    def _take_out(self, messages: Iterable[Message]) -> None:
+        """See `Taking._take_out`."""
         messages = tuple(messages)
         for message in messages:
             if message in self._unacknowledged:
                 self._unacknowledged.remove(message)
-        super()._give_away(messages)
+        super()._take_out(messages)
         self._arm()

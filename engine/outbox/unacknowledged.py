@@ -1,5 +1,6 @@
 """The messages that were handed to a connection and wait for their acknowledgement."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from recloser.outbox.acknowledgements import Acknowledgements
@@ -14,7 +15,8 @@ class Unacknowledged:
     def __init__(self, options: Acknowledgements) -> None:
         self.timeout = options.timeout
         self._window = options.window
-        self._sent_at: dict[Message, float] = {}
+        # A dict would look for its first entry among those that were taken out before.
+        self._sent_at: OrderedDict[Message, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._sent_at)
