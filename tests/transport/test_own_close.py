@@ -122,8 +122,9 @@ async def test_a_deaf_peer_is_left_by_abort(loop_factory: Factory, reader: str) 
 @pytest.mark.spec("A4")
 @READERS
 async def test_a_chatty_peer_is_read_to_the_end_and_cannot_fill_the_memory(
-    loop_factory: Factory, reader: str
+    loop_factory: Factory, reader: str, no_ticks: None
 ) -> None:
+    """A consumer takes all of it, and where there is none the rest is counted and not kept."""
     async with linked() as link:
         task = reading(link, reader)
         await turns()
