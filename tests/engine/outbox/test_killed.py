@@ -1,0 +1,287 @@
+"""Processes that send through a durable outbox are killed at any moment; nothing is missing."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import pytest
+
+from recloser.testing.rawserver import CLOSE, RawPeer, RawServer, close_frame, raw_server
+from recloser.testing.rawserver import text as text_frame
+from tests.engine.outbox import mortal
+from tests.engine.outbox.mortal import Life, number_of
+from tests.engine.served import PATIENCE
+
+KILLED = -9
+APART = 1_000_000
+"""From the first number of a life to that of the next."""
+MOST = 120
+"""Messages of a life."""
+
+
+class Mortals:
+    """The process that forks the lives, and what it reports."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        self.accepted: list[int] = []
+        self._tick = tick
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", mortal.__name__),
+            cwd=Path(__file__).parents[3],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)  # and who lives still
+        await self._process.communicate()
+
+    def say(self, line: str) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode())
+
+    async def until_over(self) -> int:
+        """Note what is reported until a life is over; its exit status."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        while True:
+            line = await self._process.stdout.readline()
+            word, _, number = line.decode().partition(" ")
+            if word == "over":
+                return int(number)
+            assert word in mortal.DELIVERIES, line
+            self.accepted.append(int(number))
+            self._tick()
+
+
+class Arrival(NamedTuple):
+    """A message as the server had it."""
+
+    number: int
+    id: int | None
+    redelivered: bool
+    connection: int
+    life: int
+
+
+class Receiving:
+    """The server: reads all that comes, cuts connections, and acknowledges if so asked."""
+
+    def __init__(
+        self, raw: RawServer, tick: Callable[[], None], chance: random.Random, *, acknowledge: bool
+    ) -> None:
+        self.life = 0
+        self.cuts: tuple[str, ...] = ()
+        self._raw = raw
+        self._tick = tick
+        self._chance = chance
+        self._acknowledge = acknowledge
+        self._got: list[list[Arrival]] = []
+
+    @property
+    def arrivals(self) -> list[Arrival]:
+        """What arrived, in the order in which it was sent: one connection after the other."""
+        return [arrival for got in self._got for arrival in got]
+
+    async def accept(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            peer = await self._raw.accept()
+            self._got.append([])
+            tasks.create_task(self._read(peer, self._got[-1], len(self._got)))
+
+    async def _read(self, peer: RawPeer, got: list[Arrival], connection: int) -> None:
+        chance = self._chance
+        until = chance.randrange(1, MOST) if self.cuts else 0
+        with suppress(EOFError, ConnectionError), peer.sock:
+            await peer.upgrade()
+            while True:
+                opcode, payload = await peer.frame()
+                if opcode == CLOSE:
+                    await peer.send(close_frame(1000))
+                    return
+                got.append(self._arrival(payload.decode(), connection))
+                self._tick()
+                if self._acknowledge and (chance.random() < 0.9 or not self.cuts):
+                    await peer.send(text_frame(str(got[-1].id)))
+                if chance.random() < 0.05:
+                    for _ in range(100):
+                        await asyncio.sleep(0)  # nobody reads: the sender's buffer fills
+                if len(got) == until:
+                    await self._cut(peer, chance.choice(self.cuts))
+
+    def _arrival(self, payload: str, connection: int) -> Arrival:
+        if not self._acknowledge:
+            return Arrival(number_of(payload), None, False, connection, self.life)
+        number, redelivered, message = payload.split("/", 2)
+        return Arrival(number_of(message), int(number), redelivered == "1", connection, self.life)
+
+    async def _cut(self, peer: RawPeer, how: str) -> None:
+        """End the connection; what was sent before is still read, unless it is a reset."""
+        if how == "reset":
+            peer.reset()
+            raise EOFError
+        if how == "close":
+            await peer.send(close_frame(1012))
+        peer.fin()
+
+
+class Row(NamedTuple):
+    number: int
+    data: str
+    deliveries: int
+
+
+def rows(path: Path) -> list[Row]:
+    """What is in the file, read from a copy: the next life finds it as the dead one left it."""
+    copy = path.with_suffix(".copy")
+    for end in ("", "-wal"):
+        Path(f"{copy}{end}").unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it died before there was one
+            shutil.copy(f"{path}{end}", f"{copy}{end}")
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            return []  # it died before it could make the table
+        found = connection.execute("SELECT number, data, deliveries FROM message ORDER BY number")
+        return [Row(*each) for each in found]
+
+
+class Story:
+    """Many lives of one file, one after the other."""
+
+    def __init__(self, path: Path, seed: int, *, acknowledged: bool) -> None:
+        self.path = path
+        self.chance = random.Random(seed)
+        self.acknowledged = acknowledged
+        self.marked: set[int] = set()
+        """Messages of which a file said that they may have arrived."""
+        self._left = 0
+        self._now = asyncio.Event()
+
+    def _tick(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._now.set()
+
+    async def run(self, lives: int, *, away: float, cuts: tuple[str, ...]) -> None:
+        """Live and be killed, then live until all has arrived; `away`: chance of no server."""
+        chance = self.chance
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))  # and does not listen: whoever dials is refused
+            dead = f"ws://127.0.0.1:{nobody.getsockname()[1]}/"
+            async with raw_server() as raw, Mortals(self._tick) as mortals:
+                self.server = Receiving(raw, self._tick, chance, acknowledge=self.acknowledged)
+                self.mortals = mortals
+                for life in range(1, lives + 1):
+                    there = chance.random() >= away
+                    self.server.life = life
+                    self.server.cuts = cuts if chance.random() < 0.7 else ()
+                    begun = self._life(life, raw.url if there else dead, MOST)
+                    assert await self._live(begun, killed=True) == KILLED
+                    self._check()
+                self.server.life, self.server.cuts = 0, ()
+                last = self._life(lives + 1, raw.url, 0)
+                assert await self._live(last, killed=False) == 0
+                self._check()
+                assert rows(self.path) == []
+
+    def _life(self, life: int, url: str, count: int) -> Life:
+        chance = self.chance
+        return Life(
+            path=str(self.path),
+            url=url,
+            first=life * APART,
+            count=count,
+            acknowledged=self.acknowledged,
+            window=chance.choice([1, 10, 100]),
+            shrunken=chance.random() < 0.5,
+        )
+
+    async def _live(self, life: Life, *, killed: bool) -> int:
+        """Kill it after a random number of messages that were accepted or have arrived, if so."""
+        self._now.clear()
+        self._left = self.chance.randrange(1, MOST)
+        self.mortals.say(life.line())
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+            accepting = tasks.create_task(self.server.accept(tasks))
+            over = tasks.create_task(self.mortals.until_over())
+            over.add_done_callback(lambda _: self._now.set())  # it should not end by itself
+            if killed:
+                await self._now.wait()
+                for _ in range(self.chance.randrange(50)):
+                    await asyncio.sleep(0)
+            self.mortals.say("kill\n" if killed else "wait\n")
+            status = await over
+            accepting.cancel()  # and what was sent before the end is still being read
+        return status
+
+    def _check(self) -> None:
+        held = rows(self.path)
+        numbers = [number_of(row.data) for row in held]
+        assert all(before < after for before, after in pairwise(numbers)), "once, in order"
+        seen: dict[int, Arrival] = {}
+        ids: dict[int | None, int] = {}
+        for arrival in self.server.arrivals:
+            first = seen.setdefault(arrival.number, arrival)
+            if self.acknowledged:
+                assert ids.setdefault(arrival.id, arrival.number) == arrival.number
+            if first is arrival:
+                continue
+            assert arrival.connection != first.connection
+            if self.acknowledged:
+                assert arrival.redelivered, arrival
+            if arrival.life != first.life:
+                assert arrival.number in self.marked, arrival
+        assert list(seen) == sorted(seen), "first occurrences are in order"
+        missing = set(self.mortals.accepted) - set(numbers) - set(seen)
+        assert not missing, f"accepted, and neither in the file nor received: {missing}"
+        for row, number in zip(held, numbers, strict=True):
+            assert row.deliveries or number not in seen, f"arrived, and not marked: {row}"
+        self.marked.update(
+            number for row, number in zip(held, numbers, strict=True) if row.deliveries
+        )
+
+
+LIVES = [10, pytest.param(300, marks=pytest.mark.slow)]
+
+
+@pytest.mark.spec("G6")
+@pytest.mark.parametrize("lives", LIVES)
+async def test_what_was_accepted_while_nobody_was_there(tmp_path: Path, lives: int) -> None:
+    story = Story(tmp_path / "outbox.db", seed=1, acknowledged=False)
+    await story.run(lives, away=1.0, cuts=())
+    assert len(story.mortals.accepted) >= lives
+
+
+@pytest.mark.spec("G3", "G6")
+@pytest.mark.parametrize("lives", LIVES)
+async def test_flushes_that_are_interrupted(tmp_path: Path, lives: int) -> None:
+    story = Story(tmp_path / "outbox.db", seed=2, acknowledged=False)
+    await story.run(lives, away=0.4, cuts=("fin",))
+    assert story.marked, "no flush was interrupted"
+
+
+@pytest.mark.spec("G6", "G7")
+@pytest.mark.parametrize("lives", LIVES)
+async def test_what_is_acknowledged(tmp_path: Path, lives: int) -> None:
+    story = Story(tmp_path / "outbox.db", seed=3, acknowledged=True)
+    await story.run(lives, away=0.2, cuts=("fin", "reset", "close"))
+    assert any(arrival.redelivered for arrival in story.server.arrivals)
