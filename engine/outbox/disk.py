@@ -72,11 +72,17 @@ class Disk:
         In the event loop's thread: nothing may be dialled before it is known to be ours. Raises
         `OutboxUnusable`.
         """
-        file = File(self._path, fsync=self._fsync)
         try:
-            rows, last = file.rows(), file.last()
-        except BaseException:
-            file.close()
+            file = File(self._path, fsync=self._fsync)
+            try:
+                rows, last = file.rows(), file.last()
+            except BaseException:
+                file.close()
+                raise
+        except OutboxUnusable as error:
+            waiters, self._waiters = self._waiters, []
+            for call in waiters:  # they came while it was being given free
+                call(error)
             raise
         self._file = file
         if self.unwritten:
@@ -100,6 +106,13 @@ class Disk:
         """Note how often messages were handed to a connection, before they are."""
         self._marked.update(deliveries)
         self._start()
+
+    def use(self, numbers: Iterable[int]) -> None:
+        """Note numbers of messages that will not be there: none may have them again."""
+        for number in numbers:
+            self._put[number] = Row(number, None, None, "", None, 0)
+            self._removed.add(number)  # in the same transaction: what remains is SQLite's count
+            self._start()
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Note that messages need not be there any more."""

@@ -11,12 +11,13 @@ from recloser.fsm.errors import OutboxUnusable
 from recloser.fsm.states import State
 from recloser.outbox.disk import Disk
 from recloser.outbox.drops import Reason
-from recloser.outbox.file import Row, absolute
+from recloser.outbox.file import absolute
 from recloser.outbox.holding import TURN
 from recloser.outbox.message import Message
 from recloser.outbox.numbering import storable
 from recloser.outbox.options import Outbox
 from recloser.outbox.queue import Queue
+from recloser.outbox.rows import message_of, row_of
 from recloser.outbox.tracking import Tracking
 from recloser.outlet import Data
 from recloser.transport.base import Wire
@@ -70,47 +71,37 @@ class Durable(Tracking):
         """Hold what is in the file: another engine may have had it meanwhile."""
         rows, last = self._disk.open()
         self._last = max(self._last, last)
+        clock, numbered = self._driver.clock, self._wanted is not None and self._wanted.numbered
         known = {each.number: each for each in self._queue or ()}
-        found = [known.get(row.number) or self._message_of(row) for row in rows]
-        found += [each for each in known.values() if self._disk.lacks(each.number)]
+        found = {
+            row.number: known.get(row.number) or message_of(row, clock, numbered=numbered)
+            for row in rows
+        }
+        lacking = (m for n, m in known.items() if m.generation is not None or self._disk.lacks(n))
+        found.update((message.number, message) for message in lacking)
         self._queue = Queue(self._options) if found else None
         self._ids.clear()
-        for message in sorted(found, key=lambda each: each.number):
-            if message.id is not None:
-                self._ids[message.id] = message
-            super().put(message)
-
-    def _message_of(self, row: Row) -> Message:
-        data = row.data
-        size = len(data.encode()) if isinstance(data, str) else len(data)
-        number, identity, expires_at = row.number, row.id, row.expires_at
-        if identity is None and self._wanted is not None and self._wanted.numbered:
-            identity = number
-        if expires_at is not None:
-            clock = self._driver.clock
-            expires_at += clock.monotonic() - clock.wall()
-        return Message(data, size, row.key, expires_at, None, number, identity, row.deliveries)
+        for number in sorted(found):
+            super().put(found[number])
 
     def _note(self, message: Message) -> None:
         """Have a message in the file, as it is now."""
-        if message.generation is not None:
-            return  # it would not outlive the process anyhow
-        expires_at = message.expires_at
-        if expires_at is not None:
-            clock = self._driver.clock
-            expires_at += clock.wall() - clock.monotonic()
-        number, deliveries = message.number, message.deliveries
-        self._disk.put(Row(number, message.id, message.key, message.data, expires_at, deliveries))
+        if message.generation is None:  # or it would not outlive the process anyhow
+            self._disk.put(row_of(message, self._driver.clock))
 
     # -- sending ------------------------------------------------------------------------
 
     async def _go(self, message: Message) -> Delivery:
         """See `Holding._go`."""
-        if message.key is not None:
-            storable("key", message.key)
         self.check(message)
         self.prepare()
         return await super()._go(message)
+
+    def check(self, message: Message) -> None:
+        """See `Taking.check`; raises `TypeError` or `ValueError` for a key that no file keeps."""
+        if message.key is not None:
+            storable("key", message.key)
+        super().check(message)
 
     def _direct(self, message: Message) -> bool:
         """See `Tracking._direct`: what is to be acknowledged goes by way of the file."""
@@ -124,7 +115,8 @@ class Durable(Tracking):
                 await self._disk.saved()
             except OutboxUnusable:
                 if self._queue is not None and message in self._queue:
-                    self._give_away([message])
+                    self._disk.remove([message.number])
+                    self._take_out([message])
                     self._admit()
                     raise  # it was not handed over meanwhile
             except asyncio.CancelledError as error:
@@ -135,7 +127,9 @@ class Durable(Tracking):
     async def _sent(self, wire: Wire, data: Data, message: Message) -> Delivery:
         """See `Numbering._sent`; what is left in the write buffer is put into the file."""
         delivery = await wire.send(data, message)
-        if any(each is message for each in reversed(wire.unsent_messages())):
+        generation = self._driver.generation
+        over = generation is None or generation.wire is not wire  # then it has come back, or left
+        if not over and any(each is message for each in reversed(wire.unsent_messages())):
             self._leaving[message] = None
             self._note(message)
         elif delivery is not Delivery.QUEUED:
@@ -152,12 +146,13 @@ class Durable(Tracking):
     def _before(self, queue: Queue) -> Coroutine[Any, Any, None] | None:
         """See `Holding._before`: the file knows first of each message that is handed over."""
         first = next(iter(queue))
-        if first.number in self._foretold or first.generation is not None:
+        if first.number in self._foretold or (first.generation is not None and first.id is None):
             return None
         self._settle()
         batch = [each for each, _ in zip(queue, range(TURN), strict=False)]
         self._foretold = frozenset(each.number for each in batch)
         self._disk.mark({m.number: m.deliveries + 1 for m in batch if m.generation is None})
+        self._disk.use(m.number for m in batch if m.generation is not None)
         return self._written()
 
     async def _written(self) -> None:
@@ -233,15 +228,13 @@ class Durable(Tracking):
 
         self._disk.then(kept)
 
-    def _give_away(self, messages: Iterable[Message]) -> None:
-        """See `Taking._give_away`; raises `OutboxUnusable`, with nothing changed, in closed."""
-        messages = tuple(messages)
+    def _unfile(self, messages: Iterable[Message]) -> None:
+        """See `Taking._unfile`; in closed it raises `OutboxUnusable` where the file is in use."""
         numbers = [message.number for message in messages]
         if self._disk.up or self._disk.closing:
             self._disk.remove(numbers)
         elif numbers:
             self._disk.remove_now(numbers)
-        super()._give_away(messages)
 
     def _drop(self, messages: list[Message], reason: Reason) -> None:
         """See `Taking._drop`."""

@@ -93,7 +93,9 @@ class Holding(Taking):
             raise OutboxFull("messages or bytes", other.held)
         for message in [other.own(each) for each in moving]:  # raises before one has moved
             other.put(message)
-        other.once_kept(partial(self._without, moving))
+        self._take_out(moving)
+        self._admit()
+        other.once_kept(partial(self._unfile, moving))
         other.resume()
         return len(moving)
 

@@ -153,10 +153,10 @@ class Numbering(Holding):
             messages = sorted([*messages, *ahead], key=lambda each: each.number)
         super()._put_back(messages)
 
-    def _give_away(self, messages: Iterable[Message]) -> None:
-        """See `Taking._give_away`."""
+    def _take_out(self, messages: Iterable[Message]) -> None:
+        """See `Taking._take_out`."""
         messages = tuple(messages)
-        super()._give_away(messages)
+        super()._take_out(messages)
         self._forget(messages)
 
     def _drop(self, messages: list[Message], reason: Reason) -> None:

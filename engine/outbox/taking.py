@@ -109,12 +109,9 @@ class Taking(Outlet):
     def clear(self) -> tuple[Message, ...]:
         """See `Held.clear`."""
         taken = self.peek()
-        self._without(taken)
-        return taken
-
-    def _without(self, messages: Iterable[Message]) -> None:
-        self._give_away(messages)
+        self._give_away(taken)
         self._admit()
+        return taken
 
     def own(self, message: Message) -> Message:
         """Make a message one of this outbox: numbers and ids are those of another."""
@@ -126,6 +123,15 @@ class Taking(Outlet):
 
     def _give_away(self, messages: Iterable[Message]) -> None:
         """Take out messages that are somebody else's now."""
+        messages = tuple(messages)
+        self._unfile(messages)
+        self._take_out(messages)
+
+    def _unfile(self, messages: Iterable[Message]) -> None:
+        """Take messages out of what outlives the process."""
+
+    def _take_out(self, messages: Iterable[Message]) -> None:
+        """Hold messages no more."""
         for message in messages:
             if self._queue is not None and message in self._queue:
                 self._queue.remove(message)
