@@ -54,8 +54,17 @@ class Careless(Answering):
 
 
 def population() -> Counter[str]:
+    """Count all objects by type.
+
+    They are counted one by one: `Counter(generator)` asks whether that is a `Mapping`, and the
+    first answer is cached by each class derived from it, with two objects; after the import of
+    all tests there are more than eighty, and which test comes first depends on the workers.
+    """
     gc.collect()
-    return Counter(type(each).__qualname__ for each in gc.get_objects())
+    found: Counter[str] = Counter()
+    for each in gc.get_objects():
+        found[type(each).__qualname__] += 1
+    return found
 
 
 @pytest.fixture
