@@ -1,0 +1,99 @@
+"""A flush that is cut after any number of bytes neither repeats nor loses a message.
+
+The engine, aiohttp and the sockets are the real ones; of the client's socket alone it is said how
+many bytes its buffer takes. What a kernel with a small buffer takes is in `test_faults.py`.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recloser.transport import ticker
+from tests.engine.outbox.narrow import EXACT, ROUGH, Cut, Message, framed, line
+
+
+@pytest.fixture(autouse=True)
+def no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cut says itself when a wire looks after itself, so that each run is the same."""
+    monkeypatch.setattr(ticker, "TICK", 3600.0)
+
+
+SMALL: list[Message] = ["", "\u00fc\u20ac", bytes(range(125)), "y" * 126, b"", "z"]
+"""Every shape of header up to 64 KiB: 6 bytes and 8, text and binary, with payload and without."""
+LARGE: list[Message] = ["a", bytes(65_535), "x" * 65_536, b"b"]
+"""The two headers on both sides of 64 KiB; and more than what asyncio buffers without a pause."""
+
+
+def positions(messages: Sequence[Message]) -> list[int]:
+    """Every byte near where a frame begins, a payload begins, or a frame ends."""
+    found, start = set(), 0
+    for message in messages:
+        found |= set(range(max(0, start - 3), start + 17))
+        start += framed(message)
+    return sorted(each for each in {*found, start} if each <= start)
+
+
+async def cut_at(messages: Sequence[Message], rooms: Iterable[int], kind: str) -> None:
+    async with line() as found:
+        for room in rooms:
+            await found.cut(messages, Cut(kind, room))
+            found.ws.outbox.clear()
+            found.expected = []
+            found.server.peers.clear()
+
+
+@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
+async def test_a_flush_cut_after_every_number_of_bytes(kind: str) -> None:
+    await cut_at(SMALL, range(sum(map(framed, SMALL)) + 1), kind)
+
+
+@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.parametrize("kind", ["close", "reset", "suspend"])
+async def test_a_flush_of_large_messages_cut_at_every_byte_of_their_headers(kind: str) -> None:
+    await cut_at(LARGE, positions(LARGE), kind)
+
+
+@pytest.mark.slow
+@pytest.mark.spec("G1", "G3", "G4")
+async def test_a_flush_of_large_messages_cut_at_one_byte_in_seven() -> None:
+    await cut_at(LARGE, range(0, sum(map(framed, LARGE)) + 1, 7), "close")
+
+
+SIZES = st.one_of(st.integers(0, 8), st.sampled_from([124, 125, 126, 127, 2000, 65_535, 65_536]))
+SHAPES = st.lists(st.tuples(st.sampled_from([str, bytes]), SIZES), max_size=5)
+CUTS = st.builds(
+    Cut,
+    st.sampled_from([*EXACT, *ROUGH]),
+    room=st.one_of(st.integers(0, 40), st.integers(0, 140_000)),
+    later=st.sampled_from([0, 0, 1, 7, 150, 70_000]),
+    early=st.booleans(),
+    opens=st.booleans(),
+    attended=st.booleans(),
+    pace=st.integers(1, 5),
+)
+
+
+def message(number: int, kind: type, size: int) -> Message:
+    """A message of its own, as far as the size allows."""
+    digits = f"{number % 10}" * size
+    return digits if kind is str else digits.encode()
+
+
+@pytest.mark.spec("G1", "G3", "G4")
+@given(st.lists(st.tuples(SHAPES, CUTS), min_size=1, max_size=5), st.booleans())
+def test_any_messages_through_any_number_of_cuts(
+    steps: list[tuple[list[tuple[type, int]], Cut]], resend: bool
+) -> None:
+    async def story() -> None:
+        number = count()
+        async with line(resend=resend) as found:
+            for shapes, cut in steps:
+                await found.cut([message(next(number), *shape) for shape in shapes], cut)
+            await found.finish()
+
+    asyncio.run(story())
