@@ -16,6 +16,7 @@ COMMANDS = {
     "replay": ("recloser.cli.replay", "Show where another policy would have decided otherwise."),
     "check": ("recloser.cli.check", "Check that a policy keeps the laws."),
     "simulate": ("recloser.cli.simulate", "Drive a fleet of engines through an outage."),
+    "outbox": ("recloser.cli.outbox", "Show what waits in the file of an outbox."),
     "serve": ("recloser.cli.serve", "Serve a WebSocket that misbehaves by script."),
 }
 """Name, module and one line of help; each module has a `command`."""

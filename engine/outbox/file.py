@@ -60,6 +60,11 @@ class Row(NamedTuple):
     """Seconds since the epoch; None: never."""
     deliveries: int
 
+    @property
+    def size(self) -> int:
+        """Bytes, text as UTF-8."""
+        return len(self.data.encode()) if isinstance(self.data, str) else len(self.data)
+
     def sealed(self) -> tuple[object, ...]:
         """Give what `PUT` writes: the row and its checksum."""
         return (*self, self._checksum())

@@ -1,0 +1,192 @@
+"""Reads the rows of a damaged outbox file, around what SQLite cannot read."""
+
+import sqlite3
+from collections import deque
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from recloser.fsm.errors import OutboxForeign
+from recloser.outbox.file import APPLICATION, COLUMNS, VERSION, File, Row
+
+_LARGEST: Final = 2**63 - 1
+_ROWS: Final = f"SELECT {COLUMNS} FROM message WHERE number"  # noqa: S608 - of constants
+_UP: Final = f"{_ROWS} BETWEEN ? AND ? ORDER BY number"
+_DOWN: Final = f"{_UP} DESC"
+_ONE: Final = f"{_ROWS} = ?"
+_LOOKS: Final = 100_000
+"""How often it is tried to find more in the damaged parts: a few seconds."""
+_LEAST: Final = 16
+"""Bytes that the shortest message takes in the file, or more."""
+_LEAF: Final = 0x0D
+_PAGE_SIZE, _PAGES = slice(16, 18), slice(28, 32)
+"""How a page with rows of a table begins, and where a file says how long its pages are, and how
+many they are: https://www.sqlite.org/fileformat2.html, parts 1.3 and 1.6."""
+
+
+class Around:
+    """What can be read of the copy of a file, which is written to if that helps.
+
+    `rows` has what is as it was written, by number, and `spoilt` the numbers of what is not.
+    `last` is the highest number that was used, and `missing` counts the numbers between the
+    damaged parts that were not found; each is None where nobody can tell. Raises
+    `OutboxForeign`.
+    """
+
+    def __init__(self, path: str, copy: str) -> None:
+        self.rows: dict[int, Row] = {}
+        self.spoilt: set[int] = set()
+        self.last: int | None = None
+        self._path = path
+        self._most = Path(copy).stat().st_size // _LEAST
+        self._gap = range(0)
+        if not self._read(copy):
+            _mend(copy)  # nothing is known of it: its rows show whether it is an outbox
+            if not self._read(copy) or not self.rows:
+                raise OutboxForeign(path, "is not an outbox of recloser")
+        self.spoilt -= self.rows.keys()
+        if self.last is not None:
+            self.last = max(self.last, *self.rows, 0)
+
+    @property
+    def missing(self) -> int | None:
+        """See above."""
+        if not self._gap:
+            return 0 if self._sound else None
+        if self.last is None:
+            return None
+        lost = len(self._gap) - sum(number in self._gap for number in self.rows)
+        return min(lost, self._most)
+
+    def _read(self, copy: str) -> bool:
+        """Read all, if the first page says what the others are; whether it does."""
+        with closing(sqlite3.connect(copy)) as connection:
+            self._run = connection.execute
+            connection.text_factory = _text
+            # Otherwise SQLite refuses a file that is shorter than it says.
+            self._run("PRAGMA writable_schema = ON")
+            try:
+                [application] = self._run("PRAGMA application_id")
+                [version] = self._run("PRAGMA user_version")
+                self._run(f"EXPLAIN {_ONE}", (0,))
+            except sqlite3.Error:
+                return False
+            if application != (APPLICATION,):
+                return False
+            if version != (VERSION,):
+                text = f"has schema version {version[0]}, and this recloser knows {VERSION}"
+                raise OutboxForeign(self._path, text)
+            self._find_last()
+            self._find_rows()
+        if self._gap:
+            self._find_leaves(copy)
+        return True
+
+    def _find_last(self) -> None:
+        with suppress(sqlite3.Error):
+            found = self._run("SELECT seq FROM sqlite_sequence").fetchone()
+            last = 0 if found is None else found[0]
+            self.last = last if isinstance(last, int) else None
+
+    def _find_rows(self) -> None:
+        """Read from both ends, and halve what is left until all is read or known as damaged."""
+        low = self._up(1, _LARGEST)
+        high = self._down(low, _LARGEST) if low <= _LARGEST else 0
+        near = low + self._most
+        gaps = deque([(low, high)])
+        if high == _LARGEST:
+            high = near if self.last is None else self.last
+            gaps = deque([(low, min(near, high)), (near + 1, high)])
+        self._gap = range(low, high + 1)
+        for _ in range(_LOOKS):
+            if not gaps:
+                break
+            low, high = gaps.popleft()
+            middle = (low + high + 1) // 2
+            if low < high:
+                gaps.append((self._up(middle, high), high))
+                gaps.append((low, self._down(low, middle - 1)))
+            elif low == high:
+                self._up(low, high)
+        self._sound = not self._gap and self._is_sound()
+
+    def _find_leaves(self, copy: str) -> None:
+        """Look for messages of the gap in all pages, whether anything leads to them or not.
+
+        Each that may be one is taken for the only page of the table. A page that was given free
+        may be among them, so what it has may have been settled: it is marked as delivered.
+        """
+        with closing(sqlite3.connect(copy)) as connection:
+            run = connection.execute
+            connection.text_factory = _text
+            run("PRAGMA writable_schema = ON")
+            run("PRAGMA synchronous = OFF")
+            for page in _leaves(copy):
+                with connection:
+                    run("UPDATE sqlite_schema SET rootpage = ? WHERE name = 'message'", (page,))
+                run("PRAGMA writable_schema = RESET")  # read it again
+                run("PRAGMA writable_schema = ON")
+                for order in (_UP, _DOWN):
+                    with suppress(sqlite3.Error, ValueError):
+                        for values in run(order, (self._gap.start, self._gap.stop - 1)):
+                            row = Row.unsealed(*values)
+                            marked = row._replace(deliveries=max(row.deliveries, 1))
+                            self.rows.setdefault(row.number, marked)
+
+    def _up(self, low: int, high: int) -> int:
+        """Read upwards; gives the lowest number that could not be reached."""
+        try:
+            for values in self._run(_UP, (low, high)):
+                if not low <= values[0] <= high:
+                    return low  # damage that SQLite did not notice
+                self._take(values)
+                low = values[0] + 1
+        except sqlite3.Error:
+            return low
+        return high + 1
+
+    def _down(self, low: int, high: int) -> int:
+        """Read downwards; gives the highest number that could not be reached."""
+        try:
+            for values in self._run(_DOWN, (low, high)):
+                if not low <= values[0] <= high:
+                    return high
+                self._take(values)
+                high = values[0] - 1
+        except sqlite3.Error:
+            return high
+        return low - 1
+
+    def _take(self, values: tuple[Any, ...]) -> None:
+        try:
+            self.rows[values[0]] = Row.unsealed(*values)
+        except ValueError:
+            self.spoilt.add(values[0])
+
+    def _is_sound(self) -> bool:
+        try:
+            return self._run("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        except sqlite3.Error:
+            return False
+
+
+def _text(found: bytes) -> str:
+    return found.decode(errors="replace")  # what was replaced shows in the checksum
+
+
+def _leaves(copy: str) -> list[int]:
+    """Give the numbers of the pages that look like one with rows of a table."""
+    content = Path(copy).read_bytes()
+    size = int.from_bytes(content[_PAGE_SIZE])
+    return [n + 1 for n in range(1, len(content) // size) if content[n * size] == _LEAF]
+
+
+def _mend(copy: str) -> None:
+    """Replace the first page: but for what counts the others, it is the same in all outboxes."""
+    fresh = f"{copy}-fresh"
+    File(fresh, fsync=False).close()
+    front = bytearray(Path(fresh).read_bytes())
+    size = int.from_bytes(front[_PAGE_SIZE])
+    front[_PAGES] = (Path(copy).stat().st_size // size).to_bytes(4)
+    with Path(copy).open("r+b") as file:
+        file.write(front[:size])
