@@ -51,18 +51,17 @@ class Holding(Taking):
         this_generation: bool,
     ) -> Coroutine[Any, Any, Delivery]:
         """See `Outlet.offer`."""
-        no_acknowledgements(id)
-        return self._accept(message, ttl, key, this_generation=this_generation)
+        made = self._made(message, ttl, key, this_generation=this_generation)
+        return self._enter(made, id)
 
-    async def _accept(
-        self,
-        message: Data,
-        ttl: float | None = None,
-        key: Hashable = None,
-        *,
-        this_generation: bool = False,
-    ) -> Delivery:
-        return await self._go(self._made(message, ttl, key, this_generation=this_generation))
+    async def _accept(self, message: Data) -> Delivery:
+        """Take a message that cannot go straight to the wire; `send` is this then."""
+        return await self._enter(self._made(message, None, None, this_generation=False), None)
+
+    def _enter(self, message: Message, own: Id | None) -> Coroutine[Any, Any, Delivery]:
+        """Take a message, with an id of its own or none."""
+        no_acknowledgements(own)
+        return self._go(message)
 
     async def _go(self, message: Message) -> Delivery:
         """Hand a message to the connection, or queue it."""

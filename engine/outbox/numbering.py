@@ -1,9 +1,9 @@
 """An outbox whose messages are numbered: each is known, from `send` until it is settled."""
 
-from collections.abc import Coroutine, Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from recloser import log
 from recloser.outbox.drops import Reason
@@ -34,34 +34,10 @@ class Numbering(Holding):
         """What is held and can be acknowledged."""
         self._last = 0
 
-    def offer(
-        self,
-        message: Data,
-        ttl: float | None,
-        key: Hashable,
-        id: Id | None,  # noqa: A002 - the name it has for who calls send
-        *,
-        this_generation: bool,
-    ) -> Coroutine[Any, Any, Delivery]:
-        """See `Outlet.offer`."""
-        if self._wanted is None:
-            no_acknowledgements(id)
-        made = self._made(message, ttl, key, this_generation=this_generation)
-        return self._enter(made, id)
-
-    async def _accept(
-        self,
-        message: Data,
-        ttl: float | None = None,
-        key: Hashable = None,
-        *,
-        this_generation: bool = False,
-    ) -> Delivery:
-        made = self._made(message, ttl, key, this_generation=this_generation)
-        return await self._enter(made, None)
-
     async def _enter(self, message: Message, own: Id | None) -> Delivery:
-        """Give a message its number and take it; nothing of it stays if that fails."""
+        """See `Holding._enter`: it is given its number. Nothing of it stays if that fails."""
+        if self._wanted is None:
+            no_acknowledgements(own)
         message = self._numbered(message, own)
         identity = message.id
         if identity is not None:
