@@ -98,13 +98,13 @@ class Inbox(ABC):
 
     def listen(self, hear: Callable[[str | bytes], bool]) -> None:
         """See `Wire.listen`."""
-        watched = self._reading is not None
+        watched, attended = self._reading is not None, self.attended
         self.unwatch()
         heard, self._stash, self._size = self._stash, _NOTHING, 0
         for message in heard:
             if not hear(message):
                 self._keep(message)
-        self.busy = self.over or bool(self._stash)
+        self.busy = attended or self.over or bool(self._stash)
         self.read = Heard(self.read, hear).read
         if watched:
             self.watch()
@@ -121,19 +121,29 @@ class Inbox(ABC):
         if self._reading is not None or self.attended:
             return
         while not self.over and (self._size < self.limit or self.closing):
-            reading = self.read()
-            try:
-                waiter = reading.send(None)
-            except StopIteration as done:
-                self._seen(done.value)
-            except Exception as error:  # noqa: BLE001 - any exception of read() is an end to name
-                self.broken(error)
-            else:
-                self._reading, self._waiter = reading, waiter
-                self.busy = True
-                waiter.add_done_callback(self._arrived, context=self.context)
+            self._drive(self.read())
+            if self._reading is not None:
                 return
         self.busy = self.over or bool(self._stash)
+
+    def _drive(self, reading: Coroutine[Any, Any, Frame]) -> None:
+        """Go on with a read until it is over, or waits.
+
+        It counts as under way meanwhile: who hears the message may call the wire.
+        """
+        self._reading, self._waiter = reading, None
+        try:
+            waiter = reading.send(None)
+        except StopIteration as done:
+            self._reading = None
+            self._seen(done.value)
+        except Exception as error:  # noqa: BLE001 - any exception of read() is an end to name
+            self._reading = None
+            self.broken(error)
+        else:
+            self._waiter = waiter
+            self.busy = True
+            waiter.add_done_callback(self._arrived, context=self.context)
 
     def unwatch(self) -> None:
         """Give the queue back, with all that is in it."""
@@ -148,16 +158,10 @@ class Inbox(ABC):
 
     def _arrived(self, waiter: asyncio.Future[Any]) -> None:
         del waiter
-        reading, self._reading, self._waiter = self._reading, None, None
-        if reading is None:
+        if self._reading is None:
             return
         self.busy = bool(self._stash)
-        try:
-            reading.send(None)
-        except StopIteration as done:
-            self._seen(done.value)
-        except Exception as error:  # noqa: BLE001 - any exception of read() is an end to name
-            self.broken(error)
+        self._drive(self._reading)
         self.watch()
 
     def _seen(self, frame: Frame) -> None:
