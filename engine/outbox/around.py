@@ -9,6 +9,8 @@ from typing import Any, Final
 from recloser.fsm.errors import OutboxForeign
 from recloser.outbox.file import APPLICATION, COLUMNS, VERSION, File, Row
 
+_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file raises; the latter where SQLite quotes it."""
 _LARGEST: Final = 2**63 - 1
 _ROWS: Final = f"SELECT {COLUMNS} FROM message WHERE number"  # noqa: S608 - of constants
 _UP: Final = f"{_ROWS} BETWEEN ? AND ? ORDER BY number"
@@ -69,7 +71,7 @@ class Around:
                 [application] = self._run("PRAGMA application_id")
                 [version] = self._run("PRAGMA user_version")
                 self._run(f"EXPLAIN {_ONE}", (0,))
-            except sqlite3.Error:
+            except _ERRORS:
                 return False
             if application != (APPLICATION,):
                 return False
@@ -79,11 +81,12 @@ class Around:
             self._find_last()
             self._find_rows()
         if self._gap:
-            self._find_leaves(copy)
+            with suppress(*_ERRORS):
+                self._find_leaves(copy)
         return True
 
     def _find_last(self) -> None:
-        with suppress(sqlite3.Error):
+        with suppress(*_ERRORS):
             found = self._run("SELECT seq FROM sqlite_sequence").fetchone()
             last = 0 if found is None else found[0]
             self.last = last if isinstance(last, int) else None
@@ -127,7 +130,7 @@ class Around:
                 run("PRAGMA writable_schema = RESET")  # read it again
                 run("PRAGMA writable_schema = ON")
                 for order in (_UP, _DOWN):
-                    with suppress(sqlite3.Error, ValueError):
+                    with suppress(*_ERRORS, ValueError):
                         for values in run(order, (self._gap.start, self._gap.stop - 1)):
                             row = Row.unsealed(*values)
                             marked = row._replace(deliveries=max(row.deliveries, 1))
@@ -141,7 +144,7 @@ class Around:
                     return low  # damage that SQLite did not notice
                 self._take(values)
                 low = values[0] + 1
-        except sqlite3.Error:
+        except _ERRORS:
             return low
         return high + 1
 
@@ -153,7 +156,7 @@ class Around:
                     return high
                 self._take(values)
                 high = values[0] - 1
-        except sqlite3.Error:
+        except _ERRORS:
             return high
         return low - 1
 
@@ -166,7 +169,7 @@ class Around:
     def _is_sound(self) -> bool:
         try:
             return self._run("PRAGMA quick_check(1)").fetchone() == ("ok",)
-        except sqlite3.Error:
+        except _ERRORS:
             return False
 
 

@@ -64,7 +64,7 @@ def _check_free(path: str) -> None:
         with closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # or it would share memory
             connection.execute("SELECT count(*) FROM sqlite_schema")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where it is damaged
         problem = named(path, error)
         if isinstance(problem, OutboxInUse):
             raise problem from error

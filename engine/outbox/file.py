@@ -130,6 +130,8 @@ class File:
                 self.connection.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise named(self.path, error) from error
+        except UnicodeDecodeError as error:  # what SQLite says of a schema quotes it
+            raise unreadable(self.path, error) from error
 
     def _check(self, application: int, version: int) -> None:
         if application != APPLICATION:
@@ -138,7 +140,10 @@ class File:
             raise OutboxForeign(
                 self.path, f"has schema version {version}, and this recloser knows {VERSION}"
             )
-        [first] = self.connection.execute("PRAGMA quick_check(1)")
+        try:
+            [first] = self.connection.execute("PRAGMA quick_check(1)")
+        except sqlite3.Error as error:
+            raise unreadable(self.path, error) from error
         if first != ("ok",):
             raise OutboxDamaged(self.path, f"is damaged ({first[0]})")
 
