@@ -15,7 +15,7 @@ import recloser
 from recloser import Outbox, Retry, State, StateChange
 from recloser.fsm.states import Trigger
 from recloser.testing import HandClock
-from recloser.testing.rawserver import RawPeer, RawServer, close_frame, raw_server
+from recloser.testing.rawserver import PING, RawPeer, RawServer, close_frame, frame, raw_server
 from tests.engine.rig import Answering
 
 PATIENCE = 20.0
@@ -76,7 +76,7 @@ def whole(messages: Iterable[Message], taken: int) -> int:
 
 
 def messages_in(stream: bytes) -> list[tuple[int, bytes]]:
-    """Opcode and payload of the whole frames of a client's bytes, without its close frame."""
+    """Opcode and payload of the whole messages in a client's bytes, without control frames."""
     found = []
     while len(stream) >= 6:
         size, at = stream[1] & 127, 2
@@ -89,7 +89,7 @@ def messages_in(stream: bytes) -> list[tuple[int, bytes]]:
             break
         mask = (stream[at : at + 4] * (size // 4 + 1))[:size]
         payload = int.from_bytes(stream[at + 4 : end]) ^ int.from_bytes(mask)
-        if stream[0] != 0x88:
+        if not stream[0] & 8:
             found.append((stream[0] & 15, payload.to_bytes(size)))
         stream = stream[end:]
     return found
@@ -104,8 +104,10 @@ class Cut:
     """Bytes that leave while the engine hands its messages over."""
     later: int = 0
     """Bytes that leave afterwards, when it looks no more."""
-    early: bool = False
-    """The end comes while messages are still being handed over."""
+    turns: int | None = None
+    """The end comes after so many turns of the event loop; None: when no more can leave."""
+    pinged: bool = False
+    """The peer asks for a sign of life, and the answer goes behind what is queued."""
     opens: bool = False
     """The rest may leave from the moment of the end on, before anybody has noticed it."""
     attended: bool = False
@@ -179,10 +181,14 @@ class Line:
         reader = asyncio.create_task(read(peer, stream))
         receiver = asyncio.create_task(anext(self.ws)) if cut.attended else None
         seen = 0
-        if not cut.early:
+        for _ in range(cut.turns or 0):
+            await asyncio.sleep(0)
+        if cut.turns is None:
             await self.until(lambda: sock.full or sock.taken >= total)
             seen = sock.taken
             assert seen == min(cut.room, total)
+            if cut.pinged:
+                await self.ping(peer)
             sock.room, sock.full = cut.later, False
             await self.until(lambda: sock.full or sock.taken >= total)
         if cut.kind == "reset":
@@ -212,6 +218,14 @@ class Line:
             # Nothing is lost, and nothing is repeated that was seen to have left.
             assert whole(self.expected, seen) <= left <= len(arrived), what
         self.expected = held
+
+    async def ping(self, peer: RawPeer) -> None:
+        """Have the wire answer a ping, or put the answer off while more than 64 KiB wait."""
+        wire: Any = self.ws._driver.generation and self.ws._driver.generation.wire
+        await peer.send(frame(PING, b"there?"))
+        for _ in range(4):
+            wire.tick()  # reads, if nobody else does
+            await asyncio.sleep(0)
 
     async def end(
         self, cut: Cut, peer: RawPeer, reader: "asyncio.Task[None]", all_read: Callable[[], bool]

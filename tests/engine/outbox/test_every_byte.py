@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recloser.outbox.holding import TURN
 from recloser.transport import ticker
 from tests.engine.outbox.narrow import EXACT, ROUGH, Cut, Message, framed, line
 
@@ -37,31 +38,57 @@ def positions(messages: Sequence[Message]) -> list[int]:
     return sorted(each for each in {*found, start} if each <= start)
 
 
-async def cut_at(messages: Sequence[Message], rooms: Iterable[int], kind: str) -> None:
+async def play(messages: Sequence[Message], cuts: Iterable[Cut]) -> None:
+    """Have the same messages flushed anew for each cut."""
     async with line() as found:
-        for room in rooms:
-            await found.cut(messages, Cut(kind, room))
+        for cut in cuts:
+            await found.cut(messages, cut)
             found.ws.outbox.clear()
             found.expected = []
             found.server.peers.clear()
 
 
 @pytest.mark.spec("G1", "G3", "G4")
-@pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
+@pytest.mark.parametrize("kind", ["close", "suspend", "fin", "reset"])
 async def test_a_flush_cut_after_every_number_of_bytes(kind: str) -> None:
-    await cut_at(SMALL, range(sum(map(framed, SMALL)) + 1), kind)
+    await play(SMALL, (Cut(kind, room) for room in range(sum(map(framed, SMALL)) + 1)))
+
+
+@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
+async def test_a_flush_of_which_every_number_of_bytes_leaves_when_all_is_handed_over(
+    kind: str,
+) -> None:
+    """All messages are in the process's buffer then, and its size alone tells which have left."""
+    await play(SMALL, (Cut(kind, 0, room) for room in range(sum(map(framed, SMALL)) + 1)))
+
+
+@pytest.mark.spec("G3", "G4")
+async def test_the_answer_to_a_ping_is_no_message_and_counts_among_the_bytes() -> None:
+    rooms = range(sum(map(framed, SMALL)) + 1)
+    await play(SMALL, (Cut("close", 0, room, pinged=True) for room in rooms))
+
+
+@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
+async def test_an_end_in_the_middle_of_a_flush(kind: str) -> None:
+    """A flush of so many messages lets the event loop go round, and may meet the end itself."""
+    many: list[Message] = [f"{number}" for number in range(2 * TURN + 10)]
+    rooms = range(0, sum(map(framed, many)), 211)
+    await play(many, [Cut(kind, room, turns=turns) for room in rooms for turns in range(6)])
 
 
 @pytest.mark.spec("G1", "G3", "G4")
 @pytest.mark.parametrize("kind", ["close", "reset", "suspend"])
 async def test_a_flush_of_large_messages_cut_at_every_byte_of_their_headers(kind: str) -> None:
-    await cut_at(LARGE, positions(LARGE), kind)
+    cuts = [Cut(kind, room) for room in positions(LARGE)]
+    await play(LARGE, cuts + [Cut(kind, 0, cut.room) for cut in cuts])
 
 
 @pytest.mark.slow
 @pytest.mark.spec("G1", "G3", "G4")
 async def test_a_flush_of_large_messages_cut_at_one_byte_in_seven() -> None:
-    await cut_at(LARGE, range(0, sum(map(framed, LARGE)) + 1, 7), "close")
+    await play(LARGE, (Cut("close", room) for room in range(0, sum(map(framed, LARGE)) + 1, 7)))
 
 
 SIZES = st.one_of(st.integers(0, 8), st.sampled_from([124, 125, 126, 127, 2000, 65_535, 65_536]))
@@ -71,7 +98,8 @@ CUTS = st.builds(
     st.sampled_from([*EXACT, *ROUGH]),
     room=st.one_of(st.integers(0, 40), st.integers(0, 140_000)),
     later=st.sampled_from([0, 0, 1, 7, 150, 70_000]),
-    early=st.booleans(),
+    turns=st.one_of(st.none(), st.integers(0, 5)),
+    pinged=st.booleans(),
     opens=st.booleans(),
     attended=st.booleans(),
     pace=st.integers(1, 5),
