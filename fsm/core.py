@@ -113,7 +113,7 @@ class Core:
         return []
 
     def _ask(self, wish: Wish, ask: Ask, now: float) -> list[Effect]:
-        if wish is Wish.CONNECT and self.state in (State.CLOSED, State.BACKOFF, State.PASSIVE):
+        if wish is Wish.CONNECT and self.state not in _LIVE:
             # The failures are forgotten; that the credential is spent is not one of them.
             self.run = Run(since=now, refresh_next=self.run.refresh_next)
         before = self.state

@@ -6,10 +6,22 @@ from enum import Enum
 class Word(Enum):
     """A word of the machine. Members are unique, so their identity is their hash.
 
-    What `Enum` hashes by is a Python call, and the machine looks its words up at each event.
+    What `Enum` hashes by is a Python call, its name and its value are two each, and the machine
+    asks for them a dozen times at each event.
     """
 
+    _value_: str
     __hash__ = object.__hash__
+
+    @property
+    def name(self) -> str:
+        """As it is written in code."""
+        return self._name_
+
+    @property
+    def value(self) -> str:
+        """As it is written everywhere else."""
+        return self._value_
 
 
 class State(Word):

@@ -10,7 +10,7 @@ import pytest
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Retry
 from recloser.fsm.effects import Announce
-from recloser.fsm.events import Ask, Lost, Opened
+from recloser.fsm.events import Ask, Healthy, Hint, Lost, Opened
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Wish
 from recloser.fsm.timeouts import Timeouts
@@ -22,7 +22,7 @@ VALUES = sorted(
         value
         for module in MODULES
         for value in vars(import_module(f"recloser.fsm.{module}")).values()
-        if isclass(value) and is_dataclass(value)
+        if isclass(value) and (is_dataclass(value) or hasattr(value, "_fields"))
     },
     key=lambda each: each.__name__,
 )
@@ -30,18 +30,36 @@ VALUES = sorted(
 
 def bare(kind: type) -> Any:
     """An instance whose fields nobody has set: what it can do is a matter of its class."""
+    if issubclass(kind, tuple):
+        return tuple.__new__(kind, [None] * len(names(kind)))
     return object.__new__(kind)
+
+
+def names(kind: Any) -> tuple[str, ...]:
+    return kind._fields if issubclass(kind, tuple) else tuple(each.name for each in fields(kind))
+
+
+def plain(kind: Any) -> dict[str, object]:
+    """What each field is that has a default."""
+    if issubclass(kind, tuple):
+        return dict(kind._field_defaults)
+    return {each.name: each.default for each in fields(kind) if each.default is not MISSING}
 
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_it_is_frozen_and_has_no_room_for_more(kind: type) -> None:
     one = bare(kind)
     assert not hasattr(one, "__dict__")
-    for name in [each.name for each in fields(kind)][:1] or ["anything"]:
+    for name in names(kind)[:1] or ["anything"]:
         with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
             setattr(one, name, 1)
-    params: Any = vars(kind)["__dataclass_params__"]
-    assert params.frozen
+    assert issubclass(kind, tuple) or vars(kind)["__dataclass_params__"].frozen
+
+
+def test_no_two_events_are_equal_because_they_carry_the_same() -> None:
+    assert Hint() != Healthy()
+    assert Hint()
+    assert Hint() == Hint()
 
 
 def test_the_walk_over_the_modules_finds_them() -> None:
@@ -74,8 +92,7 @@ PLAIN: dict[type, dict[str, object]] = {
 
 @pytest.mark.parametrize("kind", PLAIN)
 def test_what_is_not_said_is_plain(kind: type) -> None:
-    found = {each.name: each.default for each in fields(kind) if each.default is not MISSING}
-    assert found == PLAIN[kind]
+    assert plain(kind) == PLAIN[kind]
 
 
 @pytest.mark.spec("G4")
