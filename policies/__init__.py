@@ -8,10 +8,7 @@ a `RulePolicy` of `Rule`s, written with `when`, `retry`, `hold`, `stop` and thei
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from recloser.policies import backoff
 from recloser.policies.actions import hold, refresh_then_retry, retry, retry_after, stop
-from recloser.policies.basic import basic
-from recloser.policies.combine import first_match, limit, override, per_phase
 from recloser.policies.rules import Rule, RulePolicy
 from recloser.policies.spans import at_least, below
 from recloser.policies.standard import standard
@@ -19,7 +16,10 @@ from recloser.policies.when import when
 from recloser.policies.windows import Windows
 
 if TYPE_CHECKING:
+    from recloser.policies import backoff
     from recloser.policies.catalogue import for_service, service, services
+    from recloser.policies.combine import first_match, limit, override, per_phase
+    from recloser.policies.plain import basic
 
 __all__ = [
     "Rule",
@@ -45,12 +45,28 @@ __all__ = [
     "when",
 ]
 
-
-_CATALOGUE = ("for_service", "service", "services")
+_HOMES = {
+    "basic": "plain",
+    "first_match": "combine",
+    "for_service": "catalogue",
+    "limit": "combine",
+    "override": "combine",
+    "per_phase": "combine",
+    "service": "catalogue",
+    "services": "catalogue",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Load the catalogue when it is first asked for (PEP 562)."""
-    if name in _CATALOGUE:
-        return getattr(import_module("recloser.policies.catalogue"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Load what the standard policy does without when it is first asked for (PEP 562)."""
+    if name == "backoff":
+        return import_module(f"{__name__}.backoff")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -97,7 +97,7 @@ class Service:
 
 def services() -> tuple[str, ...]:
     """Return the names of all services, in order."""
-    return tuple(_catalogue())
+    return tuple(_data())
 
 
 def service(name: str) -> Service:
@@ -113,7 +113,7 @@ def service(name: str) -> Service:
         if not near:
             hint = "policies.services() lists all"
         raise UnknownServiceError(f"unknown service {name!r}: {hint}")
-    return _catalogue()[known[wanted]]
+    return _service(known[wanted])
 
 
 def for_service(
@@ -133,19 +133,21 @@ def _plain(name: str) -> str:
 @cache
 def _names() -> dict[str, str]:
     return {
-        _plain(each): entry.name
-        for entry in _catalogue().values()
-        for each in (entry.name, *entry.also)
+        _plain(each): name
+        for name, entry in _data().items()
+        for each in (name, *entry.get("also", ()))
     }
 
 
 @cache
-def _catalogue() -> dict[str, Service]:
-    data = json.loads(_DATA.read_text(encoding="utf-8"))
-    return {name: _service(name, entry) for name, entry in data.items()}
+def _data() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_DATA.read_text(encoding="utf-8"))
+    return found
 
 
-def _service(name: str, entry: dict[str, Any]) -> Service:
+@cache
+def _service(name: str) -> Service:
+    entry = _data()[name]
     sources = entry["sources"]
     limits = (
         Limit(each["dials"], each["seconds"], each["per"], sources[each["from"]][0])

@@ -8,7 +8,7 @@ from recloser.fsm.record import Close
 from recloser.policies.actions import End
 from recloser.policies.guards import HOPELESS, INTENTIONAL
 from recloser.policies.numbers import check_count, check_seconds
-from recloser.policies.rules import Rule, RulePolicy
+from recloser.policies.rules import Rule, RulePolicy, rules_of
 from recloser.policies.spans import at_least
 from recloser.policies.when import when
 
@@ -37,11 +37,6 @@ def override(policy: RulePolicy, *rules: Rule, name: str | None = None) -> RuleP
     new = [rule for rule in rules if rule.name not in known]
     own = next((at for at, rule in enumerate(rows) if rule.name not in _GUARDS), len(rows))
     return RulePolicy(name or policy.name, (*rows[:own], *new, *rows[own:]))
-
-
-def rules_of(policy: Policy) -> tuple[Rule, ...]:
-    """Return the rules of a policy that has some, in order; none of a class of one's own."""
-    return tuple(getattr(policy, "rules", ()))
 
 
 def first_match(name: str, *parts: RulePolicy | Iterable[Rule]) -> RulePolicy:

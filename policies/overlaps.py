@@ -1,15 +1,14 @@
 """Finds rules that can never decide, and rules that cut across each other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from recloser.policies.conditions import Like, covers
 from recloser.policies.rules import Rule
 from recloser.policies.spans import Spans, join
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something about the order of rules that its author may not have meant."""
 
     kind: str

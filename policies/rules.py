@@ -3,14 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
-from math import inf
+from itertools import chain
 from typing import Final
 
-from recloser.fsm.decisions import Context, Decision
+from recloser.fsm.decisions import Context, Decision, Policy
 from recloser.fsm.record import Cause, Close
 from recloser.policies.actions import Action, Answer
-from recloser.policies.conditions import Among, Holds, When, covers, meets
+from recloser.policies.conditions import Among, Holds, Wanted, When, covers, meets
 from recloser.policies.spans import Spans
 
 
@@ -41,11 +40,8 @@ class _Facts:
     never: tuple[tuple[str, Among], ...] = ()
     advised: bool = False
 
-    def rules(self, rules: Iterable[Rule]) -> list[Rule]:
-        """Leave out the rules that cannot apply."""
-        return [rule for rule in rules if self._may(rule.when)]
-
-    def _may(self, when: When) -> bool:
+    def may(self, when: When) -> bool:
+        """Whether such an end may be meant."""
         wanted = dict(when.tests)
         if "advice" in wanted and not self.advised:
             return False
@@ -53,13 +49,14 @@ class _Facts:
             return False
         return not any(fact in wanted and covers(not_, wanted[fact]) for fact, not_ in self.never)
 
-    def rest(self, when: When) -> When:
-        """Leave out the tests that always hold."""
+    def rest(self, when: When, number: str) -> When:
+        """Leave out the tests that always hold, and that of the number."""
+        known = dict(self.known)
         return When(
             tuple(
                 (fact, want)
                 for fact, want in when.tests
-                if not any(fact == name and covers(want, known) for name, known in self.known)
+                if fact != number and not (fact in known and covers(want, known[fact]))
             )
         )
 
@@ -82,27 +79,37 @@ class _ByNumber:
 
     __slots__ = ("_cuts", "_lists")
 
-    def __init__(self, number: str, facts: _Facts, rules: Iterable[Rule]) -> None:
+    def __init__(self, number: str, facts: _Facts, rules: Iterable[tuple[Rule, Answer]]) -> None:
         compiled = [
-            (rule.when.get(number), facts.rest(rule.when).without(number).compile(), rule)
-            for rule in facts.rules(rules)
+            (rule.when.get(number), facts.rest(rule.when, number).compile(), answer)
+            for rule, answer in rules
+            if facts.may(rule.when)
         ]
         spans = [each.spans for each, _, _ in compiled if isinstance(each, Spans)]
         self._cuts: Final = sorted({edge for each in spans for span in each for edge in span})
-        self._lists: Final[list[_Candidates]] = []
-        for low in (-inf, *self._cuts):
-            here = [
-                (holds, rule)
-                for numbers, holds, rule in compiled
-                if not isinstance(numbers, Spans) or low in numbers
-            ]
-            # The last rule of a policy holds always, so there is one that decides the rest.
-            tested = list(takewhile(lambda each: each[0] is not None, here))
-            tests = tuple(
-                (holds, rule.then.answers(rule.name)) for holds, rule in tested if holds is not None
-            )
-            otherwise = here[len(tested)][1]
-            self._lists.append((tests, otherwise.then.answers(otherwise.name)))
+        tests: list[list[tuple[Holds, Answer]]] = [[] for _ in range(len(self._cuts) + 1)]
+        # The last rule of a policy holds always, so there is one that decides the rest.
+        otherwise: dict[int, Answer] = {}
+        for numbers, holds, answer in compiled:
+            for place in self._places(numbers):
+                if place in otherwise:
+                    continue
+                if holds is None:
+                    otherwise[place] = answer
+                else:
+                    tests[place].append((holds, answer))
+        self._lists: Final[list[_Candidates]] = [
+            (tuple(each), otherwise[place]) for place, each in enumerate(tests)
+        ]
+
+    def _places(self, numbers: Wanted | None) -> Iterable[int]:
+        """Tell which lists a rule for these numbers belongs to."""
+        if not isinstance(numbers, Spans):
+            return range(len(self._cuts) + 1)
+        return chain.from_iterable(
+            range(bisect_right(self._cuts, low), bisect_right(self._cuts, high))
+            for low, high in numbers.spans
+        )
 
     def __getitem__(self, number: float) -> _Candidates:
         return self._lists[bisect_right(self._cuts, number)]
@@ -126,11 +133,12 @@ class RulePolicy:
             raise ValueError(f"policy {name}: two rules named {twice[0]}: give each its own name")
         if not self.rules or self.rules[-1].when.tests:
             raise ValueError(f"policy {name}: end with a rule for when(), which always holds")
-        self._asked: Final = _ByNumber("code", _ASKED, self.rules)
-        self._advised: Final = _ByNumber("code", _ADVISED, self.rules)
-        self._refused: Final = _ByNumber("status", _REFUSED, self.rules)
-        self._framed: Final = _ByNumber("code", _FRAMED, self.rules)
-        self._broken: Final = _ByNumber("code", _BROKEN, self.rules)
+        answers = [(rule, rule.then.answers(rule.name)) for rule in self.rules]
+        self._asked: Final = _ByNumber("code", _ASKED, answers)
+        self._advised: Final = _ByNumber("code", _ADVISED, answers)
+        self._refused: Final = _ByNumber("status", _REFUSED, answers)
+        self._framed: Final = _ByNumber("code", _FRAMED, answers)
+        self._broken: Final = _ByNumber("code", _BROKEN, answers)
 
     def decide(self, close: Close, context: Context, /) -> Decision:
         """Answer for the first rule that applies."""
@@ -151,3 +159,8 @@ class RulePolicy:
 
     def __repr__(self) -> str:
         return f"<policy {self.name}: {len(self.rules)} rules>"
+
+
+def rules_of(policy: Policy) -> tuple[Rule, ...]:
+    """Return the rules of a policy that has some, in order; none of a class of one's own."""
+    return tuple(getattr(policy, "rules", ()))

@@ -5,8 +5,8 @@ from typing import Final
 
 from recloser.fsm.decisions import Context
 from recloser.fsm.record import Close
-from recloser.policies.backoff import Backoff
 from recloser.policies.numbers import check_order, check_seconds
+from recloser.policies.within import Backoff
 
 GAP: Final = 1.0
 """Seconds between the starts of two dials, unless an immediate one is allowed (D4)."""

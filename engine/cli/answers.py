@@ -1,18 +1,13 @@
-"""The answers of a policy as JSON, as a row of a table, and as lines for one end."""
+"""The answers of a policy as JSON, in a few words, and as lines for one end."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from recloser.cli.asking import Question, Reply
-from recloser.cli.everything import LATER, Entry
-from recloser.cli.tables import markdown
 from recloser.fsm.closecodes import name as code_name
-from recloser.fsm.decisions import Hold, Policy, Retry, Unsent
-from recloser.policies.combine import rules_of
+from recloser.fsm.decisions import Hold, Retry, Unsent
 
 _FIRST_CODE = 1000
-
-HEADERS = ("end", "name", "first time", f"time {LATER} in a row", "rule", "why")
 
 
 def as_json(name: str, question: Question, reply: Reply) -> dict[str, Any]:
@@ -89,25 +84,3 @@ def told(name: str, question: Question, reply: Reply) -> Sequence[tuple[str, str
             ("source", reply.rule.source),
         ]
     return lines
-
-
-def as_row(entry: Entry) -> tuple[str, ...]:
-    """Return one row of the table of everything."""
-    end = entry.numbers if entry.fact == "code" else f"{entry.fact} {entry.numbers}"
-    return (
-        end,
-        entry.name,
-        summary(entry.first),
-        summary(entry.later),
-        entry.first.decision.rule,
-        entry.first.rule.why if entry.first.rule else "",
-    )
-
-
-def rules_table(policy: Policy) -> str:
-    """Return the rules in order as Markdown, and a blank line; nothing if there are none."""
-    rules = rules_of(policy)
-    if not rules:
-        return ""
-    rows = [(each.name, str(each.when), str(each.then), each.why, each.source) for each in rules]
-    return markdown(("rule", "when", "then", "why", "source"), rows) + "\n\n"

@@ -1,15 +1,13 @@
 """Asks a policy what it would do, with the counters that a real run of failures would have."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
 from recloser.fsm.decisions import Context, Decision, Phase, Policy, Retry
 from recloser.fsm.judge import judge
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.run import Run
-from recloser.policies.combine import rules_of
-from recloser.policies.rules import Rule
+from recloser.policies.rules import Rule, rules_of
 
 WELL: Final = 60.0
 """Seconds of uptime before the first end, if nothing else is asked: it had been well."""
@@ -45,8 +43,7 @@ _OPEN: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """An end, and the run of failures it stands in."""
 
     close: Close
@@ -58,8 +55,7 @@ class Question:
     can_refresh: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a policy answers, over all rolls."""
 
     decision: Decision

@@ -1,18 +1,17 @@
 """What `recloser explain --all` asks about; ends that a policy treats alike are one entry."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import pairwise
 from math import isfinite
-from typing import Final
+from typing import Final, NamedTuple
 
 from recloser.cli.asking import Question, Reply, ask, lost, phase_of
 from recloser.fsm.closecodes import NAMES
 from recloser.fsm.closecodes import name as code_name
 from recloser.fsm.decisions import Policy
 from recloser.fsm.record import Cause
-from recloser.policies.combine import rules_of
+from recloser.policies.rules import rules_of
 from recloser.policies.spans import Spans
 
 LATER: Final = 3
@@ -45,8 +44,7 @@ _CAUSES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One end, or several numbers in a row that come to the same."""
 
     fact: str
@@ -78,7 +76,7 @@ def _numbers(policy: Policy, fact: str, *, can_refresh: bool) -> Iterator[Entry]
         entry = _entry(policy, fact, _span(low, high), _name(fact, low, high), question)
         if waiting is not None and _alike(waiting, entry):
             first = int(waiting.numbers.split("-")[0])
-            waiting = replace(waiting, numbers=_span(first, high), name=_name(fact, first, high))
+            waiting = waiting._replace(numbers=_span(first, high), name=_name(fact, first, high))
             continue
         if waiting is not None:
             yield waiting
@@ -88,7 +86,7 @@ def _numbers(policy: Policy, fact: str, *, can_refresh: bool) -> Iterator[Entry]
 
 
 def _entry(policy: Policy, fact: str, numbers: str, name: str, question: Question) -> Entry:
-    later = replace(question, attempt=LATER)
+    later = question._replace(attempt=LATER)
     return Entry(fact, numbers, name, question, ask(policy, question), ask(policy, later))
 
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from recloser.cli.answers import HEADERS, as_json, as_row, rules_table, told
+from recloser.cli.answers import as_json, told
 from recloser.cli.asking import PolicyFailedError, Question, ask, lost, phase_of
-from recloser.cli.everything import entries
 from recloser.cli.load import load_policy
-from recloser.cli.tables import markdown, terminal
+from recloser.cli.markdown import markdown
 from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.decisions import Phase, Policy
 from recloser.fsm.record import Cause, Close, Origin
@@ -93,7 +92,15 @@ def command(
     policy = load_policy(policy_name)
     try:
         if everything:
-            _print_all(policy_name, policy, options)
+            from recloser.cli.listing import print_all  # noqa: PLC0415 - few ask for everything
+
+            print_all(
+                policy_name,
+                policy,
+                can_refresh=not options["no_refresh"],
+                json_wanted=options["json_wanted"],
+                kind=options["kind"],
+            )
         else:
             _print_one(policy_name, policy, code, status, options)
     except PolicyFailedError as error:
@@ -140,19 +147,3 @@ def _record(code: int | None, status: int | None, options: dict[str, Any]) -> Cl
         spread=options["spread"],
         advice=options["advice"],
     )
-
-
-def _print_all(name: str, policy: Policy, options: dict[str, Any]) -> None:
-    found = tuple(entries(policy, can_refresh=not options["no_refresh"]))
-    if options["json_wanted"]:
-        answers = [
-            {**as_json(name, entry.question, entry.first), "numbers": entry.numbers}
-            for entry in found
-        ]
-        click.echo(json.dumps(answers, indent=2))
-        return
-    rows = [as_row(entry) for entry in found]
-    if options["kind"] == "markdown":
-        click.echo(rules_table(policy) + markdown(HEADERS, rows))
-    else:
-        click.echo(terminal(HEADERS, rows))

@@ -1,7 +1,6 @@
 """Finds a policy by the name that a command was given."""
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from inspect import isclass, iscoroutinefunction
 from pathlib import Path
@@ -12,10 +11,7 @@ import click
 from recloser import policies
 from recloser.fsm.decisions import Policy
 
-_SHIPPED: Final[dict[str, Callable[[], Policy]]] = {
-    "basic": policies.basic,
-    "standard": policies.standard,
-}
+_SHIPPED: Final = ("basic", "standard")
 
 
 def load_policy(name: str) -> Policy:
@@ -28,7 +24,8 @@ def load_policy(name: str) -> Policy:
     if ":" in name:
         return _own(name)
     if name in _SHIPPED:
-        return _SHIPPED[name]()
+        shipped: Policy = getattr(policies, name)()
+        return shipped
     try:
         return policies.for_service(name)
     except ValueError as error:

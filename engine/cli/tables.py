@@ -1,4 +1,4 @@
-"""Tables of text, for the terminal and for Markdown."""
+"""Tables of text for the terminal."""
 
 import shutil
 import textwrap
@@ -23,13 +23,3 @@ def terminal(headers: Row, rows: Sequence[Row]) -> str:
         indent = " " * (sum(widths[:-1]) + len(_GAP) * (len(widths) - 1))
         lines.extend(indent + line for line in wrapped[1:])
     return "\n".join(lines)
-
-
-def markdown(headers: Row, rows: Sequence[Row]) -> str:
-    """Make a Markdown table."""
-    lines = [headers, ["---"] * len(headers), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")

@@ -10,9 +10,8 @@ from recloser.fsm.decisions import Context, Decision, Hold, Phase, Policy, Retry
 from recloser.fsm.record import Origin
 from recloser.fsm.states import Guard, State, Trigger, Wish
 from recloser.fsm.table import Row
-from recloser.policies.combine import rules_of
 from recloser.policies.conditions import Among
-from recloser.policies.rules import Rule
+from recloser.policies.rules import Rule, rules_of
 
 _GUARDS: Final[dict[type[Decision], Guard]] = {
     Retry: Guard.RETRY,

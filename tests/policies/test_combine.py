@@ -5,7 +5,8 @@ import pytest
 from recloser import policies
 from recloser.fsm import Cause, Close, Context, Hold, Phase, Policy, Retry, Stop, Unsent
 from recloser.policies import Rule, hold, limit, override, per_phase, retry, stop, when
-from recloser.policies.combine import ATTEMPTS, TIME, rules_of
+from recloser.policies.combine import ATTEMPTS, TIME
+from recloser.policies.rules import rules_of
 from tests.policies.rig import Line, after, broken, received
 
 MINE = Rule("mine", when(code=range(4000, 4100)), stop(), "We know that these are final.")

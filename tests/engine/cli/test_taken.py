@@ -10,7 +10,7 @@ from recloser.fsm import Cause, Close, Context, Hold, Phase, Policy, Retry, Stop
 from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import TABLE, Row
 from recloser.policies import hold, limit, per_phase, retry, stop, when
-from recloser.policies.combine import rules_of
+from recloser.policies.rules import rules_of
 
 SHIPPED: dict[str, Callable[[], Policy]] = {
     "basic": policies.basic,
