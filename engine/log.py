@@ -4,6 +4,7 @@ The library never configures logging; it only calls `structlog.get_logger`.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,6 +19,11 @@ from recloser.fsm.states import State
 
 LOGGER: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger("recloser")
 
+_LEAST: Final = {structlog.make_filtering_bound_logger(level): level for level in range(0, 60, 10)}
+"""The least level that structlog's own loggers let through: below it no field need be made.
+
+Of any other logger this is not known: a processor may want to see what another one drops.
+"""
 _NO_CLOSE: Final[Mapping[str, object]] = dict.fromkeys(
     ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
 )
@@ -58,19 +64,21 @@ def fields_of(change: StateChange) -> dict[str, Any]:
 def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None:
     """Write the line of one change; `own` are the application's fields."""
     close = change.close
-    if change.error is not None or (
-        change.current is State.CLOSED and close is not None and not close.intentional
-    ):
-        write = LOGGER.error
-    elif close is not None and not close.intentional:
-        write = LOGGER.warning
-    else:
-        write = LOGGER.info
     event = CHANGED if change.error is None else POLICY_FAILED
     try:
+        logger = LOGGER.bind()
+        if change.error is not None or (
+            change.current is State.CLOSED and close is not None and not close.intentional
+        ):
+            level, write = logging.ERROR, logger.error
+        elif close is not None and not close.intentional:
+            level, write = logging.WARNING, logger.warning
+        else:
+            level, write = logging.INFO, logger.info
+        if level < _LEAST.get(type(logger), 0):
+            return
         # The application's names come first: where they collide, the engine's facts stay.
-        fields = dict(own)
-        fields.update(fields_of(change))
+        fields = {**own, **fields_of(change)}
         stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
         fields["timestamp"] = stamp
         if change.error is not None:

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 MASK: Final = "***"
 
-# Each pattern takes linear time: a peer may write what is searched here.
-_ASSIGNED: Final = re.compile(
+# Each pattern takes linear time: a peer may write what is searched here. To compile them all
+# takes a millisecond, which is left until a text is in need of it.
+_ASSIGNED: Final = (
     r"(?i)(?<![\w-])(?=[\w-]*?(?:token|secret|passw(?:or)?d|passphrase|api[_ -]?key"
     r"|auth(?:orization)?|credential|session|signature|cookie|ticket|jwt|listenkey)"
     r"|(?:[\w-]*[_-])?(?:key|sig|sid|pass|pwd|pw)(?![\w-]))"
@@ -16,20 +18,25 @@ _ASSIGNED: Final = re.compile(
     r"(\"[^\"]*+\"?|'[^']*+'?|[^\s\"'&,;]++)"
 )
 # Lines that are secret to their end: they hold several values, or a scheme we do not know.
-_WHOLE: Final = re.compile(
+_WHOLE: Final = (
     r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie2?)([\"']?\s*[=:]\s*)"
     r"((?:bearer|basic|token|digest)\s+)?(\"[^\"\r\n]*\"?|'[^'\r\n]*'?|[^\r\n]+)"
 )
-_SCHEME: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
-_BARE: Final = re.compile(r"(?i)\b(token|secret|password|key)\s+(?=\S*\d)[\w.~+/=-]{6,}")
-_JWT: Final = re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]+){1,2}")
-_LONG: Final = re.compile(r"(?<![\w-])(?=[\w-]*\d)[A-Za-z0-9_-]{24,}(?![\w-])")
-_HEADER: Final = re.compile(
+_SCHEME: Final = r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"
+_BARE: Final = r"(?i)\b(token|secret|password|key)\s+(?=\S*\d)[\w.~+/=-]{6,}"
+_JWT: Final = r"\beyJ[\w-]{5,}(?:\.[\w-]+){1,2}"
+_LONG: Final = r"(?<![\w-])(?=[\w-]*\d)[A-Za-z0-9_-]{24,}(?![\w-])"
+_HEADER: Final = (
     r"(?i)token|secret|passw|key|auth(?!enticat)|credential|session|signature|cookie|ticket|jwt"
 )
-_SUSPECT: Final = re.compile(r"[\d=:]|%3|eyJ|(?i:bearer|basic)")
+_SUSPECT: Final = r"[\d=:]|%3|eyJ|(?i:bearer|basic)"
 """Without any of these, none of the patterns of `text` can match."""
-_URL: Final = re.compile(r"(?i)(?<![\w+.-])[a-z][\w+.-]*://[^\s\"'<>]+")
+_URL: Final = r"(?i)(?<![\w+.-])[a-z][\w+.-]*://[^\s\"'<>]+"
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 def url(text: str) -> str:
@@ -51,7 +58,7 @@ def url(text: str) -> str:
     return SplitResult(
         parts.scheme,
         f"{user}{host}{port}",
-        _LONG.sub(MASK, parts.path),
+        _compiled(_LONG).sub(MASK, parts.path),
         query,
         MASK if parts.fragment else "",
     ).geturl()
@@ -63,15 +70,15 @@ def text(value: str) -> str:
     >>> text("token=abc123 expired"), text("Token expired")
     ('token=*** expired', 'Token expired')
     """
-    if not _SUSPECT.search(value):
+    if not _compiled(_SUSPECT).search(value):
         return value
-    value = _URL.sub(lambda match: url(match[0]), value)
-    value = _WHOLE.sub(_masked, value)
-    value = _ASSIGNED.sub(_masked, value)
-    value = _SCHEME.sub(lambda match: f"{match[1]} {MASK}", value)
-    value = _BARE.sub(lambda match: f"{match[1]} {MASK}", value)
-    value = _JWT.sub(MASK, value)
-    return _LONG.sub(MASK, value)
+    value = _compiled(_URL).sub(lambda match: url(match[0]), value)
+    value = _compiled(_WHOLE).sub(_masked, value)
+    value = _compiled(_ASSIGNED).sub(_masked, value)
+    value = _compiled(_SCHEME).sub(lambda match: f"{match[1]} {MASK}", value)
+    value = _compiled(_BARE).sub(lambda match: f"{match[1]} {MASK}", value)
+    value = _compiled(_JWT).sub(MASK, value)
+    return _compiled(_LONG).sub(MASK, value)
 
 
 def _masked(match: re.Match[str]) -> str:
@@ -86,4 +93,7 @@ def headers(given: Mapping[str, str]) -> dict[str, str]:
     >>> headers({"set-cookie": "a=b", "www-authenticate": 'Bearer error="invalid_token"'})
     {'set-cookie': '***', 'www-authenticate': 'Bearer error="invalid_token"'}
     """
-    return {name: MASK if _HEADER.search(name) else text(value) for name, value in given.items()}
+    return {
+        name: MASK if _compiled(_HEADER).search(name) else text(value)
+        for name, value in given.items()
+    }

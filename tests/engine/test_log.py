@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -186,21 +187,23 @@ class Moody(Mapping[str, object]):
         return 1
 
 
-def broken_disk(logger: Any, method: str, event: Any) -> Any:
+def broken_disk(*_: Any) -> Any:
     raise OSError(28, "No space left on device")
 
 
 @pytest.mark.spec("I1", "I3")
-@pytest.mark.parametrize("what", ["fields", "disk"])
+@pytest.mark.parametrize("what", ["fields", "disk", "logger"])
 @virtual
 async def test_a_line_that_cannot_be_written_does_not_stop_the_machine(what: str) -> None:
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, told: reported.append(told))
     ws, transport = engine(UP, UP, fields=Moody() if what == "fields" else {})
     ws.subscribe(lambda change: 1 / 0)
-    processors = structlog.get_config()["processors"]
+    before = structlog.get_config()
     if what == "disk":
         structlog.configure(processors=[broken_disk])
+    if what == "logger":
+        structlog.configure(logger_factory=broken_disk)
     try:
         ws.connect()
         await ws.wait_for(State.OPEN)
@@ -208,7 +211,7 @@ async def test_a_line_that_cannot_be_written_does_not_stop_the_machine(what: str
         await ws.wait_for(State.OPEN)
         await ws.close()
     finally:
-        structlog.configure(processors=processors)
+        structlog.configure(**before)
     assert len(reported) == 2 * 7  # a change, and a listener that fails, seven times
     assert {type(told["exception"]) for told in reported} == {
         LookupError if what == "fields" else OSError
@@ -235,6 +238,58 @@ async def test_what_an_application_configures_is_used_and_nothing_is_configured_
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [line["to"] for line in lines] == ["connecting", "open", "closing", "closed"]
     assert log.LOGGER is not None
+
+
+@pytest.mark.spec("I1")
+@virtual
+async def test_what_the_level_leaves_out_is_not_even_read() -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, told: reported.append(told))
+    before = structlog.get_config()
+    try:
+        for level, expected in ((logging.INFO, 4), (logging.WARNING, 0)):
+            structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+            ws, _ = engine(UP, fields=Moody())
+            ws.connect()
+            await ws.wait_for(State.OPEN)
+            await ws.close()
+            assert len(reported) == expected
+            reported.clear()
+    finally:
+        structlog.configure(**before)
+
+
+@pytest.mark.spec("I1")
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR])
+@virtual
+async def test_a_line_comes_from_its_level_on(level: int) -> None:
+    everything = await story()
+    before = structlog.get_config()
+    try:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+        lines = await story()
+    finally:
+        structlog.configure(**before)
+    levels = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+    wanted = [line["to"] for line in everything if levels[line["log_level"]] >= level]
+    assert [line["to"] for line in lines] == wanted
+
+
+@pytest.mark.spec("I1")
+@virtual
+async def test_processors_see_what_the_logging_of_the_standard_library_drops() -> None:
+    everything = await story()
+    before = structlog.get_config()
+    try:
+        structlog.configure(
+            wrapper_class=structlog.stdlib.BoundLogger,
+            logger_factory=structlog.stdlib.LoggerFactory(),
+        )
+        assert not logging.getLogger("recloser").isEnabledFor(logging.INFO)
+        lines = await story()
+    finally:
+        structlog.configure(**before)
+    assert [line["to"] for line in lines] == [line["to"] for line in everything]
 
 
 @pytest.mark.spec("I4")
