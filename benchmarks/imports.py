@@ -1,6 +1,11 @@
-"""What it costs to import, and to ask for help: whole processes, interleaved."""
+"""What it costs to import, and to ask on the command line: whole processes, interleaved.
+
+From bytecode, as `pip install` leaves it: where the environment keeps Python from writing any,
+each process would compile this package anew, and none of the others.
+"""
 
 import asyncio
+import os
 import statistics
 import subprocess
 import sys
@@ -10,17 +15,21 @@ from table import Table
 
 DEPENDENCIES = "import aiohttp, structlog, transitions"
 NOTHING = "pass"
+
+
+def _command(*arguments: str) -> str:
+    return f"from recloser.cli import main; main({arguments!r}, prog_name='recloser')"
+
+
 PROGRAMS = {
     DEPENDENCIES: (DEPENDENCIES, DEPENDENCIES, None),
     DEPENDENCIES + AGAIN: (DEPENDENCIES, DEPENDENCIES, None),
     "import recloser; recloser.connect": ("import recloser; recloser.connect", DEPENDENCIES, 1.05),
     NOTHING: (NOTHING, NOTHING, None),
     "import click": ("import click", NOTHING, None),
-    "recloser --help": (
-        "from recloser.cli import main; main(['--help'], prog_name='recloser')",
-        NOTHING,
-        None,
-    ),
+    "recloser --help": (_command("--help"), NOTHING, None),
+    "recloser explain 1012": (_command("explain", "1012"), NOTHING, 3.0),
+    "recloser codes": (_command("codes"), NOTHING, 3.0),
 }
 """What each one runs, what it is compared with, and its goal."""
 
@@ -54,9 +63,12 @@ async def _measure(count: int) -> Table:
 
 def _process(code: str) -> Variant:
     command = [sys.executable, "-c", code]
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
 
     def run() -> None:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
     async def turn() -> None:
         run()  # blocking on purpose: nothing else may run meanwhile
