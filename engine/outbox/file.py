@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Hashable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -150,7 +150,9 @@ class File:
     def rows(self) -> list[Row]:
         """Give what is in it, in order."""
         try:
-            return [Row.unsealed(*row) for row in self.connection.execute(ROWS)]
+            # Closed, or the error would keep it, and it the file: see `sqlite3_close_v2`.
+            with closing(self.connection.execute(ROWS)) as found:
+                return [Row.unsealed(*row) for row in found]
         except (sqlite3.Error, ValueError) as error:
             raise unreadable(self.path, error) from error
 
@@ -184,7 +186,9 @@ def named(path: str, error: Exception) -> OutboxUnusable:
         return OutboxForeign(path, "is not an outbox of recloser")
     if name.startswith("SQLITE_CORRUPT"):
         return OutboxDamaged(path, f"is damaged ({error})")
-    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY")):
+    if name.startswith(("SQLITE_READONLY", "SQLITE_IOERR_LOCK")):  # the latter at opening it
+        return OutboxUnusable(path, f"cannot be written ({error})")
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return OutboxNotSaved(path, f"cannot be written ({error})")
     return OutboxUnusable(path, f"cannot be used ({error})")
 
