@@ -98,7 +98,7 @@ class Inbox(ABC):
 
     def listen(self, hear: Callable[[str | bytes], bool]) -> None:
         """See `Wire.listen`."""
-        watched, attended = self._reading is not None, self.attended
+        attended = self.attended
         self.unwatch()
         heard, self._stash, self._size = self._stash, _NOTHING, 0
         for message in heard:
@@ -106,8 +106,7 @@ class Inbox(ABC):
                 self._keep(message)
         self.busy = attended or self.over or bool(self._stash)
         self.read = Heard(self.read, hear).read
-        if watched:
-            self.watch()
+        self.watch()
 
     def discard(self) -> int:
         """See `Wire.discard`."""
