@@ -1,0 +1,372 @@
+"""The file of an outbox that cannot be used: named, with what to do, and as it was."""
+
+import asyncio
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from recloser import OutboxDamaged, OutboxForeign, OutboxInUse, OutboxUnusable, State
+from recloser.outbox import durable
+from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row
+from tests.engine.outbox import full_disk as full_disk_story
+from tests.engine.outbox.test_durable import away, make, real, rows
+
+LOADED = (durable,)
+"""Loaded before anybody gives up the right to read this folder."""
+NOBODY = 65534
+PAGE = 4096
+
+
+def filled(path: Path, count: int, seed: int = 1) -> list[Row]:
+    """Make a file with messages of all kinds."""
+    chance = random.Random(seed)
+    made = [
+        Row(
+            number,
+            chance.choice([None, number, f"id {number}", b"%d" % number]),
+            chance.choice([None, f"key {number}"]),
+            chance.choice(["é" * chance.randrange(90), chance.randbytes(99), "x" * 5000]),
+            chance.choice([None, 1e9 + number / 3]),
+            chance.randrange(3),
+        )
+        for number in range(1, count + 1)
+    ]
+    with closing(File(str(path), fsync=False)) as file, file.connection as connection:
+        connection.executemany(PUT, [row.sealed() for row in made])
+    return made
+
+
+def descriptors(folder: Path) -> list[str]:
+    """What this process has open in a folder."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that lists them is gone
+            found.append(str(each.readlink()))
+    return [each for each in found if each.startswith(str(folder))]
+
+
+def refused(path: Path, kind: type[OutboxUnusable], problem: str, *, advice: str) -> None:
+    """An engine must not start on it; nothing is dialled, held or changed."""
+    content = (
+        path.read_bytes()
+        if path.is_file() and os.access(path, os.R_OK, effective_ids=True)
+        else None
+    )
+    threads = set(threading.enumerate())
+
+    async def story() -> None:
+        ws, transport = make(path)
+        for _ in range(2):
+            with pytest.raises(OutboxUnusable) as caught:
+                ws.connect()
+            assert type(caught.value) is kind, caught.value
+            assert caught.value.path == str(path)
+            assert problem in caught.value.problem
+            assert str(caught.value) == f"the outbox file {path} {caught.value.problem}: {advice}"
+            assert (ws.state, len(ws.outbox), transport.wires) == (State.CLOSED, 0, [])
+        await ws.close()
+
+    asyncio.run(story())
+    if sys.platform == "linux":
+        assert descriptors(path.parent) == []
+    assert set(threading.enumerate()) == threads
+    if content is not None:
+        assert path.read_bytes() == content
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+FOREIGN = "give another path, or use the version that wrote it"
+PATH = "check the path and its permissions"
+SALVAGE = "save what can be read with 'recloser outbox FILE --salvage NEW', and use NEW"
+
+
+@pytest.mark.spec("G6")
+@real
+async def test_the_file_says_whose_it_is_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    before = os.umask(0)
+    try:
+        async with away(path) as ws:
+            await ws.send("a")
+            modes = [mode(path), mode(Path(f"{path}-wal"))]
+    finally:
+        os.umask(before)
+    assert modes == [0o600, 0o600]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert APPLICATION.to_bytes(4) == b"RCLR"
+
+
+@pytest.mark.spec("G6")
+@real
+async def test_a_mode_that_somebody_chose_stays(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    path.touch(0o640)
+    path.chmod(0o640)
+    async with away(path) as ws:
+        await ws.send("a")
+    assert mode(path) == 0o640
+    assert rows(path) == [(1, "a")]
+
+
+def changed(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def newer(path: Path) -> None:
+    filled(path, 3)
+    changed(path, f"PRAGMA user_version = {VERSION + 1}")
+
+
+def another(path: Path) -> None:
+    changed(path, "CREATE TABLE message (number INTEGER PRIMARY KEY, data)")
+
+
+def another_empty(path: Path) -> None:
+    changed(path, "PRAGMA application_id = 7")
+
+
+def diary(path: Path) -> None:
+    path.write_text("Dear diary, " * 1000)
+
+
+def note(path: Path) -> None:
+    path.write_text("xy")  # one byte is none to SQLite
+
+
+@pytest.mark.spec("G6", "L6")
+@pytest.mark.parametrize(
+    ("write", "problem"),
+    [
+        (newer, f"has schema version {VERSION + 1}, and this recloser knows {VERSION}"),
+        (another, "is not an outbox of recloser"),
+        (another_empty, "is not an outbox of recloser"),
+        (diary, "is not an outbox of recloser"),
+        (note, "is not an outbox of recloser"),
+    ],
+)
+def test_what_is_not_ours_is_refused(
+    tmp_path: Path, write: Callable[[Path], None], problem: str
+) -> None:
+    path = tmp_path / "outbox.db"
+    write(path)
+    refused(path, OutboxForeign, problem, advice=FOREIGN)
+    assert [each.name for each in tmp_path.iterdir()] == ["outbox.db"]
+
+
+@pytest.mark.spec("G6", "L6")
+def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
+    refused(tmp_path, OutboxUnusable, "cannot be used (unable to open", advice=PATH)
+    path = tmp_path / "nowhere" / "outbox.db"
+    refused(path, OutboxUnusable, "cannot be made (No such file or directory)", advice=PATH)
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "outbox.db"
+    refused(path, OutboxUnusable, "cannot be made (Not a directory)", advice=PATH)
+
+
+@contextmanager
+def unprivileged() -> Iterator[Path]:
+    """A folder, seen as somebody who may not do everything."""
+    folder = Path(tempfile.mkdtemp())
+    privileged = os.geteuid() == 0
+    if privileged:
+        os.chown(folder, NOBODY, -1)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        if privileged:
+            os.seteuid(0)
+        folder.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.spec("G6", "L6")
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+def test_a_file_that_may_not_be_used_is_refused() -> None:
+    with unprivileged() as folder:
+        path = folder / "outbox.db"
+        filled(path, 3)
+        path.chmod(0o000)
+        refused(path, OutboxUnusable, "cannot be used (unable to open", advice=PATH)
+        path.chmod(0o400)
+        refused(path, OutboxUnusable, "cannot be written", advice=PATH)
+        path.chmod(0o600)
+        folder.chmod(0o500)
+        refused(path, OutboxUnusable, "cannot be", advice=PATH)  # the words depend on SQLite
+        refused(folder / "new.db", OutboxUnusable, "cannot be made (Permission", advice=PATH)
+
+
+@pytest.mark.spec("G6")
+def test_a_file_that_another_process_has_is_refused(tmp_path: Path) -> None:
+    """Its content is looked at when it is over: who closes a file gives up all locks on it."""
+    path = tmp_path / "outbox.db"
+    written = filled(path, 3)
+    program = (
+        "import sys\n"
+        "from recloser.outbox.file import File\n"
+        "file = File(sys.argv[1], fsync=False)\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"open\n"
+        advice = "close the other engine, or give each a path of its own"
+        refused(path, OutboxInUse, "is in use", advice=advice)
+    assert process.returncode == 0
+    with closing(File(str(path), fsync=False)) as file:
+        assert file.rows() == written
+
+
+def tried(path: Path) -> list[Row] | OutboxUnusable:
+    """What is in a file, or why that cannot be told."""
+    content = path.read_bytes()
+    try:
+        with closing(File(str(path), fsync=False)) as file:
+            found, last = file.rows(), file.last()
+    except OutboxUnusable as error:
+        assert path.read_bytes() == content
+        for each in path.parent.glob(f"{path.name}-*"):
+            assert each.stat().st_size == 0, "SQLite's log, which it could not empty"
+            each.unlink()
+        return error
+    assert last == max((row.number for row in found), default=0)
+    return found
+
+
+def without_deliveries(found: list[Row]) -> list[Row]:
+    """A flipped bit there changes a mark, and no message: no checksum covers it."""
+    return [row._replace(deliveries=0) for row in found]
+
+
+def check_damage(tmp_path: Path, damage: Callable[[bytearray, random.Random], None]) -> int:
+    """Damage files of some sizes; how many times it was noticed."""
+    path, noticed = tmp_path / "outbox.db", 0
+    for count in (1, 20, 300):
+        path.unlink(missing_ok=True)
+        written = filled(path, count, seed=count)
+        sound = path.read_bytes()
+        for seed in range(40):
+            content = bytearray(sound)
+            damage(content, random.Random(seed))
+            path.write_bytes(content)
+            found = tried(path)
+            if isinstance(found, OutboxUnusable):
+                noticed += 1
+                assert type(found) in (OutboxDamaged, OutboxForeign), repr(found)
+                assert found.path == str(path)
+            else:
+                assert without_deliveries(found) == without_deliveries(written), seed
+    return noticed
+
+
+@pytest.mark.spec("G6")
+@pytest.mark.parametrize("flips", [1, 5, 50])
+def test_flipped_bits_are_noticed_or_do_no_harm(tmp_path: Path, flips: int) -> None:
+    def flip(content: bytearray, chance: random.Random) -> None:
+        page = chance.randrange(len(content) // PAGE) * PAGE
+        for _ in range(flips):
+            content[page + chance.randrange(PAGE)] ^= 1 << chance.randrange(8)
+
+    assert check_damage(tmp_path, flip)
+
+
+@pytest.mark.spec("G6")
+def test_a_page_of_something_else_is_noticed(tmp_path: Path) -> None:
+    def replace(content: bytearray, chance: random.Random) -> None:
+        page = chance.randrange(len(content) // PAGE) * PAGE
+        content[page : page + PAGE] = chance.choice([bytes(PAGE), chance.randbytes(PAGE)])
+
+    assert check_damage(tmp_path, replace) > 60
+
+
+@pytest.mark.spec("G6")
+def test_a_file_that_was_cut_off_is_noticed(tmp_path: Path) -> None:
+    """But for one of no byte, or of one: SQLite takes it for a new one."""
+
+    def cut(content: bytearray, chance: random.Random) -> None:
+        del content[chance.randrange(2, len(content)) :]
+
+    assert check_damage(tmp_path, cut) == 120
+
+
+@pytest.mark.spec("G6", "L6")
+def test_an_engine_does_not_start_on_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    filled(path, 300)
+    content = bytearray(path.read_bytes())
+    content[7 * PAGE : 8 * PAGE] = bytes(PAGE)
+    path.write_bytes(content)
+    refused(path, OutboxDamaged, "is damaged (", advice=SALVAGE)
+
+
+@pytest.mark.spec("G6")
+@real
+async def test_a_message_that_was_changed_is_not_sent(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    async with away(path) as ws:
+        await ws.send("pay 100")
+    path.write_bytes(path.read_bytes().replace(b"pay 100", b"pay 900"))
+    ws, transport = make(path)
+    with pytest.raises(OutboxDamaged, match=r"is damaged \(message 1 is not as it was") as caught:
+        ws.connect()
+    assert transport.wires == []
+    assert descriptors(tmp_path) == [], f"{caught} keeps the file"
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def full_disk(*words: object, before: tuple[str, ...] = ()) -> None:
+    """Run the story of a full disk, in a process of its own."""
+    done = subprocess.run(
+        [*before, sys.executable, "-W", "error", "-m", full_disk_story.__name__, *map(str, words)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.spec("G6")
+@pytest.mark.skipif(os.name == "nt", reason="the limits are those of POSIX")
+@pytest.mark.parametrize("what", ["goes-on", "ends"])
+def test_a_file_that_must_not_grow(tmp_path: Path, what: str) -> None:
+    full_disk(tmp_path / "outbox.db", "limited", what)
+
+
+IN_A_SMALL_DISK = 'mount -t tmpfs -o size=800k none "$0" && exec "$@"'
+"""Of a namespace of its own: nobody else sees it, and it ends with the process."""
+
+
+@pytest.mark.spec("G6")
+@pytest.mark.parametrize("what", ["goes-on", "ends"])
+def test_a_disk_that_is_full(tmp_path: Path, what: str) -> None:
+    words = ("unshare", "--map-root-user", "--mount", "sh", "-c", IN_A_SMALL_DISK, str(tmp_path))
+    try:
+        subprocess.run([*words, "true"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no disk can be mounted here: {error}")
+    full_disk(tmp_path / "outbox.db", "small", what, before=words)
