@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 import recloser
-from recloser import Outbox, Retry, State, StateChange
+from recloser import Delivery, Outbox, Retry, State, StateChange
 from recloser.fsm.states import Trigger
 from recloser.testing import HandClock
 from recloser.testing.rawserver import PING, RawPeer, RawServer, close_frame, frame, raw_server
@@ -106,6 +106,8 @@ class Cut:
     """Bytes that leave afterwards, when it looks no more."""
     turns: int | None = None
     """The end comes after so many turns of the event loop; None: when no more can leave."""
+    spoken: bool = False
+    """One more message is sent then, and as many bytes leave again after it."""
     pinged: bool = False
     """The peer asks for a sign of life, and the answer goes behind what is queued."""
     opens: bool = False
@@ -176,21 +178,28 @@ class Line:
 
     async def _cut(self, messages: Sequence[Message], cut: Cut) -> None:
         peer = await self.connect(messages, cut.room)
-        sock, total = self.sock, sum(map(framed, self.expected))
+        sock = self.sock
         stream = bytearray()
         reader = asyncio.create_task(read(peer, stream))
         receiver = asyncio.create_task(anext(self.ws)) if cut.attended else None
-        seen = 0
         for _ in range(cut.turns or 0):
             await asyncio.sleep(0)
+        seen, speaker = 0, None
         if cut.turns is None:
-            await self.until(lambda: sock.full or sock.taken >= total)
-            seen = sock.taken
-            assert seen == min(cut.room, total)
+            seen = await self.stuck()
+            assert seen == min(cut.room, sum(map(framed, self.expected)))
             if cut.pinged:
                 await self.ping(peer)
             sock.room, sock.full = cut.later, False
-            await self.until(lambda: sock.full or sock.taken >= total)
+            if cut.spoken:
+                left = min(await self.stuck(), sum(map(framed, self.expected)))
+                speaker = asyncio.create_task(self.ws.send("more"))
+                self.expected.append("more")
+                await asyncio.sleep(0)
+                if speaker.done() and speaker.result() is Delivery.SENT:
+                    seen = left  # it went to the socket, and that was looked at
+                sock.room, sock.full = cut.later, False
+            await self.stuck()
         if cut.kind == "reset":
             sock.room = 0  # what a reset meets in the kernel is gone, and nobody can know
         elif cut.opens:
@@ -199,10 +208,16 @@ class Line:
         if receiver is not None:
             receiver.cancel()
             await asyncio.wait((receiver,))
+        if speaker is not None:
+            await asyncio.wait((speaker,))
+            assert speaker.exception() is None or not self.resend
         await asyncio.wait((reader,), timeout=PATIENCE)
         assert reader.done(), f"{cut}: the socket is not released"
         peer.sock.close()
-        arrived = messages_in(bytes(stream))
+        self.check(cut, messages_in(bytes(stream)), seen)
+
+    def check(self, cut: Cut, arrived: list[tuple[int, bytes]], seen: int) -> None:
+        """Each message arrived, or is held; `seen` bytes had left when the engine looked last."""
         held = [message.data for message in self.ws.outbox.peek()]
         left = len(self.expected) - len(held)
         what = f"{cut}: {len(arrived)} arrived, {len(held)} held of {len(self.expected)}"
@@ -218,6 +233,12 @@ class Line:
             # Nothing is lost, and nothing is repeated that was seen to have left.
             assert whole(self.expected, seen) <= left <= len(arrived), what
         self.expected = held
+
+    async def stuck(self) -> int:
+        """Wait until no more can leave, or all has left; how many bytes that was."""
+        sock, total = self.sock, sum(map(framed, self.expected))
+        await self.until(lambda: sock.full or sock.taken >= total)
+        return sock.taken
 
     async def ping(self, peer: RawPeer) -> None:
         """Have the wire answer a ping, or put the answer off while more than 64 KiB wait."""

@@ -63,6 +63,13 @@ async def test_a_flush_of_which_every_number_of_bytes_leaves_when_all_is_handed_
     await play(SMALL, (Cut(kind, 0, room) for room in range(sum(map(framed, SMALL)) + 1)))
 
 
+@pytest.mark.spec("G4")
+@pytest.mark.parametrize("kind", ROUGH)
+async def test_each_send_looks_at_what_has_left_until_then(kind: str) -> None:
+    rooms = range(sum(map(framed, SMALL)) + 1)
+    await play(SMALL, (Cut(kind, 0, room, spoken=True) for room in rooms))
+
+
 @pytest.mark.spec("G3", "G4")
 async def test_the_answer_to_a_ping_is_no_message_and_counts_among_the_bytes() -> None:
     rooms = range(sum(map(framed, SMALL)) + 1)
@@ -100,6 +107,7 @@ CUTS = st.builds(
     later=st.sampled_from([0, 0, 1, 7, 150, 70_000]),
     turns=st.one_of(st.none(), st.integers(0, 5)),
     pinged=st.booleans(),
+    spoken=st.booleans(),
     opens=st.booleans(),
     attended=st.booleans(),
     pace=st.integers(1, 5),
