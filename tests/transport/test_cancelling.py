@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from recloser.fsm.record import Close
 from recloser.testing.rawserver import raw_server as serving
 from recloser.transport import AiohttpTransport, Request
 from tests.transport.conftest import open_sockets
 from tests.transport.link import turns
+from tests.transport.names import Hanging
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -38,23 +38,6 @@ async def given_up(transport: AiohttpTransport, url: str, reached: asyncio.Event
         await dial
     await turns()
     assert open_sockets() <= before
-
-
-class Hanging(AbstractResolver):
-    """Never answers."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        self.asked.set()
-        await asyncio.get_running_loop().create_future()
-        raise AssertionError
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 @pytest.mark.spec("A5", "F5")
