@@ -1,6 +1,5 @@
 """The account of every message that is to be acknowledged, after every step of a random life."""
 
-import asyncio
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -9,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import recloser
-from recloser import Acknowledgements, Delivery, Drop, Outbox, State
+from recloser import Acknowledgements, Drop, Outbox
 from recloser.outbox import Message, UpTo
-from recloser.testing import Plan, ScriptedTransport, run
-from tests.engine.outbox.test_conservation import DECISIONS, ENDS, Fated
-from tests.engine.rig import others, pass_time, timers, turns
+from recloser.testing import run
+from tests.engine.outbox.lives import DECISIONS, ENDS, Life
+from tests.engine.rig import turns
 
 
 def matcher(message: str | bytes) -> Any:
@@ -26,30 +24,15 @@ def render(message: Message) -> str:
     return " ".join(map(str, (message.id, message.redelivered, message.data)))
 
 
-class Account:
-    """An engine over scripted sockets, and where each of its numbered messages is."""
+class Account(Life):
+    """Knows which messages are held, and which are settled."""
 
     def __init__(self, outbox: Outbox) -> None:
-        self.policy = Fated()
-        self.transport = ScriptedTransport(Plan() for _ in range(100))
-        self.ws = recloser.connect(
-            "ws://feed.example",
-            outbox=replace(outbox, on_drop=self.dropped),
-            policy=self.policy,
-            transport=self.transport,
-        )
-        self.count = 0
+        super().__init__(replace(outbox, on_drop=self.dropped))
         self.accepted: set[str] = set()
-        self.tasks: dict[str, asyncio.Task[Delivery]] = {}
-        self.cancelled: set[str] = set()
         self.settled: set[str] = set()
         """Acknowledged, dropped, or taken out: whatever their fate, they must not come back."""
         self.acknowledged = 0
-
-    def send(self, options: dict[str, Any]) -> None:
-        self.count += 1
-        message = f"{self.count:04}"
-        self.tasks[message] = asyncio.ensure_future(self.ws.send(message, **options))
 
     def dropped(self, drop: Drop) -> None:
         self.settled.add(str(drop.message.data))
@@ -74,14 +57,8 @@ class Account:
 
     async def check(self, outbox: Outbox) -> None:
         await turns()
-        waiting = set()
-        for message, task in list(self.tasks.items()):
-            if not task.done():
-                waiting.add(message)
-            else:
-                del self.tasks[message]
-                if not task.cancelled() and task.exception() is None:
-                    self.accepted.add(message)
+        accepted, waiting = self.outcomes()
+        self.accepted |= accepted
         shown = [str(message.data) for message in self.ws.outbox.peek()]
         held = set(shown)
         assert len(shown) == len(held), "each is held once"
@@ -134,50 +111,21 @@ async def story(
 ) -> None:
     outbox = Outbox(max_messages=room, in_passive=True, acknowledgements=acknowledgements)
     account = Account(outbox)
-    ws, transport = account.ws, account.transport
-    ws.connect()
-    leavers: list[asyncio.Task[None]] = []
+    account.ws.connect()
     for name, value in steps:
-        wire = transport.live[-1] if transport.live else None
         match name:
-            case "send":
-                for options in value:
-                    account.send(options)
             case "ack":
                 account.acknowledge(*value)
-            case "end" if wire is not None:
-                close, account.policy.decision = value
-                wire.end(close)
-            case "flow" if wire is not None:
-                wire.flow(value)
-            case "stall" if wire is not None:
-                wire.stall()
-            case "deafen" if wire is not None:
-                wire.closed_with = wire.closed_with or (1000, "")  # ended, and nobody was told
-            case "wait":
-                await pass_time(value)
-            case "cancel" if account.tasks:
-                message, task = next(reversed(account.tasks.items()))
-                task.cancel()
-                account.cancelled.add(message)
+            case "stall" if account.transport.live:
+                account.transport.live[-1].stall()
             case "clear":
-                account.settled |= {str(message.data) for message in ws.outbox.clear()}
-            case "connect":
-                ws.connect()
-            case "reconnect" if ws.state is not State.CLOSED:
-                account.policy.decision = value
-                ws.reconnect()
-            case "suspend" | "close":
-                account.policy.decision = value
-                leavers.append(asyncio.ensure_future(getattr(ws, name)()))
+                account.settled |= {str(each.data) for each in account.ws.outbox.clear()}
+            case _:
+                await account.perform(name, value)
         await account.check(outbox)
-    await ws.close()
+    await account.ws.close()
     await account.check(outbox)
-    assert all(task.done() for task in leavers)
-    assert all(task.done() for task in account.tasks.values())
-    await turns()
-    assert others() == set()
-    assert timers() == []
+    await account.over()
 
 
 @pytest.mark.spec("G1", "G2", "G3", "G7", "J1")
