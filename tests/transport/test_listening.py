@@ -27,6 +27,9 @@ class Ear:
     def __init__(self) -> None:
         self.heard: list[str | bytes] = []
 
+    def has(self, count: int) -> Callable[[], bool]:
+        return lambda: len(self.heard) == count
+
     def __call__(self, message: str | bytes) -> bool:
         self.heard.append(message)
         return message[:3] in ("ack", b"ack")
@@ -44,7 +47,7 @@ async def listening(**options: object) -> AsyncIterator[tuple[Link, Ear]]:
 async def test_messages_are_heard_when_nobody_consumes(loop_factory: Factory) -> None:
     async with listening() as (link, ear):
         await link.peer.send(text("ack 1") + text("a") + frame(2, b"ack 2") + frame(2, b"b"))
-        await until(lambda: len(ear.heard) == 4)
+        await until(ear.has(4))
         assert ear.heard == ["ack 1", "a", b"ack 2", b"b"]
         assert link.wire.unread == 2
         assert [await link.receive(), await link.receive()] == ["a", b"b"]
@@ -56,7 +59,7 @@ async def test_messages_are_heard_while_a_consumer_is_parked(loop_factory: Facto
             waiting = asyncio.create_task(link.receive())
             await turns()
             await link.peer.send(text(f"ack {number}") * 2)
-            await until(lambda n=number: len(ear.heard) == 3 * n + 2)  # type: ignore[misc]
+            await until(ear.has(3 * number + 2))
             assert not waiting.done()
             await link.peer.send(text(f"{number}"))
             assert await waiting == str(number)
@@ -90,7 +93,7 @@ async def test_what_is_kept_back_makes_room_for_what_did_not_fit(loop_factory: F
         await link.peer.send(text("a") + text("ack last"))
         link.wire.listen(ear)
         assert not link.wire.full
-        await until(lambda: len(ear.heard) == count + 2)
+        await until(ear.has(count + 2))
         assert link.wire.unread == 1
         assert await link.receive() == "a"
 
@@ -138,7 +141,7 @@ async def test_what_came_before_a_cut_is_heard(
         if how == "fin":
             link.peer.fin()
         else:
-            await until(lambda: len(ear.heard) == 2)  # a reset may overtake what is on the way
+            await until(ear.has(2))  # a reset may overtake what is on the way
             link.peer.reset()
         assert (await link.end()).cause in (Cause.EOF, Cause.RESET)
         assert ear.heard == ["ack 1", "ack 2"]
