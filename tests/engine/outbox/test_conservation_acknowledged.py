@@ -47,10 +47,11 @@ class Account(Life):
             return
         wire = self.transport.live[-1]
         number = str(wire.sent[-min(back, len(wire.sent))]).split()[0]
-        before = {message.data: message for message in self.ws.outbox.peek()}
+        before = self.held()
         wire.deliver(f"{kind} {number}")
-        self.settled |= {str(data) for data in before} - self.held()
-        self.acknowledged += len(before) - len(self.ws.outbox)
+        gone = before - self.held()
+        self.settled |= gone
+        self.acknowledged += len(gone)
 
     def held(self) -> set[str]:
         return {str(message.data) for message in self.ws.outbox.peek()}
