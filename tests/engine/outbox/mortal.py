@@ -20,7 +20,7 @@ import aiohttp
 import structlog
 
 import recloser
-from recloser import Acknowledgements, Close, Context, Delivery, Drop, Outbox, Retry, Stop
+from recloser import Acknowledgements, Close, Context, Delivery, Drop, Outbox, Retry, State, Stop
 from recloser.outbox import Message, durable
 
 LOADED = (durable,)
@@ -41,6 +41,8 @@ class Life:
     count: int
     acknowledged: bool
     window: int = 10
+    patient: bool = False
+    """Whether it waits until it is open, so that messages go directly."""
     shrunken: bool = False
     """Whether its sockets pass on little, so that much waits in the process."""
 
@@ -110,6 +112,9 @@ async def live(life: Life) -> None:
         ),
     )
     ws.connect()
+    if life.patient:
+        await ws.wait_for(State.OPEN)
+        await ws.drain()
     numbers = iter(range(life.first, life.first + life.count))
 
     async def send() -> None:

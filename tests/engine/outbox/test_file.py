@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from recloser import OutboxDamaged, OutboxForeign, OutboxInUse, OutboxUnusable, State
+from recloser import OutboxForeign, OutboxInUse, OutboxUnusable, State
 from recloser.outbox import durable
 from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row
 from tests.engine.outbox import full_disk as full_disk_story
@@ -236,102 +236,6 @@ def test_a_file_that_another_process_has_is_refused(tmp_path: Path) -> None:
     assert process.returncode == 0
     with closing(File(str(path), fsync=False)) as file:
         assert file.rows() == written
-
-
-def tried(path: Path) -> list[Row] | OutboxUnusable:
-    """What is in a file, or why that cannot be told."""
-    content = path.read_bytes()
-    try:
-        with closing(File(str(path), fsync=False)) as file:
-            found, last = file.rows(), file.last()
-    except OutboxUnusable as error:
-        assert path.read_bytes() == content
-        for each in path.parent.glob(f"{path.name}-*"):
-            assert each.stat().st_size == 0, "SQLite's log, which it could not empty"
-            each.unlink()
-        return error
-    assert last == max((row.number for row in found), default=0)
-    return found
-
-
-def without_deliveries(found: list[Row]) -> list[Row]:
-    """A flipped bit there changes a mark, and no message: no checksum covers it."""
-    return [row._replace(deliveries=0) for row in found]
-
-
-def check_damage(tmp_path: Path, damage: Callable[[bytearray, random.Random], None]) -> int:
-    """Damage files of some sizes; how many times it was noticed."""
-    path, noticed = tmp_path / "outbox.db", 0
-    for count in (1, 20, 300):
-        path.unlink(missing_ok=True)
-        written = filled(path, count, seed=count)
-        sound = path.read_bytes()
-        for seed in range(40):
-            content = bytearray(sound)
-            damage(content, random.Random(seed))
-            path.write_bytes(content)
-            found = tried(path)
-            if isinstance(found, OutboxUnusable):
-                noticed += 1
-                assert type(found) in (OutboxDamaged, OutboxForeign), repr(found)
-                assert found.path == str(path)
-            else:
-                assert without_deliveries(found) == without_deliveries(written), seed
-    return noticed
-
-
-@pytest.mark.spec("G6")
-@pytest.mark.parametrize("flips", [1, 5, 50])
-def test_flipped_bits_are_noticed_or_do_no_harm(tmp_path: Path, flips: int) -> None:
-    def flip(content: bytearray, chance: random.Random) -> None:
-        page = chance.randrange(len(content) // PAGE) * PAGE
-        for _ in range(flips):
-            content[page + chance.randrange(PAGE)] ^= 1 << chance.randrange(8)
-
-    assert check_damage(tmp_path, flip)
-
-
-@pytest.mark.spec("G6")
-def test_a_page_of_something_else_is_noticed(tmp_path: Path) -> None:
-    def replace(content: bytearray, chance: random.Random) -> None:
-        page = chance.randrange(len(content) // PAGE) * PAGE
-        content[page : page + PAGE] = chance.choice([bytes(PAGE), chance.randbytes(PAGE)])
-
-    assert check_damage(tmp_path, replace) > 60
-
-
-@pytest.mark.spec("G6")
-def test_a_file_that_was_cut_off_is_noticed(tmp_path: Path) -> None:
-    """But for one of no byte, or of one: SQLite takes it for a new one."""
-
-    def cut(content: bytearray, chance: random.Random) -> None:
-        del content[chance.randrange(2, len(content)) :]
-
-    assert check_damage(tmp_path, cut) == 120
-
-
-@pytest.mark.spec("G6", "L6")
-def test_an_engine_does_not_start_on_a_damaged_file(tmp_path: Path) -> None:
-    path = tmp_path / "outbox.db"
-    filled(path, 300)
-    content = bytearray(path.read_bytes())
-    content[7 * PAGE : 8 * PAGE] = bytes(PAGE)
-    path.write_bytes(content)
-    refused(path, OutboxDamaged, "is damaged (", advice=SALVAGE)
-
-
-@pytest.mark.spec("G6")
-@real
-async def test_a_message_that_was_changed_is_not_sent(tmp_path: Path) -> None:
-    path = tmp_path / "outbox.db"
-    async with away(path) as ws:
-        await ws.send("pay 100")
-    path.write_bytes(path.read_bytes().replace(b"pay 100", b"pay 900"))
-    ws, transport = make(path)
-    with pytest.raises(OutboxDamaged, match=r"is damaged \(message 1 is not as it was") as caught:
-        ws.connect()
-    assert transport.wires == []
-    assert descriptors(tmp_path) == [], f"{caught} keeps the file"
 
 
 ROOT = Path(__file__).parents[3]

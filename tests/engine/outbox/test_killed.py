@@ -86,12 +86,22 @@ class Receiving:
     """The server: reads all that comes, cuts connections, and acknowledges if so asked."""
 
     def __init__(
-        self, raw: RawServer, tick: Callable[[], None], chance: random.Random, *, acknowledge: bool
+        self,
+        raw: RawServer,
+        chance: random.Random,
+        *,
+        tick: Callable[[], None],
+        stalled: Callable[[], None],
+        acknowledge: bool,
     ) -> None:
         self.life = 0
         self.cuts: tuple[str, ...] = ()
+        self.stalls = False
+        """Whether it stops reading at some time, and reads on when the life is over."""
+        self.over = asyncio.Event()
         self._raw = raw
         self._tick = tick
+        self._stalled = stalled
         self._chance = chance
         self._acknowledge = acknowledge
         self._got: list[list[Arrival]] = []
@@ -121,9 +131,11 @@ class Receiving:
                 self._tick()
                 if self._acknowledge and (chance.random() < 0.9 or not self.cuts):
                     await peer.send(text_frame(str(got[-1].id)))
-                if chance.random() < 0.05:
-                    for _ in range(100):
-                        await asyncio.sleep(0)  # nobody reads: the sender's buffer fills
+                if self.stalls and chance.random() < 0.05:
+                    for _ in range(chance.randrange(1000)):
+                        await asyncio.sleep(0)  # meanwhile the sender's buffers fill
+                    self._stalled()
+                    await self.over.wait()
                 if len(got) == until:
                     await self._cut(peer, chance.choice(self.cuts))
 
@@ -187,23 +199,32 @@ class Story:
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))  # and does not listen: whoever dials is refused
             dead = f"ws://127.0.0.1:{nobody.getsockname()[1]}/"
-            async with raw_server() as raw, Mortals(self._tick) as mortals:
-                self.server = Receiving(raw, self._tick, chance, acknowledge=self.acknowledged)
+            async with raw_server(receive_buffer=4096) as raw, Mortals(self._tick) as mortals:
+                self.server = Receiving(
+                    raw,
+                    chance,
+                    tick=self._tick,
+                    stalled=self._now.set,
+                    acknowledge=self.acknowledged,
+                )
                 self.mortals = mortals
                 for life in range(1, lives + 1):
                     there = chance.random() >= away
                     self.server.life = life
                     self.server.cuts = cuts if chance.random() < 0.7 else ()
-                    begun = self._life(life, raw.url if there else dead, MOST)
+                    self.server.stalls = chance.random() < 0.5
+                    patient = there and not self.acknowledged and chance.random() < 0.5
+                    url = raw.url if there else dead
+                    begun = self._life(life, url, MOST, patient=patient)
                     assert await self._live(begun, killed=True) == KILLED
                     self._check()
-                self.server.life, self.server.cuts = 0, ()
+                self.server.life, self.server.cuts, self.server.stalls = 0, (), False
                 last = self._life(lives + 1, raw.url, 0)
                 assert await self._live(last, killed=False) == 0
                 self._check()
                 assert rows(self.path) == []
 
-    def _life(self, life: int, url: str, count: int) -> Life:
+    def _life(self, life: int, url: str, count: int, *, patient: bool = False) -> Life:
         chance = self.chance
         return Life(
             path=str(self.path),
@@ -212,12 +233,14 @@ class Story:
             count=count,
             acknowledged=self.acknowledged,
             window=chance.choice([1, 10, 100]),
+            patient=patient,
             shrunken=chance.random() < 0.5,
         )
 
     async def _live(self, life: Life, *, killed: bool) -> int:
         """Kill it after a random number of messages that were accepted or have arrived, if so."""
         self._now.clear()
+        self.server.over.clear()
         self._left = self.chance.randrange(1, MOST)
         self.mortals.say(life.line())
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
@@ -230,6 +253,7 @@ class Story:
                     await asyncio.sleep(0)
             self.mortals.say("kill\n" if killed else "wait\n")
             status = await over
+            self.server.over.set()
             accepting.cancel()  # and what was sent before the end is still being read
         return status
 
