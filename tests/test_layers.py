@@ -69,6 +69,7 @@ THIRD = {
 """What each layer may import of others; multidict and yarl are aiohttp's own vocabulary."""
 
 ALONE = {
+    "aiosqlite": "engine/outbox/disk.py",
     "matplotlib": "engine/simulate/picture.py",
     "pygraphviz": "engine/diagram/drawn.py",
     "transitions": "fsm/machine.py",
