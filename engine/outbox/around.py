@@ -38,7 +38,7 @@ class Around:
     def __init__(self, path: str, copy: str) -> None:
         self.rows: dict[int, Row] = {}
         self.spoilt: set[int] = set()
-        self.last: int | None = None
+        self._last: int | None = None
         self._path = path
         self._most = Path(copy).stat().st_size // _LEAST
         self._gap = range(0)
@@ -47,15 +47,18 @@ class Around:
             if not self._read(copy) or not self.rows:
                 raise OutboxForeign(path, "is not an outbox of recloser")
         self.spoilt -= self.rows.keys()
-        if self.last is not None:
-            self.last = max(self.last, *self.rows, 0)
+
+    @property
+    def last(self) -> int | None:
+        """See above."""
+        return None if self._last is None else max(self._last, *self.rows, 0)
 
     @property
     def missing(self) -> int | None:
         """See above."""
         if not self._gap:
             return 0 if self._sound else None
-        if self.last is None:
+        if self._last is None:
             return None
         lost = len(self._gap) - sum(number in self._gap for number in self.rows)
         return min(lost, self._most)
@@ -89,7 +92,7 @@ class Around:
         with suppress(*_ERRORS):
             found = self._run("SELECT seq FROM sqlite_sequence").fetchone()
             last = 0 if found is None else found[0]
-            self.last = last if isinstance(last, int) else None
+            self._last = last if isinstance(last, int) else None
 
     def _find_rows(self) -> None:
         """Read from both ends, and halve what is left until all is read or known as damaged."""
@@ -98,7 +101,7 @@ class Around:
         near = low + self._most
         gaps = deque([(low, high)])
         if high == _LARGEST:
-            high = near if self.last is None else self.last
+            high = near if self._last is None else self._last
             gaps = deque([(low, min(near, high)), (near + 1, high)])
         self._gap = range(low, high + 1)
         for _ in range(_LOOKS):
@@ -168,7 +171,7 @@ class Around:
 
     def _is_sound(self) -> bool:
         try:
-            return self._run("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            return bool(self._run("PRAGMA quick_check(1)").fetchone() == ("ok",))
         except _ERRORS:
             return False
 
