@@ -53,7 +53,8 @@ class Outgoing:
         self._owed: bytes | None = None
         self._room = _room(transport)
         self._kept: list[tuple[int, Any]] | None = None
-        """What may not have left, with the value of `_written` at its end."""
+        """What may not have left, with the value of `_written` at its end; None while the write
+        buffer is known to be empty, which spares a send the question."""
         self._written = 0
         """Bytes that did not find, or did not leave behind, an empty buffer: all it can hold."""
         self._largest = 0
@@ -84,7 +85,7 @@ class Outgoing:
         transport = self._transport
         drained = None
         try:
-            if len(payload) <= SMALL and not transport.get_write_buffer_size():
+            if self._kept is None and len(payload) <= SMALL:
                 # There will be nothing to wait for; `push` costs a fortieth of a send more.
                 await self._writer.send_frame(payload, opcode)
                 if (
@@ -201,6 +202,8 @@ class Outgoing:
     def _control(self, payload: bytes, opcode: Opcode) -> None:
         push(self._writer.send_frame(payload, opcode))
         self._written += _framed(len(payload))
+        if self._kept is None and self._transport.get_write_buffer_size():
+            self._kept = []
 
     def close(self, code: int | None, reason: str = "") -> None:
         """Write the one close frame, without a code if None; `sent_code` says if it was taken."""
