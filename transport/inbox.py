@@ -105,7 +105,7 @@ class Inbox(ABC):
             if not hear(message):
                 self._keep(message)
         self.busy = attended or self.over or bool(self._stash)
-        self.read = Heard(self.read, hear).read
+        self.read = Heard(self.read, hear, self.watch, self.context).read
         self.watch()
 
     def discard(self) -> int:

@@ -63,7 +63,21 @@ async def test_messages_are_heard_while_a_consumer_is_parked(loop_factory: Facto
             assert not waiting.done()
             await link.peer.send(text(f"{number}"))
             assert await waiting == str(number)
-            assert not link.wire.busy
+
+
+async def test_messages_are_heard_while_a_consumer_is_busy_with_one(
+    loop_factory: Factory, no_ticks: None
+) -> None:
+    """At once, not when the consumer comes back or the wire is looked after."""
+    async with listening() as (link, ear):
+        for number in range(3):
+            await link.peer.send(text(str(number)))
+            assert await link.receive() == str(number)
+            await link.peer.send(text(f"ack {number}") + frame(PING, b"there?"))
+            assert await link.peer.frame() == (PONG, b"there?")
+            assert ear.heard[-1] == f"ack {number}"
+        await link.peer.send(close_frame(4000))
+        assert (await link.end()).code == 4000
 
 
 async def test_messages_that_waited_before_are_heard_and_keep_their_order(
