@@ -48,7 +48,7 @@ def aside(path: str, folder: str | None = None) -> Iterator[str]:
                 if Path(f"{real}{end}").exists():
                     shutil.copyfile(f"{real}{end}", f"{copy}{end}")
         except OSError as error:
-            raise OutboxUnusable(path, f"cannot be read ({error.strerror})") from error
+            raise OutboxUnusable(path, f"cannot be copied ({error.strerror})") from error
         _check_free(path)  # nobody wrote to it meanwhile
         yield copy
 
