@@ -143,11 +143,20 @@ class Tracking(Numbering):
         return not wanted.pass_on
 
     def _overdue(self, deadline: float) -> None:
-        """Send again what was not acknowledged in time."""
-        back = self._unacknowledged.overdue(deadline)
-        log.overdue(self._driver.fields, len(back), self._unacknowledged.timeout)
-        self._again(back)
-        self._admit()
+        """Send again what was not acknowledged in time; what has not left is given more."""
+        generation = self._generation
+        wire = None if generation is None else generation.wire
+        unsent = set() if wire is None else set(wire.unsent_messages())
+        back = []
+        for message in self._unacknowledged.overdue(deadline):
+            if message in unsent:  # once more would be behind it
+                self._unacknowledged.add(message, self._driver.clock.monotonic())
+            else:
+                back.append(message)
+        if back:
+            log.overdue(self._driver.fields, len(back), self._unacknowledged.timeout)
+            self._again(back)
+            self._admit()
         self._arm()
         self.resume()
 

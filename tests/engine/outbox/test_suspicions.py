@@ -130,6 +130,25 @@ async def test_order_survives_time_outs_while_the_peer_reads_nothing() -> None:
     await ws.close()
 
 
+@pytest.mark.spec("G7")
+@virtual
+async def test_what_has_not_left_the_process_is_not_overdue() -> None:
+    """A large message on a slow line would go out again behind itself, each time-out anew."""
+    ws, transport = held_in_memory(UP, acknowledgements=Acknowledgements(timeout=30.0))
+    await opened(ws)
+    wire = transport.wires[0]
+    wire.stall()
+    sending = asyncio.ensure_future(ws.send("a"))
+    await pass_time(200)
+    wire.flow()
+    assert await sending is SENT
+    await pass_time(5)
+    assert wire.sent == ["a"]
+    await pass_time(30)
+    assert wire.sent == ["a", "a"]  # now it has left, and nobody said that it had come
+    await ws.close()
+
+
 @pytest.mark.spec("G1", "G7")
 @virtual
 async def test_the_id_of_a_message_that_was_refused_is_free() -> None:
