@@ -106,10 +106,10 @@ class Cut:
     """Bytes that leave afterwards, when it looks no more."""
     turns: int | None = None
     """The end comes after so many turns of the event loop; None: when no more can leave."""
-    spoken: bool = False
-    """One more message is sent then, and as many bytes leave again after it."""
-    pinged: bool = False
-    """The peer asks for a sign of life, and the answer goes behind what is queued."""
+    spoken: int = 0
+    """If not 0, one more message of that size is sent then; as many bytes leave again after it."""
+    pings: int = 0
+    """Of the peer, then: the answers go behind what is queued."""
     opens: bool = False
     """The rest may leave from the moment of the end on, before anybody has noticed it."""
     attended: bool = False
@@ -188,13 +188,13 @@ class Line:
         if cut.turns is None:
             seen = await self.stuck()
             assert seen == min(cut.room, sum(map(framed, self.expected)))
-            if cut.pinged:
-                await self.ping(peer)
+            if cut.pings:
+                await self.ping(peer, cut.pings)
             sock.room, sock.full = cut.later, False
             if cut.spoken:
                 left = min(await self.stuck(), sum(map(framed, self.expected)))
-                speaker = asyncio.create_task(self.ws.send("more"))
-                self.expected.append("more")
+                self.expected.append("m" * cut.spoken)
+                speaker = asyncio.create_task(self.ws.send(self.expected[-1]))
                 await asyncio.sleep(0)
                 if speaker.done() and speaker.result() is Delivery.SENT:
                     seen = left  # it went to the socket, and that was looked at
@@ -240,10 +240,10 @@ class Line:
         await self.until(lambda: sock.full or sock.taken >= total)
         return sock.taken
 
-    async def ping(self, peer: RawPeer) -> None:
-        """Have the wire answer a ping, or put the answer off while more than 64 KiB wait."""
+    async def ping(self, peer: RawPeer, times: int) -> None:
+        """Have the wire answer pings, or put the answers off while more than 64 KiB wait."""
         wire: Any = self.ws._driver.generation and self.ws._driver.generation.wire
-        await peer.send(frame(PING, b"there?"))
+        await peer.send(frame(PING, bytes(125)) * times)
         for _ in range(4):
             wire.tick()  # reads, if nobody else does
             await asyncio.sleep(0)

@@ -67,13 +67,24 @@ async def test_a_flush_of_which_every_number_of_bytes_leaves_when_all_is_handed_
 @pytest.mark.parametrize("kind", ROUGH)
 async def test_each_send_looks_at_what_has_left_until_then(kind: str) -> None:
     rooms = range(sum(map(framed, SMALL)) + 1)
-    await play(SMALL, (Cut(kind, 0, room, spoken=True) for room in rooms))
+    await play(SMALL, (Cut(kind, 0, room, spoken=4) for room in rooms))
 
 
 @pytest.mark.spec("G3", "G4")
 async def test_the_answer_to_a_ping_is_no_message_and_counts_among_the_bytes() -> None:
     rooms = range(sum(map(framed, SMALL)) + 1)
-    await play(SMALL, (Cut("close", 0, room, pinged=True) for room in rooms))
+    await play(SMALL, (Cut("close", 0, room, pings=1) for room in rooms))
+
+
+@pytest.mark.spec("G3", "G4")
+@pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
+async def test_a_message_behind_answers_to_pings_alone_is_known_to_wait(kind: str) -> None:
+    """aiohttp lets the sender wait then: 64 KiB are queued, and 256 were written in all."""
+    before: list[Message] = [bytes(15_000)] * 13
+    rooms = (0, 1, 131, 16_000, 100_000)
+    everything = sum(map(framed, before))
+    cuts = (Cut(kind, everything, room, pings=600, spoken=16_000) for room in rooms)
+    await play(before, cuts)
 
 
 @pytest.mark.spec("G1", "G3", "G4")
@@ -106,8 +117,8 @@ CUTS = st.builds(
     room=st.one_of(st.integers(0, 40), st.integers(0, 140_000)),
     later=st.sampled_from([0, 0, 1, 7, 150, 70_000]),
     turns=st.one_of(st.none(), st.integers(0, 5)),
-    pinged=st.booleans(),
-    spoken=st.booleans(),
+    pings=st.sampled_from([0, 0, 1, 600]),
+    spoken=st.sampled_from([0, 4, 16_000]),
     opens=st.booleans(),
     attended=st.booleans(),
     pace=st.integers(1, 5),
