@@ -120,13 +120,12 @@ class Inbox(ABC):
         if self._reading is not None or self.attended:
             return
         while not self.over and (self._size < self.limit or self.closing):
-            self._drive(self.read())
-            if self._reading is not None:
+            if self._drive(self.read()):
                 return
         self.busy = self.over or bool(self._stash)
 
-    def _drive(self, reading: Coroutine[Any, Any, Frame]) -> None:
-        """Go on with a read until it is over, or waits.
+    def _drive(self, reading: Coroutine[Any, Any, Frame]) -> bool:
+        """Go on with a read until it is over, or waits; whether it waits.
 
         It counts as under way meanwhile: who hears the message may call the wire.
         """
@@ -143,6 +142,8 @@ class Inbox(ABC):
             self._waiter = waiter
             self.busy = True
             waiter.add_done_callback(self._arrived, context=self.context)
+            return True
+        return False
 
     def unwatch(self) -> None:
         """Give the queue back, with all that is in it."""
