@@ -12,14 +12,16 @@ import pytest
 
 from recloser import OutboxDamaged, OutboxForeign, OutboxInUse, OutboxUnusable
 from recloser.outbox import Salvaged, salvage
-from recloser.outbox.file import PUT, File, Row
+from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row
 from tests.engine.outbox.test_durable import away, make, real, shown
 from tests.engine.outbox.test_file import (
     FOREIGN,
     PAGE,
     SALVAGE,
+    changed,
     descriptors,
     filled,
+    newer,
     refused,
 )
 
@@ -226,6 +228,18 @@ def test_the_first_page_is_the_same_in_all_outboxes(tmp_path: Path) -> None:
     assert (list(rows.values()), last) == (written, 300)
 
 
+@pytest.mark.spec("G6")
+def test_a_file_that_says_it_is_something_else_shows_by_its_rows_that_it_is_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.db"
+    written = filled(path, 30)
+    changed(path, f"PRAGMA application_id = {APPLICATION ^ 1}")
+    refused(path, OutboxForeign, "is not an outbox of recloser", advice=FOREIGN)
+    answer, rows, _ = saved(path)
+    assert (list(rows.values()), answer.whole) == (written, True)
+
+
 @pytest.mark.spec("G6", "G7")
 def test_no_number_is_used_again_where_nobody_knows_the_last(tmp_path: Path) -> None:
     """A peer that had seen it would take the new message for a double."""
@@ -260,7 +274,7 @@ def test_what_a_killed_process_left_in_the_log_is_saved_too(tmp_path: Path, link
     written = filled(path, 300)
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file import PUT, File, Row\n"
+        "from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row\n"
         "file = File(sys.argv[1], fsync=False)\n"
         "file.connection.execute(PUT, Row(301, None, None, 'last words', None, 0).sealed())\n"
         "file.connection.commit()\n"
@@ -310,6 +324,11 @@ def test_nothing_is_made_where_nothing_can_be_saved(tmp_path: Path) -> None:
     refused_with(OutboxUnusable, "is not there")
     path.write_text("Dear diary, " * 1000)
     refused_with(OutboxForeign, "is not an outbox of recloser")
+    path.unlink()
+    newer(path)
+    refused_with(
+        OutboxForeign, f"has schema version {VERSION + 1}, and this recloser knows {VERSION}"
+    )
     path.unlink()
     filled(path, 3)
     refused_with(OutboxUnusable, "is there already, and is not written over", target=path)

@@ -132,6 +132,7 @@ def changed(path: Path, statement: str) -> None:
 
 
 def newer(path: Path) -> None:
+    path.unlink(missing_ok=True)
     filled(path, 3)
     changed(path, f"PRAGMA user_version = {VERSION + 1}")
 
