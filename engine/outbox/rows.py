@@ -1,7 +1,5 @@
 """A message as it stands in a file, and back: what is on a clock there must outlive its machine."""
 
-from dataclasses import replace
-
 from recloser.clock import Clock
 from recloser.outbox.file import Row
 from recloser.outbox.message import Message
@@ -18,10 +16,15 @@ def row_of(message: Message, clock: Clock) -> Row:
 
 def message_of(row: Row, clock: Clock, *, numbered: bool) -> Message:
     """Give the message of a row; its number is its id, if it is `numbered` and has none."""
-    data = row.data
-    size = len(data.encode()) if isinstance(data, str) else len(data)
     expires_at = row.expires_at
     if expires_at is not None:
         expires_at += clock.monotonic() - clock.wall()
-    made = Message(data, size, row.key, expires_at, None, row.number, row.id, row.deliveries)
-    return replace(made, id=row.number) if numbered and row.id is None else made
+    return Message(
+        row.data,
+        row.size,
+        row.key,
+        expires_at,
+        number=row.number,
+        id=row.number if numbered and row.id is None else row.id,
+        deliveries=row.deliveries,
+    )
