@@ -32,6 +32,7 @@ class Disk:
         "_fields",
         "_file",
         "_fsync",
+        "_hidden",
         "_marked",
         "_path",
         "_put",
@@ -50,6 +51,7 @@ class Disk:
         self._put: dict[int, Row] = {}
         self._marked: dict[int, int] = {}
         self._removed: set[int] = set()
+        self._hidden: set[int] = set()
         self._waiters: list[Waiter] = []
         self._busy: list[Waiter] = []
         self._task: asyncio.Task[None] | None = None
@@ -87,7 +89,8 @@ class Disk:
         self._file = file
         if self.unwritten:
             self._start()
-        return [row for row in rows if row.number not in self._removed], last
+        gone = self._removed | self._hidden
+        return [row for row in rows if row.number not in gone], last
 
     def lacks(self, number: int) -> bool:
         """Whether a message is not in the file yet."""
@@ -120,8 +123,13 @@ class Disk:
             self._put.pop(number, None)
             self._marked.pop(number, None)
             self._removed.add(number)
+            self._hidden.discard(number)
         if self._removed:
             self._start()
+
+    def hide(self, numbers: Iterable[int]) -> None:
+        """Note that messages will be taken out: they are not read again meanwhile."""
+        self._hidden.update(numbers)
 
     def remove_now(self, numbers: Iterable[int]) -> None:
         """Take messages out while the file is not open; raises `OutboxUnusable`."""

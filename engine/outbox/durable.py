@@ -236,6 +236,12 @@ class Durable(Tracking):
         elif numbers:
             self._disk.remove_now(numbers)
 
+    def _moved(self, messages: Iterable[Message]) -> Callable[[], None]:
+        """See `Taking._moved`; they stay in the file until then, but are not read from it."""
+        messages = tuple(messages)
+        self._disk.hide(message.number for message in messages)
+        return super()._moved(messages)
+
     def _drop(self, messages: list[Message], reason: Reason) -> None:
         """See `Taking._drop`."""
         if reason is not Reason.NEWEST:  # it never was in the file

@@ -94,7 +94,7 @@ class Holding(Taking):
             other.put(message)
         self._take_out(moving)
         self._admit()
-        other.once_kept(partial(self._unfile, moving))
+        other.once_kept(self._moved(moving))
         other.resume()
         return len(moving)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from recloser import log
@@ -129,6 +130,10 @@ class Taking(Outlet):
 
     def _unfile(self, messages: Iterable[Message]) -> None:
         """Take messages out of what outlives the process."""
+
+    def _moved(self, messages: Iterable[Message]) -> Callable[[], None]:
+        """Give what takes them out of there when somebody else has them for certain."""
+        return partial(self._unfile, messages)
 
     def _take_out(self, messages: Iterable[Message]) -> None:
         """Hold messages no more."""

@@ -358,6 +358,27 @@ async def test_what_was_moved_out_of_a_closed_engine_has_left_its_file(path: Pat
     await other.close()
 
 
+@pytest.mark.spec("G1", "G6")
+@real
+async def test_what_was_moved_is_not_read_again_before_the_other_file_has_it(
+    path: Path, tmp_path: Path
+) -> None:
+    """Until then it stays in both, in case of a kill; this engine would have sent it, too."""
+    ws, transport = make(path, DOWN, UP)
+    other, _ = make(tmp_path / "other.db", DOWN)
+    await away(ws)
+    await away(other)
+    await ws.send("a")
+    await ws.close()
+    assert ws.outbox.move_to(other) == 1
+    assert rows(killed(path, tmp_path / "copy.db")) == [(1, "a")]
+    async with ws:
+        await ws.drain()
+        assert transport.wires[0].sent == []
+    await other.close()
+    assert (rows(path), rows(tmp_path / "other.db")) == ([], [(1, "a")])
+
+
 # -- a file that is being closed, or cannot be opened ------------------------------------
 
 
