@@ -94,6 +94,7 @@ class Holding(Taking):
             other.put(message)
         self._take_out(moving)
         self._admit()
+        self.resume()  # what stays may have waited for those
         other.once_kept(self._moved(moving))
         other.resume()
         return len(moving)

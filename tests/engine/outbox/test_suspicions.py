@@ -292,6 +292,23 @@ async def test_a_move_that_meets_an_id_of_the_other_engine_moves_nothing() -> No
     await other.close()
 
 
+@pytest.mark.spec("G7")
+@virtual
+async def test_what_does_not_move_goes_out_in_the_place_of_what_did() -> None:
+    """The window was free, and nobody looked."""
+    ws, transport = held_in_memory(UP, acknowledgements=Acknowledgements(window=1))
+    other, _ = held_in_memory(DOWN)
+    await opened(ws)
+    await away(other)
+    await ws.send("a")
+    await ws.send("b", this_generation=True)
+    assert ws.outbox.move_to(other) == 1
+    await turns()
+    assert transport.wires[0].sent == ["a", "b"]
+    await ws.close()
+    await other.close()
+
+
 @pytest.mark.spec("G1", "G6")
 @real
 async def test_what_was_moved_into_a_file_is_not_held_here_meanwhile(path: Path) -> None:
