@@ -110,8 +110,9 @@ class Cut:
     """If not 0, one more message of that size is sent then; as many bytes leave again after it."""
     pings: int = 0
     """Of the peer, then: the answers go behind what is queued."""
-    opens: bool = False
-    """The rest may leave from the moment of the end on, before anybody has noticed it."""
+    opens: str = ""
+    """The rest may leave before anybody has noticed the end: "at once", or "closing", when
+    asyncio has met the FIN and closes after the rest."""
     attended: bool = False
     """Somebody receives."""
     pace: int = 1
@@ -202,7 +203,7 @@ class Line:
             await self.stuck()
         if cut.kind == "reset":
             sock.room = 0  # what a reset meets in the kernel is gone, and nobody can know
-        elif cut.opens:
+        elif cut.opens == "at once":
             sock.room = None
         await self.end(cut, peer, reader, lambda: len(stream) == sock.taken)
         if receiver is not None:
@@ -280,6 +281,8 @@ class Line:
             self.clock.advance(CLOSING)
         turn = count(1)
         while not wire.over:
+            if cut.opens == "closing" and wire._upgrade.transport.is_closing():
+                self.sock.room = None
             # What the ticker does twice a second; asyncio cannot abort what has gone, though.
             if not next(turn) % cut.pace and not wire._upgrade.lost.done():
                 wire.tick()

@@ -63,6 +63,19 @@ async def test_a_flush_of_which_every_number_of_bytes_leaves_when_all_is_handed_
     await play(SMALL, (Cut(kind, 0, room) for room in range(sum(map(framed, SMALL)) + 1)))
 
 
+@pytest.mark.spec("G3", "G4")
+@pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
+@pytest.mark.parametrize("opens", ["at once", "closing"])
+async def test_what_leaves_between_the_end_and_its_discovery_has_left(
+    kind: str, opens: str
+) -> None:
+    rooms = range(0, sum(map(framed, SMALL)) + 1, 13)
+    await play(
+        SMALL,
+        [Cut(kind, room, opens=opens, pace=pace) for room in rooms for pace in (1, 2, 3)],
+    )
+
+
 @pytest.mark.spec("G4")
 @pytest.mark.parametrize("kind", ROUGH)
 async def test_each_send_looks_at_what_has_left_until_then(kind: str) -> None:
@@ -119,7 +132,7 @@ CUTS = st.builds(
     turns=st.one_of(st.none(), st.integers(0, 5)),
     pings=st.sampled_from([0, 0, 1, 600]),
     spoken=st.sampled_from([0, 4, 16_000]),
-    opens=st.booleans(),
+    opens=st.sampled_from(["", "at once", "closing"]),
     attended=st.booleans(),
     pace=st.integers(1, 5),
 )
