@@ -51,6 +51,9 @@ async def _measure(count: int) -> Table:
         "core event and its log line": _variant(
             partial(_walk, log.changed), partial(_configure, logging.INFO)
         ),
+        "the same, structlog's logger cached": _variant(
+            partial(_walk, log.changed), partial(_configure, logging.INFO, cached=True)
+        ),
         "the log line of a loss": _variant(_lines, partial(_configure, logging.INFO)),
         "a bare structlog line of three fields": _variant(_bare, partial(_configure, logging.INFO)),
     }
@@ -85,8 +88,10 @@ def _variant(work: Callable[[], None], prepare: Callable[[], None] | None = None
     return Variant(turn, before)
 
 
-def _configure(level: int) -> None:
+def _configure(level: int, *, cached: bool = False) -> None:
+    log.LOGGER = structlog.get_logger("recloser")  # what one has cached, it keeps
     structlog.configure(
+        cache_logger_on_first_use=cached,
         processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(Null()),
