@@ -1,6 +1,6 @@
 """What goes into the core. Events of a generation carry its number.
 
-They are tuples, which cost a third of a data class to make and a sixth to define; but for what
+They are tuples, which cost half of a data class to make and a sixth to define; but for what
 carries nothing, since an empty tuple equals any other.
 """
 
