@@ -139,7 +139,7 @@ class AiohttpWire(Inbox):
             self._gather()
             if not self.over:
                 self._finish(classify.lost(None, self.sent_code))
-        self._upgrade.transport.abort()
+        self._drop()
         self._upgrade.response.close()
 
     def probe(self) -> None:
@@ -158,7 +158,7 @@ class AiohttpWire(Inbox):
             # The peer's FIN came while bytes of ours were queued: asyncio tells nobody.
             self._gather()
             if not self.over:
-                transport.abort()
+                self._drop()
             return
         if self.full and not transport.is_reading():
             self._overrun()
@@ -201,7 +201,7 @@ class AiohttpWire(Inbox):
         self._gather()
         if not self.over:
             self._finish(classify.condemned(error, self.sent_code))
-            self._upgrade.transport.abort()
+            self._drop()
             self._upgrade.response.close()
 
     def _end_liveness(self) -> None:
@@ -225,8 +225,8 @@ class AiohttpWire(Inbox):
 
     def _finish(self, close: Close) -> None:
         unsent = len(self._out.unsent)
-        if unsent and self._out.keeps and not self._upgrade.lost.done():
-            self._upgrade.transport.abort()  # what is sent again must not leave now
+        if unsent and self._out.keeps:
+            self._drop()  # what is sent again must not leave now
         self.over = True
         self._out.shut = True
         self.unwatch()
@@ -239,9 +239,11 @@ class AiohttpWire(Inbox):
         if not linger:
             self._upgrade.response.close()
         if not self._upgrade.lost.done():
-            self._release = asyncio.get_running_loop().call_later(
-                RELEASE, self._upgrade.transport.abort
-            )
+            self._release = asyncio.get_running_loop().call_later(RELEASE, self._drop)
+
+    def _drop(self) -> None:
+        if not self._upgrade.lost.done():  # asyncio cannot abort what closed by itself
+            self._upgrade.transport.abort()
 
 
 def _nobody(close: Close) -> None:

@@ -283,9 +283,8 @@ class Line:
         while not wire.over:
             if cut.opens == "closing" and wire._upgrade.transport.is_closing():
                 self.sock.room = None
-            # What the ticker does twice a second; asyncio cannot abort what has gone, though.
-            if not next(turn) % cut.pace and not wire._upgrade.lost.done():
-                wire.tick()
+            if not next(turn) % cut.pace:
+                wire.tick()  # as the ticker has it do twice a second
             await asyncio.sleep(0)
         assert ws.state not in (State.OPEN, State.CLOSING)
         if leaver is not None:
