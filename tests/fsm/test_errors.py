@@ -12,7 +12,12 @@ from recloser.fsm.errors import (
     ConnectionClosed,
     IllegalTrigger,
     NotOpen,
+    OutboxDamaged,
+    OutboxForeign,
     OutboxFull,
+    OutboxInUse,
+    OutboxNotSaved,
+    OutboxUnusable,
     PolicyError,
     RecloserError,
     SessionClosed,
@@ -59,6 +64,11 @@ TEXTS = [
     ),
     (NotOpen(State.BACKOFF), "cannot send in backoff: await wait_for(State.OPEN) first"),
     (OutboxFull("bytes", 9), "the outbox is full (bytes: 9): wait, or give Outbox other bounds"),
+    (OutboxUnusable("a.db", "is a folder"), "the outbox file a.db is a folder: check the path"),
+    (OutboxInUse("a.db", "is in use"), "the outbox file a.db is in use: close the other engine"),
+    (OutboxForeign("a.db", "is a picture"), "the outbox file a.db is a picture: give another path"),
+    (OutboxDamaged("a.db", "is damaged"), "the outbox file a.db is damaged: save what can be read"),
+    (OutboxNotSaved("a.db", "is full"), "the outbox file a.db is full: make room on the disk"),
     (ConcurrentReceive(), "another task is in receive(): let one task receive"),
     (WrongLoop(), "call the engine from its own event loop"),
     (SessionClosed(), "the aiohttp session is closed: lend an open one"),
@@ -99,5 +109,7 @@ def test_facts_are_attributes() -> None:
     error = PolicyError(KICKED, CONTEXT, 7, "answered int")
     assert (error.close, error.context, error.answer) == (KICKED, CONTEXT, 7)
     assert NotOpen(State.PASSIVE).state is State.PASSIVE
+    unusable = OutboxForeign("a.db", "is a picture")
+    assert (unusable.path, unusable.problem) == ("a.db", "is a picture")
     ended = change(KICKED)
     assert ConnectionClosed(ended).change is ended
