@@ -223,17 +223,22 @@ class Disk:
                 await database.rollback()
             raise
 
-    async def close(self) -> None:
-        """Write what is left, and give the file free."""
-        if self.unwritten:
-            with suppress(OutboxUnusable):  # it was logged, and those who wait were told
-                await self.saved()
-        if self._task is not None:
-            await asyncio.wait((self._task,))
-        file, self._file = self._file, None
+    async def close(self, wanted: Callable[[], bool]) -> bool:
+        """Write what is left, and give the file free if that is `wanted` still.
+
+        Whether all was written; if not, it was logged, and those who wait were told.
+        """
+        tried = False
+        while self._task is not None or (self.unwritten and not tried):
+            self._start()
+            if self._task is not None:
+                await asyncio.wait((self._task,))  # more may have been noted when this goes on
+            tried = True
+        written, file = not self.unwritten, self._file
+        if file is None or not wanted():
+            return written
+        self._file = None
         database, self._database = self._database, None
-        if file is None:
-            return
         self.closing = True
         try:
             if database is not None:
@@ -241,3 +246,4 @@ class Disk:
         finally:
             file.close()
             self.closing = False
+        return written

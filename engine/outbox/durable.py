@@ -56,11 +56,11 @@ class Durable(Tracking):
 
     async def released(self) -> None:
         """See `Outlet.released`: give the file free, unless the engine has gone on."""
-        if self._closed():
-            await self._disk.close()
-        if self._closed() and self._disk.unwritten:  # by a call while it was being closed
-            self._disk.open()
-            await self._disk.close()
+        disk, written = self._disk, True
+        while self._closed() and (disk.up or (written and disk.unwritten)):
+            if not disk.up:
+                disk.open()  # for what was noted while it was being closed
+            written = await disk.close(self._closed)
         if not self._closed() and not self._disk.up:
             self._restore()
 

@@ -445,6 +445,41 @@ async def test_what_is_cleared_while_the_file_is_being_closed_does_not_come_back
     assert rows(path) == []
 
 
+@pytest.mark.spec("G1", "G6")
+@real
+async def test_what_is_sent_while_the_file_is_being_closed_is_written_in_any_rhythm(
+    path: Path,
+) -> None:
+    """Noted in the wrong moment, it was written to a file that was closed already, and so was all
+    that came after it: until the next close() the outbox took nothing more."""
+    ws, transport = make(path, DOWN, *[UP] * 200)
+    await away(ws)
+    count = 0
+
+    async def some(number: int) -> None:
+        nonlocal count
+        for _ in range(number):
+            count += 1
+            await ws.send(str(count - 1))
+
+    with structlog.testing.capture_logs() as lines:
+        for pause in [*range(12)] * 4:
+            before = asyncio.ensure_future(some(1))
+            await turns(1)
+            task = asyncio.ensure_future(ws.close())
+            await turns(pause + 1)
+            ws.connect()
+            await asyncio.gather(before, task, some(8))
+            await ws.wait_for(State.OPEN)
+            await ws.drain()
+            transport.wires[-1].end(CUT)
+    await ws.close()
+    assert not [line for line in lines if line["log_level"] == "error"]
+    sent = [message for wire in transport.wires for message in wire.sent]
+    assert sent == [str(number) for number in range(count)]
+    assert rows(path) == []
+
+
 def in_the_way(path: Path) -> None:
     path.rename(path.with_name("elsewhere"))
     path.mkdir()
