@@ -52,3 +52,7 @@ def test_type_checkers_see_the_same_names() -> None:
     assert dir(policies) == policies.__all__
     for name, module in typed:
         assert getattr(import_module(module), name) is getattr(policies, name)
+
+
+def test_the_module_of_backoffs_is_found_whoever_loaded_it_first() -> None:
+    assert policies.__getattr__("backoff") is import_module("recloser.policies.backoff")
