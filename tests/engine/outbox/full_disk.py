@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from recloser import Delivery, OutboxNotSaved, State
-from tests.engine.outbox.test_durable import make, rows, shown
+from tests.engine.outbox.files import make, rows, shown
 from tests.engine.rig import CUT, DOWN, UP, turns
 
 LIMIT = 300_000

@@ -13,7 +13,7 @@ import pytest
 from recloser import OutboxDamaged, OutboxForeign, OutboxInUse, OutboxUnusable
 from recloser.outbox import Salvaged, salvage
 from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row
-from tests.engine.outbox.test_durable import away, make, real, shown
+from tests.engine.outbox.files import away, make, real, shown
 from tests.engine.outbox.test_file import (
     FOREIGN,
     PAGE,

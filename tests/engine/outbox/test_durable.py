@@ -1,14 +1,9 @@
 """What an outbox with a file holds is there after a restart: once, in order, as it was."""
 
 import asyncio
-import shutil
 import sqlite3
 import subprocess
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -18,97 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recloser
-from recloser import Acknowledgements, Delivery, Drop, Outbox, OutboxInUse, State, Stop
+from recloser import Acknowledgements, Delivery, Drop, OutboxInUse, State, Stop
 from recloser.fsm import Unsent
 from recloser.outbox import Reason, UpTo
-from recloser.testing import Plan, ScriptedTransport
-from tests.engine.rig import CUT, DOWN, UP, Answering, Body, others, turns
+from recloser.testing import ScriptedTransport
+from tests.engine.outbox.files import away, killed, make, real, rows, settled, shown
+from tests.engine.rig import CUT, DOWN, UP, Answering, turns
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 
 Engine = recloser.ReconnectingWebSocket
-
-
-def real(test: Body) -> Callable[..., None]:
-    """Run an `async def` test in a real loop; it must leave no task and no thread (J1).
-
-    aiosqlite works in a thread, which virtual time would not wait for.
-    """
-
-    @wraps(test)
-    def wrapper(*args: Any, **kwargs: Any) -> None:
-        before = set(threading.enumerate())
-
-        async def story() -> None:
-            async with asyncio.timeout(30):
-                await test(*args, **kwargs)
-            await turns()
-            assert others() == set()
-
-        asyncio.run(story())
-        for thread in set(threading.enumerate()) - before:
-            thread.join(10)  # it was told to end
-            assert not thread.is_alive()
-
-    return wrapper
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.db"
-
-
-def make(path: Path, *plans: Plan, **options: Any) -> tuple[Engine, ScriptedTransport]:
-    """An engine whose outbox is in the file."""
-    transport = ScriptedTransport(plans)
-    policy = options.pop("policy", None) or Answering(*options.pop("answers", ()))
-    ws = recloser.connect(
-        "ws://feed.example",
-        transport=transport,
-        policy=policy,
-        outbox=Outbox(path=path, **options),
-    )
-    return ws, transport
-
-
-@asynccontextmanager
-async def away(path: Path, *plans: Plan, **options: Any) -> AsyncIterator[Engine]:
-    """An engine that has found nobody, and will wait."""
-    ws, _ = make(path, DOWN, *plans, **options)
-    ws.connect()
-    await turns()
-    assert ws.state is State.BACKOFF
-    try:
-        yield ws
-    finally:
-        await ws.close()
-
-
-def rows(path: Path) -> list[tuple[Any, ...]]:
-    """What is in the file, which nobody has open."""
-    with sqlite3.connect(path) as connection:
-        found = connection.execute("SELECT number, data FROM message ORDER BY number").fetchall()
-    connection.close()
-    return found
-
-
-def killed(path: Path, to: Path) -> Path:
-    """What a process that is killed now would leave: the file, and SQLite's log beside it."""
-    for suffix in ("", "-wal"):
-        with suppress(FileNotFoundError):
-            shutil.copy(f"{path}{suffix}", f"{to}{suffix}")
-    return to
-
-
-def shown(ws: Engine) -> list[tuple[Any, ...]]:
-    return [(each.number, each.data) for each in ws.outbox.peek()]
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    """Wait for what a thread does: turns of the loop, as many as it takes."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what a thread has done rings no event here
-            await asyncio.sleep(0)
 
 
 @pytest.mark.spec("G6", "G3")

@@ -19,7 +19,7 @@ from recloser import OutboxForeign, OutboxInUse, OutboxUnusable, State
 from recloser.outbox import durable
 from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row
 from tests.engine.outbox import full_disk as full_disk_story
-from tests.engine.outbox.test_durable import away, make, real, rows
+from tests.engine.outbox.files import away, make, real, rows
 
 LOADED = (durable,)
 """Loaded before anybody gives up the right to read this folder."""

@@ -12,17 +12,12 @@ import recloser
 from recloser import Acknowledgements, Delivery, Drop, Outbox, OutboxFull, OutboxUnusable, State
 from recloser.outbox import Reason
 from recloser.testing import Plan, ScriptedTransport
-from tests.engine.outbox.test_durable import killed, make, real, rows, settled
+from tests.engine.outbox.files import killed, make, real, rows, settled
 from tests.engine.rig import CUT, DOWN, UP, Answering, ended, pass_time, turns, virtual
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 Engine = recloser.ReconnectingWebSocket
 ACKNOWLEDGED = Acknowledgements()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.db"
 
 
 def held_in_memory(*plans: Plan, **options: Any) -> tuple[Engine, ScriptedTransport]:

@@ -12,7 +12,7 @@ import recloser
 from recloser import Acknowledgements, Drop, Outbox, RecloserError, Retry, State
 from recloser.outbox import Message
 from recloser.testing import ScriptedTransport
-from tests.engine.outbox.test_durable import real, rows, settled
+from tests.engine.outbox.files import real, rows, settled
 from tests.engine.rig import CUT, UP, Answering, turns
 
 CALLS = (
