@@ -50,6 +50,7 @@ def test_unread_messages_are_counted_where_they_are_dropped() -> None:
     rig.do(Lost(rig.core.generation, CUT, unread=4))
     assert rig.changes[-1].undelivered == 0, "they can be read until the next open"
     rig.expire()
+    assert rig.changes[-1].undelivered == 0, "a dial drops none"
     rig.do(Opened(rig.core.generation, unread=3))
     assert rig.changes[-1].undelivered == 3
     rig.policy.answer = Stop()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Retry
 from recloser.fsm.effects import Announce
@@ -81,6 +82,17 @@ PLAIN: dict[type, dict[str, object]] = {
         "refreshed": False,
         "can_refresh": False,
         "roll": 0.5,
+    },
+    StateChange: {
+        "delay": None,
+        "uptime": None,
+        "unsent": 0,
+        "undelivered": 0,
+        "close": None,
+        "context": None,
+        "decision": None,
+        "rule": "",
+        "error": None,
     },
     Timeouts: {"connect": 20.0, "close": 5.0, "stable": 10.0},
     Ask: {"code": 1000, "reason": "", "within": None},
