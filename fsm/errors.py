@@ -93,7 +93,10 @@ class NotOpen(RecloserError):
 
 
 class OutboxFull(RecloserError):
-    """There is no room for the message; it was not taken. `what` is full, with `size` of it."""
+    """There is no room for the message; it was not taken. `what` was counted, `size` is how many.
+
+    Of a message for which there will never be room `what` is `"max_bytes"`.
+    """
 
     def __init__(self, what: str, size: int) -> None:
         super().__init__(what, size)
@@ -101,6 +104,8 @@ class OutboxFull(RecloserError):
         self.size = size
 
     def __str__(self) -> str:
+        if self.what == "max_bytes":
+            return f"the message can never fit (max_bytes: {self.size}): split it, or raise that"
         return f"the outbox is full ({self.what}: {self.size}): wait, or give Outbox other bounds"
 
 
@@ -159,7 +164,11 @@ class WrongLoop(RecloserError, RuntimeError):
     """An engine was called from another thread or event loop than its own."""
 
     def __str__(self) -> str:
-        return "call the engine from its own event loop; from a thread, use call_soon_threadsafe"
+        return (
+            "call the engine from its own event loop; from a thread, use call_soon_threadsafe with "
+            "what is not awaited, and run_coroutine_threadsafe with a coroutine function of yours "
+            "in which the rest is called and awaited"
+        )
 
 
 class SessionClosed(RecloserError, RuntimeError):

@@ -89,7 +89,7 @@ class Holding(Taking):
         for message in moving:
             other.check(message)
         if not other.takes(moving):
-            raise OutboxFull("messages or bytes", other.held)
+            raise OutboxFull("messages to be held", other.held + len(moving))
         for message in [other.own(each) for each in moving]:  # raises before one has moved
             other.put(message)
         self._take_out(moving)

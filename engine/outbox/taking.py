@@ -89,7 +89,7 @@ class Taking(Outlet):
         self.check(message)
         options = self._options
         if message.size > options.max_bytes:
-            raise OutboxFull("bytes", options.max_bytes)
+            raise OutboxFull("max_bytes", options.max_bytes)
         self._expire()
         if self._full(message):
             match options.when_full:
@@ -98,7 +98,7 @@ class Taking(Outlet):
                         self._room = Waiting()
                     return await self._room.wait(message)
                 case "raise":
-                    raise OutboxFull("messages or bytes", self.held)
+                    raise OutboxFull("messages held", self.held)
                 case "drop-newest":
                     self._drop([message], Reason.NEWEST)
                     return Delivery.DROPPED
