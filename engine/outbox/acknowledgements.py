@@ -28,7 +28,7 @@ class Acknowledgements:
 
     matcher: Callable[[str | bytes], Acknowledged] | None = None
     """Called with each incoming message as it arrives, whether somebody consumes or not. None:
-    the application calls `ws.outbox.acknowledge`."""
+    the application calls `ws.outbox.ack`."""
     pass_on: bool = False
     """Whether a message in which the matcher found something is received as well."""
     render: Callable[[Message], str | bytes] | None = None
