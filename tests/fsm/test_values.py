@@ -1,6 +1,6 @@
 """Records, decisions, events and effects are values: frozen, small, plain where nothing is said."""
 
-from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass
+from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass, replace
 from importlib import import_module
 from inspect import isclass
 from typing import Any
@@ -11,7 +11,7 @@ from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Retry
 from recloser.fsm.effects import Announce
-from recloser.fsm.events import Ask, Healthy, Hint, Lost, Opened
+from recloser.fsm.events import Ask, Expired, Healthy, Hint, Lost, Opened
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Wish
 from recloser.fsm.timeouts import Timeouts
@@ -98,6 +98,7 @@ PLAIN: dict[type, dict[str, object]] = {
     Ask: {"code": 1000, "reason": "", "within": None},
     Opened: {"unread": 0},
     Lost: {"unread": 0},
+    Expired: {"sent_code": None, "unsent": 0, "unread": 0},
 }
 """What a record says where its maker said nothing."""
 
@@ -105,6 +106,21 @@ PLAIN: dict[type, dict[str, object]] = {
 @pytest.mark.parametrize("kind", PLAIN)
 def test_what_is_not_said_is_plain(kind: type) -> None:
     assert plain(kind) == PLAIN[kind]
+
+
+def test_two_ends_with_the_same_facts_are_equal_whatever_was_raised() -> None:
+    cut = Close(code=1006, origin=Origin.NETWORK, cause=Cause.RESET)
+    assert replace(cut, error=OSError("a")) == replace(cut, error=OSError("b"))
+    assert replace(cut, reason="a") != replace(cut, reason="b")
+
+
+def test_a_core_that_is_not_told_of_a_provider_has_none() -> None:
+    policy = Scripted(Retry(1.0))
+    core = Core(policy, timeouts=Timeouts(), roll=lambda: 0.5)
+    core.handle(Ask(Wish.CONNECT), 0.0)
+    cut = Close(code=1006, origin=Origin.NETWORK, cause=Cause.EOF)
+    core.handle(Lost(core.generation, cut), 1.0)
+    assert [context.can_refresh for _, context in policy.asked] == [False]
 
 
 @pytest.mark.spec("G4")

@@ -47,6 +47,20 @@ def test_every_row_gives_its_source_and_date() -> None:
 
 
 @pytest.mark.spec("B14")
+def test_every_rule_of_a_row_says_its_date_once() -> None:
+    said = 0
+    for name in policies.services():
+        rows = policies.service(name).rows
+        for rule in shipped()[name].rules:
+            for row in rows if rule.name.startswith(f"{name}-") else ():
+                if rule.source.startswith(row.source):
+                    said += 1
+                    assert any(each.date in rule.source for each in rows), rule
+                    assert f"{row.date} ({row.date})" not in rule.source, rule
+    assert said > 200
+
+
+@pytest.mark.spec("B14")
 def test_every_row_decides_for_some_number_of_its_own() -> None:
     """No row is hidden by a guard or by the others of its service."""
     for name in policies.services():

@@ -33,6 +33,16 @@ def test_any_other_dial_comes_once_in_each_window() -> None:
 
 
 @pytest.mark.spec("D5")
+def test_the_first_failure_of_a_run_has_been_told_nothing_earlier() -> None:
+    """The run began with it: what a policy is shown at its attempt 1 is its own, or stale."""
+    first = replace(TOLD, attempt=1)
+    assert pace(WINDOWS, 3.0, NOBODY, first) == pace(
+        WINDOWS, 3.0, NOBODY, replace(first, spread=None)
+    )
+    assert pace(WINDOWS, 3.0, NOBODY, first) != 3.0 + SPREAD - 20.0
+
+
+@pytest.mark.spec("D5")
 def test_after_an_answer_or_an_immediate_dial_the_window_is_drawn_anew() -> None:
     assert pace(WINDOWS, 0.0, BUSY, replace(TOLD, busy=1)) == 0.5 * SPREAD
     assert pace(WINDOWS, 0.0, NOBODY, replace(TOLD, previous_immediate=True)) == 0.5 * SPREAD
