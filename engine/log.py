@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 
@@ -90,10 +90,7 @@ def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None
 
 def trouble(event: str, own: Mapping[str, object], **fields: object) -> None:
     """Write an error line about something beside the connection: a listener, a task."""
-    try:
-        LOGGER.error(event, **{**own, **fields})
-    except Exception as error:  # noqa: BLE001 - as above
-        _unwritten(event, error)
+    _line("error", event, own, fields)
 
 
 def failed(event: str, own: Mapping[str, object], who: object, error: BaseException) -> None:
@@ -122,14 +119,30 @@ class Backlogged:
         trouble(BACKLOGGED, self._own, unread=unread)
 
 
-def dropped(own: Mapping[str, object], reason: str, count: int, size: int) -> None:
-    """Write a line about messages that the outbox has dropped, `size` in bytes (G2)."""
-    trouble(DROPPED, own, reason=reason, count=count, bytes=size)
+def dropped(own: Mapping[str, object], reason: str, count: int, size: int, *, asked: bool) -> None:
+    """Write a line about messages that the outbox has dropped, `size` in bytes (G2).
+
+    No error where the application `asked` for it, message by message.
+    """
+    facts = {"reason": reason, "count": count, "bytes": size}
+    _line("info" if asked else "error", DROPPED, own, facts)
 
 
 def overdue(own: Mapping[str, object], count: int, after: float) -> None:
     """Write a line about messages that nobody acknowledged within `after` seconds (G7)."""
     trouble(OVERDUE, own, count=count, after=_round(after))
+
+
+def _line(
+    level: Literal["error", "info"],
+    event: str,
+    own: Mapping[str, object],
+    fields: Mapping[str, object],
+) -> None:
+    try:
+        getattr(LOGGER, level)(event, **{**own, **fields})
+    except Exception as error:  # noqa: BLE001 - a full disk must not stop the machine
+        _unwritten(event, error)
 
 
 def _unwritten(event: str, error: Exception) -> None:

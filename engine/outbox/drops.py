@@ -26,6 +26,11 @@ class Reason(Enum):
     UNRENDERED = "unrendered"
     """`render` raised, or gave neither `str` nor `bytes`; the error was logged."""
 
+    @property
+    def asked(self) -> bool:
+        """Whether the application asked for it, by `ttl`, `key` or `this_generation`."""
+        return self in (Reason.EXPIRED, Reason.REPLACED, Reason.GENERATION)
+
 
 @dataclass(frozen=True, slots=True)
 class Drop:

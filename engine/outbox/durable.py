@@ -233,7 +233,7 @@ class Durable(Tracking):
         numbers = [message.number for message in messages]
         if self._disk.up or self._disk.closing:
             self._disk.remove(numbers)
-        elif numbers:
+        else:
             self._disk.remove_now(numbers)
 
     def _moved(self, messages: Iterable[Message]) -> Callable[[], None]:

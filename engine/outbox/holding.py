@@ -90,7 +90,8 @@ class Holding(Taking):
             other.check(message)
         if not other.takes(moving):
             raise OutboxFull("messages to be held", other.held + len(moving))
-        for message in [other.own(each) for each in moving]:  # raises before one has moved
+        self._unfile(())  # this and the next raise before one has moved
+        for message in [other.own(each) for each in moving]:
             other.put(message)
         self._take_out(moving)
         self._admit()

@@ -125,8 +125,9 @@ class Taking(Outlet):
     def _give_away(self, messages: Iterable[Message]) -> None:
         """Take out messages that are somebody else's now."""
         messages = tuple(messages)
-        self._unfile(messages)
-        self._take_out(messages)
+        if messages:
+            self._unfile(messages)
+            self._take_out(messages)
 
     def _unfile(self, messages: Iterable[Message]) -> None:
         """Take messages out of what outlives the process."""
@@ -190,7 +191,7 @@ class Taking(Outlet):
         driver = self._driver
         driver.counters.dropped += len(messages)
         size = sum(message.size for message in messages)
-        log.dropped(driver.fields, reason.value, len(messages), size)
+        log.dropped(driver.fields, reason.value, len(messages), size, asked=reason.asked)
         told = self._options.on_drop
         if told is None:
             return

@@ -155,7 +155,10 @@ class Tracking(Numbering):
                 back.append(message)
         if back:
             log.overdue(self._driver.fields, len(back), self._unacknowledged.timeout)
-            self._again(back)
+            newest = {each.key: each.number for each in self._unacknowledged}
+            outdated = [m for m in back if m.key is not None and newest.get(m.key, 0) > m.number]
+            self._drop(outdated, Reason.REPLACED)
+            self._again([each for each in back if each not in outdated])
             self._admit()
         self._arm()
         self.resume()

@@ -254,6 +254,25 @@ async def test_a_callback_that_raises_harms_nobody() -> None:
     assert await rig.flushed() == ["b"]
 
 
+@pytest.mark.spec("G2", "I1")
+@virtual
+async def test_what_the_application_asked_to_drop_is_no_error() -> None:
+    rig = Waiting(max_messages=2, when_full="drop-oldest")
+    ws = await rig.begin()
+    with structlog.testing.capture_logs() as logs:
+        await ws.send("a", key="price")
+        await ws.send("b", key="price")
+        await ws.send("c", ttl=0.0)
+        await ws.send("d")
+        await ws.send("e")
+    assert [(line["log_level"], line["reason"]) for line in logs] == [
+        ("info", "replaced"),
+        ("info", "expired"),
+        ("error", "oldest"),
+    ]
+    assert await rig.flushed() == ["d", "e"]
+
+
 @pytest.mark.spec("G1", "G3")
 @virtual
 async def test_messages_are_handed_over_to_another_engine() -> None:

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recloser
-from recloser import Acknowledgements, Delivery, Drop, OutboxInUse, State, Stop
+from recloser import Acknowledgements, Delivery, Drop, Outbox, OutboxInUse, State, Stop
 from recloser.fsm import Unsent
 from recloser.outbox import Reason, UpTo
 from recloser.testing import ScriptedTransport
 from tests.engine.outbox.files import away, killed, make, real, rows, settled, shown
-from tests.engine.rig import CUT, DOWN, UP, Answering, turns
+from tests.engine.rig import CUT, DOWN, UP, Answering, engine, turns
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 
@@ -333,6 +333,22 @@ async def test_messages_move_from_file_to_file(path: Path, tmp_path: Path) -> No
         assert [message.data for message in ws.outbox.peek()] == []
     assert rows(path) == []
     assert rows(tmp_path / "other.db") == [(1, "first"), (2, "a"), (3, "last")]
+
+
+@pytest.mark.spec("G1", "G6")
+@real
+async def test_a_move_out_of_a_file_that_is_in_use_moves_nothing(path: Path) -> None:
+    async with away(path) as ws:
+        await ws.send("once")
+    memory, _ = engine(DOWN, outbox=Outbox())
+    memory.connect()
+    async with away(path) as other:
+        with pytest.raises(OutboxInUse):
+            ws.outbox.move_to(memory)
+        assert (len(other.outbox), len(memory.outbox)) == (1, 0)
+    assert ws.outbox.move_to(memory) == 1
+    assert (rows(path), shown(memory)) == ([], [(0, "once")])
+    await memory.close()
 
 
 @pytest.mark.spec("G6", "J1")

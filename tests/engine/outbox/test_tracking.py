@@ -181,6 +181,23 @@ async def test_a_message_that_is_never_acknowledged_is_given_up_if_so_asked() ->
     await ws.close()
 
 
+@pytest.mark.spec("G7", "G2")
+@virtual
+async def test_what_is_overdue_does_not_come_behind_what_has_replaced_it() -> None:
+    drops: list[Drop] = []
+    ws, wire, _ = await up(timeout=10.0, on_drop=drops.append)
+    await ws.send("price 1", key="price")
+    await ws.send("other", key="other")
+    await pass_time(5)
+    await ws.send("price 2", key="price")
+    await pass_time(6)
+    assert wire.sent == ["1:price 1", "2:other", "3:price 2", "2!:other"]
+    assert [(drop.message.id, drop.reason) for drop in drops] == [(1, Reason.REPLACED)]
+    await pass_time(5)
+    assert wire.sent[4:] == ["3!:price 2"]
+    await ws.close()
+
+
 @pytest.mark.spec("G7")
 @virtual
 async def test_ids_of_ones_own() -> None:
