@@ -1,7 +1,8 @@
 """`Acknowledgements`: how the peer says that it has a message, and what if it does not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from math import isfinite
 
 from recloser.outbox.message import Id, Message
@@ -14,7 +15,7 @@ class UpTo:
     id: Id
 
 
-Acknowledged = Id | UpTo | Iterable[Id] | None
+Acknowledged = Id | UpTo | Collection[Id] | None
 """What a matcher finds in an incoming message: ids, or None where it is no acknowledgement."""
 
 
@@ -50,6 +51,8 @@ class Acknowledgements:
             value = getattr(self, name)
             if value is not None and not callable(value):
                 raise TypeError(f"{name} must be a function of one message, not {value!r}")
+            if iscoroutinefunction(value):
+                raise TypeError(f"{name} must be a plain function: nothing waits for it")
         for name in ("pass_on", "numbered"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")

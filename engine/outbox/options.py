@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from os import PathLike, fspath
 from typing import Final, Literal, get_args
 
@@ -58,6 +59,8 @@ class Outbox:
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
         if self.on_drop is not None and not callable(self.on_drop):
             raise TypeError(f"on_drop must be a function of one Drop, not {self.on_drop!r}")
+        if iscoroutinefunction(self.on_drop):
+            raise TypeError("on_drop must be a plain function: nothing waits for it")
         if self.path is not None:
             self._check_path(self.path)
         elif self.fsync:

@@ -1,6 +1,6 @@
 """An outbox that holds its messages until the peer has acknowledged them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -130,17 +130,23 @@ class Tracking(Numbering):
             found = wanted.matcher(message)
             if found is None:
                 return False
-            if isinstance(found, UpTo):
-                self.acknowledge(found.id, up_to=True)
-            elif isinstance(found, str | int | bytes):
-                self.acknowledge(found)
-            else:
-                for identity in found:
-                    self.acknowledge(identity)
+            self._found(found)
         except Exception as error:  # noqa: BLE001 - as for any listener: it harms nobody (I3)
             log.failed(log.LISTENER_FAILED, self._driver.fields, wanted.matcher, error)
             return False
         return not wanted.pass_on
+
+    def _found(self, found: UpTo | Id | Iterable[Id]) -> None:
+        """Settle what a matcher has named; raises `TypeError` for what is no id."""
+        if isinstance(found, UpTo):
+            self.acknowledge(found.id, up_to=True)
+        elif isinstance(found, str | int | bytes):
+            self.acknowledge(found)
+        elif isinstance(found, Mapping):
+            raise TypeError("a matcher gives ids, not a message that it has parsed")
+        else:
+            for identity in found:
+                self.acknowledge(identity)
 
     def _overdue(self, deadline: float) -> None:
         """Send again what was not acknowledged in time; what has not left is given more."""

@@ -284,6 +284,8 @@ async def test_a_matcher_that_fails_harms_nobody() -> None:
     assert await ws.receive() == "no JSON"
     assert await ws.receive() == '{"ack": 1.5}'
     assert shown(ws) == [(1, 1)]
+    wire.deliver('{"ack": {"1": 1}}')
+    assert await ws.receive() == '{"ack": {"1": 1}}'
     wire.deliver('{"ack": [1]}')
     await turns()
     assert len(ws.outbox) == 0
@@ -420,6 +422,8 @@ async def test_without_acknowledgements_an_id_is_an_error_and_so_is_an_acknowled
     [
         ({"matcher": 5}, TypeError, "matcher must be a function"),
         ({"render": "x"}, TypeError, "render must be a function"),
+        ({"render": asyncio.sleep}, TypeError, "render must be a plain function"),
+        ({"matcher": asyncio.sleep}, TypeError, "matcher must be a plain function"),
         ({"pass_on": 1}, TypeError, "pass_on must be True or False"),
         ({"numbered": None}, TypeError, "numbered must be True or False"),
         ({"window": 0}, ValueError, "window must be at least 1"),
@@ -443,6 +447,7 @@ def test_bad_options(options: dict[str, Any], error: type[Exception], said: str)
         ({"acknowledgements": Acknowledgements(), "resend": False}, ValueError, "resend=False"),
         ({"path": "x", "resend": False}, ValueError, "resend=False"),
         ({"fsync": True}, ValueError, "give path, too"),
+        ({"on_drop": asyncio.sleep}, TypeError, "on_drop must be a plain function"),
         ({"path": "x", "fsync": 1}, TypeError, "fsync must be True or False"),
         ({"path": ""}, ValueError, "must be that of a file"),
         ({"path": ":memory:"}, ValueError, "must be that of a file"),
