@@ -4,9 +4,8 @@ import asyncio
 import json
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from math import isfinite
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from recloser.driver import Driver
 from recloser.ending import error_of
@@ -14,7 +13,9 @@ from recloser.fsm.closecodes import NORMAL, check_close
 from recloser.fsm.events import Advise, Ask, Healthy, Hint, Reconnect
 from recloser.fsm.states import State, Wish
 from recloser.inbound import receiver
+from recloser.outlet import Options
 from recloser.resting import rest_until
+from recloser.seconds import check_seconds
 from recloser.transport.delivery import Delivery
 from recloser.view import View
 
@@ -135,8 +136,9 @@ class ReconnectingWebSocket(View):
         """
         if not isinstance(advice, str):
             raise TypeError(f"advice must be a str, not {type(advice).__name__}")
-        _check_seconds("retry_after", retry_after)
-        _check_seconds("spread", spread)
+        for name, seconds in (("retry_after", retry_after), ("spread", spread)):
+            if seconds is not None:
+                check_seconds(name, seconds)
         self._driver.bind()
         self._driver.feed(Advise(advice, retry_after, spread))
 
@@ -170,10 +172,14 @@ class ReconnectingWebSocket(View):
         return self._outlet.offer(message, ttl, key, id, this_generation=this_generation)
 
     async def send_json(
-        self, value: object, *, dumps: Callable[[Any], str | bytes] = json.dumps
+        self,
+        value: object,
+        *,
+        dumps: Callable[[Any], str | bytes] = json.dumps,
+        **options: Unpack[Options],
     ) -> Delivery:
-        """Send a value as JSON; answers as `send`, raises as `send` and `dumps` do."""
-        return await self.send(dumps(value))
+        """Send a value as JSON; takes and answers what `send` does, raises as that and `dumps`."""
+        return await self.send(dumps(value), **options)
 
     async def drain(self) -> None:
         """Wait until the outbox is empty: all was handed to a connection, or acknowledged.
@@ -239,12 +245,3 @@ class ReconnectingWebSocket(View):
                 stacklevel=2,
             )
             self._driver.forget()
-
-
-def _check_seconds(name: str, seconds: object) -> None:
-    if seconds is None:
-        return
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
-    if not isfinite(seconds) or seconds < 0:
-        raise ValueError(f"{name} must be finite and at least 0, not {seconds!r}")

@@ -1,7 +1,7 @@
 """The sending half of an engine: to the open wire, or to nobody while there is none."""
 
 from collections.abc import Callable, Coroutine, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from recloser.ending import error_of
 from recloser.fsm.change import StateChange
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from recloser.outbox.message import Id
 
 Data = str | bytes
+
+
+class Options(TypedDict, total=False):
+    """What may be said about a message besides its data; see `ReconnectingWebSocket.send`."""
+
+    ttl: float | None
+    key: Hashable
+    id: "Id | None"
+    this_generation: bool
 
 
 def no_acknowledgements(id: object) -> None:  # noqa: A002 - as in `send`

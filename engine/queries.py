@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
-from math import isfinite
 from typing import Self
 
 from recloser import log
@@ -11,6 +10,7 @@ from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import ConcurrentReceive, RecloserError
 from recloser.fsm.states import State
+from recloser.seconds import check_seconds
 
 Message = str | bytes
 
@@ -66,10 +66,7 @@ class Queries:
         saw the query is not known then. Raises `ValueError` for a key that is pending already,
         and what `send` raises. An answer that comes too late goes to the consumer.
         """
-        if isinstance(within, bool) or not isinstance(within, int | float):
-            raise TypeError(f"within must be a number of seconds, not {within!r}")
-        if not isfinite(within) or within <= 0:
-            raise ValueError(f"within must be finite and above 0, not {within!r}")
+        check_seconds("within", within, above=True)
         if key in self._pending:
             raise ValueError(f"a query with the key {key!r} is pending: choose another")
         scope = self._ws.scope

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from enum import Enum
-from math import isfinite
 from weakref import WeakSet, ref
 
 from recloser import log
@@ -12,6 +11,7 @@ from recloser.driver import Driver
 from recloser.ending import quiet
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State, Trigger
+from recloser.seconds import check_seconds
 
 
 class Status(Enum):
@@ -50,10 +50,7 @@ class Settled:
     )
 
     def __init__(self, driver: Driver, after: float) -> None:
-        if isinstance(after, bool) or not isinstance(after, int | float):
-            raise TypeError(f"after must be a number of seconds, not {after!r}")
-        if not isfinite(after) or after < 0:
-            raise ValueError(f"after must be finite and at least 0, not {after!r}")
+        check_seconds("after", after)
         self._driver = driver
         self._after = after
         self._actual = self._shown = self._told = _present(driver)

@@ -4,7 +4,6 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from math import isfinite
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
@@ -14,6 +13,7 @@ from recloser.ending import quiet
 from recloser.fsm.closecodes import NORMAL, check_close
 from recloser.fsm.errors import ConnectionClosed, NotOpen, RecloserError
 from recloser.fsm.states import State
+from recloser.seconds import check_seconds
 
 Handler = Callable[[ReconnectingWebSocket], Awaitable[object]]
 
@@ -51,10 +51,7 @@ class Supervisor:
         signals: Iterable[signal.Signals] = (),
     ) -> None:
         check_close(code, reason)
-        if isinstance(deadline, bool) or not isinstance(deadline, int | float):
-            raise TypeError(f"deadline must be a number of seconds, not {deadline!r}")
-        if not isfinite(deadline) or deadline < 0:
-            raise ValueError(f"deadline must be finite and at least 0, not {deadline!r}")
+        check_seconds("deadline", deadline)
         self._code, self._reason = code, reason
         self._deadline = deadline
         self._signals = tuple(signal.Signals(each) for each in signals)

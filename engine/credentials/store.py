@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 from collections.abc import Mapping
-from math import isfinite
 from typing import Final, TypeAlias
 
 from recloser.clock import Clock
@@ -13,6 +12,7 @@ from recloser.credentials.token import Held, Token, held
 from recloser.failures import blamed
 from recloser.fsm.record import Cause
 from recloser.providers import Input, resolve
+from recloser.seconds import check_seconds
 from recloser.transport.base import Request
 
 Credential: TypeAlias = str | Mapping[str, str] | Token
@@ -74,9 +74,9 @@ class Credentials:
             raise TypeError("credentials need a provider: a token, or a function that gives one")
         if not callable(place) or inspect.iscoroutinefunction(place):
             raise TypeError(f"place must be a plain function of request and token, not {place!r}")
-        _check_seconds("ahead", ahead, above=False)
+        check_seconds("ahead", ahead, above=False)
         if timeout is not None:
-            _check_seconds("timeout", timeout, above=True)
+            check_seconds("timeout", timeout, above=True)
         self._provider = provider
         self._refresh = provider if refresh is None else refresh
         self._place = place
@@ -166,10 +166,3 @@ def credentials_of(given: Credentials | Provider | None) -> Credentials | None:
     if given is None or isinstance(given, Credentials):
         return given
     return Credentials(given, timeout=None, cache=False)
-
-
-def _check_seconds(name: str, seconds: object, *, above: bool) -> None:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
-    if not isfinite(seconds) or seconds < 0 or (above and not seconds):
-        raise ValueError(f"{name} must be finite and {'above' if above else 'at least'} 0")

@@ -6,10 +6,10 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import isfinite
 from typing import Final
 
 from recloser.hints import rtnetlink
+from recloser.seconds import check_seconds
 
 _DATAGRAM: Final = 65536
 
@@ -42,10 +42,7 @@ def heard(
     """Listen on a socket that is there already."""
     if not callable(wake):
         raise TypeError(f"give a function without arguments such as ws.wake, not {wake!r}")
-    if isinstance(debounce, bool) or not isinstance(debounce, int | float):
-        raise TypeError(f"debounce must be a number of seconds, not {debounce!r}")
-    if not isfinite(debounce) or debounce < 0:
-        raise ValueError(f"debounce must be finite and at least 0, not {debounce!r}")
+    check_seconds("debounce", debounce)
     listening.setblocking(False)
     ear = _Ear(listening, wake, debounce)
     loop = asyncio.get_running_loop()

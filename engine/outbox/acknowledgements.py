@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from math import isfinite
 
 from recloser.outbox.message import Id, Message
+from recloser.seconds import check_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,7 @@ class Acknowledgements:
         _check_count("window", self.window)
         if self.max_deliveries is not None:
             _check_count("max_deliveries", self.max_deliveries)
-        if isinstance(self.timeout, bool) or not isinstance(self.timeout, int | float):
-            raise TypeError(f"timeout must be a number of seconds, not {self.timeout!r}")
-        if not (isfinite(self.timeout) and self.timeout > 0):
-            raise ValueError(f"timeout must be finite and above 0, not {self.timeout!r}")
+        check_seconds("timeout", self.timeout, above=True)
 
 
 def _check_count(name: str, value: object) -> None:

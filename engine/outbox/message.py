@@ -2,7 +2,8 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from math import isfinite
+
+from recloser.seconds import check_seconds
 
 Id = str | int | bytes
 """What an acknowledgement names a message by."""
@@ -54,9 +55,7 @@ def made(
         size = len(data)
     else:
         raise TypeError(f"a message is str or bytes, not {type(data).__name__}: encode it first")
-    if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float)):
-        raise TypeError(f"ttl must be a number of seconds, not {ttl!r}")
-    if ttl is not None and not (isfinite(ttl) and ttl >= 0):
-        raise ValueError(f"ttl must be finite and at least 0, not {ttl!r}")
+    if ttl is not None:
+        check_seconds("ttl", ttl)
     hash(key)
     return Message(data, size, key, None if ttl is None else now + ttl, generation)

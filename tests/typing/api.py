@@ -117,6 +117,7 @@ async def use() -> None:
         assert_type(await ws.send("x", ttl=1.5, key=("a", 1), this_generation=True), Delivery)
         assert_type(await ws.send("x", id="order 7"), Delivery)
         assert_type(await ws.send_json({"a": 1}), Delivery)
+        assert_type(await ws.send_json({"a": 1}, ttl=1.5, key="a", id="order 8"), Delivery)
         assert_type(await ws.drain(), None)
         assert_type(ws.outbox.move_to(ws), int)
         assert_type(ws.outbox.ack("order 7", up_to=True), int)

@@ -198,6 +198,18 @@ async def test_what_is_overdue_does_not_come_behind_what_has_replaced_it() -> No
     await ws.close()
 
 
+@pytest.mark.spec("G1", "G7")
+@virtual
+async def test_json_takes_the_options_of_a_message() -> None:
+    ws, wire, transport = await up(numbered=False)
+    wire.end(CUT)
+    await ws.send_json([1], key="k")
+    await ws.send_json([2], key="k", id="mine")
+    await ws.send_json([3], ttl=0.0)
+    assert (await reopened(ws, transport)).sent == ["mine:[2]"]
+    await ws.close()
+
+
 @pytest.mark.spec("G7")
 @virtual
 async def test_ids_of_ones_own() -> None:
