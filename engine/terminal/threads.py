@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,22 +19,17 @@ def in_thread(function: Callable[[], T]) -> "asyncio.Future[T]":
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return  # nobody waits any longer
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type] # without an error it is a T
+    def settle(tell: Callable[[], None]) -> None:
+        if not future.done():  # or nobody waits any longer
+            tell()
 
     def work() -> None:
-        result, problem = None, None
         try:
-            result = function()
+            tell = partial(future.set_result, function())
         except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
-            problem = error
+            tell = partial(future.set_exception, error)
         with suppress(RuntimeError):  # the loop has been closed meanwhile: nobody waits
-            loop.call_soon_threadsafe(settle, result, problem)
+            loop.call_soon_threadsafe(settle, tell)
 
     threading.Thread(target=work, name="recloser terminal", daemon=True).start()
     return future
