@@ -50,7 +50,7 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Salvage
     try:
         os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
-        raise OutboxUnusable(target, "is there already, and is not written over") from error
+        raise OutboxUnusable(target, "is there already: name one that is not") from error
     except OSError as error:
         raise OutboxUnusable(target, f"cannot be made ({error.strerror})") from error
     try:

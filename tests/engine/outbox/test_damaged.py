@@ -331,7 +331,7 @@ def test_nothing_is_made_where_nothing_can_be_saved(tmp_path: Path) -> None:
     )
     path.unlink()
     filled(path, 3)
-    refused_with(OutboxUnusable, "is there already, and is not written over", target=path)
+    refused_with(OutboxUnusable, "is there already: name one that is not", target=path)
     nowhere = tmp_path / "nowhere" / "new.db"
     refused_with(OutboxUnusable, "cannot be made (No such file or directory)", target=nowhere)
     with closing(File(str(path), fsync=False)):
