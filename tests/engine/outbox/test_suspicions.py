@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -404,22 +406,29 @@ async def closing(ws: Engine) -> asyncio.Task[None]:
     return task
 
 
+@asynccontextmanager
+async def closed_and_connected(path: Path) -> AsyncIterator[tuple[Engine, ScriptedTransport]]:
+    """Holds "a" while its file is being given free; afterwards all has been sent."""
+    ws, transport = make(path, DOWN, UP)
+    await away(ws)
+    await ws.send("a")
+    task = await closing(ws)
+    yield ws, transport
+    await task
+    await ws.wait_for(State.OPEN)
+    await ws.drain()
+    await ws.close()
+
+
 @pytest.mark.spec("G1", "G6")
 @real
 async def test_what_is_meant_for_one_connection_waits_for_the_file_like_the_rest(
     path: Path,
 ) -> None:
     """It was QUEUED, and gone when the file was read again: it is in none."""
-    ws, transport = make(path, DOWN, UP)
-    await away(ws)
-    await ws.send("a")
-    task = await closing(ws)
-    assert await ws.send("now", this_generation=True) is QUEUED
-    await task
-    await ws.wait_for(State.OPEN)
-    await ws.drain()
+    async with closed_and_connected(path) as (ws, transport):
+        assert await ws.send("now", this_generation=True) is QUEUED
     assert transport.wires[0].sent == ["a", "now"]
-    await ws.close()
 
 
 @pytest.mark.spec("G1", "G6")
@@ -427,16 +436,9 @@ async def test_what_is_meant_for_one_connection_waits_for_the_file_like_the_rest
 async def test_what_is_cleared_while_the_file_is_being_closed_does_not_come_back(
     path: Path,
 ) -> None:
-    ws, transport = make(path, DOWN, UP)
-    await away(ws)
-    await ws.send("a")
-    task = await closing(ws)
-    assert [message.data for message in ws.outbox.clear()] == ["a"]
-    await task
-    await ws.wait_for(State.OPEN)
-    await ws.drain()
+    async with closed_and_connected(path) as (ws, transport):
+        assert [message.data for message in ws.outbox.clear()] == ["a"]
     assert transport.wires[0].sent == []
-    await ws.close()
     assert rows(path) == []
 
 
