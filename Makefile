@@ -8,6 +8,7 @@ SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q
+EDITABLE := --config-settings editable_mode=strict -e
 DRAW := $(BIN)/recloser diagram
 
 .DEFAULT_GOAL := help
@@ -16,50 +17,62 @@ DRAW := $(BIN)/recloser diagram
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
 
-# The stamp stands inside the environment, so that removing .venv removes it too.
+# The sources are installed as links, one a file, so that every tool follows an import to the file in this clone.
+# The name of the second stamp changes with the list of files: a new file is linked by the next target.
+SOURCES := engine fsm policies tools transport
+FILES := $(shell find $(SOURCES) -type f ! -path '*/__pycache__/*' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
+READY := $(VENV)/.links-$(FILES)
+
+# The stamps stand inside the environment, so that removing .venv removes them too.
 $(VENV)/.stamp: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || test -n "$(PYTHON)" || { \
 		echo "no Python >= 3.11 with venv: install python3 and python3-venv, or say make PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[dev]'
 	@touch $@
 
-$(VENV)/.stamp-mutants: $(VENV)/.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
+$(READY): $(VENV)/.stamp
+	@rm -f $(VENV)/.links-*
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation $(EDITABLE) .
 	@touch $@
 
-$(VENV)/.stamp-bench: $(VENV)/.stamp
-	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[bench]'
+$(VENV)/.stamp-mutants: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[mutants]'
 	@touch $@
 
-demo: $(VENV)/.stamp  ## A real server closes, cuts, refuses and goes silent; the engine lives through it
+$(VENV)/.stamp-bench: $(READY)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[bench]'
+	@touch $@
+
+demo: $(READY)  ## A real server closes, cuts, refuses and goes silent; the engine lives through it
 	@$(BIN)/python examples/demo.py
 
-test: $(VENV)/.stamp  ## All tests, the same ones in the same way each time
+test: $(READY)  ## All tests, the same ones in the same way each time
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS)
 
 check: fmt-check lint types diagrams-check cov  ## Everything that must hold before a commit
 
-fmt: $(VENV)/.stamp  ## Format the code
+fmt: $(READY)  ## Format the code
 	$(BIN)/ruff format
 
-fmt-check: $(VENV)/.stamp
+fmt-check: $(READY)
 	$(BIN)/ruff format --check
 
-lint: $(VENV)/.stamp  ## Ruff
+lint: $(READY)  ## Ruff
 	$(BIN)/ruff check
 
-layers: $(VENV)/.stamp  ## Who imports whom
+layers: $(READY)  ## Who imports whom
 	$(PYTEST) tests/test_layers.py
 
-types: $(VENV)/.stamp  ## mypy --strict on the built package, and on a script that uses it
+types: $(READY)  ## mypy --strict on the sources, on the built wheel, and on a script that uses it
+	$(BIN)/mypy --strict -p recloser
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(BIN)/python -m build --no-isolation --outdir "$$tmp/dist" . >"$$tmp/log" 2>&1 || { cat "$$tmp/log"; exit 1; } && \
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --target "$$tmp/site" "$$tmp"/dist/*.whl && \
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" -p recloser && \
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" tests/typing/api.py
 
-diagrams: $(VENV)/.stamp  ## Draw the live machine, with and without a policy, and the life of one close event
+diagrams: $(READY)  ## Draw the live machine, with and without a policy, and the life of one close event
 	$(DRAW) --format mermaid -o diagrams/machine.mmd
 	$(DRAW) --format dot -o diagrams/machine.dot
 	$(DRAW) --format text -o diagrams/machine.txt
@@ -78,14 +91,14 @@ diagrams: $(VENV)/.stamp  ## Draw the live machine, with and without a policy, a
 	$(DRAW) close-event --format svg --theme light -o diagrams/close-event-light.svg
 	$(DRAW) close-event --format svg --theme dark -o diagrams/close-event-dark.svg
 
-diagrams-check: $(VENV)/.stamp  ## Pictures and documents agree with the live machine
+diagrams-check: $(READY)  ## Pictures and documents agree with the live machine
 	$(PYTEST) tests/test_diagrams.py
 
-cov: $(VENV)/.stamp  ## All tests with branch coverage; that of fsm/ and policies/ must be complete
+cov: $(READY)  ## All tests with branch coverage; that of fsm/ and policies/ must be complete
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS) --cov --cov-report=term
 	$(BIN)/coverage report --include='fsm/*,policies/*' --fail-under=100
 
-slow: $(VENV)/.stamp  ## All tests with many more examples, and those marked slow
+slow: $(READY)  ## All tests with many more examples, and those marked slow
 	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) -m ""
 
 mutants: $(VENV)/.stamp-mutants  ## Change fsm/ and policies/ in small ways and see who notices; COUNT=0 for all

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recloser import fsm, hints, outbox, policies, testing, transport
+    from recloser.assembly import connect
     from recloser.client import ReconnectingWebSocket
-    from recloser.connecting import connect
     from recloser.credentials import Credentials
+    from recloser.driver.opening import Opening
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
     from recloser.fsm.errors import (
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from recloser.fsm.record import Close
     from recloser.fsm.states import State
     from recloser.fsm.timeouts import Timeouts
-    from recloser.opening import Opening
     from recloser.outbox import Acknowledgements, Drop, Outbox
     from recloser.queries import Queries
     from recloser.settled import Settled, Status
@@ -57,7 +57,7 @@ _HOMES = {
     "Hold": "recloser.fsm.decisions",
     "IllegalTrigger": "recloser.fsm.errors",
     "NotOpen": "recloser.fsm.errors",
-    "Opening": "recloser.opening",
+    "Opening": "recloser.driver.opening",
     "Outbox": "recloser.outbox",
     "OutboxDamaged": "recloser.fsm.errors",
     "OutboxForeign": "recloser.fsm.errors",
@@ -81,7 +81,7 @@ _HOMES = {
     "Timeouts": "recloser.fsm.timeouts",
     "Unauthorized": "recloser.fsm.errors",
     "WrongLoop": "recloser.fsm.errors",
-    "connect": "recloser.connecting",
+    "connect": "recloser.assembly",
 }
 _MODULES = ("fsm", "hints", "outbox", "policies", "testing", "transport")
 

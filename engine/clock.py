@@ -1,9 +1,10 @@
-"""Time as the engine sees it: one clock for deadlines, one for time stamps."""
+"""Time as the engine sees it: the clocks, and the one timer that follows the core's deadline."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
 
 class Timer(Protocol):
@@ -49,3 +50,38 @@ class LoopClock:
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Set a timer of the loop."""
         return self._loop.call_at(when, callback)
+
+
+_FAR: Final = 86_400.0
+"""Seconds; a deadline beyond is armed in steps, since event loops refuse far timers."""
+
+
+class Alarm:
+    """Rings once for each deadline that it is set to."""
+
+    __slots__ = ("_deadline", "_timer")
+
+    def __init__(self) -> None:
+        self._deadline: float | None = None
+        self._timer: Timer | None = None
+
+    def set(self, deadline: float | None, clock: Clock, ring: Callable[[float], None]) -> None:
+        """Have `ring(deadline)` called when it has come, instead of the one before."""
+        if deadline == self._deadline:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._deadline = deadline
+        if deadline is not None:
+            when = min(deadline, clock.monotonic() + _FAR)
+            self._timer = clock.call_at(when, partial(self._due, deadline, when, clock, ring))
+
+    def _due(
+        self, deadline: float, when: float, clock: Clock, ring: Callable[[float], None]
+    ) -> None:
+        self._timer = self._deadline = None
+        if when < deadline:
+            self.set(deadline, clock, ring)
+        else:
+            ring(deadline)

@@ -6,8 +6,8 @@ from enum import Enum
 from weakref import WeakSet, ref
 
 from recloser import log
-from recloser.alarm import Alarm
-from recloser.driver import Driver
+from recloser.clock import Alarm
+from recloser.driver.driver import Driver
 from recloser.ending import quiet
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State, Trigger

@@ -8,18 +8,18 @@ a `RulePolicy` of `Rule`s, written with `when`, `retry`, `hold`, `stop` and thei
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from recloser.policies import backoff
 from recloser.policies.actions import hold, refresh_then_retry, retry, retry_after, stop
+from recloser.policies.basic import basic
+from recloser.policies.conditions import when
+from recloser.policies.intervals import at_least, below
 from recloser.policies.rules import Rule, RulePolicy
-from recloser.policies.spans import at_least, below
 from recloser.policies.standard import standard
-from recloser.policies.when import when
 from recloser.policies.windows import Windows
 
 if TYPE_CHECKING:
-    from recloser.policies import backoff
     from recloser.policies.catalogue import for_service, service, services
     from recloser.policies.combine import first_match, limit, override, per_phase
-    from recloser.policies.plain import basic
 
 __all__ = [
     "Rule",
@@ -46,7 +46,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "basic": "plain",
     "first_match": "combine",
     "for_service": "catalogue",
     "limit": "combine",
@@ -59,8 +58,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Load what the standard policy does without when it is first asked for (PEP 562)."""
-    if name == "backoff":
-        return import_module(f"{__name__}.backoff")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from recloser.fsm.decisions import Context, Decision, Hold, Retry, Stop, Unsent
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
-from recloser.policies.numbers import check_seconds
+from recloser.policies.backoff import Backoff, Within
 from recloser.policies.pace import LIMIT, WINDOWS, pace
-from recloser.policies.within import Backoff, Within
 
 Answer = Callable[[Close, Context], Decision]
 

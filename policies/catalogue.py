@@ -19,10 +19,10 @@ from typing import Any, Final
 from recloser.fsm.decisions import Phase
 from recloser.policies.actions import AT_ONCE, refresh_then_retry, retry, stop
 from recloser.policies.codes import PeerNormal
+from recloser.policies.conditions import when
+from recloser.policies.intervals import Spans, numbers
 from recloser.policies.rules import Rule, RulePolicy
-from recloser.policies.spans import Spans, numbers
 from recloser.policies.standard import with_rows
-from recloser.policies.when import when
 
 _DATA: Final = Path(__file__).with_name("data") / "services.json"
 

@@ -5,10 +5,10 @@ from typing import Literal
 from recloser.fsm.decisions import Phase, Unsent
 from recloser.fsm.record import Cause
 from recloser.policies.actions import AT_ONCE, SOON, hold, refresh_then_retry, retry, stop
+from recloser.policies.backoff import Within
+from recloser.policies.conditions import when
+from recloser.policies.intervals import at_least, below
 from recloser.policies.rules import Rule
-from recloser.policies.spans import at_least, below
-from recloser.policies.when import when
-from recloser.policies.within import Within
 
 PeerNormal = Literal["retry", "hold", "stop"]
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from recloser.fsm.decisions import Context, Decision, Phase, Policy, Retry
+from recloser.fsm.numbers import check_count, check_seconds
 from recloser.fsm.record import Close
 from recloser.policies.actions import End
+from recloser.policies.conditions import when
 from recloser.policies.guards import HOPELESS, INTENTIONAL
-from recloser.policies.numbers import check_count, check_seconds
+from recloser.policies.intervals import at_least
 from recloser.policies.rules import Rule, RulePolicy, rules_of
-from recloser.policies.spans import at_least
-from recloser.policies.when import when
 
 ATTEMPTS = "attempts-used-up"
 """The rule that `limit` names when the number of attempts ended a run."""

@@ -4,8 +4,8 @@ from typing import Final
 
 from recloser.fsm.record import Cause
 from recloser.policies.actions import hold, refresh_then_retry, retry, stop
+from recloser.policies.conditions import when
 from recloser.policies.rules import Rule
-from recloser.policies.when import when
 
 INTENTIONAL: Final = Rule(
     "asked",

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from recloser.policies.conditions import Like, covers
+from recloser.policies.intervals import Spans, join
 from recloser.policies.rules import Rule
-from recloser.policies.spans import Spans, join
 
 
 class Finding(NamedTuple):

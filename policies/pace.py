@@ -5,8 +5,8 @@ from typing import Final
 
 from recloser.fsm.decisions import Context
 from recloser.fsm.record import Cause, Close
+from recloser.policies.backoff import Backoff
 from recloser.policies.windows import Windows, earliest
-from recloser.policies.within import Backoff
 
 LIMIT: Final = 300.0
 """The most, in seconds, that is taken of a Retry-After or of a spread (D3)."""

@@ -3,8 +3,8 @@
 from typing import Final
 
 from recloser.policies.actions import refresh_then_retry, retry, stop
+from recloser.policies.conditions import when
 from recloser.policies.rules import Rule
-from recloser.policies.when import when
 
 _HTTP: Final = "RFC 6455 section 4.1: an answer that is not 101 is handled as HTTP says"
 

@@ -10,7 +10,7 @@ from recloser.fsm.decisions import Context, Decision, Policy
 from recloser.fsm.record import Cause, Close
 from recloser.policies.actions import Action, Answer
 from recloser.policies.conditions import Among, Holds, Wanted, When, covers, meets
-from recloser.policies.spans import Spans
+from recloser.policies.intervals import Spans
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from typing import Final
 
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause
 from recloser.policies.actions import refresh_then_retry
 from recloser.policies.codes import CODES, PeerNormal, lost_rules, peer_normal_rules
+from recloser.policies.conditions import when
 from recloser.policies.guards import ADVICE, CERTIFICATE, HOPELESS, INTENTIONAL
-from recloser.policies.numbers import check_seconds
 from recloser.policies.overlaps import hidden
 from recloser.policies.refusals import REFUSALS
 from recloser.policies.rules import Rule, RulePolicy
-from recloser.policies.when import when
 
 _SPENT: Final = Rule(
     "token-expired",

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from recloser.fsm.decisions import Context
+from recloser.fsm.numbers import check_order, check_seconds
 from recloser.fsm.record import Close
-from recloser.policies.numbers import check_order, check_seconds
-from recloser.policies.within import Backoff
+from recloser.policies.backoff import Backoff
 
 GAP: Final = 1.0
 """Seconds between the starts of two dials, unless an immediate one is allowed (D4)."""

@@ -1,8 +1,7 @@
 """How it happens on the wire."""
 
 from recloser.transport.aiohttp_ws import AiohttpTransport
-from recloser.transport.base import DialFailed, Frame, Opcode, Request, Transport, Wire
-from recloser.transport.delivery import Delivery
+from recloser.transport.base import Delivery, DialFailed, Frame, Opcode, Request, Transport, Wire
 from recloser.transport.liveness import Heartbeat
 
 __all__ = [

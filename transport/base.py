@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any, Protocol, Self
 
 from aiohttp import WSMsgType
@@ -9,7 +10,22 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from recloser.fsm.record import NO_HEADERS, Close
-from recloser.transport.delivery import Adopt, Delivery
+
+
+class Delivery(Enum):
+    """What `send` answers."""
+
+    SENT = "sent"
+    """It was handed to the open connection. Whether the peer took it, only the peer can say."""
+    QUEUED = "queued"
+    """It is in the outbox, and goes out when the connection is open."""
+    DROPPED = "dropped"
+    """The outbox is full and drops what is newest: this message. The drop was reported."""
+
+
+Adopt = Callable[[Any], Coroutine[Any, Any, Delivery]]
+"""Takes a message, or the item that stands for it, which an ended wire could not take."""
+
 
 Opcode = WSMsgType
 """Frame types; those of messages are compared by identity on the receive path."""

@@ -8,8 +8,7 @@ from aiohttp.http import WebSocketWriter
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.states import State
-from recloser.transport.base import Opcode
-from recloser.transport.delivery import Adopt, Delivery
+from recloser.transport.base import Adopt, Delivery, Opcode
 from recloser.transport.upgrade import push
 
 CONGESTED = 65_536

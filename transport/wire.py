@@ -11,8 +11,7 @@ from aiohttp import EofStream
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Close
 from recloser.transport import classify, kernel
-from recloser.transport.base import Frame, Opcode
-from recloser.transport.delivery import Adopt
+from recloser.transport.base import Adopt, Frame, Opcode
 from recloser.transport.handshake import lowered
 from recloser.transport.inbox import Inbox
 from recloser.transport.liveness import Liveness

@@ -9,7 +9,7 @@ from recloser.clock import Clock
 from recloser.credentials.places import Place, header
 from recloser.credentials.sharing import Shared
 from recloser.credentials.token import Held, Token, held
-from recloser.failures import blamed
+from recloser.driver.dial import blamed
 from recloser.fsm.record import Cause
 from recloser.providers import Input, resolve
 from recloser.seconds import check_seconds

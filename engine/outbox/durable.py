@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from recloser import log
-from recloser.alarm import Alarm
+from recloser.clock import Alarm
+from recloser.driver.sender import Data
 from recloser.fsm.errors import OutboxUnusable
 from recloser.fsm.states import State
 from recloser.outbox.disk import Disk
@@ -19,12 +20,10 @@ from recloser.outbox.options import Outbox
 from recloser.outbox.queue import Queue
 from recloser.outbox.rows import message_of, row_of
 from recloser.outbox.tracking import Tracking
-from recloser.outlet import Data
-from recloser.transport.base import Wire
-from recloser.transport.delivery import Delivery
+from recloser.transport.base import Delivery, Wire
 
 if TYPE_CHECKING:
-    from recloser.driver import Driver
+    from recloser.driver.driver import Driver
 
 LOOK: Final = 0.5
 """Seconds until a message that was in the write buffer is looked for again."""

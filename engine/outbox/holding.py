@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from recloser.driver.sender import Data, no_acknowledgements
 from recloser.ending import error_of
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Unsent
@@ -16,13 +17,11 @@ from recloser.outbox.message import Id, Message
 from recloser.outbox.options import Outbox
 from recloser.outbox.queue import Queue
 from recloser.outbox.taking import Taking
-from recloser.outlet import Data, no_acknowledgements
-from recloser.transport.base import Wire
-from recloser.transport.delivery import Delivery
+from recloser.transport.base import Delivery, Wire
 
 if TYPE_CHECKING:
-    from recloser.driver import Driver
-    from recloser.generation import Generation
+    from recloser.driver.driver import Driver
+    from recloser.driver.generation import Generation
 
 TURN: Final = 64
 """Messages after which a flush lets others have their turn of the event loop."""

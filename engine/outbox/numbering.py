@@ -6,17 +6,16 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from recloser import log
+from recloser.driver.sender import Data, no_acknowledgements
 from recloser.outbox.drops import Reason
 from recloser.outbox.holding import Holding
 from recloser.outbox.message import Id, Message
 from recloser.outbox.options import Outbox
 from recloser.outbox.queue import Queue
-from recloser.outlet import Data, no_acknowledgements
-from recloser.transport.base import Wire
-from recloser.transport.delivery import Delivery
+from recloser.transport.base import Delivery, Wire
 
 if TYPE_CHECKING:
-    from recloser.driver import Driver
+    from recloser.driver.driver import Driver
 
 LARGEST: Final = 2**63
 """Ids and keys that are int are smaller: SQLite stores eight bytes."""

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from recloser import log
+from recloser.driver.sender import Data, Outlet
 from recloser.ending import error_of
 from recloser.fsm.errors import NotOpen, OutboxFull
 from recloser.fsm.states import State, Wish
@@ -14,11 +15,10 @@ from recloser.outbox.message import Message, made
 from recloser.outbox.options import Outbox
 from recloser.outbox.queue import Queue
 from recloser.outbox.waiting import Waiting
-from recloser.outlet import Data, Outlet
-from recloser.transport.delivery import Delivery
+from recloser.transport.base import Delivery
 
 if TYPE_CHECKING:
-    from recloser.driver import Driver
+    from recloser.driver.driver import Driver
 
 
 class Taking(Outlet):

@@ -5,20 +5,19 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from recloser import log
-from recloser.alarm import Alarm
+from recloser.clock import Alarm
+from recloser.driver.sender import Data
 from recloser.outbox.acknowledgements import Acknowledgements, UpTo
 from recloser.outbox.drops import Reason
 from recloser.outbox.message import Id, Message
 from recloser.outbox.numbering import Numbering, storable
 from recloser.outbox.options import Outbox
 from recloser.outbox.unacknowledged import Unacknowledged
-from recloser.outlet import Data
-from recloser.transport.base import Wire
-from recloser.transport.delivery import Delivery
+from recloser.transport.base import Delivery, Wire
 
 if TYPE_CHECKING:
-    from recloser.driver import Driver
-    from recloser.generation import Generation
+    from recloser.driver.driver import Driver
+    from recloser.driver.generation import Generation
 
 
 class Tracking(Numbering):

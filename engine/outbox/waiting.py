@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from recloser.outbox.message import Message
-from recloser.transport.delivery import Delivery
+from recloser.transport.base import Delivery
 
 
 class Waiting:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import recloser
 from recloser import Close, ConcurrentReceive, Context, RecloserError, Retry, State, StateChange
-from recloser.alarm import Alarm
+from recloser.clock import Alarm
 from recloser.fsm import TABLE
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from recloser.transport import Request

@@ -7,8 +7,8 @@ import pytest
 
 from recloser import ConnectionClosed, Delivery, NotOpen, State
 from recloser.client import ReconnectingWebSocket
-from recloser.scope import Scope
-from recloser.statistics import Statistics
+from recloser.driver.scope import Scope
+from recloser.driver.statistics import Statistics
 from tests.engine.rig import STATES, Rig, ended, now, pass_time, turns, virtual
 
 C, G, O, X, B, P = (  # noqa: E741 - the columns of the table below

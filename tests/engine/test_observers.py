@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from recloser import PolicyError, Retry, State, StateChange, Stop
-from recloser.observers import Observers
+from recloser.driver.observers import Observers
 from tests.engine.rig import (
     CUT,
     DOWN,

@@ -11,7 +11,7 @@ import pytest
 from recloser import policies
 
 SOURCE = Path(__file__).parents[2] / "policies" / "__init__.py"
-LATER = ("backoff", "catalogue", "combine", "plain")
+LATER = ("catalogue", "combine")
 
 
 def loaded(program: str) -> set[str]:
@@ -30,8 +30,7 @@ def loaded(program: str) -> set[str]:
     ("program", "modules"),
     [
         ("policies.standard()", set()),
-        ("policies.basic()", {"plain", "backoff"}),
-        ("policies.backoff.FullJitter()", {"backoff"}),
+        ("policies.basic()", set()),
         ("policies.limit(policies.standard(), attempts=1, then=policies.stop())", {"combine"}),
         ("policies.services()", {"catalogue"}),
     ],
@@ -52,7 +51,3 @@ def test_type_checkers_see_the_same_names() -> None:
     assert dir(policies) == policies.__all__
     for name, module in typed:
         assert getattr(import_module(module), name) is getattr(policies, name)
-
-
-def test_the_module_of_backoffs_is_found_whoever_loaded_it_first() -> None:
-    assert policies.__getattr__("backoff") is import_module("recloser.policies.backoff")

@@ -19,8 +19,8 @@ from recloser.policies import (
 )
 from recloser.policies.backoff import Within
 from recloser.policies.conditions import When
+from recloser.policies.intervals import Spans, numbers
 from recloser.policies.overlaps import find
-from recloser.policies.spans import Spans, numbers
 from tests.policies.rig import CLOSES, CONTEXTS, after, broken, received, refused
 
 

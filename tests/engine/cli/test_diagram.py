@@ -132,8 +132,9 @@ def bare_site(tmp_path: Path) -> Path:
     (site / "recloser").mkdir(parents=True)
     for folder in ("fsm", "policies", "transport"):
         (site / "recloser" / folder).symlink_to(ROOT / folder)
-    for path in (ROOT / "engine").iterdir():
-        (site / "recloser" / path.name).symlink_to(path)
+    for folder in ("engine", "tools"):
+        for path in (ROOT / folder).iterdir():
+            (site / "recloser" / path.name).symlink_to(path)
     for name in ("click", "transitions", "six"):
         origin = Path(import_module(name).__file__ or "")
         origin = origin.parent if origin.name == "__init__.py" else origin

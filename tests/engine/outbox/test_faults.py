@@ -14,7 +14,7 @@ import uvloop
 
 import recloser
 from recloser import Delivery, Outbox, Retry
-from recloser.statistics import Statistics
+from recloser.driver.statistics import Statistics
 from recloser.testing.rawserver import CLOSE, close_frame
 from recloser.testing.rawserver import RawPeer as Peer
 from recloser.testing.rawserver import RawServer as Server

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from recloser import Retry, Stop
-from recloser.terminal.conversation import Conversation
-from recloser.terminal.screen import Screen
+from recloser.cli.terminal.conversation import Conversation
+from recloser.cli.terminal.screen import Screen
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from tests.engine.rig import CUT, UP, Answering, engine, turns, virtual
 

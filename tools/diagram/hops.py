@@ -32,7 +32,7 @@ HOPS: Final = (
     ),
     Hop(
         "driver",
-        "recloser.driver:Driver.feed",
+        "recloser.driver.driver:Driver.feed",
         "puts it into the engine's one inbox, takes it with the time",
         "Lost(generation, Close)",
     ),
@@ -62,7 +62,7 @@ HOPS: Final = (
     ),
     Hop(
         "driver",
-        "recloser.driver:Driver._perform",
+        "recloser.driver.driver:Driver._perform",
         "performs them in order: one log line, one call of each observer",
         "",
     ),

@@ -9,7 +9,7 @@ from yarl import URL
 from recloser.checks import check_headers, check_subprotocols, check_url
 from recloser.clock import Clock
 from recloser.credentials import Credentials
-from recloser.failures import blamed
+from recloser.driver.dial import blamed
 from recloser.fsm.record import Cause
 from recloser.providers import Input, resolve
 from recloser.transport.base import Request

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Final
 
 from recloser.cli.telling import duration, printable, states, why
+from recloser.cli.terminal.bar import Bar
+from recloser.cli.terminal.threads import in_thread
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm import closecodes
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
-from recloser.terminal.bar import Bar
-from recloser.terminal.threads import in_thread
 
 _BYTES_SHOWN: Final = 64
 """Of a binary message on a terminal."""

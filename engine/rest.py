@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 from recloser import log
-from recloser.driver import Driver
+from recloser.driver.driver import Driver
 from recloser.fsm.change import StateChange
 from recloser.fsm.events import Ask
 from recloser.fsm.states import State, Wish

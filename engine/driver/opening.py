@@ -4,10 +4,10 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from recloser.driver.generation import Generation
+from recloser.driver.inbound import Inbound, receiver
+from recloser.driver.scope import Scope
 from recloser.fsm.errors import RecloserError
-from recloser.generation import Generation
-from recloser.inbound import Inbound, receiver
-from recloser.scope import Scope
 from recloser.transport.base import Wire
 
 

@@ -16,18 +16,18 @@ from recloser import log
 from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
 from recloser.credentials.store import Credentials, Provider, credentials_of
-from recloser.driver import Driver
+from recloser.driver.driver import Driver
+from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
+from recloser.driver.opening import OnOpen
+from recloser.driver.sender import Outlet
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
 from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
-from recloser.inputs import Headers, Inputs, Subprotocols, Url
-from recloser.opening import OnOpen
 from recloser.outbox.holding import Holding
 from recloser.outbox.options import Outbox
-from recloser.outlet import Outlet
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
 
 _TIMEOUTS: Final = Timeouts()

@@ -11,8 +11,8 @@ from recloser.fsm.closecodes import NAMES
 from recloser.fsm.closecodes import name as code_name
 from recloser.fsm.decisions import Policy
 from recloser.fsm.record import Cause
+from recloser.policies.intervals import Spans
 from recloser.policies.rules import rules_of
-from recloser.policies.spans import Spans
 
 LATER: Final = 3
 """How many times in a row is asked about besides the first."""

@@ -4,7 +4,7 @@ import asyncio
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.states import State
-from recloser.transport.delivery import Adopt, Delivery
+from recloser.transport.base import Adopt, Delivery
 
 
 class ScriptedSender:

@@ -13,15 +13,15 @@ import click
 import structlog
 
 from recloser import log, redact
+from recloser.assembly import connect
 from recloser.cli.load import load_policy
+from recloser.cli.terminal.conversation import Conversation
+from recloser.cli.terminal.lines import Typed, piped
+from recloser.cli.terminal.screen import Screen
+from recloser.cli.terminal.token import headers_from
 from recloser.client import ReconnectingWebSocket
-from recloser.connecting import connect
-from recloser.inputs import Headers
+from recloser.driver.inputs import Headers
 from recloser.journal import Journal
-from recloser.terminal.conversation import Conversation
-from recloser.terminal.lines import Typed, piped
-from recloser.terminal.screen import Screen
-from recloser.terminal.token import headers_from
 
 _STDIN: Final = 0
 _STDOUT: Final = 1

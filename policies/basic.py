@@ -2,9 +2,9 @@
 
 from recloser.policies.actions import NOW, SOON, retry
 from recloser.policies.backoff import EqualJitter
+from recloser.policies.conditions import when
 from recloser.policies.guards import HOPELESS, INTENTIONAL
 from recloser.policies.rules import Rule, RulePolicy
-from recloser.policies.when import when
 
 _ARTICLE = "the article that recloser began with (docs/policies.md)"
 

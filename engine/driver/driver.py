@@ -4,29 +4,93 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Final
 
 from recloser import log
-from recloser.alarm import Alarm
-from recloser.clock import Clock
-from recloser.dialling import dial, outcome_of, pause
+from recloser.clock import Alarm, Clock, LoopClock
+from recloser.driver.dial import dial, outcome_of, pause
+from recloser.driver.generation import Generation, Releasing
+from recloser.driver.inbound import UNPLUGGED, Inbound
+from recloser.driver.inputs import Inputs
+from recloser.driver.observers import Observers
+from recloser.driver.opening import OnOpen
+from recloser.driver.sender import Outlet
+from recloser.driver.statistics import Counters
 from recloser.ending import error_of, quiet
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
+from recloser.fsm.errors import WrongLoop
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger, Wish
-from recloser.generation import Generation
-from recloser.home import Home
-from recloser.inbound import UNPLUGGED, Inbound
-from recloser.inputs import Inputs
-from recloser.leaving import Leavers
-from recloser.observers import Observers
-from recloser.opening import OnOpen
-from recloser.outlet import Outlet
-from recloser.releasing import Releasing
-from recloser.statistics import Counters
 from recloser.transport.base import Transport
+
+
+class Home:
+    """Bound to a loop at first use; may move to another when the engine holds nothing."""
+
+    __slots__ = ("_clock", "_given", "loop")
+
+    def __init__(self, clock: Clock | None) -> None:
+        self._given: Final = clock
+        self._clock = clock
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that was given, or that of the loop."""
+        if self._clock is None:
+            self._clock = LoopClock(asyncio.get_running_loop() if self.loop is None else self.loop)
+        return self._clock
+
+    def enter(self, *, vacant: bool, idle: bool) -> bool:
+        """Check that the running loop is the engine's; True if the engine has just moved.
+
+        `vacant`: the machine is closed; `idle`: nothing is left to release. Raises
+        `WrongLoop` from another loop or thread while the old loop still has something.
+        """
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongLoop from None
+        before = self.loop
+        if before is running:
+            return False
+        if before is not None and not (vacant and (idle or before.is_closed())):
+            raise WrongLoop
+        self.loop, self._clock = running, self._given
+        return True
+
+
+class Leavers:
+    """The tasks that wait for the present closing to end."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: tuple[tuple[Wish, asyncio.Future[None]], ...] = ()
+
+    async def wait(self, wish: Wish) -> None:
+        """Wait until `over()`, or until another wish than this is the last one."""
+        entry = (wish, asyncio.get_running_loop().create_future())
+        self._waiting += (entry,)
+        try:
+            await entry[1]
+        finally:
+            self._waiting = tuple(each for each in self._waiting if each is not entry)
+
+    def supersede(self, last: Wish) -> None:
+        """Let those go whose wish is no longer the last one."""
+        for wish, future in self._waiting:
+            if wish is not last and not future.done():
+                future.set_result(None)
+
+    def over(self) -> None:
+        """Let everybody go: the closing has ended."""
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_result(None)
 
 
 class Driver:

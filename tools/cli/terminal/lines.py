@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Final, Protocol
 
-from recloser.terminal.threads import in_thread
+from recloser.cli.terminal.threads import in_thread
 
 PROMPT: Final = "> "
 _CHUNK: Final = 1 << 16

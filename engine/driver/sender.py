@@ -7,12 +7,11 @@ from recloser.ending import error_of
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import NotOpen, RecloserError
 from recloser.fsm.states import State
-from recloser.transport.base import Wire
-from recloser.transport.delivery import Delivery
+from recloser.transport.base import Delivery, Wire
 
 if TYPE_CHECKING:
-    from recloser.driver import Driver
-    from recloser.generation import Generation
+    from recloser.driver.driver import Driver
+    from recloser.driver.generation import Generation
     from recloser.outbox.held import Held
     from recloser.outbox.message import Id
 

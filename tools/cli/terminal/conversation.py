@@ -6,11 +6,11 @@ from math import isinf
 from typing import Any
 
 from recloser.cli.telling import why
+from recloser.cli.terminal.screen import Screen
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import ConnectionClosed, NotOpen, PolicyError
 from recloser.fsm.states import State
-from recloser.terminal.screen import Screen
 
 
 class Resting(Exception):
