@@ -8,16 +8,16 @@ from typing import Final
 from recloser.fsm.decisions import Context, Decision, Hold, Retry, Stop, Unsent
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
-from recloser.policies.backoff import Backoff, Within
+from recloser.policies.backoff import Backoff, Uniform
 from recloser.policies.pace import LIMIT, WINDOWS, pace
 
 Answer = Callable[[Close, Context], Decision]
 
-AT_ONCE: Final = Within(0.0, 1.0)
+AT_ONCE: Final = Uniform(0.0, 1.0)
 """A random moment of the first second: so short that nobody minds, and a fleet is no spike."""
-SOON: Final = Within(0.5, 1.5)
+SOON: Final = Uniform(0.5, 1.5)
 """About one second."""
-NOW: Final = Within(0.0, 0.0)
+NOW: Final = Uniform(0.0, 0.0)
 
 
 class Action(ABC):
@@ -74,7 +74,7 @@ def _refreshing(backoff: Backoff, floor: float, close: Close, context: Context) 
 
 
 @dataclass(frozen=True, slots=True)
-class End(Action):
+class Halt(Action):
     """To `passive` or to `closed`."""
 
     decision: type[Hold] | type[Stop] = Stop
@@ -102,7 +102,7 @@ def retry(
 
 def retry_after(seconds: float, *, unsent: Unsent = Unsent.KEEP) -> Redial:
     """Dial again after so many seconds; exactly, so not for an end that hits a whole fleet."""
-    return Redial(Within(seconds, seconds), unsent=unsent)
+    return Redial(Uniform(seconds, seconds), unsent=unsent)
 
 
 def refresh_then_retry(*, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP) -> Redial:
@@ -113,11 +113,11 @@ def refresh_then_retry(*, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP) -
     return Redial(NOW, floor=at_least, refresh=True, unsent=unsent)
 
 
-def hold(*, unsent: Unsent = Unsent.KEEP) -> End:
+def hold(*, unsent: Unsent = Unsent.KEEP) -> Halt:
     """Rest in `passive` until somebody asks or hints."""
-    return End(Hold, unsent)
+    return Halt(Hold, unsent)
 
 
-def stop(*, unsent: Unsent = Unsent.KEEP) -> End:
+def stop(*, unsent: Unsent = Unsent.KEEP) -> Halt:
     """End in `closed`."""
-    return End(Stop, unsent)
+    return Halt(Stop, unsent)

@@ -33,7 +33,7 @@ class Backoff(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Within(Backoff):
+class Uniform(Backoff):
     """A random moment between `low` and `cap`, whatever the attempt."""
 
     low: float
@@ -66,7 +66,7 @@ __all__ = [
     "Exponential",
     "FullJitter",
     "Steps",
-    "Within",
+    "Uniform",
     "rfc6455",
 ]
 

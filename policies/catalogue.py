@@ -20,7 +20,7 @@ from recloser.fsm.decisions import Phase
 from recloser.policies.actions import AT_ONCE, refresh_then_retry, retry, stop
 from recloser.policies.codes import PeerNormal
 from recloser.policies.conditions import when
-from recloser.policies.intervals import Spans, numbers
+from recloser.policies.intervals import IntervalSet, numbers
 from recloser.policies.rules import Rule, RulePolicy
 from recloser.policies.standard import with_rows
 
@@ -43,7 +43,7 @@ class UnknownServiceError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ServiceRow:
     """What a service means by a code, or by the status of a refused upgrade."""
 
     fact: str
@@ -60,8 +60,8 @@ class Row:
     """A pattern that the reason must fit; a row of the same code without one comes after."""
 
     @property
-    def spans(self) -> Spans:
-        """The numbers as a set."""
+    def number_set(self) -> IntervalSet:
+        """The same numbers as a set."""
         parts = [part.split("-") for part in self.numbers.split(",")]
         return numbers([range(int(part[0]), int(part[-1]) + 1) for part in parts])
 
@@ -86,7 +86,7 @@ class Service:
     also: tuple[str, ...]
     """Other names under which it is found."""
     limits: tuple[Limit, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ServiceRow, ...]
     """The more special ones first: with a reason, then by the width of their numbers."""
 
     def policy(self, *, peer_normal: PeerNormal = "retry", stable: float = 10.0) -> RulePolicy:
@@ -163,22 +163,22 @@ def _service(name: str) -> Service:
     )
 
 
-def _row(entry: dict[str, Any], source: str, date: str) -> Row:
+def _row(entry: dict[str, Any], source: str, date: str) -> ServiceRow:
     fact = "code" if "code" in entry else "status"
     why = entry.get("why", _WHY[entry["do"].split()[0]])
     reason = entry.get("reason")
-    return Row(fact, entry[fact], entry["name"], entry["do"], why, source, date, reason)
+    return ServiceRow(fact, entry[fact], entry["name"], entry["do"], why, source, date, reason)
 
 
-def _width(row: Row) -> tuple[float, bool]:
-    return sum(high - low for low, high in row.spans.spans), row.reason is None
+def _width(row: ServiceRow) -> tuple[float, bool]:
+    return sum(high - low for low, high in row.number_set.intervals), row.reason is None
 
 
-def _rules(service: str, row: Row) -> Iterator[Rule]:
+def _rules(service: str, row: ServiceRow) -> Iterator[Rule]:
     word, *number = row.do.split()
     name = "-".join((service, *row.numbers.split(","), *_slug(row.reason)))
     source = row.source if row.date in row.source else f"{row.source} ({row.date})"
-    numbers = [range(int(low), int(high)) for low, high in row.spans.spans]
+    numbers = [range(int(low), int(high)) for low, high in row.number_set.intervals]
 
     def rule(suffix: str, action: Any, **more: Any) -> Rule:
         facts = {row.fact: numbers, "reason": row.reason, **more}

@@ -5,7 +5,7 @@ from typing import Literal
 from recloser.fsm.decisions import Phase, Unsent
 from recloser.fsm.record import Cause
 from recloser.policies.actions import AT_ONCE, SOON, hold, refresh_then_retry, retry, stop
-from recloser.policies.backoff import Within
+from recloser.policies.backoff import Uniform
 from recloser.policies.conditions import when
 from recloser.policies.intervals import at_least, below
 from recloser.policies.rules import Rule
@@ -153,7 +153,7 @@ CODES = (
     Rule(
         "restart",
         when(code=1012, attempt=1),
-        retry(Within(5.0, 30.0)),
+        retry(Uniform(5.0, 30.0)),
         "The service restarts: everybody is asked to come back after 5 to 30 seconds.",
         f"{_IANA} (hybi 09649)",
     ),

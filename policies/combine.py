@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from recloser.fsm.decisions import Context, Decision, Phase, Policy, Retry
 from recloser.fsm.numbers import check_count, check_seconds
 from recloser.fsm.record import Close
-from recloser.policies.actions import End
+from recloser.policies.actions import Halt
 from recloser.policies.conditions import when
 from recloser.policies.guards import HOPELESS, INTENTIONAL
 from recloser.policies.intervals import at_least
@@ -65,7 +65,7 @@ class PerPhase:
         return policy.decide(close, context)
 
 
-def per_phase(*, dial: Policy, open: Policy) -> PerPhase:  # noqa: A002 - the word of DESIGN.md
+def per_phase(*, dial: Policy, open: Policy) -> PerPhase:  # noqa: A002 - the word of the phase
     """Return a policy that asks `dial` when a dial failed and `open` when a generation ended."""
     return PerPhase(dial, open)
 
@@ -77,7 +77,7 @@ class Limited:
     policy: Policy
     attempts: int | None
     elapsed: float | None
-    then: End
+    then: Halt
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -109,7 +109,7 @@ def limit(
     *,
     attempts: int | None = None,
     elapsed: float | None = None,
-    then: End,
+    then: Halt,
 ) -> Limited:
     """Return a policy that retries at most `attempts` times in one run, or for `elapsed` seconds.
 
@@ -124,6 +124,6 @@ def limit(
         check_count("attempts", attempts, least=0)
     if elapsed is not None:
         check_seconds("elapsed", elapsed)
-    if not isinstance(then, End):
+    if not isinstance(then, Halt):
         raise TypeError(f"then must be hold() or stop(), not {then!r}")
     return Limited(policy, attempts, elapsed, then)

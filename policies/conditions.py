@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from recloser.fsm.decisions import Context, Phase
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.policies.intervals import Numbers, Spans, numbers
+from recloser.policies.intervals import IntervalSet, Numbers, numbers
 
 Holds = Callable[[Close, Context], bool]
 
@@ -86,7 +86,7 @@ class Like:
         return "like " + " and ".join(f"/{each}/" for each in self.patterns)
 
 
-Wanted = Spans | Among | Like
+Wanted = IntervalSet | Among | Like
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +169,12 @@ def _test(name: str, want: Wanted) -> Holds:
     return lambda _, context: fits(read(context))
 
 
-def _fits(want: Spans | Among, *, optional: bool) -> Callable[[Any], bool]:
-    if isinstance(want, Spans):
+def _fits(want: IntervalSet | Among, *, optional: bool) -> Callable[[Any], bool]:
+    if isinstance(want, IntervalSet):
         if optional:
             return lambda value: value is not None and value in want
-        if len(want.spans) == 1:
-            low, high = want.spans[0]
+        if len(want.intervals) == 1:
+            low, high = want.intervals[0]
             return lambda value: low <= value < high
         return want.__contains__
     return want.values.__contains__
@@ -192,10 +192,10 @@ def when(
     reason: str | Iterable[str] | None = None,
     advice: str | Iterable[str] | None = None,
     phase: Phase | None = None,
-    streak: int | Spans | None = None,
-    attempt: int | Spans | None = None,
-    uptime: Spans | None = None,
-    elapsed: Spans | None = None,
+    streak: int | IntervalSet | None = None,
+    attempt: int | IntervalSet | None = None,
+    uptime: IntervalSet | None = None,
+    elapsed: IntervalSet | None = None,
     can_refresh: bool | None = None,
     refreshed: bool | None = None,
     immediate: bool | None = None,
@@ -233,14 +233,14 @@ def when(
     if advice is not None:
         words = _several(advice, str)
         tests.append(("advice", Among(tuple(word.lower() for word in words.values))))
-    for name, span in (
+    for name, count in (
         ("streak", streak),
         ("attempt", attempt),
         ("uptime", uptime),
         ("elapsed", elapsed),
     ):
-        if span is not None:
-            tests.append((name, span if isinstance(span, Spans) else numbers(span)))
+        if count is not None:
+            tests.append((name, count if isinstance(count, IntervalSet) else numbers(count)))
     return When(tuple(tests))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from recloser.policies.conditions import Like, covers
-from recloser.policies.intervals import Spans, join
+from recloser.policies.intervals import IntervalSet, join
 from recloser.policies.rules import Rule
 
 
@@ -12,11 +12,11 @@ class Finding(NamedTuple):
     """Something about the order of rules that its author may not have meant."""
 
     kind: str
-    """"unreachable": earlier rules decide all that this one would; "overlap": see `find`."""
+    """"unreachable": earlier rules decide every end that this rule fits; "overlap": see `find`."""
     rule: str
     """The later rule."""
     earlier: tuple[str, ...]
-    """The names of the rules before it that are in its way."""
+    """The names of the rules before it that decide first."""
 
     def __str__(self) -> str:
         names = " and ".join(self.earlier)
@@ -29,9 +29,10 @@ def find(rules: Iterable[Rule]) -> tuple[Finding, ...]:
     """Return the findings, in the order of the later rules.
 
     A rule is unreachable if an earlier one holds wherever it does, or if several earlier ones
-    share its codes or statuses among them. Two rules overlap in part if they want different
-    actions and their sets of one fact cross: each has something that the other has not.
-    A special rule before a general one is neither: that is what the order is for.
+    together hold all its codes or statuses. Two rules overlap if they have different actions,
+    and their value sets for the same fact overlap partially: each set holds a value that the
+    other does not. A special rule before a general one is no finding: the order of rules is
+    made for that.
     """
     seen: list[Rule] = []
     findings: list[Finding] = []
@@ -54,18 +55,18 @@ def hidden(rule: Rule, earlier: Iterable[Rule]) -> tuple[str, ...]:
             return (each.name,)
     for fact in ("code", "status"):
         wanted = rule.when.get(fact)
-        if not isinstance(wanted, Spans):
+        if not isinstance(wanted, IntervalSet):
             continue
         rest = rule.when.without(fact)
         parts = [
             (each.name, numbers)
             for each in seen
             for numbers in (each.when.get(fact),)
-            if isinstance(numbers, Spans)
+            if isinstance(numbers, IntervalSet)
             and numbers.meets(wanted)
             and each.when.without(fact).covers(rest)
         ]
-        if parts and join(span for _, part in parts for span in part.spans).covers(wanted):
+        if parts and join(each for _, part in parts for each in part.intervals).covers(wanted):
             return tuple(name for name, _ in parts)
     return ()
 

@@ -10,7 +10,7 @@ from recloser.fsm.decisions import Context, Decision, Policy
 from recloser.fsm.record import Cause, Close
 from recloser.policies.actions import Action, Answer
 from recloser.policies.conditions import Among, Holds, Wanted, When, covers, meets
-from recloser.policies.intervals import Spans
+from recloser.policies.intervals import IntervalSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,10 @@ class _ByNumber:
             for rule, answer in rules
             if facts.may(rule.when)
         ]
-        spans = [each.spans for each, _, _ in compiled if isinstance(each, Spans)]
-        self._cuts: Final = sorted({edge for each in spans for span in each for edge in span})
+        sets = [each.intervals for each, _, _ in compiled if isinstance(each, IntervalSet)]
+        self._cuts: Final = sorted(
+            {edge for each in sets for interval in each for edge in interval}
+        )
         tests: list[list[tuple[Holds, Answer]]] = [[] for _ in range(len(self._cuts) + 1)]
         # The last rule of a policy holds always, so there is one that decides the rest.
         otherwise: dict[int, Answer] = {}
@@ -104,11 +106,11 @@ class _ByNumber:
 
     def _places(self, numbers: Wanted | None) -> Iterable[int]:
         """Tell which lists a rule for these numbers belongs to."""
-        if not isinstance(numbers, Spans):
+        if not isinstance(numbers, IntervalSet):
             return range(len(self._cuts) + 1)
         return chain.from_iterable(
             range(bisect_right(self._cuts, low), bisect_right(self._cuts, high))
-            for low, high in numbers.spans
+            for low, high in numbers.intervals
         )
 
     def __getitem__(self, number: float) -> _Candidates:

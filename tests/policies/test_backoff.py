@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from recloser.fsm import Context
 from recloser.policies import backoff as backoffs
-from recloser.policies.backoff import Backoff, Within
+from recloser.policies.backoff import Backoff, Uniform
 from recloser.policies.windows import Windows
 from tests.policies.rig import ALMOST_ONE, CLOSES, CONTEXTS, after, broken, refused
 
 ALL: tuple[Backoff, ...] = (
-    backoffs.Within(0, 5),
+    backoffs.Uniform(0, 5),
     backoffs.Steps((1, 2, 5), jitter=0.2),
     backoffs.Exponential(),
     backoffs.FullJitter(0.1, 7, 1.3),
@@ -61,7 +61,7 @@ def test_the_formulas() -> None:
     assert at(backoffs.Decorrelated(1, 60), 2, 0.5, last_delay=10.0) == 15.5
     assert at(backoffs.Decorrelated(1, 60), 2, 0.5, last_delay=50.0) == 30.5
     assert at(backoffs.rfc6455(), 1, ALMOST_ONE) == pytest.approx(5.0)
-    assert at(Within(2, 4), 9, 0.5) == 3.0
+    assert at(Uniform(2, 4), 9, 0.5) == 3.0
 
 
 @given(st.floats(0.001, 10), st.floats(1.01, 10), st.integers(1, 200))
@@ -148,7 +148,7 @@ def test_a_thousand_engines_do_not_dial_together_also_at_the_cap() -> None:
         (lambda: backoffs.Decorrelated(5, 1), "base must not exceed cap"),
         (lambda: backoffs.Steps(()), "at least one delay"),
         (lambda: backoffs.Steps((1,), jitter=2), "jitter must not exceed"),
-        (lambda: Within(3, 2), "low must not exceed cap"),
+        (lambda: Uniform(3, 2), "low must not exceed cap"),
     ],
 )
 def test_a_bad_parameter_is_named(make: object, problem: str) -> None:
@@ -160,7 +160,7 @@ def test_a_parameter_that_is_no_number_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="base must be a number of seconds, not '1'"):
         backoffs.FullJitter("1")  # type: ignore[arg-type] # bad input is the point
     with pytest.raises(TypeError, match="not True"):
-        Within(True, 2)
+        Uniform(True, 2)
 
 
 def test_they_say_what_they_do() -> None:

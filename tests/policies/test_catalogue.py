@@ -70,8 +70,8 @@ def test_every_row_decides_for_some_number_of_its_own() -> None:
                 continue
             reason = "" if row.reason is None else row.reason.split("|", maxsplit=1)[0]
             own = "-".join((name, *row.numbers.split(",")))
-            spans = row.spans.spans
-            tried = (number for low, high in spans for number in range(int(low), int(high)))
+            intervals = row.number_set.intervals
+            tried = (number for low, high in intervals for number in range(int(low), int(high)))
             assert any(
                 _rule(policy, row.fact, number, reason).startswith(own) for number in tried
             ), row

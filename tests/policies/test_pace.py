@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recloser import policies
 from recloser.fsm import Cause, Phase, Retry
 from recloser.fsm.run import MIN_GAP
-from recloser.policies.backoff import Within
+from recloser.policies.backoff import Uniform
 from recloser.policies.pace import LIMIT, pace
 from recloser.policies.windows import GAP
 from tests.policies.rig import ALMOST_ONE, ROLLS, Line, after, broken, received, refused
@@ -116,7 +116,7 @@ def test_a_dial_starts_a_second_after_the_one_before(
     draw: float, since_dial: float, immediate: bool
 ) -> None:
     context = after(2, since_dial=since_dial, previous_immediate=immediate)
-    delay = pace(Within(draw, draw), 0.0, broken(), context)
+    delay = pace(Uniform(draw, draw), 0.0, broken(), context)
     assert delay >= draw
     assert since_dial + delay >= 1.0 - 1e-12
     assert delay >= 1.0 or not immediate
@@ -125,7 +125,7 @@ def test_a_dial_starts_a_second_after_the_one_before(
 @pytest.mark.spec("D5")
 def test_moments_before_the_gap_are_moved_behind_it_and_stay_apart() -> None:
     rng = Random(3)
-    backoff = Within(0.0, 2.0)
+    backoff = Uniform(0.0, 2.0)
     delays = [
         pace(backoff, 0.0, broken(), after(2, since_dial=0.0, roll=rng.random()))
         for _ in range(1000)

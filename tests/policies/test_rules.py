@@ -17,9 +17,9 @@ from recloser.policies import (
     stop,
     when,
 )
-from recloser.policies.backoff import Within
+from recloser.policies.backoff import Uniform
 from recloser.policies.conditions import When
-from recloser.policies.intervals import Spans, numbers
+from recloser.policies.intervals import IntervalSet, numbers
 from recloser.policies.overlaps import find
 from tests.policies.rig import CLOSES, CONTEXTS, after, broken, received, refused
 
@@ -131,7 +131,7 @@ def test_conditions_read_like_sentences() -> None:
 
 
 def test_actions_read_like_sentences() -> None:
-    assert str(retry(Within(0, 5), at_least=30)) == "retry, after 0-5 s, at least 30 s"
+    assert str(retry(Uniform(0, 5), at_least=30)) == "retry, after 0-5 s, at least 30 s"
     assert str(retry_after(2)) == "retry, after 2 s"
     assert str(refresh_then_retry()) == "new credential, at once"
     assert str(stop(unsent=Unsent.DROP)) == "stop; drop unsent messages"
@@ -143,8 +143,8 @@ def decide(then: object) -> object:
 
 
 def test_actions_do_what_they_say() -> None:
-    assert decide(retry(Within(2, 4))) == Retry(3.0, rule="only")
-    assert decide(retry(Within(2, 4), at_least=10)) == Retry(13.0, rule="only")
+    assert decide(retry(Uniform(2, 4))) == Retry(3.0, rule="only")
+    assert decide(retry(Uniform(2, 4), at_least=10)) == Retry(13.0, rule="only")
     assert decide(retry_after(2)) == Retry(2.0, rule="only")
     assert decide(retry_after(2, unsent=Unsent.DROP)) == Retry(2.0, False, "only", Unsent.DROP)
     assert decide(refresh_then_retry()) == Retry(0.0, True, "only")
@@ -163,14 +163,16 @@ def test_an_unknown_time_or_number_fits_nothing() -> None:
 @given(
     st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 20)), min_size=1), st.integers(-60, 80)
 )
-def test_spans_hold_what_their_ranges_hold(parts: list[tuple[int, int]], value: int) -> None:
+def test_a_set_holds_what_its_ranges_hold(parts: list[tuple[int, int]], value: int) -> None:
     ranges = [range(low, low + size) for low, size in parts]
-    spans = numbers(ranges)
-    assert (value in spans) is any(value in each for each in ranges)
-    assert spans.covers(numbers(ranges[0]))
-    assert spans.meets(numbers(ranges[0]))
-    assert spans.covers(numbers(value)) is (value in spans)
-    assert all(one[1] < other[0] for one, other in zip(spans.spans, spans.spans[1:], strict=False))
+    found = numbers(ranges)
+    assert (value in found) is any(value in each for each in ranges)
+    assert found.covers(numbers(ranges[0]))
+    assert found.meets(numbers(ranges[0]))
+    assert found.covers(numbers(value)) is (value in found)
+    assert all(
+        one[1] < other[0] for one, other in zip(found.intervals, found.intervals[1:], strict=False)
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,4 +214,4 @@ def test_what_cannot_be_meant_is_refused(make: object, problem: str) -> None:
 
 def test_it_shows_what_it_is() -> None:
     assert repr(RulePolicy("mine", [rule("a", when())])) == "<policy mine: 1 rules>"
-    assert isinstance(when(code=1).get("code"), Spans)
+    assert isinstance(when(code=1).get("code"), IntervalSet)

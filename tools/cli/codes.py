@@ -13,7 +13,7 @@ from recloser.cli.asking import Question, ask, lost, phase_of
 from recloser.cli.tables import terminal
 from recloser.fsm.closecodes import NAMES, RANGES, sendable
 from recloser.fsm.closecodes import name as name_of
-from recloser.policies.catalogue import Row, Service
+from recloser.policies.catalogue import Service, ServiceRow
 
 
 @click.command()
@@ -54,7 +54,7 @@ def _as_json(service: Service) -> dict[str, Any]:
     }
 
 
-def _row_as_json(row: Row) -> dict[str, Any]:
+def _row_as_json(row: ServiceRow) -> dict[str, Any]:
     facts = asdict(row)
     return {facts.pop("fact"): facts.pop("numbers"), **facts}
 

@@ -11,7 +11,7 @@ from recloser.fsm.closecodes import NAMES
 from recloser.fsm.closecodes import name as code_name
 from recloser.fsm.decisions import Policy
 from recloser.fsm.record import Cause
-from recloser.policies.intervals import Spans
+from recloser.policies.intervals import IntervalSet
 from recloser.policies.rules import rules_of
 
 LATER: Final = 3
@@ -104,8 +104,8 @@ def _segments(policy: Policy, fact: str) -> list[tuple[int, int]]:
         edges |= {edge for code in NAMES for edge in (code, code + 1)}
     for rule in rules_of(policy):
         wanted = rule.when.get(fact)
-        if isinstance(wanted, Spans):
-            edges |= {int(edge) for span in wanted.spans for edge in span if isfinite(edge)}
+        if isinstance(wanted, IntervalSet):
+            edges |= {int(edge) for each in wanted.intervals for edge in each if isfinite(edge)}
     cuts = sorted(edge for edge in edges if limits[0] <= edge <= limits[-1])
     return [(low, high - 1) for low, high in pairwise(cuts)]
 

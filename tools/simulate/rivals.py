@@ -13,7 +13,7 @@ from recloser.policies.backoff import (
     EqualJitter,
     Exponential,
     FullJitter,
-    Within,
+    Uniform,
     rfc6455,
 )
 
@@ -38,7 +38,7 @@ RIVALS: Final[Mapping[str, Callable[[], Plain]]] = MappingProxyType(
         "decorrelated": lambda: Plain(Decorrelated(base=1.0, cap=60.0)),
         "rfc6455": lambda: Plain(rfc6455()),
         "no-jitter": lambda: Plain(Exponential(base=1.0, cap=60.0)),
-        "fixed": lambda: Plain(Within(1.0, 1.0)),
+        "fixed": lambda: Plain(Uniform(1.0, 1.0)),
     }
 )
 """Each name with what makes its policy; `fixed` is 1 s, the others double up to 60 s."""
