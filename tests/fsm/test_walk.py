@@ -7,8 +7,7 @@ from recloser.fsm.core import Core
 from recloser.fsm.effects import Announce, Dial, Effect
 from recloser.fsm.events import Event, Hint, Lost
 from recloser.fsm.states import Guard, State, Wish
-from recloser.testing.situations import BrokenPromise
-from recloser.testing.walking import Walk, walk
+from recloser.testing.core_walk import BrokenPromise, Walk, walk
 
 
 @pytest.fixture(scope="module")

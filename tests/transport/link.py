@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from recloser.fsm.record import Close
-from recloser.testing.rawserver import PATIENCE
-from recloser.testing.rawserver import RawPeer as Peer
-from recloser.testing.rawserver import RawServer as Server
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import PATIENCE
+from recloser.testing.doubles.raw_server import RawPeer as Peer
+from recloser.testing.doubles.raw_server import RawServer as Server
+from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, Opcode, Request
 
 if TYPE_CHECKING:

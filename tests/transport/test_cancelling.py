@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientSession, TCPConnector
 
 from recloser.fsm.record import Close
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, Request
 from tests.transport.conftest import open_sockets
 from tests.transport.link import turns

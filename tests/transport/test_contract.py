@@ -17,7 +17,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSMessage
 
-from recloser.testing.rawserver import close_frame, frame, text
+from recloser.testing.doubles.raw_server import close_frame, frame, text
 from recloser.transport.upgrade import Upgrade, push
 from tests.transport.link import linked, turns
 

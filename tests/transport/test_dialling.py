@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.testing.rawserver import RawPeer as Peer
-from recloser.testing.rawserver import RawServer as Server
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import RawPeer as Peer
+from recloser.testing.doubles.raw_server import RawServer as Server
+from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
 from tests.transport.link import timers
 

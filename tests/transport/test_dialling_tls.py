@@ -9,8 +9,8 @@ import trustme
 from aiohttp import Fingerprint
 
 from recloser.fsm.record import Cause, Origin
-from recloser.testing.rawserver import RawPeer as Peer
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import RawPeer as Peer
+from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
 from tests.transport.conftest import open_sockets
 from tests.transport.link import turns

@@ -12,7 +12,7 @@ import yarl
 
 import recloser
 from recloser.fsm.record import Cause, Origin
-from recloser.testing.rawserver import PONG, frame, text
+from recloser.testing.doubles.raw_server import PONG, frame, text
 from recloser.transport import Heartbeat
 from tests.transport.link import linked
 from tests.transport.test_receiving import overrun

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.testing.rawserver import CLOSE, PING, PONG, close_frame, frame, text
+from recloser.testing.doubles.raw_server import CLOSE, PING, PONG, close_frame, frame, text
 from recloser.transport import Heartbeat, liveness
 from tests.transport.link import Link, linked, turns
 from tests.transport.test_own_close import blocked_sender

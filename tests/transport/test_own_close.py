@@ -7,7 +7,7 @@ import pytest
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause, Origin
-from recloser.testing.rawserver import PING, close_frame, frame, text
+from recloser.testing.doubles.raw_server import PING, close_frame, frame, text
 from tests.transport.link import Link, linked, turns, until
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

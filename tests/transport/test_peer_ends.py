@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.testing.rawserver import CLOSE, close_frame, frame, text
+from recloser.testing.doubles.raw_server import CLOSE, close_frame, frame, text
 from tests.transport.link import Link, linked
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 import recloser
 from recloser import Close, Context, Retry, State, Stop
 from recloser.fsm.record import Cause, Origin
-from recloser.testing.rawserver import PATIENCE, close_frame
-from recloser.testing.rawserver import RawPeer as Peer
-from recloser.testing.rawserver import RawServer as Server
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import PATIENCE, close_frame
+from recloser.testing.doubles.raw_server import RawPeer as Peer
+from recloser.testing.doubles.raw_server import RawServer as Server
+from recloser.testing.doubles.raw_server import raw_server as serving
 
 USER, PASSWORD = "me", "hush-hush"
 

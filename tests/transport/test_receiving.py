@@ -7,7 +7,7 @@ import pytest
 
 from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import Cause
-from recloser.testing.rawserver import PING, PONG, close_frame, frame, text
+from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from recloser.transport import kernel
 from tests.transport.link import Link, linked, turns, until
 

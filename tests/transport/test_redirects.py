@@ -11,9 +11,9 @@ from yarl import URL
 
 import recloser
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.testing.rawserver import RawPeer as Peer
-from recloser.testing.rawserver import RawServer as Server
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import RawPeer as Peer
+from recloser.testing.doubles.raw_server import RawServer as Server
+from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

@@ -9,7 +9,7 @@ import pytest
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause
-from recloser.testing.rawserver import close_frame
+from recloser.testing.doubles.raw_server import close_frame
 from recloser.transport import Delivery
 from tests.transport.link import linked, turns, until
 

@@ -10,10 +10,10 @@ from yarl import URL
 
 from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.testing.rawserver import RawPeer as Peer
-from recloser.testing.rawserver import RawServer as Server
-from recloser.testing.rawserver import close_frame
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import RawPeer as Peer
+from recloser.testing.doubles.raw_server import RawServer as Server
+from recloser.testing.doubles.raw_server import close_frame
+from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
 from recloser.transport.ticker import Ticker
 from tests.transport.link import linked, timers, turns

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import recloser
 from recloser.fsm.record import Origin
-from recloser.testing.rawserver import RawServer as Server
-from recloser.testing.rawserver import close_frame
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import RawServer as Server
+from recloser.testing.doubles.raw_server import close_frame
+from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, Request, sharing
 from tests.transport.conftest import open_sockets
 from tests.transport.link import linked, timers, turns

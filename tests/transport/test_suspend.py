@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.fsm.record import Cause
-from recloser.testing.rawserver import PING, PONG, frame, text
+from recloser.testing.doubles.raw_server import PING, PONG, frame, text
 from recloser.transport import Heartbeat, ticker
 from recloser.transport.ticker import JUMP, TICK, Drift, Ticker
 from tests.transport.link import Link, linked, until

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from recloser.fsm.record import Cause, Origin
-from recloser.testing.rawserver import PING, PONG, close_frame, frame, text
+from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from tests.transport.link import linked
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

@@ -12,12 +12,11 @@ import click
 from recloser.cli.load import load_policy
 from recloser.cli.tables import terminal
 from recloser.fsm.decisions import Policy
-from recloser.testing.checking import EXAMPLES, examine
-from recloser.testing.extra import MissingExtraError
-from recloser.testing.law import DEFAULT_MAX_DELAY
-from recloser.testing.laws import LAWS, OPTIONAL_LAWS, choose
-from recloser.testing.report import Report
-from recloser.testing.search import Progress
+from recloser.testing.evidence.interview import DEFAULT_MAX_DELAY
+from recloser.testing.laws.groups import LAWS, OPTIONAL_LAWS, choose
+from recloser.testing.policy_check import EXAMPLES, MissingExtraError, examine
+from recloser.testing.search.search import Progress
+from recloser.testing.verdict.verdicts import Report
 
 _STEPS: Final = 1000
 _SHIPPED: Final = {"standard": "standard", "basic": "basic"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from recloser.testing.faults import DEFAULT_SCRIPT, Fault, ScriptError, load_script
-from recloser.testing.server import ScriptedServer
-from recloser.testing.timeline import Entry
+from recloser.testing.doubles.faults import DEFAULT_SCRIPT, Fault, ScriptError, load_script
+from recloser.testing.doubles.scripted_server import ScriptedServer
+from recloser.testing.doubles.timeline import Entry
 
 _LAST_PORT = 65535
 

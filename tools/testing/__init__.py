@@ -13,78 +13,68 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recloser.testing import gallery, strategies
-    from recloser.testing.breach import problem_of
-    from recloser.testing.checking import assert_law, check_policy, examine
-    from recloser.testing.extra import MissingExtraError
-    from recloser.testing.faults import Fault, ScriptError, load_script, parse_script
-    from recloser.testing.fleets import Fleet
-    from recloser.testing.hand_clock import HandClock
-    from recloser.testing.law import Law, Life
-    from recloser.testing.laws import LAWS, OPTIONAL_LAWS
-    from recloser.testing.lives import fair
-    from recloser.testing.playing import Moment, Trace, play
-    from recloser.testing.rawserver import RawPeer, RawServer, raw_server
-    from recloser.testing.report import BrokenLaw, Report, Verdict
-    from recloser.testing.scripted import Plan, ScriptedTransport, ScriptedWire
-    from recloser.testing.server import ScriptedServer
-    from recloser.testing.stories import (
-        Ask,
-        Call,
-        Lose,
-        Open,
-        Question,
-        Story,
-        Tell,
-        Wait,
-    )
-    from recloser.testing.timeline import Entry, Timeline
-    from recloser.testing.virtual_time import VirtualTimeLoop, run
-    from recloser.testing.walking import Walk, walk
+    from recloser.testing.core_walk import Walk, walk
+    from recloser.testing.doubles.faults import Fault, ScriptError, load_script, parse_script
+    from recloser.testing.doubles.hand_clock import HandClock
+    from recloser.testing.doubles.raw_server import RawPeer, RawServer, raw_server
+    from recloser.testing.doubles.scripted import Plan, ScriptedTransport, ScriptedWire
+    from recloser.testing.doubles.scripted_server import ScriptedServer
+    from recloser.testing.doubles.timeline import Entry, Timeline
+    from recloser.testing.doubles.virtual_time import VirtualTimeLoop, run
+    from recloser.testing.evidence.fleets import Fleet
+    from recloser.testing.evidence.lives import Life, fair
+    from recloser.testing.evidence.play import Moment, Trace, play
+    from recloser.testing.evidence.stories import Ask, Call, Lose, Open, Question, Story, Tell, Wait
+    from recloser.testing.laws.groups import LAWS, OPTIONAL_LAWS
+    from recloser.testing.laws.law import Law
+    from recloser.testing.policy_check import MissingExtraError, assert_law, check_policy, examine
+    from recloser.testing.search.breach import problem_of
+    from recloser.testing.verdict.verdicts import BrokenLaw, Report, Verdict
 
 _HOMES = {
-    "Ask": "stories",
-    "BrokenLaw": "report",
-    "Call": "stories",
-    "Entry": "timeline",
-    "Fault": "faults",
-    "Fleet": "fleets",
-    "HandClock": "hand_clock",
-    "LAWS": "laws",
-    "Law": "law",
-    "Life": "law",
-    "Lose": "stories",
-    "MissingExtraError": "extra",
-    "Moment": "playing",
-    "OPTIONAL_LAWS": "laws",
-    "Open": "stories",
-    "Plan": "scripted",
-    "Question": "stories",
-    "RawPeer": "rawserver",
-    "RawServer": "rawserver",
-    "Report": "report",
-    "ScriptError": "faults",
-    "ScriptedServer": "server",
-    "ScriptedTransport": "scripted",
-    "ScriptedWire": "scripted",
-    "Story": "stories",
-    "Tell": "stories",
-    "Timeline": "timeline",
-    "Trace": "playing",
-    "Verdict": "report",
-    "VirtualTimeLoop": "virtual_time",
-    "Wait": "stories",
-    "Walk": "walking",
-    "assert_law": "checking",
-    "check_policy": "checking",
-    "examine": "checking",
-    "fair": "lives",
-    "load_script": "faults",
-    "parse_script": "faults",
-    "play": "playing",
-    "problem_of": "breach",
-    "raw_server": "rawserver",
-    "run": "virtual_time",
-    "walk": "walking",
+    "Ask": "evidence.stories",
+    "BrokenLaw": "verdict.verdicts",
+    "Call": "evidence.stories",
+    "Entry": "doubles.timeline",
+    "Fault": "doubles.faults",
+    "Fleet": "evidence.fleets",
+    "HandClock": "doubles.hand_clock",
+    "LAWS": "laws.groups",
+    "Law": "laws.law",
+    "Life": "evidence.lives",
+    "Lose": "evidence.stories",
+    "MissingExtraError": "policy_check",
+    "Moment": "evidence.play",
+    "OPTIONAL_LAWS": "laws.groups",
+    "Open": "evidence.stories",
+    "Plan": "doubles.scripted",
+    "Question": "evidence.stories",
+    "RawPeer": "doubles.raw_server",
+    "RawServer": "doubles.raw_server",
+    "Report": "verdict.verdicts",
+    "ScriptError": "doubles.faults",
+    "ScriptedServer": "doubles.scripted_server",
+    "ScriptedTransport": "doubles.scripted",
+    "ScriptedWire": "doubles.scripted",
+    "Story": "evidence.stories",
+    "Tell": "evidence.stories",
+    "Timeline": "doubles.timeline",
+    "Trace": "evidence.play",
+    "Verdict": "verdict.verdicts",
+    "VirtualTimeLoop": "doubles.virtual_time",
+    "Wait": "evidence.stories",
+    "Walk": "core_walk",
+    "assert_law": "policy_check",
+    "check_policy": "policy_check",
+    "examine": "policy_check",
+    "fair": "evidence.lives",
+    "load_script": "doubles.faults",
+    "parse_script": "doubles.faults",
+    "play": "evidence.play",
+    "problem_of": "search.breach",
+    "raw_server": "doubles.raw_server",
+    "run": "doubles.virtual_time",
+    "walk": "core_walk",
 }
 _MODULES = ("gallery", "strategies")
 

@@ -15,11 +15,11 @@ from recloser.fsm.closecodes import MAX_REASON_BYTES
 from recloser.fsm.decisions import Context, Decision, Hold, Phase, Retry, Stop, Unsent
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Wish
-from recloser.testing.contexts import LAST_ROLL, REASONS, ROLLS, SECONDS
-from recloser.testing.ends import BREAKS, DIALS, asked, frame, refused
-from recloser.testing.faults import Fault
-from recloser.testing.literals import Literals
-from recloser.testing.stories import Act, Ask, Call, Lose, Open, Story, Tell, Wait
+from recloser.testing.doubles.faults import Fault
+from recloser.testing.evidence.contexts import LAST_ROLL, REASONS, ROLLS, SECONDS
+from recloser.testing.evidence.ends import BREAKS, DIALS, asked, frame, refused
+from recloser.testing.evidence.literals import Literals
+from recloser.testing.evidence.stories import Act, Ask, Call, Lose, Open, Story, Tell, Wait
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recloser.cli import main
-from recloser.testing.laws import LAWS, OPTIONAL_LAWS
+from recloser.testing.laws.groups import LAWS, OPTIONAL_LAWS
 
 Check = Callable[..., Result]
 

@@ -15,7 +15,14 @@ import recloser
 from recloser import Delivery, Outbox, Retry, State, StateChange
 from recloser.fsm.states import Trigger
 from recloser.testing import HandClock
-from recloser.testing.rawserver import PING, RawPeer, RawServer, close_frame, frame, raw_server
+from recloser.testing.doubles.raw_server import (
+    PING,
+    RawPeer,
+    RawServer,
+    close_frame,
+    frame,
+    raw_server,
+)
 from tests.engine.rig import Answering
 
 PATIENCE = 20.0

@@ -11,7 +11,15 @@ import structlog
 import recloser
 from recloser import Acknowledgements, Outbox, Retry, State
 from recloser.outbox import Message, UpTo
-from recloser.testing.rawserver import PING, PONG, RawPeer, close_frame, frame, raw_server, text
+from recloser.testing.doubles.raw_server import (
+    PING,
+    PONG,
+    RawPeer,
+    close_frame,
+    frame,
+    raw_server,
+    text,
+)
 from recloser.transport.inbox import LIMIT, OVERHEAD
 from tests.engine.rig import Answering
 

@@ -15,10 +15,10 @@ import uvloop
 import recloser
 from recloser import Delivery, Outbox, Retry
 from recloser.driver.statistics import Statistics
-from recloser.testing.rawserver import CLOSE, close_frame
-from recloser.testing.rawserver import RawPeer as Peer
-from recloser.testing.rawserver import RawServer as Server
-from recloser.testing.rawserver import raw_server as serving
+from recloser.testing.doubles.raw_server import CLOSE, close_frame
+from recloser.testing.doubles.raw_server import RawPeer as Peer
+from recloser.testing.doubles.raw_server import RawServer as Server
+from recloser.testing.doubles.raw_server import raw_server as serving
 from tests.engine.rig import Answering
 
 GENTLE = ("close", "client")

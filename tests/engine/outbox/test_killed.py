@@ -17,8 +17,8 @@ from typing import NamedTuple, Self
 
 import pytest
 
-from recloser.testing.rawserver import CLOSE, RawPeer, RawServer, close_frame, raw_server
-from recloser.testing.rawserver import text as text_frame
+from recloser.testing.doubles.raw_server import CLOSE, RawPeer, RawServer, close_frame, raw_server
+from recloser.testing.doubles.raw_server import text as text_frame
 from tests.engine.outbox import mortal
 from tests.engine.outbox.mortal import Life, number_of
 from tests.engine.served import PATIENCE

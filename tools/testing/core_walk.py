@@ -1,0 +1,291 @@
+"""One situation of the real core, what can follow it, and the clauses that hold in each step.
+
+Time and generations grow without bound, so two situations count as one when nothing that can
+follow tells them apart: state, guard, last wish, what the deadlines and the events in flight
+belong to (now or an older generation), and what the application has been promised.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Final, NamedTuple
+
+from recloser.fsm.core import Core
+from recloser.fsm.decisions import Context, Hold, Retry, Stop
+from recloser.fsm.effects import Announce, Dial, Effect
+from recloser.fsm.events import (
+    Advise,
+    Ask,
+    Event,
+    Expired,
+    Healthy,
+    Hint,
+    Lost,
+    Opened,
+    Reconnect,
+)
+from recloser.fsm.record import Close
+from recloser.fsm.states import Guard, State, Wish
+from recloser.fsm.timeouts import Timeouts
+from recloser.testing.evidence.ends import frame
+
+LIVE: Final = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
+_CALLS: Final[tuple[Event, ...]] = (
+    *(Ask(wish) for wish in Wish),
+    Ask(Wish.CLOSE, within=1.0),
+    Reconnect(),
+    Hint(),
+    Healthy(),
+    Advise("x"),
+)
+PAUSES: Final = (0.25, 3600.0)
+"""Seconds before an event: too soon after the one before it, and long after."""
+_ENDS: Final = {
+    Wish.CLOSE: State.CLOSED,
+    Wish.SUSPEND: State.PASSIVE,
+    Wish.CONNECT: State.CONNECTING,
+}
+_KICKED: Final = frame(4401, "go")
+
+
+class BrokenPromise(AssertionError):
+    """The core broke a clause; `path` is the shortest way of events that leads there."""
+
+    def __init__(self, problem: str, path: tuple[str, ...]) -> None:
+        super().__init__(problem, path)
+        self.problem = problem
+        self.path = path
+
+    def __str__(self) -> str:
+        steps = "\n".join(f"{number:3}. {step}" for number, step in enumerate(self.path, start=1))
+        return f"{self.problem}\n{steps}"
+
+
+class Flight(NamedTuple):
+    """What a driver still has in its inbox, or a transport may still say."""
+
+    opened: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
+    expired: tuple[float, ...] = ()
+
+
+class Answering:
+    """Answers as the walk wants it at each step."""
+
+    def __init__(self) -> None:
+        self.answer: object = Stop()
+        """What it says next."""
+
+    def decide(self, close: Close, context: Context, /) -> Any:
+        """Say it, be it garbage: policies answer that, too."""
+        del close, context
+        return self.answer
+
+
+def _snapshot(core: Core) -> tuple[object, ...]:
+    given = {"run", "_roll", "_policy", "_timeouts"}
+    own = [getattr(core, name) for name in Core.__slots__ if name not in given]
+    return (*own, *(getattr(core.run, name) for name in type(core.run).__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A real core, and what is known of it without looking inside."""
+
+    core: Core
+    policy: Answering
+    now: float
+    flight: Flight
+    wanted: bool
+    """The application's last wish is a connection."""
+    owed: bool
+    """A dial was asked for that no record has ended yet."""
+    path: tuple[str, ...] = ()
+    """The events that led here, by the shortest way."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All that can make a difference to what follows."""
+        core, flight = self.core, self.flight
+        return (
+            core.state,
+            core.guard,
+            core.wish if core.state is State.CLOSING else None,
+            core.deadline is not None,
+            core._advice is not None,  # noqa: SLF001 - nothing else tells
+            core.run.opened_at is not None,
+            core.run.refresh_next,
+            core.run.immediate,
+            frozenset(generation == core.generation for generation in flight.opened),
+            frozenset(generation == core.generation for generation in flight.lost),
+            frozenset(deadline == core.deadline for deadline in flight.expired),
+            self.wanted,
+            self.owed,
+        )
+
+    def events(self) -> Iterable[Event]:
+        """Everything that can happen next."""
+        yield from _CALLS
+        yield from (Opened(generation) for generation in self.flight.opened)
+        yield from (Lost(generation, _KICKED) for generation in self.flight.lost)
+        yield from (Expired(deadline) for deadline in self.flight.expired)
+
+    def stale(self, event: Event) -> bool:
+        """Whether an event belongs to an older generation or deadline."""
+        match event:
+            case Opened(generation) | Lost(generation):
+                return generation != self.core.generation or self.core.state not in LIVE
+            case Expired(deadline):
+                return deadline != self.core.deadline
+        return False
+
+    def step(self, event: Event, answer: object, after: float = PAUSES[0]) -> "Situation":
+        """Return what follows; raises `BrokenPromise` if a clause is broken on the way."""
+        core, now = copy(self.core), self.now + after
+        core.run = replace(self.core.run)
+        self.policy.answer = answer
+        path = (*self.path, f"{self.core.state.value}: {event}, {after:g} s later; {answer}")
+        before = _snapshot(core)
+        effects = core.handle(event, now)
+        if self.core.state is State.CLOSING and core.state is not State.CLOSING:
+            sound = isinstance(answer, Stop) or (
+                isinstance(answer, Hold) and self.core.wish is not Wish.CLOSE
+            )
+            end = _ENDS[self.core.wish] if sound else State.CLOSED
+            hold(core.state is end, "A3, B4, B5: the last wish decides how closing is left", path)
+        if self.stale(event):
+            unchanged = effects == [] and _snapshot(core) == before
+            hold(unchanged, "C2: an old event changes nothing", path)
+        wanted = _wishes(event, self.core.state, wanted=self.wanted)
+        owed = _account(effects, path, wanted=wanted, owed=self.owed)
+        _check(core, path, owed=owed)
+        flight = _in_flight(self.flight, core, event, effects)
+        return Situation(core, self.policy, now, flight, wanted, owed, path)
+
+
+def hold(holds: object, clause: str, path: tuple[str, ...]) -> None:
+    """Raise `BrokenPromise` unless it holds."""
+    if not holds:
+        raise BrokenPromise(clause, path)
+
+
+def _wishes(event: Event, state: State, *, wanted: bool) -> bool:
+    match event:
+        case Ask(wish):
+            return wish is Wish.CONNECT
+        case Reconnect():
+            return state is not State.CLOSED
+    return wanted
+
+
+def _account(effects: list[Effect], path: tuple[str, ...], *, wanted: bool, owed: bool) -> bool:
+    """Follow the effects in order: one dial at a time, each ended by one record."""
+    for effect in effects:
+        if isinstance(effect, Dial):
+            hold(wanted, "A1, A13: nobody asked for this dial", path)
+            hold(not owed, "C1: a second dial", path)
+            owed = True
+        elif isinstance(effect, Announce):
+            change = effect.change
+            hold(change.previous is not change.current, "I3: a change that changes nothing", path)
+            if change.close is not None:
+                hold(owed, "A7: a second record", path)
+                owed = False
+            if change.current is State.CONNECTING:
+                hold(not owed, "A7: connecting before the record", path)
+    return owed
+
+
+def _check(core: Core, path: tuple[str, ...], *, owed: bool) -> None:
+    """Look at what holds in every situation."""
+    hold((core.state in LIVE) is owed, "A7: a record is owed while a generation lives", path)
+    if core.state in (State.CLOSED, State.PASSIVE):
+        hold(core.deadline is None, "H1, J1: a deadline in closed or passive", path)
+        advice = core._advice  # noqa: SLF001 - nothing else tells
+        hold(advice is None, "B11: advice outlives its generation", path)
+    elif core.state is not State.OPEN:
+        hold(core.deadline is not None, "a state that nothing would end", path)
+    resting = core.state is State.PASSIVE
+    hold((core.guard in (Guard.HELD, Guard.SUSPENDED)) is resting, "A13: who put it to rest", path)
+    hold((core.guard is None) is not resting, "a guard outlives its trigger", path)
+
+
+def _in_flight(flight: Flight, core: Core, event: Event, effects: list[Effect]) -> Flight:
+    opened, lost, expired = set(flight.opened), set(flight.lost), set(flight.expired)
+    match event:
+        case Opened(generation):
+            opened.discard(generation)
+        case Lost(generation):
+            opened.discard(generation)
+            lost.discard(generation)
+        case Expired(deadline):
+            expired.discard(deadline)
+    for effect in effects:
+        if isinstance(effect, Dial):
+            opened.add(effect.generation)
+            lost.add(effect.generation)
+    if core.deadline is not None:
+        expired.add(core.deadline)
+    # Of what is stale the newest is enough: all of it is dropped for the same reason.
+    return Flight(tuple(sorted(opened))[-2:], tuple(sorted(lost))[-2:], tuple(sorted(expired))[-2:])
+
+
+ANSWERS: Final[tuple[object, ...]] = (Retry(0), Retry(3, refresh=True), Hold(), Stop(), "nonsense")
+"""Whatever a policy may say, and what it must not."""
+
+MakeCore = Callable[..., Core]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Every situation that was reached, and how many steps were taken and checked."""
+
+    situations: Mapping[tuple[object, ...], Situation]
+    steps: int
+
+    def __len__(self) -> int:
+        return len(self.situations)
+
+    def __str__(self) -> str:
+        return f"{len(self)} situations and {self.steps} steps walked: every clause holds on all"
+
+
+def walk(answers: Iterable[object] = ANSWERS, *, make_core: MakeCore = Core) -> Walk:
+    """Visit every reachable situation once and check every step out of each.
+
+    A1, A3, A7, A13, B4, B5, C1, C2, H1 and J1 must hold on all of them, and every situation
+    must lead to `closed` when asked, also if the transport stays silent; raises
+    `BrokenPromise` with the shortest path otherwise. `answers` are what the policy may say;
+    `make_core` makes a core of one's own, with the arguments of `Core`.
+    """
+    said = tuple(answers)
+    policy = Answering()
+    core = make_core(policy, timeouts=Timeouts(), roll=lambda: 0.5, can_refresh=True)
+    first = Situation(core, policy, 0.0, Flight(), wanted=False, owed=False)
+    seen = {first.key: first}
+    todo = deque(seen.values())
+    steps = 0
+    while todo:
+        here = todo.popleft()
+        _can_be_closed(here, said)
+        for event in here.events():
+            asks = isinstance(event, Lost | Expired) and not here.stale(event)
+            possible = said if asks and here.core.state in LIVE else said[:1]
+            for answer, after in product(possible, PAUSES):
+                there = here.step(event, answer, after)
+                steps += 1
+                if seen.setdefault(there.key, there) is there:
+                    todo.append(there)
+    return Walk(seen, steps)
+
+
+def _can_be_closed(here: Situation, answers: tuple[object, ...]) -> None:
+    """By `close()` and, if the transport stays silent, by the deadline; whatever the policy."""
+    for answer in answers:
+        there = here.step(Ask(Wish.CLOSE), answer)
+        if there.core.state is State.CLOSING and there.core.deadline is not None:
+            there = there.step(Expired(there.core.deadline), answer)
+        closed = there.core.state is State.CLOSED and there.core.deadline is None
+        hold(closed, "A4: it cannot be closed", there.path)

@@ -1,0 +1,198 @@
+"""The exhaustive part of the search: every code, status and cause, and the edges of each field."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any, Final
+
+from recloser.fsm.decisions import Context, Phase
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.states import Wish
+from recloser.testing.evidence.contexts import (
+    AGAIN,
+    ASKED,
+    COUNTS,
+    DIAL,
+    FAILED,
+    FIRST,
+    FLAP,
+    OPEN,
+    REASONS,
+    ROLLS,
+    SECONDS,
+)
+from recloser.testing.evidence.ends import CODES, COMMON, STATUSES, End, asked, frame, refused
+from recloser.testing.evidence.literals import Literals
+
+Case = tuple[Close, Context]
+
+COUNTED: Final = ("attempt", "streak", "busy")
+TIMED: Final = ("uptime", "elapsed", "since_dial", "last_delay", "spread")
+OF_CLOSE: Final = ("code", "status", "sent_code", "unsent", "retry_after")
+_TEXTS: Final = ("reason", "advice")
+_MOST_COMBINED: Final = 25_000
+_STEADY: Final = 3000
+"""Attempts that are tried one by one, for a few ends."""
+
+
+def codes() -> Iterator[Case]:
+    """Every code, from the peer or as the answer to an own close, in every usual context."""
+    for code in CODES:
+        closed = frame(code)
+        for context in OPEN:
+            yield closed, context
+        for context in (FAILED, AGAIN):
+            yield closed, context
+        for reason in REASONS[:2]:
+            yield replace(closed, reason=reason), FIRST
+        yield replace(closed, reason="Token expired"), OPEN[3]
+        for context in ASKED:
+            yield asked(Wish.CLOSE, code), context
+        yield asked(Wish.SUSPEND, code), ASKED[0]
+        yield asked(Wish.CONNECT, code), ASKED[1]
+
+
+def statuses() -> Iterator[Case]:
+    """Every HTTP status of a refused upgrade."""
+    for status in STATUSES:
+        closed = refused(status)
+        for context in DIAL:
+            yield closed, context
+        for seconds in (0.0, 30.0, 1e9):
+            yield refused(status, seconds), FAILED
+            yield refused(status, seconds), AGAIN
+        yield replace(closed, intentional=True, wish=Wish.CLOSE), ASKED[2]
+
+
+def causes() -> Iterator[Case]:
+    """Every origin with every cause, also where no transport is known to put them together."""
+    numbers = (1000, 1002, 1005, 1006, 1015, 4000)
+    for origin, cause, code in product(Origin, Cause, numbers):
+        closed = Close(code=code, origin=origin, cause=cause, clean=cause is Cause.CLOSE_FRAME)
+        status = 503 if cause is Cause.REFUSED else None
+        for context in (*OPEN[:5], *DIAL[:5], OPEN[-2], DIAL[-2]):
+            yield replace(closed, status=status), context
+        for wish in Wish:
+            for context in (ASKED[0], ASKED[3]):
+                yield replace(closed, intentional=True, wish=wish), context
+
+
+def fields() -> Iterator[Case]:
+    """Each field by itself along its edges, for every usual end."""
+    for end in COMMON:
+        base = _base(end)
+        for name in COUNTED:
+            for count in COUNTS:
+                if count >= (name != "busy"):
+                    yield end.close, with_field(base, name, count)
+        for name in TIMED:
+            if name != "uptime" or base.uptime is not None:
+                for seconds in SECONDS:
+                    yield end.close, with_field(base, name, seconds)
+        for roll in ROLLS:
+            yield end.close, replace(base, roll=roll)
+            yield end.close, replace(FIRST if end.uptime else FAILED, roll=roll)
+        for seconds in SECONDS:
+            yield replace(end.close, retry_after=seconds), base
+            yield replace(end.close, spread=seconds), base
+        for reason in REASONS:
+            yield replace(end.close, reason=reason), base
+        for advice in ("", "stop", "hold", "retry", "refresh", "STOP", "no such advice", "☂"):
+            for refresh in (False, True):
+                yield replace(end.close, advice=advice), replace(base, can_refresh=refresh)
+        for unsent in (1, 1000, 10**9):
+            yield replace(end.close, unsent=unsent), base
+        yield replace(end.close, error=OSError(104, "gone"), headers={"server": "x"}), base
+
+
+def attempts() -> Iterator[Case]:
+    """Every attempt up to some thousands, the same end each time or always another."""
+    for end in (COMMON[0], End(frame(1012), 1.0), End(refused(503)), End(frame(4000), 1.0)):
+        base = _base(end)
+        for attempt in range(1, _STEADY):
+            yield end.close, replace(base, attempt=attempt, streak=attempt, elapsed=30.0 * attempt)
+            yield end.close, replace(base, attempt=attempt, streak=1, elapsed=30.0 * attempt)
+
+
+def literally(literals: Literals, seed: int) -> Iterator[Case]:
+    """Put the policy's own numbers and texts into every field, alone and together."""
+    values: list[tuple[str, Any]] = []
+    for number in literals.numbers:
+        for each in {number - 1, number, number + 1}:
+            whole = isinstance(each, int)
+            if whole:
+                values += [(name, each) for name in (*COUNTED, "code", "status", "sent_code")]
+            if each >= 0:
+                values += [(name, float(each)) for name in (*TIMED, "retry_after")]
+                values += [("unsent", int(each))] if whole else []
+        if 0 <= number < 1:
+            values += [("roll", each) for each in (number, number - 2**-53, number + 2**-53)]
+    for text in literals.texts:
+        values += [(name, each) for name in _TEXTS for each in (text, text.upper(), f"x {text}")]
+    values = [each for each in values if _sensible(*each)]
+    bases: Sequence[End] = COMMON if len(values) < 2000 else COMMON[::10]  # noqa: PLR2004 - bound
+    for end in bases:
+        for name, value in values:
+            for context in (_base(end), FIRST if end.uptime else FAILED):
+                yield with_value((end.close, context), name, value)
+    yield from _combined(values, bases, random.Random(seed))  # noqa: S311 - it repeats itself
+
+
+def _combined(
+    values: Sequence[tuple[str, Any]], bases: Sequence[End], rng: random.Random
+) -> Iterator[Case]:
+    """Two or three values at a time, with the flags as they come."""
+    for _ in range(_MOST_COMBINED if values else 0):
+        end = rng.choice(bases)
+        flags = rng.choices((False, True), k=3)
+        names = ("can_refresh", "refreshed", "previous_immediate")
+        changes: dict[str, Any] = dict(zip(names, flags, strict=True))
+        case = (end.close, replace(_base(end), **changes, roll=rng.choice(ROLLS)))
+        for name, value in rng.choices(values, k=rng.choice((2, 3))):
+            case = with_value(case, name, value)
+        yield case
+
+
+def _base(end: End) -> Context:
+    return AGAIN if end.uptime is None else FLAP
+
+
+def _sensible(name: str, value: Any) -> bool:
+    if name in ("attempt", "streak"):
+        return 1 <= int(value) <= 10**9
+    if name in ("busy", "unsent"):
+        return 0 <= int(value) <= 10**9
+    if name == "status":
+        return 100 <= int(value) < 1000  # noqa: PLR2004 - three digits (RFC 9110 section 15)
+    return name != "roll" or 0 <= value < 1
+
+
+def with_field(context: Context, name: str, value: Any) -> Context:
+    """Return the context with this field, and the others still possible beside it."""
+    changes: dict[str, Any] = {name: value}
+    if name == "streak" and value > context.attempt:
+        changes["attempt"] = value
+    elif name == "attempt" and value < context.streak:
+        changes["streak"] = value
+    elif name == "busy" and value > context.attempt:
+        changes["attempt"] = value
+    elif name == "uptime":
+        changes["phase"] = Phase.OPEN
+        changes["since_dial"] = value + 0.05
+    return replace(context, **changes)
+
+
+def with_value(case: Case, name: str, value: Any) -> Case:
+    """Return the case with one field changed, of the record or of the context."""
+    close, context = case
+    if name == "status":
+        made = refused(value)
+        return replace(made, reason=close.reason, advice=close.advice), replace(
+            context, phase=Phase.DIAL, uptime=None
+        )
+    if name in OF_CLOSE or name in _TEXTS:
+        if name == "code" and close.cause is not Cause.CLOSE_FRAME:
+            close = frame(value, close.reason)
+        return replace(close, **{name: value}), context
+    return close, with_field(context, name, value)

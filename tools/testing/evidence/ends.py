@@ -1,0 +1,130 @@
+"""The ends that can occur: close records as the transport makes them, and how they come about."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from recloser.fsm.closecodes import ABNORMAL, NO_STATUS, TLS_HANDSHAKE
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.states import Wish
+
+CODES: Final = (*range(-1, 5101), 9999, 16384, 32768, 65535, 65536, 70000, 10**6, 2**31, 2**63)
+"""Every close code of RFC 6455 section 7.4.2, and numbers that no registry knows."""
+STATUSES: Final = (*range(100, 600), *range(600, 1000, 7), 999)
+"""Every HTTP status, and some that HTTP does not know (RFC 9110 section 15)."""
+FLASH: Final = 0.05
+"""Seconds of uptime of a connection that ends at once."""
+HOUR: Final = 3600.0
+"""Seconds of uptime of a connection that had been well."""
+TAKES: Final = 0.05
+"""Seconds that a dial takes until it opens or fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A record, and how long the generation had been open; None: the dial failed."""
+
+    close: Close
+    uptime: float | None = None
+
+
+def frame(code: int, reason: str = "") -> Close:
+    """Make the record of the peer's close frame."""
+    return Close(code=code, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, reason=reason, clean=True)
+
+
+def refused(status: int, retry_after: float | None = None) -> Close:
+    """Make the record of an upgrade that was answered with this HTTP status."""
+    return Close(
+        code=ABNORMAL,
+        origin=Origin.PEER,
+        cause=Cause.REFUSED,
+        status=status,
+        headers={} if retry_after is None else {"retry-after": f"{retry_after:g}"},
+        retry_after=retry_after,
+    )
+
+
+def asked(wish: Wish, code: int = 1000, cause: Cause = Cause.CLOSE_FRAME) -> Close:
+    """Make the record of an end that the application asked for; `code` is the peer's answer."""
+    return Close(
+        code=code,
+        origin=Origin.APPLICATION,
+        cause=cause,
+        sent_code=1000,
+        intentional=True,
+        wish=wish,
+        clean=cause is Cause.CLOSE_FRAME,
+    )
+
+
+def lost(cause: Cause, origin: Origin = Origin.NETWORK, *, sent_code: int | None = None) -> Close:
+    """Make the record of an end without a close frame."""
+    return Close(code=ABNORMAL, origin=origin, cause=cause, sent_code=sent_code)
+
+
+NOBODY: Final = lost(Cause.TCP)
+"""Nobody listens: what every dial of an outage comes to."""
+
+_TLS: Final = Close(code=TLS_HANDSHAKE, origin=Origin.ENGINE, cause=Cause.TLS)
+
+DIALS: Final = (
+    NOBODY,
+    lost(Cause.DNS),
+    lost(Cause.TLS),
+    _TLS,
+    lost(Cause.EOF),
+    lost(Cause.RESET),
+    lost(Cause.PROTOCOL, Origin.ENGINE),
+    lost(Cause.CONNECT_TIMEOUT, Origin.ENGINE),
+    lost(Cause.HOOK, Origin.ENGINE),
+    lost(Cause.CREDENTIALS, Origin.ENGINE),
+    lost(Cause.UNAUTHORIZED, Origin.ENGINE),
+    lost(Cause.SESSION_CLOSED, Origin.ENGINE),
+    lost(Cause.CONFIGURATION, Origin.ENGINE),
+)
+"""The ways in which a dial fails without an answer."""
+
+BREAKS: Final = (
+    lost(Cause.EOF),
+    lost(Cause.RESET),
+    lost(Cause.HEARTBEAT, Origin.ENGINE),
+    lost(Cause.PROTOCOL, Origin.ENGINE, sent_code=1002),
+    lost(Cause.PROTOCOL, Origin.ENGINE, sent_code=1007),
+    lost(Cause.TOO_BIG, Origin.ENGINE, sent_code=1009),
+    lost(Cause.SESSION_CLOSED, Origin.ENGINE),
+)
+"""The ways in which a connection ends without a close frame."""
+
+COMMON: Final = (
+    *(End(each) for each in DIALS),
+    *(End(each, FLASH) for each in BREAKS),
+    *(End(refused(status)) for status in (200, 302, 400, 401, 403, 404, 429, 500, 502, 503)),
+    *(End(frame(code), FLASH) for code in (*range(1000, 1016), 3000, 3003, 3008, 4000, 4401)),
+    End(frame(1000, "Token expired"), FLASH),
+    End(frame(4000)),
+)
+"""The ends that a service meets; those of open connections come at once after the opening."""
+
+
+def repeatable() -> Iterator[End]:
+    """Every end that a server or a network can go on producing: codes, statuses, breaks."""
+    yield from COMMON
+    for code in CODES:
+        yield End(frame(code), FLASH)
+    for status in STATUSES:
+        yield End(refused(status))
+
+
+def describe(close: Close) -> str:
+    """Say in a few words what a record means, for a story."""
+    reason = f" {close.reason!r}" if close.reason else ""
+    advice = f" (told in-band: {close.advice!r})" if close.advice is not None else ""
+    after = f", Retry-After {close.retry_after:g} s" if close.retry_after is not None else ""
+    if close.status is not None:
+        return f"the upgrade is refused with {close.status}{after}{advice}"
+    if close.cause is Cause.CLOSE_FRAME:
+        frame_ = "without a code (1005)" if close.code == NO_STATUS else f"with {close.code}"
+        return f"the peer closes {frame_}{reason}{advice}{after}"
+    who = f"{close.origin.value}, {close.cause.value.replace('_', ' ')}"
+    return f"the connection ends without a word: {close.code} ({who}){reason}{advice}{after}"

@@ -1,0 +1,102 @@
+"""An interview with a policy: questions, the answers the engine could take, and what is none."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
+from recloser.fsm.record import Close
+
+DEFAULT_MAX_DELAY: Final = 86400.0
+"""Seconds that no delay should exceed, unless the caller of `check_policy` says otherwise."""
+
+
+class Unanswered(Exception):
+    """The policy raised, or answered what is no decision: for the law `total` to judge."""
+
+
+class Exchange(NamedTuple):
+    """One question that a life put to the policy, and its answer."""
+
+    at: float
+    """Seconds since the life began."""
+    close: Close
+    context: Context
+    decision: Decision
+
+
+def delays(asked: Sequence[Exchange]) -> list[float]:
+    """Return the delays in seconds of those answers that are retries."""
+    return [each.decision.delay for each in asked if isinstance(each.decision, Retry)]
+
+
+class Interview:
+    """Puts questions to the policies that a maker makes; remembers the last answer."""
+
+    def __init__(
+        self,
+        make_policy: Callable[[], Policy],
+        *,
+        max_delay: float = DEFAULT_MAX_DELAY,
+        patience: int = 1,
+    ) -> None:
+        self.max_delay = max_delay
+        self.patience = patience
+        self.questions = 0
+        """How many questions have been put."""
+        self._decide = make_policy().decide
+        self._fresh = make_policy().decide
+        self._close: Close | None = None
+        self._context: Context | None = None
+        self._answer: Decision | Unanswered = Stop()
+
+    def __call__(self, close: Close, context: Context, /) -> Decision:
+        """Answer from memory if the very same question was the last one."""
+        if close is not self._close or context is not self._context:
+            try:
+                self._answer = self._put(self._decide, close, context)
+            except Unanswered as error:
+                self._answer = error
+            self._close, self._context = close, context
+        answer = self._answer
+        if isinstance(answer, Unanswered):
+            raise answer
+        return answer
+
+    def again(self, close: Close, context: Context, /) -> Decision:
+        """Ask the same policy, whatever it said before."""
+        return self._put(self._decide, close, context)
+
+    def fresh(self, close: Close, context: Context, /) -> Decision:
+        """Ask a second policy of the same maker."""
+        return self._put(self._fresh, close, context)
+
+    def _put(
+        self, decide: Callable[[Close, Context], object], close: Close, context: Context
+    ) -> Decision:
+        self.questions += 1
+        return answer_of(decide, close, context)
+
+
+def answer_of(
+    decide: Callable[[Close, Context], object], close: Close, context: Context
+) -> Decision:
+    """Return what a policy decides; raises `Unanswered` for what the engine would not take."""
+    try:
+        answer = decide(close, context)
+    except Exception as error:
+        said = f": {error}" if str(error) else ""
+        raise Unanswered(f"it raised {type(error).__name__}{said}") from error
+    # As the engine does: a subclass could leave out what the constructors check.
+    if type(answer) is Retry or type(answer) is Hold or type(answer) is Stop:
+        return answer
+    closer = getattr(answer, "close", None)
+    if callable(closer):  # a coroutine that nobody awaits would warn
+        closer()
+    raise Unanswered(f"it answered {type(answer).__name__} instead of Retry, Hold or Stop")
+
+
+def brief(decision: Decision) -> str:
+    """Write a decision briefly: `Retry(2.5)`."""
+    if isinstance(decision, Retry):
+        return f"Retry({decision.delay:.6g}{', refresh' if decision.refresh else ''})"
+    return f"{type(decision).__name__}()"

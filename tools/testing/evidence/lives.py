@@ -1,0 +1,127 @@
+"""Lives of one engine in fast motion: the same end again and again, with the real counters."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from recloser.fsm.decisions import Context, Decision, Retry
+from recloser.fsm.record import Cause, Close
+from recloser.fsm.run import Run
+from recloser.fsm.timeouts import Timeouts
+from recloser.testing.evidence.ends import (
+    CODES,
+    COMMON,
+    NOBODY,
+    STATUSES,
+    TAKES,
+    End,
+    frame,
+    refused,
+    repeatable,
+)
+from recloser.testing.evidence.interview import Exchange, delays
+from recloser.testing.evidence.literals import Literals
+
+TIMEOUTS: Final = Timeouts()
+OUTAGE: Final = 40
+"""Dials that find nobody, in the life that others are compared with."""
+
+_GOLDEN: Final = 0.6180339887498949
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What a policy was asked and answered, in order, by one engine."""
+
+    asked: Sequence[Exchange]
+    outage: Sequence[Exchange]
+    """For comparison: the same policy while no dial finds anybody for forty times."""
+    problem: str | None = None
+    """Why the machine could not take an answer, if there was one."""
+
+    @property
+    def delays(self) -> list[float]:
+        """The delays in seconds, of the retries."""
+        return delays(self.asked)
+
+
+def fair(number: int) -> float:
+    """Return the roll of the decision with this number: even over [0, 1), never twice the same.
+
+    The multiples of the golden ratio: any few of them in a row are spread, so that a life
+    judged by them is a usual one.
+    """
+    return number * _GOLDEN % 1.0
+
+
+def live(
+    decide: Callable[[Close, Context], Decision],
+    ends: Sequence[End],
+    *,
+    can_refresh: bool = False,
+    roll: float | None = None,
+) -> list[Exchange]:
+    """Let an engine meet these ends, dialling as the policy says, until it rests or stops.
+
+    `roll` is that of every decision; None: fair ones.
+    """
+    run, now = Run(since=0.0), 0.0
+    asked: list[Exchange] = []
+    for number, (close, uptime) in enumerate(((end.close, end.uptime) for end in ends), start=1):
+        run.dialling(now)
+        now += TAKES
+        if uptime is not None:
+            run.opened_at = now
+            now += uptime
+            if uptime >= TIMEOUTS.stable:
+                run = Run(opened_at=run.opened_at, dialled_at=run.dialled_at)
+        run.failed(close, now)
+        drawn = fair(number) if roll is None else roll
+        context = run.context(now, can_refresh=can_refresh, roll=drawn)
+        decision = decide(close, context)
+        run.ended(decision, now, drawn)
+        asked.append(Exchange(now, close, context, decision))
+        if not isinstance(decision, Retry):
+            break
+        now += decision.delay
+    return asked
+
+
+def outage(decide: Callable[[Close, Context], Decision]) -> list[Exchange]:
+    """Let an engine dial a server that is gone, `OUTAGE` times."""
+    return live(decide, [End(NOBODY)] * OUTAGE)
+
+
+SHORT: Final = 12
+"""Ends in the life of each code and status."""
+LONG: Final = 60
+"""Ends in the life of each common end."""
+LONGEST: Final = 2500
+
+Plan = tuple[list[End], bool, float | None]
+
+
+def plans(known: Literals) -> Iterator[Plan]:
+    """Every end that can repeat, with and without a provider, with fair rolls and a steady one."""
+    for end in COMMON:
+        for refresh in (False, True):
+            yield [end] * LONG, refresh, None
+            yield [end] * LONG, refresh, 0.5
+    for end in (COMMON[0], End(COMMON[0].close, 0.05)):
+        yield [end] * LONGEST, False, None
+    for end in repeatable():
+        yield [end] * SHORT, False, None
+    for ends in _alternating():
+        yield ends, False, None
+    numbers = {int(each) for each in known.numbers if isinstance(each, int)}
+    for number in sorted(numbers & {*CODES, *STATUSES}):
+        yield [End(frame(number), 0.05)] * LONG, True, None
+        if number in STATUSES:
+            yield [End(refused(number))] * LONG, True, None
+
+
+def _alternating() -> Iterator[list[End]]:
+    """Give connections that live for a while, and dials that fail in between."""
+    cut = next(each for each in COMMON if each.close.cause is Cause.EOF and each.uptime)
+    yield [COMMON[0], cut] * (LONG // 2)
+    yield [End(frame(1012), 5.0), COMMON[0]] * (LONG // 2)

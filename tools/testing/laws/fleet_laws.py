@@ -1,0 +1,176 @@
+"""Laws about many engines: they must not dial together, and they must come back."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from recloser.fsm.closecodes import ABNORMAL, TRY_LATER
+from recloser.fsm.decisions import Context, Decision, Policy, Retry, Stop
+from recloser.fsm.errors import PolicyError
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.simulate.outcome import Outcome
+from recloser.simulate.scenario import Scenario
+from recloser.simulate.storm import simulate
+from recloser.testing.evidence.contexts import AGAIN
+from recloser.testing.evidence.ends import NOBODY, describe
+from recloser.testing.evidence.fleets import Fleet, waits
+from recloser.testing.evidence.interview import Interview, answer_of
+from recloser.testing.laws.law import Law
+
+_MOVED: Final = (1001, 1012, TRY_LATER)
+"""Codes that everybody gets at once (RFC 6455 section 7.4.1, and the IANA registry)."""
+_RESTART: Final = 1012
+_GATEWAYS: Final = (502, 503, 504)
+"""What a proxy answers for a server that restarts (RFC 9110 section 15.6)."""
+_FEW: Final = 100
+"""Fewer engines than this are no fleet."""
+_SETTLED: Final = 8
+"""Attempts after which a cap has been reached, and with it what a cap does."""
+_HALF, _QUARTER = 0.5, 0.25
+_RANGE: Final = 0.1
+"""The share of a delay over which a fleet must be spread at least."""
+_TOGETHER: Final = 0.02
+"""Seconds, or the share of the delay: dials that close together are one for a server."""
+_EARLY: Final = 2
+"""Attempts: giving up at the first dial that failed is no limit, it is a mistake."""
+_BACK: Final = 0.99
+_MOST_DIALS: Final = 200
+"""Dials of each engine in one outage, after which nothing more is to be learnt."""
+
+
+def _heap(delays: Sequence[float]) -> float:
+    """Return the largest share of delays that are practically the same."""
+    most = 0
+    for index, delay in enumerate(delays):
+        near = max(_TOGETHER, delay * _TOGETHER / 4)
+        most = max(most, bisect_right(delays, delay + near) - index)
+    return most / len(delays)
+
+
+def _spreads(policy: Policy, fleet: Fleet) -> str | None:
+    return _heaps(policy, fleet) if fleet.dials.retry_after is None else None
+
+
+def _retry_after_spread(policy: Policy, fleet: Fleet) -> str | None:
+    return _heaps(policy, fleet) if fleet.dials.retry_after is not None else None
+
+
+def _heaps(policy: Policy, fleet: Fleet) -> str | None:
+    found = waits(partial(answer_of, policy.decide), fleet)
+    for attempt, unsorted in enumerate(found, start=1):
+        delays = sorted(unsorted)
+        if len(delays) < _FEW or (attempt == 1 and fleet.parting.code not in _MOVED):
+            continue
+        middle = delays[len(delays) // 2]
+        after = describe(fleet.dials if attempt > 1 else fleet.parting)
+        share = _heap(delays)
+        if share > (_QUARTER if attempt >= _SETTLED else _HALF):
+            return (
+                f"{share:.0%} of the engines dial together, {middle:.3g} s after attempt "
+                f"{attempt}: {after}"
+            )
+        width = delays[len(delays) * 95 // 100] - delays[len(delays) * 5 // 100]
+        if width < _RANGE * middle:
+            return (
+                f"attempt {attempt} comes within {width:.2g} s for nearly all engines, after "
+                f"{middle:.3g} s: {after}"
+            )
+    return None
+
+
+class _Watched:
+    """A policy that notes the earliest Stop after a retry, and ends a storm that it keeps up."""
+
+    def __init__(self, policy: Policy, most: int) -> None:
+        self._policy = policy
+        self._left = most
+        self.stopped: tuple[int, Close] | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether more was asked than any storm should take."""
+        return self._left < 0
+
+    def decide(self, close: Close, context: Context, /) -> Decision:
+        self._left -= 1
+        if self.exhausted:
+            raise RuntimeError("a storm without end")
+        decision = self._policy.decide(close, context)
+        early = isinstance(decision, Stop) and context.last_delay is not None
+        if early and (self.stopped is None or context.attempt < self.stopped[0]):
+            self.stopped = context.attempt, close
+        return decision
+
+
+def _survives(policy: Policy, scenario: Scenario) -> str | None:
+    watched = _Watched(policy, _MOST_DIALS * scenario.engines)
+    try:
+        outcome = simulate(watched, scenario)
+    except PolicyError:
+        if watched.exhausted:
+            return f"the engines dial {_MOST_DIALS} times each, and are not back: a storm of theirs"
+        return None  # for the law `total` to judge
+    if watched.stopped is not None and watched.stopped[0] <= _EARLY:
+        attempt, close = watched.stopped
+        return f"the first dial that failed (attempt {attempt}) ends it for good: {describe(close)}"
+    return _missing(outcome, scenario)
+
+
+def _comes_back(ask: Interview, close: Close, context: Context) -> str | None:
+    """Judge the ends that a restart looks like, if the policy waits for a dead server."""
+    framed = close.cause is Cause.CLOSE_FRAME and close.code == _RESTART
+    answered = close.cause is Cause.REFUSED and close.origin is Origin.PEER
+    refused = answered and close.code == ABNORMAL and close.status in _GATEWAYS
+    if close.intentional or close.advice is not None or close.reason:
+        return None
+    if not (framed or refused):
+        return None
+    if context.attempt > _EARLY or not isinstance(ask(close, context), Stop):
+        return None
+    if isinstance(ask.again(NOBODY, AGAIN), Retry):
+        return (
+            "it ends for good, though the same policy waits for a server that is gone: "
+            f"{describe(close)}"
+        )
+    return None
+
+
+def _missing(outcome: Outcome, scenario: Scenario) -> str | None:
+    fleet = outcome.fleet
+    trying = fleet.engines - fleet.held - fleet.stopped
+    if trying < _FEW or len(fleet.opened) >= _BACK * trying:
+        return None
+    return (
+        f"{scenario.end - scenario.outage:.0f} s after the server's return only "
+        f"{len(fleet.opened)} of {trying} engines are back; the optimum is "
+        f"{scenario.window:.0f} s, and {outcome.dials_after_return:.0f} dials each were made"
+    )
+
+
+SPREADS: Final = Law(
+    name="spreads-a-fleet",
+    claim="A thousand engines that lose their server together do not dial together.",
+    why="A server that comes back to everybody at once goes down again. Jitter has to come after "
+    "the cap, or the fleet is in step as soon as the cap is reached.",
+    incident="phoenix #4045 and #5942, rails #40229; socket.io-client's delay is exactly 5.0 s "
+    "from the fourth attempt on, for it caps what it has jittered.",
+    fleet=_spreads,
+)
+SURVIVES: Final = Law(
+    name="survives-the-storm",
+    claim="Those who try come back from an outage.",
+    why="It is what reconnecting is for: a client that dies of the first refusal, or that drowns "
+    "the server it waits for, might as well not try.",
+    incident="robust-websocket gives up silently after three dials; y-websocket #74 was an outage "
+    "that the clients' own dials kept alive.",
+    decision=_comes_back,
+    storm=_survives,
+)
+RETRY_AFTER_SPREAD: Final = Law(
+    name="spreads-retry-after",
+    claim="A thousand engines that are told the same Retry-After do not dial together.",
+    why="Everybody was told the same number at the same time (D3).",
+    optional=True,
+    fleet=_retry_after_spread,
+)

@@ -1,0 +1,43 @@
+"""What a law is: a promise every policy should keep, as data, with the reason for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recloser.fsm.decisions import Context, Policy
+from recloser.fsm.record import Close
+from recloser.simulate.scenario import Scenario
+from recloser.testing.evidence.fleets import Fleet
+from recloser.testing.evidence.interview import Interview
+from recloser.testing.evidence.lives import Life
+from recloser.testing.evidence.stories import Story
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A promise, why it matters, what happened to those who broke it, and how it is checked.
+
+    A check returns None if all is well, else one sentence about what is wrong. A law has one
+    check or several; each is tried on whatever the search comes up with:
+
+    - `decision(ask, close, context)`: one question; ask as often as you like.
+    - `life(life)`: all that one engine asked, in order.
+    - `client(policy, story)`: a story for the real client in virtual time.
+    - `fleet(policy, fleet)`: a thousand engines that lose their server together.
+    - `storm(policy, scenario)`: an outage run by the simulator.
+    """
+
+    name: str
+    claim: str
+    why: str = ""
+    incident: str = ""
+    optional: bool = False
+    """Checked only when it is named."""
+    decision: Callable[[Interview, Close, Context], str | None] | None = None
+    life: Callable[[Life], str | None] | None = None
+    client: Callable[[Policy, Story], str | None] | None = None
+    fleet: Callable[[Policy, Fleet], str | None] | None = None
+    storm: Callable[[Policy, Scenario], str | None] | None = None
+
+    def __post_init__(self) -> None:
+        if not any((self.decision, self.life, self.client, self.fleet, self.storm)):
+            raise TypeError(f"law {self.name}: give it a check, such as decision= or life=")

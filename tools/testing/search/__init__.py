@@ -1,0 +1,1 @@
+"""The search for evidence against a policy: everything that is finite first, then at random."""

@@ -1,0 +1,115 @@
+"""The random part of the search: Hypothesis draws, and shrinks what breaks a law."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+
+from recloser.fsm.decisions import Phase as Where
+from recloser.testing import strategies
+from recloser.testing.evidence.interview import Exchange, Interview, Unanswered
+from recloser.testing.evidence.literals import Literals
+from recloser.testing.evidence.lives import Life, outage
+from recloser.testing.evidence.play import play
+from recloser.testing.evidence.stories import Question, Story
+from recloser.testing.laws.law import Law
+from recloser.testing.search.breach import MakePolicy
+
+T = TypeVar("T")
+
+
+class _FoundError(AssertionError):
+    """Tells Hypothesis that an example is one."""
+
+
+def smallest_example(
+    strategy: st.SearchStrategy[T],
+    broken: Callable[[T], bool],
+    *,
+    examples: int,
+    first: int,
+) -> T | None:
+    """Return the smallest example for which `broken` holds, of `examples`; None if none does.
+
+    `first` is the seed: the same one draws the same examples.
+    """
+    found: list[T] = []
+
+    @seed(first)
+    @settings(
+        max_examples=examples,
+        phases=(Phase.generate, Phase.shrink),
+        database=None,
+        deadline=None,
+        derandomize=False,
+        print_blob=False,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
+    @given(strategy)
+    def search(example: T) -> None:
+        if broken(example):
+            found.append(example)
+            raise _FoundError
+
+    try:
+        search()
+    except _FoundError:
+        return found[-1]  # Hypothesis ends with the smallest
+    return None
+
+
+def questions(known: Literals) -> st.SearchStrategy[Question]:
+    """Make questions whose phase fits their record as a rule."""
+    dialled = st.builds(Question, strategies.closes(known), strategies.contexts(known, Where.DIAL))
+    opened = st.builds(Question, strategies.closes(known), strategies.contexts(known, Where.OPEN))
+    return st.one_of(dialled, opened)
+
+
+class Sieve:
+    """Finds the first law that an example breaks; what it finds is confirmed elsewhere."""
+
+    def __init__(self, make_policy: MakePolicy, max_delay: float) -> None:
+        self.stories = 0
+        self._policy = make_policy()
+        self._asker = Interview(make_policy, max_delay=max_delay)
+        self._outage: Sequence[Exchange] = []
+        try:
+            self._outage = outage(self._asker.again)
+        except Unanswered:
+            self._outage = []
+
+    @property
+    def questions(self) -> int:
+        """How many questions have been put, those of stories aside."""
+        return self._asker.questions
+
+    def first_broken(self, laws: Sequence[Law], example: Question | Story) -> Law | None:
+        """Return the first of the laws that does not hold on this example."""
+        if isinstance(example, Question):
+            return next((law for law in laws if self._answered_badly(law, example)), None)
+        self.stories += 1
+        for law in laws:
+            if law.client is not None and law.client(self._policy, example) is not None:
+                return law
+        staged = [law for law in laws if law.client is None]
+        if not staged:
+            return None
+        trace = play(self._policy, example)
+        life = Life(trace.asked, self._outage, trace.problem)
+        for law in staged:
+            if law.life is not None and law.life(life) is not None:
+                return law
+            if any(self._answered_badly(law, each) for each in trace.questions):
+                return law
+        return None
+
+    def _answered_badly(self, law: Law, question: Question) -> bool:
+        if law.decision is None:
+            return False
+        try:
+            return law.decision(self._asker, question.close, question.context) is not None
+        except Unanswered:
+            return False

@@ -1,0 +1,220 @@
+"""Searches for what breaks a law: everything that is finite first, then at random."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from recloser.testing.evidence import cases
+from recloser.testing.evidence.fleets import FLEETS, SCENARIOS
+from recloser.testing.evidence.interview import Interview, Unanswered
+from recloser.testing.evidence.literals import Literals, literals_of
+from recloser.testing.evidence.lives import Life, live, outage, plans
+from recloser.testing.evidence.stories import Question, Story, acts_of
+from recloser.testing.laws.law import Law
+from recloser.testing.search.breach import Breach, Evidence, MakePolicy, problem_of
+from recloser.testing.search.shrink import shorter, smallest
+
+if TYPE_CHECKING:
+    from recloser.simulate.scenario import Scenario
+    from recloser.testing.search.random_search import Sieve
+
+Progress = Callable[[str, float], None]
+"""Told now and then what is being tried, and how much of everything has been, from 0 to 1."""
+
+_CHUNK: Final = 4000
+_CASES: Final = 310_000
+"""About as many as the sweep has; for the progress alone."""
+
+
+class Search:
+    """One search through all laws; `found` holds the first breach of each."""
+
+    def __init__(
+        self,
+        make_policy: MakePolicy,
+        laws: Iterable[Law],
+        *,
+        examples: int,
+        seed: int,
+        max_delay: float,
+        progress: Progress | None = None,
+    ) -> None:
+        self.found: dict[str, Breach] = {}
+        self.questions = 0
+        self.stories = 0
+        self._make = make_policy
+        self._laws = tuple(laws)
+        self._examples = examples
+        self._seed = seed
+        self._max_delay = max_delay
+        self._progress = progress
+
+    def run(self) -> None:
+        """Search everything; the cheap and exhaustive things come first."""
+        known = literals_of(self._make, self._make())
+        self._sweep(known)
+        self._lives(known)
+        self._fleets()
+        self._storms()
+        if self._examples:
+            self._random(known)
+        self._tell("done", 1.0)
+
+    def _tell(self, what: str, share: float) -> None:
+        if self._progress is not None:
+            self._progress(what, share)
+
+    def _left(self, *kinds: str) -> list[Law]:
+        """Return the laws with such a check that hold so far."""
+        return [
+            law
+            for law in self._laws
+            if law.name not in self.found and any(getattr(law, kind) for kind in kinds)
+        ]
+
+    def problem(self, law: Law, evidence: Evidence) -> str | None:
+        """Hold one law against one piece of evidence."""
+        return problem_of(law, self._make, evidence, max_delay=self._max_delay)
+
+    def _broken(self, law: Law, evidence: Evidence) -> None:
+        problem = self.problem(law, evidence)
+        if problem is not None:
+            self.found[law.name] = Breach(law, evidence, problem)
+
+    # -- questions ----------------------------------------------------------------------
+
+    def _sweep(self, known: Literals) -> None:
+        laws = self._left("decision")
+        asker = Interview(self._make, max_delay=self._max_delay)
+        groups: tuple[tuple[str, Iterator[cases.Case]], ...] = (
+            ("codes", cases.codes()),
+            ("statuses", cases.statuses()),
+            ("origins and causes", cases.causes()),
+            ("edges of each field", cases.fields()),
+            ("attempts", cases.attempts()),
+            ("its own numbers and texts", cases.literally(known, self._seed)),
+        )
+        asked = 0
+        for what, group in groups:
+            while laws and (chunk := list(islice(group, _CHUNK))):
+                laws = self._ask(asker, laws, chunk)
+                asked += len(chunk)
+                self._tell(what, min(0.5, 0.5 * asked / _CASES))
+        self.questions = asker.questions
+
+    def _ask(self, asker: Interview, laws: list[Law], chunk: list[cases.Case]) -> list[Law]:
+        """Put questions under the laws that hold so far; return those that still do."""
+        for close, context in chunk:
+            for law in laws:
+                check = law.decision
+                if check is None:
+                    continue
+                try:
+                    problem = check(asker, close, context)
+                except Unanswered:
+                    continue
+                if problem is not None:
+                    self._blame(law, Question(close, context), problem)
+                    laws = [each for each in laws if each is not law]
+        return laws
+
+    def _blame(self, law: Law, question: Question, problem: str) -> None:
+        if self.problem(law, question) is None:
+            # It took all that was asked before: the answers depend on a hidden memory.
+            self.found[law.name] = Breach(law, question, problem)
+            return
+        least = smallest(question, lambda each: self.problem(law, each) is not None)
+        self._broken(law, least)
+
+    # -- lives --------------------------------------------------------------------------
+
+    def _lives(self, known: Literals) -> None:
+        laws = self._left("life")
+        asker = Interview(self._make, max_delay=self._max_delay)
+        try:
+            compared = outage(asker.again)
+        except Unanswered:
+            compared = []
+        planned = [*plans(known)]
+        for number, (ends, refresh, roll) in enumerate(planned):
+            if not laws:
+                break
+            if number % 1000 == 0:
+                self._tell("lives", 0.5 + 0.2 * number / len(planned))
+            self.stories += 1
+            try:
+                asked = live(asker.again, ends, can_refresh=refresh, roll=roll)
+            except Unanswered:
+                continue
+            life = Life(asked, compared)
+            for law in laws:
+                if law.life is not None and law.life(life) is not None:
+                    acts = acts_of(ends)
+                    self._shortest(law, Story(acts, refresh, roll))
+            laws = self._left("life")
+        self.questions += asker.questions
+
+    def _shortest(self, law: Law, story: Story) -> None:
+        if self.problem(law, story) is not None:
+            self._broken(law, shorter(story, lambda each: self.problem(law, each) is not None))
+
+    # -- fleets -------------------------------------------------------------------------
+
+    def _fleets(self) -> None:
+        for law in self._left("fleet"):
+            for fleet in FLEETS:
+                self._tell("a thousand engines", 0.7)
+                if law.name not in self.found:
+                    self._broken(law, fleet)
+
+    def _storms(self) -> None:
+        scenarios: tuple[Scenario, ...] = SCENARIOS
+        for law in self._left("storm"):
+            for scenario in scenarios:
+                self._tell("an outage", 0.75)
+                if law.name not in self.found:
+                    self._broken(law, scenario)
+
+    # -- at random ----------------------------------------------------------------------
+
+    def _random(self, known: Literals) -> None:
+        from recloser.testing import strategies  # noqa: PLC0415 - needs the extra
+        from recloser.testing.search import random_search  # noqa: PLC0415 - needs the extra
+
+        sieve = random_search.Sieve(self._make, self._max_delay)
+        draws: tuple[tuple[str, tuple[str, ...], Any, int], ...] = (
+            ("questions at random", ("decision",), random_search.questions(known), 1),
+            ("stories at random", ("decision", "life"), strategies.stories(known), 1),
+            ("stories for the client", ("client",), strategies.stories(known, most=6), 8),
+        )
+        for number, (what, kinds, strategy, share) in enumerate(draws):
+            self._tell(what, 0.8 + number * 0.06)
+            # A breach ends a run, so each law that is broken takes one more.
+            for _ in self._laws:
+                wanted = [law for law in self._laws if law in self._left(*kinds)]
+                examples = max(10, self._examples // share)
+                if not wanted or not self._drawn(sieve, strategy, wanted, examples):
+                    break
+        self.questions += sieve.questions
+        self.stories += sieve.stories
+
+    def _drawn(self, sieve: "Sieve", strategy: Any, laws: list[Law], examples: int) -> bool:
+        """Draw until a law breaks; whether one did."""
+        from recloser.testing.search.random_search import smallest_example  # noqa: PLC0415 - as above
+
+        blamed: list[Law] = []
+
+        def broken(evidence: Question | Story) -> bool:
+            law = sieve.first_broken(blamed or laws, evidence)
+            if law is not None:
+                blamed[:] = [law]  # only this one, from now on: it is being shrunk
+            return law is not None
+
+        evidence = smallest_example(strategy, broken, examples=examples, first=self._seed)
+        if evidence is None:
+            return False
+        if isinstance(evidence, Question):
+            self._blame(blamed[0], evidence, self.problem(blamed[0], evidence) or "")
+        else:
+            self._shortest(blamed[0], evidence)
+        return blamed[0].name in self.found

@@ -1,0 +1,141 @@
+"""Makes evidence smaller for as long as it still breaks the law, so that a story is short."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from recloser.fsm.decisions import Phase
+from recloser.fsm.record import Cause
+from recloser.testing.evidence.ends import FLASH, HOUR, TAKES
+from recloser.testing.evidence.stories import Lose, Question, Story, story_of
+
+_MOST: Final = 400
+"""Tries; a story that is not the shortest is still a story."""
+_PLAIN_CLOSE: Final[dict[str, Any]] = {
+    "reason": "",
+    "advice": None,
+    "retry_after": None,
+    "spread": None,
+    "sent_code": None,
+    "unsent": 0,
+    "error": None,
+    "headers": {},
+}
+_PLAIN_CODES: Final = (1000, 1001, 1012, 4000)
+"""Codes that everybody knows, the plainest first."""
+_PLAIN_CONTEXT: Final[dict[str, Any]] = {
+    "last_roll": None,
+    "last_delay": None,
+    "previous_immediate": False,
+    "busy": 0,
+    "spread": None,
+    "refreshed": False,
+    "can_refresh": False,
+    "streak": 1,
+    "roll": 0.5,
+}
+
+Broken = Callable[[Any], bool]
+
+
+def smallest(question: Question, broken: Broken) -> Question | Story:
+    """Return a story or a question that breaks the law still, with as little in it as may be."""
+    tries = 0
+    improved = True
+    while improved and tries < _MOST:
+        improved = False
+        for candidate in _simpler(question):
+            tries += 1
+            if candidate != question and broken(candidate):
+                question, improved = candidate, True
+                break
+            if tries >= _MOST:
+                break
+    story = story_of(question)
+    return story if story is not None and broken(story) else question
+
+
+def _simpler(question: Question) -> Iterator[Question]:
+    close, context = question.close, question.context
+    for name, plain in _PLAIN_CLOSE.items():
+        if getattr(close, name) != plain:
+            yield Question(replace(close, **{name: plain}), context)
+    if close.cause is Cause.CLOSE_FRAME:
+        plainer = _PLAIN_CODES[: (*_PLAIN_CODES, close.code).index(close.code)]
+        for code in plainer:
+            yield Question(replace(close, code=code), context)
+    usual: dict[str, Any] = {"attempt": 0 if close.intentional else 1, "streak": 1}
+    if context.phase is Phase.OPEN:
+        # After an hour the failures before are forgotten, so only a first one has lasted.
+        up = HOUR if context.attempt <= 1 else FLASH
+        usual |= {"uptime": up, "since_dial": up + TAKES, **_PLAIN_CONTEXT}
+    else:
+        usual |= {"since_dial": TAKES, **_PLAIN_CONTEXT}
+    usual["elapsed"] = float(max(context.attempt - 1, 0))
+    yield Question(close, replace(context, **{**usual, "roll": context.roll}))
+    yield Question(close, replace(context, **usual))
+    both: dict[str, Any] = {"attempt": max(context.streak, 1), "streak": max(context.streak, 1)}
+    yield Question(close, replace(context, **both))
+    for name, plain in usual.items():
+        if getattr(context, name) != plain:
+            yield Question(close, replace(context, **{name: plain}))
+    for name in ("attempt", "streak", "busy"):
+        for count in _fewer(getattr(context, name), least=usual.get(name, 0)):
+            fewer: dict[str, Any] = {name: count}
+            changed = replace(context, **fewer)
+            if changed.streak <= max(changed.attempt, 1):
+                yield Question(close, changed)
+
+
+def _fewer(count: int, *, least: int) -> Iterator[int]:
+    """Halves first, then ever smaller steps down."""
+    step = count - least
+    while step > 0:
+        yield count - step
+        step //= 2
+
+
+def shorter(story: Story, broken: Broken) -> Story:
+    """Return a story with fewer acts and fewer repetitions that breaks the law still."""
+    tries = 0
+    improved = True
+    while improved and tries < _MOST:
+        improved = False
+        for candidate in _shorter(story):
+            tries += 1
+            if broken(candidate):
+                story, improved = candidate, True
+                break
+            if tries >= _MOST:
+                break
+    return story
+
+
+def _shorter(story: Story) -> Iterator[Story]:
+    acts = story.acts
+    for at, act in enumerate(acts):
+        after = acts[at + 1] if at + 1 < len(acts) else None
+        if isinstance(act, Lose) and isinstance(after, Lose) and alike(act, after):
+            both = replace(act, times=act.times + after.times)
+            yield replace(story, acts=(*acts[:at], both, *acts[at + 2 :]))
+        if len(acts) > 1:
+            yield replace(story, acts=(*acts[:at], *acts[at + 1 :]))
+        if isinstance(act, Lose):
+            for times in _fewer(act.times, least=1):
+                yield _with(story, at, replace(act, times=times))
+            for name in ("reason", "retry_after", "spread"):
+                plain = _PLAIN_CLOSE[name]
+                if getattr(act.close, name) != plain:
+                    close = replace(act.close, **{name: plain})
+                    yield _with(story, at, replace(act, close=close))
+    if story.can_refresh:
+        yield replace(story, can_refresh=False)
+
+
+def alike(one: Lose, other: Lose) -> bool:
+    """Whether two acts differ in nothing but how often they happen."""
+    return (one.close, one.uptime) == (other.close, other.uptime)
+
+
+def _with(story: Story, at: int, act: Lose) -> Story:
+    return replace(story, acts=(*story.acts[:at], act, *story.acts[at + 1 :]))

@@ -1,0 +1,104 @@
+"""What a check came to: a verdict for each law, and the story of each that is broken."""
+
+from dataclasses import dataclass
+from textwrap import fill
+from typing import Final
+
+from recloser.testing.laws.law import Law
+
+_WIDTH: Final = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One law, and what the search made of it."""
+
+    law: Law
+    problem: str | None = None
+    """What is wrong, in one sentence; None if the law holds as far as was searched."""
+    story: str = ""
+    """The counterexample as a numbered list; empty if the law holds."""
+    path: str = ""
+    """The way of the story over the states of the machine."""
+    test: str = ""
+    """A test to paste: it runs, and fails while the law is broken."""
+
+    @property
+    def word(self) -> str:
+        """`holds` or `broken`."""
+        return "holds" if self.problem is None else "broken"
+
+    def __str__(self) -> str:
+        law = self.law
+        if self.problem is None:
+            return f"{law.name}: holds"
+        parts = [f"{law.name} is broken: {self.problem}", ""]
+        for word, text in (("The law", law.claim), ("Why", law.why), ("Seen in", law.incident)):
+            if text:
+                parts.append(
+                    fill(
+                        text,
+                        _WIDTH,
+                        initial_indent=f"  {word + ':':9} ",
+                        subsequent_indent=" " * 12,
+                    )
+                )
+        parts += ["", self.story]
+        parts += ["", f"  The path: {self.path}"] if self.path else []
+        parts += ["", "As a test to paste:", "", self.test.rstrip()]
+        return "\n".join(parts)
+
+    def figures(self) -> dict[str, object]:
+        """Give the verdict as JSON shows it; what there is not is null."""
+        return {
+            "name": self.law.name,
+            "verdict": self.word,
+            "claim": self.law.claim,
+            "why": self.law.why,
+            "incident": self.law.incident,
+            "problem": self.problem,
+            "story": self.story or None,
+            "path": self.path or None,
+            "test": self.test or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All verdicts, in the order of the laws, and what they rest on."""
+
+    verdicts: tuple[Verdict, ...]
+    questions: int
+    """Questions that the policy was asked one by one."""
+    stories: int
+    """Lives and stories that it led an engine through."""
+    seed: int
+
+    @property
+    def broken(self) -> tuple[Verdict, ...]:
+        """The verdicts of the laws that are broken."""
+        return tuple(each for each in self.verdicts if each.problem is not None)
+
+    @property
+    def sound(self) -> bool:
+        """Whether every law holds, as far as was searched."""
+        return not self.broken
+
+    def __str__(self) -> str:
+        if self.sound:
+            return (
+                f"{len(self.verdicts)} laws hold, over {self.questions:,} questions and "
+                f"{self.stories:,} stories (seed {self.seed})"
+            )
+        return "\n\n".join(str(each) for each in self.broken)
+
+
+class BrokenLaw(AssertionError):
+    """A policy broke a law; the message is the story. `verdicts` holds those that are broken."""
+
+    def __init__(self, verdicts: tuple[Verdict, ...]) -> None:
+        super().__init__(verdicts)
+        self.verdicts = verdicts
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(each) for each in self.verdicts)
