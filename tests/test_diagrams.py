@@ -16,7 +16,7 @@ from recloser.diagram.edges import edges
 from recloser.diagram.mermaid import mermaid
 from recloser.diagram.picture import Picture
 from recloser.diagram.text import text
-from tests.engine.diagram.reading import dot_groups, svg_groups
+from tests.tools.diagram.reading import dot_groups, svg_groups
 
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

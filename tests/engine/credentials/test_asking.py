@@ -13,6 +13,7 @@ from recloser.credentials import Token
 from recloser.fsm import Cause, Origin
 from recloser.testing import Plan, run
 from tests.engine.credentials.rig import NOT_LET_IN, SPENT, Asked, HandClock, bearer, bearer_of
+from tests.engine.driver.test_inputs import raises, raises_later, ways
 from tests.engine.rig import (
     CUT,
     DOWN,
@@ -26,7 +27,6 @@ from tests.engine.rig import (
     turns,
     virtual,
 )  # fmt: skip
-from tests.engine.test_providers import raises, raises_later, ways
 from tests.policies.rig import after, received, refused, shipped
 
 AGAIN = Retry(5.0, rule="again")

@@ -7,9 +7,19 @@ import pytest
 import structlog
 
 import recloser
-from recloser import ConnectionClosed, Delivery, Drop, NotOpen, Outbox, OutboxFull, State
+from recloser import (
+    Acknowledgements,
+    ConnectionClosed,
+    Delivery,
+    Drop,
+    NotOpen,
+    Outbox,
+    OutboxFull,
+    State,
+)
 from recloser.fsm import Hold
 from recloser.outbox import Reason
+from tests.engine.outbox.engines import in_memory, open_
 from tests.engine.rig import (
     CUT,
     DOWN,
@@ -340,4 +350,24 @@ async def test_what_is_no_message_is_refused_before_anything_is_kept() -> None:
         with pytest.raises(error):
             await ws.send(**arguments)
     assert len(ws.outbox) == 0
+    await ws.close()
+
+
+@pytest.mark.spec("G2", "G7")
+@virtual
+async def test_a_sender_let_in_and_cancelled_at_once_does_not_leave_its_message_behind() -> None:
+    """It had been put into the outbox, as the note says; nobody else would have sent it."""
+    acknowledgements = Acknowledgements(window=1)
+    ws, transport = in_memory(UP, acknowledgements=acknowledgements, max_messages=1)
+    await open_(ws)
+    await ws.send("a")
+    await ws.send("b")
+    waiting = asyncio.ensure_future(ws.send("c"))
+    await turns()
+    ws.outbox.clear()
+    waiting.cancel()
+    error = await ended(waiting)
+    assert isinstance(error, asyncio.CancelledError)
+    await turns()
+    assert transport.wires[0].sent == ["a", "c"]
     await ws.close()

@@ -13,16 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recloser
-from recloser import Acknowledgements, Delivery, Drop, Outbox, OutboxInUse, State, Stop
+from recloser import (
+    Acknowledgements,
+    Delivery,
+    Drop,
+    Outbox,
+    OutboxInUse,
+    State,
+    Stop,
+)
 from recloser.fsm import Unsent
 from recloser.outbox import Reason, UpTo
 from recloser.testing import ScriptedTransport
+from tests.engine.outbox.engines import ACKNOWLEDGED, file_is_current, open_
 from tests.engine.outbox.files import away, killed, make, real, rows, settled, shown
 from tests.engine.rig import CUT, DOWN, UP, Answering, engine, turns
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
-
-Engine = recloser.ReconnectingWebSocket
 
 
 @pytest.mark.spec("G6", "G3")
@@ -528,3 +535,69 @@ def test_an_engine_that_nobody_closes_does_not_keep_the_process_from_ending(path
     assert "Delivery." in done.stdout
     assert "Traceback" not in done.stderr
     assert rows(path) in ([], [(1, "a")])
+
+
+@pytest.mark.spec("G6", "G7")
+@real
+async def test_a_number_that_the_peer_has_seen_is_not_used_again(
+    path: Path, tmp_path: Path
+) -> None:
+    """Also one of a message that is in no file: the peer would take the next for its double."""
+    acknowledgements = Acknowledgements(render=lambda message: f"{message.id}:{message.data!s}")
+    ws, transport = make(path, UP, acknowledgements=acknowledgements)
+    async with ws:
+        await ws.send("a")
+        await ws.send("b", this_generation=True)
+        await settled(lambda: len(transport.wires[0].sent) == 2)
+        assert transport.wires[0].sent == ["1:a", "2:b"]
+        copy = killed(path, tmp_path / "copy.db")
+    assert rows(path) == [(1, "a")]
+    again, transport = make(copy, UP, acknowledgements=acknowledgements)
+    async with again:
+        await again.send("c")
+        await settled(lambda: len(transport.wires[0].sent) == 2)
+        assert transport.wires[0].sent == ["1:a", "3:c"]
+
+
+@pytest.mark.spec("G4", "G6")
+@real
+async def test_what_came_back_from_a_connection_stays_in_the_file_until_it_has_left(
+    path: Path, tmp_path: Path
+) -> None:
+    """The next connection took it for gone: its own write buffer did not know of it."""
+    ws, transport = make(path, UP, UP)
+    await open_(ws)
+    transport.wires[0].stall()
+    sending = [asyncio.ensure_future(ws.send(str(number))) for number in range(3)]
+    await turns()
+    transport.wires[0].end(CUT)
+    assert await asyncio.gather(*sending) == [QUEUED] * 3
+
+    def stalled(change: recloser.StateChange) -> None:
+        if change.current is State.OPEN:
+            transport.wires[1].stall()
+
+    ws.subscribe(stalled)
+    await open_(ws)
+    await settled(lambda: transport.wires[1].unsent == 1 and file_is_current(ws))
+    assert [data for _, data in rows(killed(path, tmp_path / "copy.db"))] == ["0", "1", "2"]
+    transport.wires[1].flow()
+    await ws.drain()
+    await ws.close()
+    assert transport.wires[1].sent == ["0", "1", "2"]
+    assert rows(path) == []
+
+
+@pytest.mark.spec("G6", "G7")
+def test_an_engine_with_a_file_moves_to_another_event_loop(path: Path) -> None:
+    ws, transport = make(path, UP, UP, acknowledgements=ACKNOWLEDGED)
+
+    async def life(number: int, word: str, expected: list[str]) -> None:
+        async with ws:
+            await ws.send(word)
+            sent = transport.wires[number].sent
+            await settled(lambda: sent == expected)
+
+    asyncio.run(life(0, "a", ["a"]))
+    asyncio.run(life(1, "b", ["a", "b"]))
+    assert rows(path) == [(1, "a"), (2, "b")]

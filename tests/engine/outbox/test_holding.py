@@ -7,10 +7,22 @@ from typing import Any
 import pytest
 
 import recloser
-from recloser import ConnectionClosed, Delivery, Drop, NotOpen, Outbox, State, Stop
-from recloser.fsm import Hold, Retry, Unsent
+from recloser import (
+    Acknowledgements,
+    Close,
+    ConnectionClosed,
+    Delivery,
+    Drop,
+    NotOpen,
+    Outbox,
+    State,
+    Stop,
+    policies,
+)
+from recloser.fsm import Cause, Hold, Origin, Retry, Unsent
 from recloser.outbox import Reason
 from recloser.testing import Plan, ScriptedTransport
+from tests.engine.outbox.engines import ACKNOWLEDGED, in_backoff, in_memory
 from tests.engine.rig import CUT, DEAF, DOWN, UP, Answering, ended, engine, turns, virtual
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
@@ -330,3 +342,55 @@ async def test_a_wire_that_ended_before_anybody_was_told_loses_nothing(flushing:
     await ws.drain()
     assert [wire.sent for wire in transport.wires] == [[], ["a", "b", "c"]]
     await ws.close()
+
+
+@pytest.mark.spec("G5")
+@pytest.mark.parametrize(
+    ("code", "again"), [(1003, False), (1007, False), (1009, False), (1006, True)]
+)
+@virtual
+async def test_a_refusal_for_content_drops_what_a_cut_keeps(code: int, again: bool) -> None:
+    drops: list[Drop] = []
+    ws, transport = engine(UP, UP, policy=policies.standard(), outbox=Outbox(on_drop=drops.append))
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    wire = transport.wires[0]
+    wire.stall()
+    sender = ws.send("refused")
+    wire.closed_with = (1000, "")  # it takes nothing more, and its end is not told yet
+    assert await sender is Delivery.QUEUED
+    wire.end(Close(code=code, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True))
+    await turns()
+    assert [drop.reason for drop in drops] == ([] if again else [Reason.DECISION])
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    await ws.drain()
+    assert transport.wires[1].sent == (["refused"] if again else [])
+    await ws.close()
+
+
+@pytest.mark.spec("G7")
+@pytest.mark.parametrize("how", ["cleared", "moved"])
+@pytest.mark.parametrize("acknowledgements", [None, ACKNOWLEDGED])
+@virtual
+async def test_drain_returns_when_the_last_is_taken_out(
+    how: str, acknowledgements: Acknowledgements | None
+) -> None:
+    """Open, where nothing else happens any more, and in backoff, before the next connection."""
+    plan = DOWN if acknowledgements is None else UP
+    ws, _ = in_memory(plan, acknowledgements=acknowledgements)
+    other, _ = in_memory(DOWN)
+    ws.connect()
+    await in_backoff(other)
+    await ws.send("a")
+    draining = asyncio.ensure_future(ws.drain())
+    await turns()
+    assert not draining.done()
+    if how == "cleared":
+        ws.outbox.clear()
+    else:
+        ws.outbox.move_to(other)
+    await turns()
+    assert draining.done()
+    await ws.close()
+    await other.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,21 @@ import pytest
 import structlog
 
 import recloser
-from recloser import Acknowledgements, Delivery, Drop, Outbox, RecloserError, State, Stop
+from recloser import (
+    Acknowledgements,
+    Delivery,
+    Drop,
+    Outbox,
+    OutboxFull,
+    RecloserError,
+    State,
+    Stop,
+)
 from recloser.fsm import Unsent
 from recloser.outbox import Message, Reason, UpTo
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
-from tests.engine.rig import CUT, UP, Answering, engine, opened, pass_time, turns, virtual
+from tests.engine.outbox.engines import ACKNOWLEDGED, data_of, in_backoff, in_memory, open_
+from tests.engine.rig import CUT, DOWN, UP, Answering, engine, opened, pass_time, turns, virtual
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 
@@ -470,3 +481,142 @@ def test_bad_options(options: dict[str, Any], error: type[Exception], said: str)
 def test_bad_outboxes(options: dict[str, Any], error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         Outbox(**options)
+
+
+@pytest.mark.spec("G3", "G7")
+@virtual
+async def test_order_survives_time_outs_while_the_peer_reads_nothing() -> None:
+    """Each time-out put its messages ahead of those of the one before."""
+    ws, transport = in_memory(UP, UP, acknowledgements=Acknowledgements(timeout=30.0))
+    await open_(ws)
+    wire = transport.wires[0]
+    for word in ("a", "b"):
+        await ws.send(word)
+        await pass_time(10)
+    wire.stall()
+    sending = asyncio.ensure_future(ws.send("c"))
+    await pass_time(35)  # "a" at 30 s goes out, and is stuck; "b" at 40 s and "c" at 50 s wait
+    wire.end(CUT)
+    await sending
+    await open_(ws)
+    assert transport.wires[1].sent == ["a", "b", "c"]
+    await ws.close()
+
+
+@pytest.mark.spec("G7")
+@virtual
+async def test_what_has_not_left_the_process_is_not_overdue() -> None:
+    """A large message on a slow line would go out again behind itself, each time-out anew."""
+    ws, transport = in_memory(UP, acknowledgements=Acknowledgements(timeout=30.0))
+    await open_(ws)
+    wire = transport.wires[0]
+    wire.stall()
+    sending = asyncio.ensure_future(ws.send("a"))
+    await pass_time(200)
+    wire.flow()
+    assert await sending is SENT
+    await pass_time(5)
+    assert wire.sent == ["a"]
+    await pass_time(30)
+    assert wire.sent == ["a", "a"]  # now it has left, and nobody said that it had come
+    await ws.close()
+
+
+@pytest.mark.spec("G1", "G7")
+@virtual
+async def test_the_id_of_a_message_that_was_refused_is_free() -> None:
+    """Too large for an outbox, and the connection that would have taken it had just ended."""
+    ws, transport = in_memory(UP, UP, acknowledgements=ACKNOWLEDGED, max_bytes=5)
+    await open_(ws)
+    wire = transport.wires[0]
+    wire.closed_with = (1000, "")  # it takes nothing more, and its end is not told yet
+    with pytest.raises(OutboxFull):
+        await ws.send("too long", id="x")
+    assert ws.outbox.ack("x") == 0
+    wire.end(CUT)
+    await open_(ws)
+    await ws.send("short", id="x")
+    assert ws.outbox.ack("x") == 1
+    await ws.close()
+
+
+@pytest.mark.spec("G7")
+@virtual
+async def test_an_id_that_is_a_number_blocks_nobody_who_gives_none() -> None:
+    ws, transport = in_memory(UP, acknowledgements=ACKNOWLEDGED)
+    await open_(ws)
+    await ws.send("mine", id=2)
+    await ws.send("a")
+    await ws.send("b")
+    assert transport.wires[0].sent == ["mine", "a", "b"]
+    assert [message.id for message in ws.outbox.peek()] == [2, 3, 4]
+    await ws.close()
+
+
+@pytest.mark.spec("G7")
+@virtual
+async def test_all_up_to_a_message_that_was_dropped_since_it_was_sent() -> None:
+    """The peer goes on naming the last that it got; nothing else would ever settle those before."""
+    ws, _ = in_memory(UP, acknowledgements=Acknowledgements(timeout=30.0))
+    await open_(ws)
+    await ws.send("a")
+    await ws.send("b", ttl=5)
+    await pass_time(31)
+    assert data_of(ws) == ["a"]
+    assert ws.outbox.ack(3, up_to=True) == 0  # never sent
+    assert ws.outbox.ack(2, up_to=True) == 1
+    assert data_of(ws) == []
+    await ws.close()
+
+
+@pytest.mark.spec("G7", "I3")
+@virtual
+async def test_a_matcher_that_answers_yes_or_no_is_told_so_and_swallows_nothing() -> None:
+    """True is 1 to a dict: it acknowledged the first message, and False kept all others back."""
+    acknowledgements = Acknowledgements(matcher=lambda message: message == "yes")
+    ws, transport = in_memory(UP, acknowledgements=acknowledgements)
+    await open_(ws)
+    await ws.send("a")
+    with structlog.testing.capture_logs() as lines:
+        transport.wires[0].deliver("yes")
+        transport.wires[0].deliver("no")
+    assert ["not True" in str(line["error"]) for line in lines] == [True, False]
+    assert len(ws.outbox) == 1
+    assert [await ws.receive(), await ws.receive()] == ["yes", "no"]
+    await ws.close()
+
+
+@pytest.mark.spec("G7")
+@pytest.mark.parametrize("call", ["ack", "clear", "move_to"])
+@virtual
+async def test_a_call_from_another_thread_is_refused_and_harms_nothing(call: str) -> None:
+    """An acknowledgement from a thread marked a flush as under way that could not be started."""
+    ws, transport = in_memory(UP, acknowledgements=Acknowledgements(window=1))
+    other, _ = in_memory(DOWN)
+    await open_(ws)
+    await in_backoff(other)
+    await ws.send("a")
+    await ws.send("b")
+    given = {"ack": (1,), "move_to": (other,)}.get(call, ())
+    outcomes: list[Any] = []
+
+    def elsewhere() -> None:
+        try:
+            outcomes.append(getattr(ws.outbox, call)(*given))
+        except recloser.WrongLoop as error:
+            outcomes.append(error)
+
+    def called() -> Any:
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        return outcomes[-1]
+
+    assert isinstance(called(), recloser.WrongLoop)
+    assert ws.outbox.ack(1) == 1
+    await turns()
+    assert transport.wires[0].sent == ["a", "b"]
+    await ws.close()
+    await other.close()
+    if call != "move_to":  # into a closed engine nothing moves
+        assert not isinstance(called(), recloser.WrongLoop)  # nobody is at work there

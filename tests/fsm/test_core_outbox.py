@@ -1,4 +1,4 @@
-"""What the driver says is in the outbox is told with every change, and never counted twice."""
+"""Each change states the number of messages in the outbox, and counts none twice."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from recloser.cli import main
 from recloser.fsm import Hold, Retry
-from tests.engine.cli.test_group import loaded
-from tests.engine.cli.test_journal import write
 from tests.engine.journal.entries import BUSY, CUT, Telling
+from tests.tools.cli.test_group import loaded
+from tests.tools.cli.test_journal import write
 
 OWN = """
 from recloser import Hold, Retry, Stop

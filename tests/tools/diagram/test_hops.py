@@ -18,7 +18,7 @@ from recloser.diagram.hops import HOPS
 from recloser.diagram.listing import way_listing
 from recloser.diagram.terminal import WIDTH
 from recloser.diagram.way import way_dot, way_mermaid, way_terminal, way_text
-from tests.engine.diagram.reading import dot_groups
+from tests.tools.diagram.reading import dot_groups
 
 PLACES = [hop.place for hop in HOPS]
 MODULES = {place.partition(":")[0] for place in PLACES}

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from recloser.cli import main
 from recloser.journal import Reader
-from tests.engine.cli.terminal import (
+from tests.tools.cli.process import (
     PATIENCE,
     closes,
     echo,

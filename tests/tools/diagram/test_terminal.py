@@ -10,8 +10,8 @@ from recloser.diagram.picture import Picture
 from recloser.diagram.terminal import WIDTH, terminal
 from recloser.fsm.states import State
 from recloser.fsm.table import TABLE, Row
-from tests.engine.diagram.pictures import BARE, NOTED, pictures
-from tests.engine.diagram.reading import Read
+from tests.tools.diagram.pictures import BARE, NOTED, pictures
+from tests.tools.diagram.reading import Read
 
 BOTH = pytest.mark.parametrize("signs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 

@@ -1,4 +1,4 @@
-"""Consumers that cancel, crowd, dawdle or are not there (F7, F8)."""
+"""The reading half of a wire, under consumers that cancel, are slow, or do not exist (F7, F8)."""
 
 import asyncio
 from collections.abc import Callable

@@ -4,8 +4,8 @@ import termios
 
 import pytest
 
-from tests.engine.cli.terminal import closes, echo, on_terminal, says, serving
-from tests.engine.cli.test_connect import OWN
+from tests.tools.cli.process import closes, echo, on_terminal, says, serving
+from tests.tools.cli.test_connect import OWN
 
 CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
 

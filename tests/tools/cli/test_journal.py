@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from recloser.cli import main
 from recloser.fsm import Retry, Stop
 from recloser.journal import Journal
-from tests.engine.cli.test_group import loaded
 from tests.engine.journal.entries import BUSY, CUT, GONE, Telling
+from tests.tools.cli.test_group import loaded
 
 RECLOSER = Path(sys.executable).parent / "recloser"
 

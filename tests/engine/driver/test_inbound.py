@@ -1,10 +1,14 @@
-"""Receiving across generations: order, what is left over, concurrency, cancellation."""
+"""Receiving across generations: order, unread messages, cancellation, paused reading."""
 
 import asyncio
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import pytest
+import structlog
+from aiohttp import web
 
+import recloser
 from recloser import ConcurrentReceive, ConnectionClosed, Hold, Retry, State, Stop
 from recloser.testing import Plan
 from tests.engine.rig import (
@@ -288,3 +292,53 @@ async def test_each_error_is_a_new_one() -> None:
         errors = [await ended(rig.ws.receive()) for _ in range(2)]
         assert errors[0] is not errors[1]
         assert str(errors[0]).startswith("closed: code 1000 from application (close_frame")
+
+
+Line = MutableMapping[str, Any]
+
+
+@pytest.fixture
+def lines() -> Iterator["asyncio.Queue[Line]"]:
+    queue: asyncio.Queue[Line] = asyncio.Queue()
+
+    def keep(_logger: object, event: str, line: Line) -> Line:
+        queue.put_nowait(line)
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[keep], cache_logger_on_first_use=False)
+    try:
+        yield queue
+    finally:
+        structlog.configure(**before)
+
+
+async def flood(request: web.Request) -> web.WebSocketResponse:
+    ws = web.WebSocketResponse()
+    await ws.prepare(request)
+    for number in range(40_000):
+        await ws.send_str(f"{number} " + 1000 * "x")
+    return ws
+
+
+@pytest.mark.spec("F7")
+async def test_reading_that_pauses_is_told_with_the_fields_of_the_engine(
+    lines: "asyncio.Queue[Line]",
+) -> None:
+    app = web.Application()
+    app.router.add_get("/", flood)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
+    try:
+        async with asyncio.timeout(20), recloser.connect(url, fields={"user": "ada"}) as ws:
+            line = await lines.get()
+            while line["event"] != "websocket.reading_paused":
+                line = await lines.get()
+            assert line["user"] == "ada"
+            assert line["unread"] > 100
+            assert (await ws.receive())[:2] == "0 "
+    finally:
+        await runner.cleanup()

@@ -12,8 +12,8 @@ from recloser.diagram.picture import Picture
 from recloser.diagram.theme import THEMES
 from recloser.diagram.way import way_dot
 from recloser.fsm.table import TABLE
-from tests.engine.diagram.pictures import BARE, NOTED
-from tests.engine.diagram.reading import SVG, dot_groups, read_groups, svg_groups
+from tests.tools.diagram.pictures import BARE, NOTED
+from tests.tools.diagram.reading import SVG, dot_groups, read_groups, svg_groups
 
 pytest.importorskip("pygraphviz")
 from recloser.diagram.drawn import drawn

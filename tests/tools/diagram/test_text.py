@@ -9,7 +9,7 @@ from recloser.diagram.picture import Picture
 from recloser.diagram.text import text
 from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import IGNORED, TABLE, Row
-from tests.engine.diagram.pictures import BARE, NOTED
+from tests.tools.diagram.pictures import BARE, NOTED
 
 
 def columns(lines: list[str]) -> list[tuple[int, int | None]]:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from recloser.cli import main
 from recloser.outbox.file import PUT, File, Row
-from tests.engine.cli.test_group import loaded
+from tests.tools.cli.test_group import loaded
 
 ROOT = Path(__file__).parents[3]
 RECLOSER = Path(sys.executable).parent / "recloser"

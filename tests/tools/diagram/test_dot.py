@@ -11,8 +11,8 @@ from recloser.diagram.picture import Picture
 from recloser.diagram.theme import THEMES, Theme
 from recloser.fsm.states import State, Trigger
 from recloser.fsm.table import TABLE
-from tests.engine.diagram.pictures import BARE, NOTED, pictures
-from tests.engine.diagram.reading import dot_groups, read_groups
+from tests.tools.diagram.pictures import BARE, NOTED, pictures
+from tests.tools.diagram.reading import dot_groups, read_groups
 
 
 @pytest.mark.spec("L1")

@@ -9,8 +9,8 @@ from recloser.diagram.mermaid import mermaid
 from recloser.diagram.picture import Picture
 from recloser.fsm.states import State
 from recloser.fsm.table import TABLE
-from tests.engine.diagram.pictures import BARE, NOTED, pictures
-from tests.engine.diagram.reading import Read
+from tests.tools.diagram.pictures import BARE, NOTED, pictures
+from tests.tools.diagram.reading import Read
 
 
 def read(picture: str) -> Read:

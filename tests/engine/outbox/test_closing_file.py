@@ -1,0 +1,169 @@
+"""A file that an engine closes while the application sends, connects or closes again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+
+from recloser import Delivery, Drop, OutboxUnusable, State
+from recloser.outbox import Reason
+from recloser.testing import ScriptedTransport
+from tests.engine.outbox.engines import (
+    Engine,
+    data_of,
+    in_backoff,
+)
+from tests.engine.outbox.files import make, real, rows, settled
+from tests.engine.rig import CUT, DOWN, UP, turns
+
+SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
+
+
+async def closing(ws: Engine) -> asyncio.Task[None]:
+    """Begin to close, up to where the file is being given free; then ask for a connection."""
+    task = asyncio.ensure_future(ws.close())
+    disk = getattr(ws._outlet, "_disk")  # noqa: B009 - not every outlet has one
+    await settled(lambda: disk.closing)
+    ws.connect()
+    assert ws.state is State.CONNECTING
+    return task
+
+
+@asynccontextmanager
+async def closed_and_connected(path: Path) -> AsyncIterator[tuple[Engine, ScriptedTransport]]:
+    """Holds "a" while its file is being given free; afterwards all has been sent."""
+    ws, transport = make(path, DOWN, UP)
+    await in_backoff(ws)
+    await ws.send("a")
+    task = await closing(ws)
+    yield ws, transport
+    await task
+    await ws.wait_for(State.OPEN)
+    await ws.drain()
+    await ws.close()
+
+
+@pytest.mark.spec("G1", "G6")
+@real
+async def test_what_is_meant_for_one_connection_waits_for_the_file_like_the_rest(
+    path: Path,
+) -> None:
+    """It was QUEUED, and gone when the file was read again: it is in none."""
+    async with closed_and_connected(path) as (ws, transport):
+        assert await ws.send("now", this_generation=True) is QUEUED
+    assert transport.wires[0].sent == ["a", "now"]
+
+
+@pytest.mark.spec("G1", "G6")
+@real
+async def test_what_is_cleared_while_the_file_is_being_closed_does_not_come_back(
+    path: Path,
+) -> None:
+    async with closed_and_connected(path) as (ws, transport):
+        assert [message.data for message in ws.outbox.clear()] == ["a"]
+    assert transport.wires[0].sent == []
+    assert rows(path) == []
+
+
+@pytest.mark.spec("G1", "G6")
+@real
+async def test_what_is_sent_while_the_file_is_being_closed_is_written_in_any_rhythm(
+    path: Path,
+) -> None:
+    """Noted in the wrong moment, it was written to a file that was closed already, and so was all
+    that came after it: until the next close() the outbox took nothing more."""
+    ws, transport = make(path, DOWN, *[UP] * 200)
+    await in_backoff(ws)
+    count = 0
+
+    async def some(number: int) -> None:
+        nonlocal count
+        for _ in range(number):
+            count += 1
+            await ws.send(str(count - 1))
+
+    with structlog.testing.capture_logs() as lines:
+        for pause in [*range(12)] * 4:
+            before = asyncio.ensure_future(some(1))
+            await turns(1)
+            task = asyncio.ensure_future(ws.close())
+            await turns(pause + 1)
+            ws.connect()
+            await asyncio.gather(before, task, some(8))
+            await ws.wait_for(State.OPEN)
+            await ws.drain()
+            transport.wires[-1].end(CUT)
+    await ws.close()
+    assert not [line for line in lines if line["log_level"] == "error"]
+    sent = [message for wire in transport.wires for message in wire.sent]
+    assert sent == [str(number) for number in range(count)]
+    assert rows(path) == []
+
+
+def in_the_way(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.mkdir()
+
+
+@pytest.mark.spec("G1", "G6")
+@real
+async def test_who_waits_for_a_file_that_cannot_be_opened_any_more_is_told(path: Path) -> None:
+    """That `send` never returned."""
+    ws, _ = make(path, DOWN, UP)
+    await in_backoff(ws)
+    await ws.send("a")
+    task = await closing(ws)
+    sending = asyncio.ensure_future(ws.send("b"))
+    await turns(1)
+    in_the_way(path)
+    await task
+    with pytest.raises(OutboxUnusable):
+        await asyncio.wait_for(sending, 5)
+    with pytest.raises(OutboxUnusable):
+        await ws.send("c")
+    await ws.close()
+    assert data_of(ws) == ["a"]
+
+
+@pytest.mark.spec("G1", "G6")
+@real
+async def test_what_expired_in_closed_is_told_once(path: Path) -> None:
+    drops: list[Drop] = []
+    ws, _ = make(path, DOWN, UP, on_drop=drops.append)
+    await in_backoff(ws)
+    await ws.send("a", ttl=0.001)
+    await ws.close()
+    await settled(lambda: not ws.outbox.peek())
+    async with ws:
+        await ws.drain()
+    assert [drop.reason for drop in drops] == [Reason.EXPIRED]
+    assert rows(path) == []
+
+
+@pytest.mark.spec("G6")
+@real
+async def test_closed_connected_and_closed_again_in_any_rhythm(path: Path) -> None:
+    ws, transport = make(path, DOWN, *[UP] * 50)
+    await in_backoff(ws)
+    for number in range(15):
+        await ws.send(str(number))
+        await asyncio.gather(ws.close(), ws.close())
+        ws.connect()
+        await turns(number)
+        first = asyncio.ensure_future(ws.close())
+        await turns(number + 1)
+        ws.connect()
+        await turns(number)
+        second = asyncio.ensure_future(ws.close())
+        await turns(number + 1)
+        ws.connect()
+        await asyncio.gather(first, second)
+        await ws.wait_for(State.OPEN)
+    await ws.drain()
+    await ws.close()
+    sent = [message for wire in transport.wires for message in wire.sent]
+    assert sent == [str(number) for number in range(15)]
+    assert rows(path) == []
