@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from recloser.fsm.closecodes import TRY_LATER
 from recloser.fsm.states import Wish, Word
@@ -12,10 +12,24 @@ NO_HEADERS: Final[Mapping[str, str]] = {}
 _BUSY_STATUSES: Final = (429, 503)
 
 
-def bare(error: BaseException) -> BaseException:
-    """Take traceback, cause and context off an error that a record will keep: they pin frames."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
+E = TypeVar("E", bound=BaseException)
+
+
+def bare(error: E) -> E:
+    """Strip an error that a record will keep, and the errors among its arguments.
+
+    Traceback, cause and context go: they would pin frames for as long as the record lives.
+    """
+    left: list[BaseException] = [error]
+    seen = set[int]()
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = each.__context__ = each.__cause__ = None
+        left += [inner for inner in each.args if isinstance(inner, BaseException)]
+    return error
 
 
 class Origin(Word):

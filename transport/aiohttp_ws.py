@@ -12,7 +12,7 @@ from yarl import URL
 
 from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Close
-from recloser.transport import classify, sessions, sharing
+from recloser.transport import classify, sessions
 from recloser.transport.base import DialFailed, Request
 from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.liveness import Heartbeat
@@ -51,9 +51,9 @@ class AiohttpTransport:
 
     __slots__ = (
         "_follow_redirects",
+        "_lease",
         "_lent",
         "_max_message_size",
-        "_part",
         "_proxy",
         "_ssl",
         "_trust_env",
@@ -89,7 +89,7 @@ class AiohttpTransport:
             raise ValueError(f"follow_redirects must be 0 (none) or more, not {follow_redirects}")
         self._follow_redirects = follow_redirects
         self._lent = session
-        self._part: sharing.Part | None = None
+        self._lease: sessions.SessionLease | None = None
         self._ssl = ssl
         self._proxy = proxy
         self._max_message_size = max_message_size
@@ -106,7 +106,7 @@ class AiohttpTransport:
         except SessionClosed:
             failed = classify.session_closed()
         except (ClientError, OSError, ValueError, TypeError, RuntimeError, AssertionError) as error:
-            if self.orphaned():
+            if self.session_closed():
                 failed = classify.session_closed()
             else:
                 secure = trail.request.url.lower().startswith(_SECURE)
@@ -116,26 +116,26 @@ class AiohttpTransport:
         raise DialFailed(failed)
 
     async def aclose(self) -> None:
-        """Give back the part in its session: see `Transport.aclose`. Its wires end before that."""
-        part, self._part = self._part, None
-        if part is not None:
-            await part.give_back()
+        """Release the lease of its session: see `Transport.aclose`. Its wires end before that."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await lease.release()
 
     async def _upgrade(self, trail: Trail) -> Upgrade:
         while True:
             try:
-                return await self._once(trail.request, foreign=trail.foreign)
+                return await self._once(trail.request, cross_origin=trail.cross_origin)
             except WSServerHandshakeError as refusal:
                 if not trail.follow(refusal):
                     raise
 
-    async def _once(self, request: Request, *, foreign: bool) -> Upgrade:
+    async def _once(self, request: Request, *, cross_origin: bool) -> Upgrade:
         lent = self._lent
         session = await self._session()
-        headers = CIMultiDict[str]() if lent is None or foreign else lent.headers.copy()
+        headers = CIMultiDict[str]() if lent is None or cross_origin else lent.headers.copy()
         headers.update(request.headers)
         try:
-            with sessions.abroad(foreign=foreign):
+            with sessions.without_cookies(cross_origin=cross_origin):
                 upgrade = await session.ws_connect(
                     request.url,
                     protocols=request.subprotocols,
@@ -154,16 +154,16 @@ class AiohttpTransport:
 
     async def _session(self) -> ClientSession:
         """Give the session to dial on; another if somebody closed ours, or its loop has gone."""
-        if self.orphaned():
+        if self.session_closed():
             raise SessionClosed
-        part = self._part
-        if part is None or not part.serves():
-            stale, part = part, sharing.take(self._lent, trust_env=self._trust_env)
-            self._part = part
+        lease = self._lease
+        if lease is None or not lease.usable():
+            stale, lease = lease, sessions.acquire(self._lent, trust_env=self._trust_env)
+            self._lease = lease
             if stale is not None:
-                await stale.give_back()
-        return part.session
+                await stale.release()
+        return lease.session
 
-    def orphaned(self) -> bool:
+    def session_closed(self) -> bool:
         """Whether the session that was lent has been closed."""
         return self._lent is not None and self._lent.closed

@@ -23,8 +23,11 @@ class Delivery(Enum):
     """The outbox is full and drops what is newest: this message. The drop was reported."""
 
 
-Adopt = Callable[[Any], Coroutine[Any, Any, Delivery]]
+OnUndeliverable = Callable[[Any], Coroutine[Any, Any, Delivery]]
 """Takes a message, or the item that stands for it, which an ended wire could not take."""
+
+Interceptor = Callable[[str | bytes], bool]
+"""Sees a message before any consumer; True: the message is given to none."""
 
 
 Opcode = WSMsgType
@@ -129,10 +132,10 @@ class Wire(Protocol):
         """
         ...
 
-    def listen(self, hear: Callable[[str | bytes], bool]) -> None:
-        """Have each message heard as it arrives, whoever reads, also those that wait now.
+    def intercept(self, interceptor: Interceptor) -> None:
+        """Show each message to this function as it arrives, whoever reads, also those that wait.
 
-        One for which `hear` says True is given to nobody.
+        A message for which it returns True is given to no consumer.
         """
         ...
 
@@ -140,25 +143,24 @@ class Wire(Protocol):
         """Take care of a frame that is no message."""
         ...
 
-    def broken(self, error: Exception) -> None:
+    def read_failed(self, error: Exception) -> None:
         """Take care of an exception out of `read()`."""
         ...
 
     def send(self, message: str | bytes, item: object = None) -> Coroutine[Any, Any, Delivery]:
         """Hand one message to the socket, before the first wait; waits while its buffer is full.
 
-        `item`, if given, stands for the message in `adopt` and `unsent_messages`. Raises
+        `item`, if given, stands for the message in `on_undeliverable` and `unsent_messages`. Raises
         `NotOpen` once the wire has ended or is closing, `ConnectionError` when it ends while
-        waiting, `TypeError` for what is neither `str` nor `bytes`; see `adopt`, too.
+        waiting, `TypeError` for what is neither `str` nor `bytes`; see `on_undeliverable`, too.
         """
         ...
 
-    def adopt(self, adopt: Adopt, *, keep: bool) -> None:
-        """Have somebody care for messages that meet the end of this wire.
+    def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
+        """Call this for a message that the ended wire cannot send; its outcome is that of `send`.
 
-        One that it can no longer take goes to `adopt`, whose outcome is that of `send`. With
-        `keep`, `unsent_messages` will be sent again: a `send` that waits at the end gives
-        QUEUED, and nothing leaves after the end.
+        `resend` says that `unsent_messages` will be sent again on another wire: a `send` that
+        waits at the end gives QUEUED, and nothing leaves after the end.
         """
         ...
 
@@ -195,7 +197,7 @@ class Wire(Protocol):
         """Those messages in order, or the items that stand for them; also after the end."""
         ...
 
-    async def released(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait until the descriptor is free: soon after `ended` or `abort`, whatever the peer."""
         ...
 

@@ -1,24 +1,10 @@
 """What aiohttp shows of the end of a live wire, as a close record. Pure."""
 
-from typing import TypeVar
-
 from aiohttp.http import WebSocketError
 
 from recloser.fsm.closecodes import ABNORMAL, MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR
 from recloser.fsm.errors import SessionClosed
-from recloser.fsm.record import Cause, Close, Origin
-
-E = TypeVar("E", bound=BaseException)
-
-
-def bare(error: E) -> E:
-    """Strip an exception, and those it carries, of what would pin frames for life."""
-    left: list[BaseException] = [error]
-    while left:
-        each = left.pop()
-        left += [held for held in each.args if isinstance(held, BaseException)]
-        each.__traceback__ = each.__context__ = each.__cause__ = None
-    return error
+from recloser.fsm.record import Cause, Close, Origin, bare
 
 
 def close_frame(code: int, reason: str, sent_code: int | None) -> Close:

@@ -9,8 +9,8 @@ from contextvars import copy_context
 from typing import Any, Final
 
 from recloser.fsm.errors import ConcurrentReceive
-from recloser.transport.base import Frame, Opcode
-from recloser.transport.heard import Heard
+from recloser.transport.base import Frame, Interceptor, Opcode
+from recloser.transport.intercept import InterceptedReader
 
 LIMIT: Final = 512 * 1024
 """Bytes of messages kept for a consumer that is busy, besides the like in aiohttp's queue."""
@@ -60,8 +60,8 @@ class Inbox(ABC):
         """See `Wire.control`."""
 
     @abstractmethod
-    def broken(self, error: Exception) -> None:
-        """See `Wire.broken`."""
+    def read_failed(self, error: Exception) -> None:
+        """See `Wire.read_failed`."""
 
     @property
     @abstractmethod
@@ -96,16 +96,16 @@ class Inbox(ABC):
             raise ConcurrentReceive
         return None
 
-    def listen(self, hear: Callable[[str | bytes], bool]) -> None:
-        """See `Wire.listen`."""
+    def intercept(self, interceptor: Interceptor) -> None:
+        """See `Wire.intercept`."""
         attended = self.attended
         self.unwatch()
         heard, self._stash, self._size = self._stash, _NOTHING, 0
         for message in heard:
-            if not hear(message):
+            if not interceptor(message):
                 self._keep(message)
         self.busy = attended or self.over or bool(self._stash)
-        self.read = Heard(self.read, hear, self.watch, self.context).read
+        self.read = InterceptedReader(self.read, interceptor, self.watch, self.context).read
         self.watch()
 
     def discard(self) -> int:
@@ -137,7 +137,7 @@ class Inbox(ABC):
             self._seen(done.value)
         except Exception as error:  # noqa: BLE001 - any exception of read() is an end to name
             self._reading = None
-            self.broken(error)
+            self.read_failed(error)
         else:
             self._waiter = waiter
             self.busy = True

@@ -76,8 +76,8 @@ class Living(Protocol):
         """Ask the peer for a sign of life, by this message, or by a WebSocket ping."""
         ...
 
-    def heard(self, now: float) -> float:
-        """When something last came in, on the clock of `now`; what came before it counts too."""
+    def last_received(self, now: float) -> float:
+        """Say when something last came in, on the clock of `now`."""
         ...
 
     def condemned(self, error: Exception | None) -> None:
@@ -146,8 +146,8 @@ class Liveness:
             self._wire.ping(message)
 
     def _listen(self, now: float) -> None:
-        heard = self._wire.heard(now)
-        if self._asked is not None and heard > self._asked:
+        received = self._wire.last_received(now)
+        if self._asked is not None and received > self._asked:
             self._asked = None
 
     def _wait(self, now: float) -> None:

@@ -8,7 +8,7 @@ from aiohttp.http import WebSocketWriter
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.states import State
-from recloser.transport.base import Adopt, Delivery, Opcode
+from recloser.transport.base import Delivery, OnUndeliverable, Opcode
 from recloser.transport.upgrade import push
 
 CONGESTED = 65_536
@@ -33,13 +33,13 @@ class Outgoing:
     """Drives the writer. After `shut` no message is taken."""
 
     __slots__ = (
-        "_adopt",
-        "_keep",
         "_kept",
         "_largest",
         "_owed",
+        "_resend",
         "_room",
         "_transport",
+        "_undeliverable",
         "_writer",
         "_written",
         "sent_code",
@@ -57,8 +57,8 @@ class Outgoing:
         self._written = 0
         """Bytes that did not find, or did not leave behind, an empty buffer: all it can hold."""
         self._largest = 0
-        self._adopt: Adopt | None = None
-        self._keep = False
+        self._undeliverable: OnUndeliverable | None = None
+        self._resend = False
         self.sent_code: int | None = None
         self.shut = False
 
@@ -67,8 +67,8 @@ class Outgoing:
     ) -> Delivery:
         """Hand one message to the socket: see `Wire.send`."""
         if self.shut:
-            if self._adopt is not None:
-                return await self._adopt(message if item is None else item)
+            if self._undeliverable is not None:
+                return await self._undeliverable(message if item is None else item)
             raise NotOpen(State.CLOSING)
         if isinstance(message, str):
             payload, opcode = message.encode(), _TEXT
@@ -97,26 +97,26 @@ class Outgoing:
             else:
                 drained = push(self._writer.send_frame(payload, opcode))
         except ConnectionError:
-            if self._adopt is None:
+            if self._undeliverable is None:
                 raise
-            return await self._adopt(message if item is None else item)
+            return await self._undeliverable(message if item is None else item)
         self._note(message if item is None else item, len(payload))
         if drained is not None:
             await _left(drained)
         if transport.is_closing():
-            if self._keep:
+            if self._resend:
                 return Delivery.QUEUED
             raise ConnectionResetError("the connection ended while the message was leaving")
         return _SENT
 
-    def adopt(self, adopt: Adopt, *, keep: bool) -> None:
-        """See `Wire.adopt`."""
-        self._adopt, self._keep = adopt, keep
+    def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
+        """See `Wire.on_undeliverable`."""
+        self._undeliverable, self._resend = callback, resend
 
     @property
-    def keeps(self) -> bool:
+    def resends(self) -> bool:
         """Whether what has not left must not leave after the end: it will be sent again."""
-        return self._keep
+        return self._resend
 
     @property
     def unsent(self) -> list[Any]:

@@ -18,12 +18,12 @@ _SOCKET: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 class Trail:
     """The requests of one dial: the first, and those that redirects led to."""
 
-    __slots__ = ("_left", "_seen", "foreign", "request")
+    __slots__ = ("_left", "_seen", "cross_origin", "request")
 
     def __init__(self, request: Request, limit: int) -> None:
         self.request = request
-        self.foreign = False
-        """Another origin was met: nothing that was meant for the first may be sent any more."""
+        self.cross_origin = False
+        """The dial has left its first origin: nothing that was meant for that one may be sent."""
         self._left = limit
         self._seen = set[tuple[object, ...]]()
 
@@ -42,7 +42,7 @@ class Trail:
             return False
         request = replace(self.request, url=str(there))
         if _place(there)[:3] != _place(here)[:3]:
-            self.foreign = True
+            self.cross_origin = True
             kept = (
                 each for each in request.subprotocols if each not in request.private_subprotocols
             )

@@ -1,9 +1,12 @@
-"""The aiohttp sessions that dials go through: our own, or one over a lent one."""
+"""The aiohttp sessions that dials go through, each shared by the transports that lease it."""
 
+import asyncio
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
+from weakref import WeakValueDictionary, finalize
 
 from aiohttp import (
     ClientConnectorError,
@@ -26,25 +29,27 @@ from recloser.transport.upgrade import Answer, Upgrade
 _UNBOUNDED = ClientTimeout(total=None)
 """The engine keeps the deadline; aiohttp's total would keep a timer for the socket's life."""
 
-_ABROAD: Final = ContextVar("recloser_abroad", default=False)
+_CROSS_ORIGIN: Final = ContextVar("recloser_cross_origin", default=False)
+
+_Key = tuple[asyncio.AbstractEventLoop, ClientSession | bool]
 
 
 @contextmanager
-def abroad(*, foreign: bool) -> Iterator[None]:
-    """Send no cookie meanwhile if `foreign`: a jar knows hosts, but no origins (RFC 6265 8.5)."""
-    if foreign is _ABROAD.get():
+def without_cookies(*, cross_origin: bool) -> Iterator[None]:
+    """Send no cookie meanwhile if `cross_origin`: a jar knows hosts, no origins (RFC 6265 8.5)."""
+    if cross_origin is _CROSS_ORIGIN.get():
         yield  # all but always: a context in which it was set costs each connection 120 bytes
         return
-    before = _ABROAD.set(foreign)
+    before = _CROSS_ORIGIN.set(cross_origin)
     try:
         yield
     finally:
-        _ABROAD.reset(before)
+        _CROSS_ORIGIN.reset(before)
 
 
 async def no_redirect(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Refuse a redirect: aiohttp would follow it and send custom headers along (E5)."""
-    if _ABROAD.get():
+    if _CROSS_ORIGIN.get():
         request.headers.popall("Cookie", None)
     response = await handler(request)
     if response.status // 100 == 3:  # noqa: PLR2004 - the class of redirects, RFC 9110 15.4
@@ -69,7 +74,7 @@ async def one_connection(request: ClientRequest, handler: ClientHandlerType) -> 
         raise DialDropped(str(error)) from error
 
 
-def make(*, trust_env: bool) -> ClientSession:
+def own_session(*, trust_env: bool) -> ClientSession:
     """Make a session of our own: no limit, no pool, no cookies, no second try."""
     return ClientSession(
         connector=TCPConnector(limit=0, force_close=True),
@@ -82,8 +87,8 @@ def make(*, trust_env: bool) -> ClientSession:
     )
 
 
-def over(lent: ClientSession) -> ClientSession:
-    """Make a session that goes through the connector and the cookie jar of the lent one.
+def session_over(lent: ClientSession) -> ClientSession:
+    """Make a session that dials through the connector and the cookie jar of the lent one.
 
     aiohttp's second try stays: the lent pool may hold an idle connection that the server has
     dropped. Raises `SessionClosed`.
@@ -102,3 +107,101 @@ def over(lent: ClientSession) -> ClientSession:
         ws_response_class=Upgrade,
         middlewares=(no_redirect,),
     )
+
+
+class _SharedSession:
+    """One session and the number of its leases; it lives no longer than they do."""
+
+    __slots__ = ("__weakref__", "key", "leases", "session")
+
+    def __init__(self, key: _Key, session: ClientSession) -> None:
+        self.key = key
+        self.session = session
+        self.leases = 0
+        # aiohttp warns of each session that is forgotten; we warn of whoever forgot it (J2).
+        finalize(self, session.detach)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self.key[0]
+
+    @property
+    def own(self) -> bool:
+        """Whether no application lent it."""
+        return isinstance(self.key[1], bool)
+
+    def end_lease(self) -> bool:
+        """Count one lease less; whether it was the last, so that nobody finds this any more."""
+        self.leases -= 1
+        if self.leases:
+            return False
+        if _shared.get(self.key) is self:
+            del _shared[self.key]
+        return True
+
+    def release_without_awaiting(self) -> None:
+        """End a lease; the last one detaches the session, since nobody can await its close."""
+        if self.end_lease():
+            self.session.detach()
+
+
+_shared: WeakValueDictionary[_Key, _SharedSession] = WeakValueDictionary()
+
+
+class SessionLease:
+    """The right of one transport to dial on a session, from `acquire` until `release`."""
+
+    __slots__ = ("_active", "_shared")
+
+    def __init__(self, shared: _SharedSession) -> None:
+        shared.leases += 1
+        self._shared = shared
+        self._active = True
+
+    @property
+    def session(self) -> ClientSession:
+        """The session."""
+        return self._shared.session
+
+    def usable(self) -> bool:
+        """Whether one can dial with it: it is not closed, and it is of the running loop."""
+        return not self.session.closed and self._shared.loop is asyncio.get_running_loop()
+
+    async def release(self) -> None:
+        """End the lease, once; the last one closes the session, but no lent connector."""
+        self._active = False
+        if self._shared.loop is not asyncio.get_running_loop():
+            _release_from_finalizer(self._shared)
+        elif self._shared.end_lease():
+            await self._shared.session.close()
+
+    def __del__(self) -> None:
+        if self._active and _release_from_finalizer(self._shared) and self._shared.own:
+            warnings.warn(
+                "a transport was forgotten with its lease of a session: await aclose()",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+
+
+def acquire(lent: ClientSession | None, *, trust_env: bool) -> SessionLease:
+    """Lease the session over a lent one, or our own; both are made when first asked for.
+
+    Raises `SessionClosed` if the lent one is closed.
+    """
+    key = asyncio.get_running_loop(), trust_env if lent is None else lent
+    found = _shared.get(key)
+    if found is None or found.session.closed:
+        made = own_session(trust_env=trust_env) if lent is None else session_over(lent)
+        found = _shared[key] = _SharedSession(key, made)
+    return SessionLease(found)
+
+
+def _release_from_finalizer(shared: _SharedSession) -> bool:
+    """Have the session's own loop end a lease; callable anywhere. False if that loop is closed."""
+    try:
+        shared.loop.call_soon_threadsafe(shared.release_without_awaiting)
+    except RuntimeError:
+        return False
+    return True

@@ -4,25 +4,47 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import EofStream
 
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Close
-from recloser.transport import classify, kernel
-from recloser.transport.base import Adopt, Frame, Opcode
+from recloser.transport import classify
+from recloser.transport.base import Frame, OnUndeliverable, Opcode
 from recloser.transport.handshake import lowered
 from recloser.transport.inbox import Inbox
-from recloser.transport.liveness import Liveness
+from recloser.transport.last_received import FrameCounter, last_received, tcp_info
+from recloser.transport.liveness import Heartbeat, Liveness
 from recloser.transport.outgoing import Outgoing
-from recloser.transport.owner import Owner
-from recloser.transport.signs import CountedSigns, last_heard
 from recloser.transport.ticker import Ticker
 from recloser.transport.upgrade import Upgrade
 
 RELEASE: Final = 0.5
 """Seconds that an ended socket has to flush, to shut TLS down or to linger; then it is aborted."""
+
+
+class Owner(Protocol):
+    """What a wire asks of the transport that dialled it."""
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """When to ping."""
+        ...
+
+    @property
+    def ask_kernel(self) -> bool:
+        """Whether the kernel may judge silence, where it can."""
+        ...
+
+    @property
+    def backlogged(self) -> Callable[[int], None] | None:
+        """Called with the number of unread messages when reading pauses."""
+        ...
+
+    def session_closed(self) -> bool:
+        """Whether the lent session was closed under its wires."""
+        ...
 
 
 class AiohttpWire(Inbox):
@@ -51,10 +73,10 @@ class AiohttpWire(Inbox):
         self._release: asyncio.TimerHandle | None = None
         self._liveness: Liveness | None = None
         loop = asyncio.get_running_loop()
-        self._counted: CountedSigns | None = None
+        self._counted: FrameCounter | None = None
         if owner.heartbeat is not None:
-            if not owner.ask_kernel or kernel.look(upgrade.transport) is None:
-                self._counted = CountedSigns(self.read, upgrade.transport)
+            if not owner.ask_kernel or tcp_info(upgrade.transport) is None:
+                self._counted = FrameCounter(self.read, upgrade.transport)
                 self.read = self._counted.read
             self._liveness = Liveness(owner.heartbeat, self)
         upgrade.lost.add_done_callback(self._lost, context=self.context)
@@ -84,9 +106,9 @@ class AiohttpWire(Inbox):
         """See `Wire.unsent_messages`."""
         return self._out.unsent
 
-    def adopt(self, adopt: Adopt, *, keep: bool) -> None:
-        """See `Wire.adopt`."""
-        self._out.adopt(adopt, keep=keep)
+    def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
+        """See `Wire.on_undeliverable`."""
+        self._out.on_undeliverable(callback, resend=resend)
 
     @property
     def closing(self) -> bool:
@@ -106,8 +128,8 @@ class AiohttpWire(Inbox):
             self._finish(classify.close_frame(code, str(frame.extra or ""), self.sent_code))
             self._let_go()
 
-    def broken(self, error: Exception) -> None:
-        """See `Wire.broken`."""
+    def read_failed(self, error: Exception) -> None:
+        """See `Wire.read_failed`."""
         if self.over:
             self.busy = True
         elif not isinstance(error, EofStream):
@@ -116,7 +138,7 @@ class AiohttpWire(Inbox):
             # peer might never see why.
             self._finish(classify.refused_frame(error, self.sent_code))
             self._let_go(linger=True)
-        elif self._owner.orphaned():
+        elif self._owner.session_closed():
             self._finish(classify.session_closed(self.sent_code))
             self._let_go()
         else:
@@ -135,7 +157,7 @@ class AiohttpWire(Inbox):
         """See `Wire.abort`."""
         if not self.over:
             self._ended = _nobody
-            self._gather()
+            self._drain_received()
             if not self.over:
                 self._finish(classify.lost(None, self.sent_code))
         self._drop()
@@ -146,8 +168,8 @@ class AiohttpWire(Inbox):
         if self._liveness is not None:
             self._liveness.probe()
 
-    async def released(self) -> None:
-        """See `Wire.released`."""
+    async def wait_closed(self) -> None:
+        """See `Wire.wait_closed`."""
         await asyncio.wait((self._upgrade.lost,))
 
     def tick(self) -> None:
@@ -155,7 +177,7 @@ class AiohttpWire(Inbox):
         transport = self._upgrade.transport
         if transport.is_closing():
             # The peer's FIN came while bytes of ours were queued: asyncio tells nobody.
-            self._gather()
+            self._drain_received()
             if not self.over:
                 self._drop()
             return
@@ -171,15 +193,15 @@ class AiohttpWire(Inbox):
 
     def _overrun(self) -> None:
         """See whether the peer is still there, and say once that reading has paused."""
-        found = kernel.look(self._upgrade.transport)
-        if found is not None and not found.up:
+        found = tcp_info(self._upgrade.transport)
+        if found is not None and not found.established:
             self.limit = inf  # the peer is gone: what the kernel still holds is bounded
         elif not self._paused:
             self._paused = True
             if self._owner.backlogged is not None:
                 self._owner.backlogged(self.unread)
 
-    def _gather(self) -> None:
+    def _drain_received(self) -> None:
         """Take in what has arrived: a close frame in it is the truth about the end."""
         self.limit = inf
         self.watch()
@@ -189,15 +211,15 @@ class AiohttpWire(Inbox):
         if not self._upgrade.transport.is_closing():
             self._out.ping(message)
 
-    def heard(self, now: float) -> float:
-        """See `Living.heard`."""
+    def last_received(self, now: float) -> float:
+        """See `Living.last_received`."""
         if self._counted is not None:
-            return self._counted.heard(now)
-        return last_heard(self._upgrade.transport, now)
+            return self._counted.last_received(now)
+        return last_received(self._upgrade.transport, now)
 
     def condemned(self, error: Exception | None) -> None:
         """See `Living.condemned`: drop the socket, and say so in the same turn (F1)."""
-        self._gather()
+        self._drain_received()
         if not self.over:
             self._finish(classify.condemned(error, self.sent_code))
             self._drop()
@@ -219,12 +241,12 @@ class AiohttpWire(Inbox):
         if self._release is not None:
             self._release.cancel()
         if not self.over:
-            self._gather()
+            self._drain_received()
         self._upgrade.response.close()
 
     def _finish(self, close: Close) -> None:
         unsent = len(self._out.unsent)
-        if unsent and self._out.keeps:
+        if unsent and self._out.resends:
             self._drop()  # what is sent again must not leave now
         self.over = True
         self._out.shut = True

@@ -174,7 +174,7 @@ class Releasing:
             if generation is not None:
                 await generation.settled(self._bound)
                 if generation.wire is not None:
-                    await self._free(generation.wire.released(), "wire")
+                    await self._free(generation.wire.wait_closed(), "wire")
                 generation.wire = None
                 self._ended = tuple(each for each in self._ended if each is not generation)
         finally:

@@ -139,6 +139,6 @@ def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str
                 wire.control(frame)
                 continue
             inbound.check()
-            wire.broken(failure)
+            wire.read_failed(failure)
 
     return receive

@@ -130,7 +130,7 @@ class Holding(Taking):
 
     def opened(self, generation: "Generation", wire: Wire) -> None:
         """See `Outlet.opened`: direct at once, or after the flush."""
-        wire.adopt(partial(self._adopt, generation), keep=self._options.resend)
+        wire.on_undeliverable(partial(self._adopt, generation), resend=self._options.resend)
         self._generation = generation
         self.resume()
 

@@ -177,7 +177,7 @@ class Tracking(Numbering):
     def opened(self, generation: "Generation", wire: Wire) -> None:
         """See `Outlet.opened`."""
         if self._wanted is not None and self._wanted.matcher is not None:
-            wire.listen(self._hear)
+            wire.intercept(self._hear)
         super().opened(generation, wire)
 
     def left(self) -> None:

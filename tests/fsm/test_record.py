@@ -80,3 +80,12 @@ def test_a_kept_error_pins_no_frames() -> None:
     assert bare(error) is error
     kept = [getattr(error, name) for name in ("__traceback__", "__cause__", "__context__")]
     assert kept == [None, None, None]
+
+
+def test_an_error_among_its_own_arguments_is_stripped_once() -> None:
+    inner = ValueError("inner")
+    inner.__cause__ = KeyError("cause")
+    outer = ConnectionError(inner)
+    outer.args = (inner, outer)
+    assert bare(outer) is outer
+    assert inner.__cause__ is None

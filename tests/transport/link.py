@@ -36,7 +36,7 @@ class Link:
     async def end(self) -> Close:
         """The record of the end, told exactly once, with the descriptor free."""
         close = await asyncio.wait_for(asyncio.shield(self._end), PATIENCE)
-        await asyncio.wait_for(self.wire.released(), PATIENCE)
+        await asyncio.wait_for(self.wire.wait_closed(), PATIENCE)
         assert self.told == [close]
         return close
 
@@ -57,7 +57,7 @@ class Link:
                 finally:
                     wire.busy = False
             except Exception as error:  # noqa: BLE001 - the wire judges it
-                wire.broken(error)
+                wire.read_failed(error)
                 continue
             if frame.type is Opcode.TEXT or frame.type is Opcode.BINARY:
                 return frame.data  # type: ignore[no-any-return]  # aiohttp types it as Any
@@ -100,7 +100,7 @@ async def linked(
             yield link
         finally:
             link.wire.abort()
-            await asyncio.wait_for(link.wire.released(), PATIENCE)
+            await asyncio.wait_for(link.wire.wait_closed(), PATIENCE)
             await transport.aclose()
 
 

@@ -122,11 +122,11 @@ async def test_while_a_lent_session_has_no_connection_left(loop_factory: Factory
         wire = await first
         await given_up(transport, server.url, None)
         wire.abort()
-        await wire.released()
+        await wire.wait_closed()
         again = asyncio.create_task(transport.dial(Request(server.url), never))
         await (await server.accept()).upgrade()
         (await again).abort()
-        await (await again).released()
+        await (await again).wait_closed()
         await transport.aclose()
 
 
@@ -150,7 +150,7 @@ async def test_whenever_it_is_cancelled_around_its_success(loop_factory: Factory
             else:
                 successes += 1
                 wire.abort()
-                await wire.released()
+                await wire.wait_closed()
             await asyncio.gather(answer, return_exceptions=True)
             peer.sock.close()
             await turns()

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from recloser.fsm.record import Cause, Origin
-from recloser.transport.classify import bare, close_frame, lost, refused_frame
-from recloser.transport.handshake import DialDropped, dial_failed, lowered
-from recloser.transport.retry_after import retry_after
+from recloser.fsm.record import Cause, Origin, bare
+from recloser.transport.classify import close_frame, lost, refused_frame
+from recloser.transport.handshake import DialDropped, dial_failed, lowered, retry_after
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -142,7 +142,7 @@ async def test_read_raises_for_good_once_the_socket_has_ended(
 ) -> None:
     async with linked() as link:
         link.wire.abort()
-        await link.wire.released()
+        await link.wire.wait_closed()
         for _ in range(3):
             with pytest.raises(EofStream):
                 await link.wire.read()

@@ -229,6 +229,6 @@ async def test_a_break_right_behind_the_upgrade_is_an_end_or_a_failed_dial(
             except DialFailed as failed:
                 told.append(failed.close)
             else:
-                await wire.released()
+                await wire.wait_closed()
             await transport.aclose()
             assert [(close.code, close.cause) for close in told] == [(1006, Cause.RESET)]

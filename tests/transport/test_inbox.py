@@ -8,7 +8,7 @@ import pytest
 from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
-from recloser.transport import kernel
+from recloser.transport import last_received
 from tests.transport.link import Link, linked, turns, until
 
 SECURE = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
@@ -165,7 +165,7 @@ async def test_a_backlog_is_bounded_and_nothing_of_it_is_lost(
 
 
 @pytest.mark.spec("F7")
-@pytest.mark.skipif(kernel.sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.skipif(last_received.sys.platform != "linux", reason="only Linux tells")
 @pytest.mark.parametrize("how", ["fin", "reset"])
 @SECURE
 async def test_an_end_behind_a_backlog_is_noticed_with_all_that_came_before(

@@ -233,7 +233,7 @@ async def test_with_keep_no_message_both_leaves_and_is_kept(
 ) -> None:
     """To the byte: a frame of which the kernel took only a part is kept, and no other."""
     async with linked(receive_buffer=4096) as link:
-        link.wire.adopt(Adopter(), keep=True)
+        link.wire.on_undeliverable(Adopter(), resend=True)
         sent, sender = await fill(link, size)
         if ends == "fin":
             link.peer.fin()
@@ -249,7 +249,7 @@ async def test_with_keep_no_message_both_leaves_and_is_kept(
 @pytest.mark.spec("G4")
 async def test_an_item_stands_for_its_message(loop_factory: Factory) -> None:
     async with linked(receive_buffer=4096) as link:
-        link.wire.adopt(Adopter(), keep=True)
+        link.wire.on_undeliverable(Adopter(), resend=True)
         item = object()
         big = asyncio.create_task(link.wire.send(bytes(6_000_000), item))
         await turns()
@@ -266,7 +266,7 @@ async def test_an_item_stands_for_its_message(loop_factory: Factory) -> None:
 async def test_what_an_ended_wire_cannot_take_is_adopted(loop_factory: Factory) -> None:
     async with linked() as link:
         adopter = Adopter()
-        link.wire.adopt(adopter, keep=False)
+        link.wire.on_undeliverable(adopter, resend=False)
         transport = link.wire._upgrade.transport
         link.peer.fin()
         await until(transport.is_closing)

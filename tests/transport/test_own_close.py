@@ -113,7 +113,7 @@ async def test_a_deaf_peer_is_left_by_abort(loop_factory: Factory, reader: str) 
         link.wire.close(4000, "bye")
         assert await link.peer.close_seen() == (4000, "bye")
         link.wire.abort()
-        await link.wire.released()
+        await link.wire.wait_closed()
         assert await link.peer.gone()
         assert task is None or await task == []
         assert link.told == []
@@ -175,7 +175,7 @@ async def test_abort_frees_a_blocked_sender_and_the_descriptor(
         assert link.wire.unsent == unsent
         with pytest.raises(ConnectionError):
             await sender
-        await link.wire.released()
+        await link.wire.wait_closed()
         with pytest.raises(NotOpen):
             await link.wire.send("late")
         assert link.told == []
@@ -223,7 +223,7 @@ async def test_abort_after_the_end_changes_nothing_but_the_socket() -> None:
         await link.peer.send(text("kept") + frame(3))
         await until(lambda: bool(link.told))
         link.wire.abort()
-        await link.wire.released()
+        await link.wire.wait_closed()
         assert [close.sent_code for close in link.told] == [1002]
         assert link.wire.unread == 1
         assert await link.all() == ["kept"]

@@ -57,7 +57,7 @@ async def followed(transport: AiohttpTransport, asked: Request, *parts: Any) -> 
         transport.dial(asked, lambda close: None), one_by_one(*parts)
     )
     wire.abort()
-    await wire.released()
+    await wire.wait_closed()
     await transport.aclose()
     return peers
 
@@ -110,7 +110,7 @@ async def test_to_another_origin_nothing_of_ours_follows(
         jar = CookieJar(unsafe=True)
         jar.update_cookies({"jar": "hush"}, URL(server.url))
         session = ClientSession(cookie_jar=jar, headers={"X-Session": "hush"}) if lent else None
-        _, abroad, back = await followed(
+        _, other, back = await followed(
             AiohttpTransport(heartbeat=None, follow_redirects=2, session=session),
             request(server.url),
             points(server, form.format(f"127.0.0.1:{elsewhere.port}"), status=status),
@@ -119,8 +119,8 @@ async def test_to_another_origin_nothing_of_ours_follows(
         )
         if session is not None:
             await session.close()
-    assert abroad.request_line.startswith("GET /x ")
-    for peer in (abroad, back):
+    assert other.request_line.startswith("GET /x ")
+    for peer in (other, back):
         assert "hush" not in str(peer.head)
         assert {"authorization", "cookie", "x-api-key", "x-session"}.isdisjoint(peer.head)
         assert peer.head["sec-websocket-protocol"] == "chat"

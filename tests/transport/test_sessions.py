@@ -31,7 +31,7 @@ async def dialled(transport: AiohttpTransport, server: Server, request: Request)
     await peer.upgrade(headers="Set-Cookie: seen=1\r\n")
     wire = await dial
     wire.abort()
-    await wire.released()
+    await wire.wait_closed()
     return peer
 
 
@@ -70,7 +70,7 @@ async def test_one_borrowed_session_serves_all_who_borrow_and_goes_with_the_last
         transports = [AiohttpTransport(session=session, heartbeat=None) for _ in range(3)]
         for transport in transports:
             await dialled(transport, server, Request(server.url))
-        parts = [transport._part for transport in transports]
+        parts = [transport._lease for transport in transports]
         (borrowed,) = {part.session for part in parts if part is not None}
         for transport in transports:
             assert not borrowed.closed
@@ -162,7 +162,7 @@ async def test_nothing_runs_on_after_the_last_wire(loop_factory: Factory) -> Non
         await first.end()
         assert Ticker.of(loop) is ticker
         second.wire.abort()
-        await second.wire.released()
+        await second.wire.wait_closed()
         assert ticker._timer is None
         assert loop not in Ticker._tickers
         assert first.wire._release is not None

@@ -19,7 +19,7 @@ from recloser.fsm.record import Origin
 from recloser.testing.doubles.raw_server import RawServer as Server
 from recloser.testing.doubles.raw_server import close_frame
 from recloser.testing.doubles.raw_server import raw_server as serving
-from recloser.transport import AiohttpTransport, Request, sharing
+from recloser.transport import AiohttpTransport, Request, sessions
 from tests.transport.conftest import open_sockets
 from tests.transport.link import linked, timers, turns
 
@@ -27,8 +27,8 @@ Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def session_of(transport: AiohttpTransport) -> ClientSession:
-    assert transport._part is not None
-    return transport._part.session
+    assert transport._lease is not None
+    return transport._lease.session
 
 
 async def opened(transport: AiohttpTransport, server: Server, headers: str = "") -> Any:
@@ -43,7 +43,7 @@ async def dialled(transport: AiohttpTransport, server: Server) -> ClientSession:
     """Dial once and drop the wire; the session that served."""
     wire, _ = await opened(transport, server)
     wire.abort()
-    await wire.released()
+    await wire.wait_closed()
     return session_of(transport)
 
 
@@ -67,7 +67,7 @@ async def test_the_transports_of_a_loop_share_a_session_that_the_last_one_closes
         assert not session.closed
         await transports[0].aclose()
         assert session.closed
-        assert dict(sharing._known) == {}
+        assert dict(sessions._shared) == {}
         new = await dialled(transports[0], server)
         assert new is not session
         await transports[0].aclose()
@@ -85,14 +85,14 @@ async def test_nothing_stays_of_engines_that_were_lent_none(loop_factory: Factor
             peers.append(await server.accept())
             await peers[-1].upgrade()
             await ws.wait_for(recloser.State.OPEN)
-        assert len(sharing._known) == 1
+        assert len(sessions._shared) == 1
         for ws, peer in zip(engines, peers, strict=True):
             closing = asyncio.create_task(ws.close())
             await peer.close_seen()
             await peer.send(close_frame(1000))
             await closing
             peer.sock.close()
-        assert dict(sharing._known) == {}
+        assert dict(sessions._shared) == {}
         assert (open_sockets(), asyncio.all_tasks(), timers()) == (before, tasks, set_timers)
 
 
@@ -113,7 +113,7 @@ async def test_no_transport_is_told_the_cookies_of_another() -> None:
             wire, peer = await opened(transport, server, "Set-Cookie: seen=1; Path=/\r\n")
             assert "cookie" not in peer.head
             wire.abort()
-            await wire.released()
+            await wire.wait_closed()
         await giver.aclose()
         await other.aclose()
 
@@ -126,7 +126,7 @@ async def test_one_session_holds_more_sockets_than_aiohttp_would_let_it() -> Non
         assert len({session_of(transport) for transport in transports}) == 1
         for wire in wires:
             wire.abort()
-            await wire.released()
+            await wire.wait_closed()
         for transport in transports:
             await transport.aclose()
 
@@ -134,7 +134,7 @@ async def test_one_session_holds_more_sockets_than_aiohttp_would_let_it() -> Non
 async def test_one_that_is_released_leaves_the_wires_of_the_others_alone() -> None:
     async with linked() as first, linked() as second:
         first.wire.abort()
-        await first.wire.released()
+        await first.wire.wait_closed()
         await first.transport.aclose()
         await second.wire.send("still here")
         assert await second.peer.frame() == (1, b"still here")
@@ -153,7 +153,7 @@ async def test_a_session_of_ours_that_somebody_closes_is_replaced(loop_factory: 
         assert new[0] is new[1]
         assert new[0] is not closed
     assert new[0].closed
-    assert dict(sharing._known) == {}
+    assert dict(sessions._shared) == {}
 
 
 @pytest.mark.spec("J2")
@@ -172,7 +172,7 @@ async def test_a_transport_that_is_forgotten_warns_and_holds_nothing_back(
         assert session.closed is alone
         await other.aclose()
         assert session.closed
-        assert dict(sharing._known) == {}
+        assert dict(sessions._shared) == {}
 
 
 async def test_a_transport_with_a_lent_session_may_be_forgotten() -> None:
@@ -181,7 +181,7 @@ async def test_a_transport_with_a_lent_session_may_be_forgotten() -> None:
         await turns()
         assert borrowed.closed
         assert not session.closed
-        assert dict(sharing._known) == {}
+        assert dict(sessions._shared) == {}
 
 
 @pytest.mark.spec("J2")
@@ -202,7 +202,7 @@ def test_a_loop_that_died_with_a_session_is_forgotten_without_a_word() -> None:
         transports.clear()
         del new
         gc.collect()
-        assert dict(sharing._known) == {}
+        assert dict(sessions._shared) == {}
 
 
 @pytest.mark.spec("J2")
@@ -223,7 +223,7 @@ def test_an_engine_forgotten_with_its_loop_gives_one_warning_and_it_is_ours() ->
     assert "was never closed" in str(caught[0].message)
     caught.clear()  # a warning keeps its source
     gc.collect()
-    assert dict(sharing._known) == {}
+    assert dict(sessions._shared) == {}
 
 
 async def test_loops_share_nothing_and_a_part_is_given_back_to_its_own() -> None:
@@ -246,7 +246,7 @@ async def test_loops_share_nothing_and_a_part_is_given_back_to_its_own() -> None
         assert not session.closed  # nobody but its own loop touches it
         await turns()
         assert session.closed
-        assert dict(sharing._known) == {}
+        assert dict(sessions._shared) == {}
 
 
 ACTS = st.lists(
@@ -264,13 +264,13 @@ def test_whatever_the_order_the_last_part_ends_it(acts: list[tuple[str, Any]]) -
     async def story() -> None:
         async with AsyncExitStack() as stack:
             lent = await stack.enter_async_context(ClientSession())
-            parts: list[tuple[str, sharing.Part]] = []
+            parts: list[tuple[str, sessions.SessionLease]] = []
             made: set[ClientSession] = set()
             for act, which in acts:
                 if act == "take":
                     borrowed = lent if which == "lent" else None
-                    part = sharing.take(borrowed, trust_env=which == "environment")
-                    assert part.serves()
+                    part = sessions.acquire(borrowed, trust_env=which == "environment")
+                    assert part.usable()
                     parts.append((which, part))
                     made.add(part.session)
                     del part
@@ -280,18 +280,18 @@ def test_whatever_the_order_the_last_part_ends_it(acts: list[tuple[str, Any]]) -
                 elif which < len(parts):
                     part = parts.pop(which)[1]
                     if act == "back":
-                        await part.give_back()
+                        await part.release()
                     del part
                     await turns(2)
-                serving = [(kind, part.session) for kind, part in parts if part.serves()]
+                serving = [(kind, part.session) for kind, part in parts if part.usable()]
                 assert len(set(serving)) == len({kind for kind, _ in serving})
                 held = {part.session for _, part in parts}
                 assert all(session.closed for session in made - held)
-                assert len(sharing._known) <= len({kind for kind, _ in parts})
+                assert len(sessions._shared) <= len({kind for kind, _ in parts})
                 assert not lent.closed
             while parts:
-                await parts.pop()[1].give_back()
-            assert dict(sharing._known) == {}
+                await parts.pop()[1].release()
+            assert dict(sessions._shared) == {}
             assert all(session.closed for session in made)
 
     with warnings.catch_warnings(record=True):

@@ -82,10 +82,10 @@ async def test_messages_are_read_in_order_and_the_end_is_told_once() -> None:
     assert told == [KICKED]
     error = await reading
     assert isinstance(error, EOFError)
-    wire.broken(error)
+    wire.read_failed(error)
     assert wire.busy
     assert wire.take() is None
-    await wire.released()
+    await wire.wait_closed()
 
 
 @virtual
@@ -152,14 +152,14 @@ async def test_a_deaf_peer_and_an_abort() -> None:
     await pass_time(100)
     assert told == []
     with pytest.raises(AssertionError, match="leaks a socket"):
-        await wire.released()
+        await wire.wait_closed()
     wire.abort()
     wire.end(CUT)
     assert wire.aborted
     assert told == []
     with pytest.raises(NotOpen):
         await wire.send("x")
-    await wire.released()
+    await wire.wait_closed()
 
 
 @virtual

@@ -91,16 +91,16 @@ class ScriptedWire(ScriptedSender):
             raise ConcurrentReceive
         return self._queue.popleft().data if self._queue else None
 
-    def listen(self, hear: Callable[[str | bytes], bool]) -> None:
+    def intercept(self, interceptor: Callable[[str | bytes], bool]) -> None:
         """Have messages heard as the peer sends them."""
-        self._hear = hear
-        self._queue = deque(frame for frame in self._queue if not hear(frame.data))
+        self._hear = interceptor
+        self._queue = deque(frame for frame in self._queue if not interceptor(frame.data))
 
     def control(self, frame: object) -> None:
         """Refuse: a script has no control frames."""
         raise AssertionError(f"no control frame was scripted: {frame!r}")
 
-    def broken(self, error: Exception) -> None:
+    def read_failed(self, error: Exception) -> None:
         """Stay ended: `read` raises after the end alone."""
         del error
         self.busy = True
@@ -141,10 +141,10 @@ class ScriptedWire(ScriptedSender):
         """Messages that nobody took."""
         return len(self._queue)
 
-    async def released(self) -> None:
+    async def wait_closed(self) -> None:
         """Return once the socket is over."""
         if not self.over:
-            raise AssertionError("released() before the end: the engine leaks a socket")
+            raise AssertionError("wait_closed() before the end: the engine leaks a socket")
 
     def _finish(self) -> None:
         self.over = self.busy = True

@@ -4,7 +4,7 @@ import asyncio
 
 from recloser.fsm.errors import NotOpen
 from recloser.fsm.states import State
-from recloser.transport.base import Adopt, Delivery
+from recloser.transport.base import Delivery, OnUndeliverable
 
 
 class ScriptedSender:
@@ -18,8 +18,8 @@ class ScriptedSender:
         self.over = False
         self._stalled: asyncio.Future[bool] | None = None  # whether the buffer was emptied
         self._buffer: list[tuple[str | bytes, object]] = []
-        self._adopt: Adopt | None = None
-        self._keep = False
+        self._undeliverable: OnUndeliverable | None = None
+        self._resend = False
 
     def stall(self) -> None:
         """Have the peer read nothing: what is sent stays in the buffer, and its sender waits."""
@@ -38,8 +38,8 @@ class ScriptedSender:
     async def send(self, message: str | bytes, item: object = None) -> Delivery:
         """Note what is sent."""
         if self.over or self.closed_with is not None:
-            if self._adopt is not None:
-                return await self._adopt(message if item is None else item)
+            if self._undeliverable is not None:
+                return await self._undeliverable(message if item is None else item)
             raise NotOpen(State.CLOSING)
         if not isinstance(message, str | bytes | bytearray | memoryview):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
@@ -51,13 +51,13 @@ class ScriptedSender:
         await asyncio.wait((stalled,))
         if stalled.result():
             return Delivery.SENT
-        if not self._keep:
+        if not self._resend:
             raise ConnectionResetError("the connection ended while the message was leaving")
         return Delivery.QUEUED
 
-    def adopt(self, adopt: Adopt, *, keep: bool) -> None:
+    def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
         """Note who cares for what meets the end."""
-        self._adopt, self._keep = adopt, keep
+        self._undeliverable, self._resend = callback, resend
 
     @property
     def unsent(self) -> int:

@@ -1,4 +1,4 @@
-"""`Wire.listen`: each message is heard as it arrives, whoever reads, and may be kept back."""
+"""`Wire.intercept`: each message is heard as it arrives, whoever reads, and may be kept back."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -40,7 +40,7 @@ async def listening(**options: object) -> AsyncIterator[tuple[Link, Ear]]:
     """A connection to whose messages an ear listens from the start."""
     async with linked(**options) as link:  # type: ignore[arg-type]  # they are those of linked
         ear = Ear()
-        link.wire.listen(ear)
+        link.wire.intercept(ear)
         yield link, ear
 
 
@@ -87,7 +87,7 @@ async def test_messages_that_waited_before_are_heard_and_keep_their_order(
     first = text("ack 1") + text("a") + text("ack 2") + text("b")
     async with linked(tail=first) as link:
         await until(lambda: link.wire.unread == 4)
-        link.wire.listen(ear)
+        link.wire.intercept(ear)
         assert ear.heard == ["ack 1", "a", "ack 2", "b"]
         assert link.wire.unread == 2
         await link.peer.send(text("ack 3") + text("c"))
@@ -105,7 +105,7 @@ async def test_what_is_kept_back_makes_room_for_what_did_not_fit(loop_factory: F
             count += 1
             await turns()
         await link.peer.send(text("a") + text("ack last"))
-        link.wire.listen(ear)
+        link.wire.intercept(ear)
         assert not link.wire.full
         await until(ear.has(count + 2))
         assert link.wire.unread == 1
@@ -191,7 +191,7 @@ async def test_who_is_parked_when_the_listening_starts_stays_the_only_one(
     async with linked() as link:
         first = asyncio.create_task(link.receive())
         await turns()
-        link.wire.listen(Ear())
+        link.wire.intercept(Ear())
         with pytest.raises(ConcurrentReceive):
             await link.receive()
         await link.peer.send(text("a") + text("b"))
@@ -210,7 +210,7 @@ async def test_who_listens_may_end_the_connection(loop_factory: Factory) -> None
             link.wire.close(4000, "")
             return False
 
-        link.wire.listen(hear)
+        link.wire.intercept(hear)
         await link.peer.send(text("a") + text("b") + text("c"))
         assert await link.peer.close_seen() == (4000, "")
         await link.peer.send(text("d") + close_frame(4000))

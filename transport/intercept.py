@@ -1,0 +1,56 @@
+"""Shows each message to a function on its way in, before any consumer is given it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, Final, NamedTuple
+
+from recloser.transport.base import Frame, Interceptor, Opcode
+
+
+class _Withheld(NamedTuple):
+    """Stands in for a message that no consumer gets: a frame that calls for nothing."""
+
+    type: Opcode = Opcode.PONG
+    data: Any = b""
+    extra: Any = None
+
+
+_WITHHELD: Final = _Withheld()
+
+
+class InterceptedReader:
+    """One more layer around `Wire.read`, and only where somebody intercepts."""
+
+    __slots__ = ("_context", "_intercept", "_read", "_scheduled", "_watch")
+
+    def __init__(
+        self,
+        read: Callable[[], Coroutine[Any, Any, Frame]],
+        interceptor: Interceptor,
+        watch: Callable[[], None],
+        context: Context,
+    ) -> None:
+        self._read = read
+        self._intercept = interceptor
+        self._watch = watch
+        self._context = context
+        self._scheduled = False
+
+    async def read(self) -> Frame:
+        """Read the next frame; an empty pong in the place of a message that is given to nobody."""
+        frame = await self._read()
+        kind = frame.type
+        if kind is Opcode.TEXT or kind is Opcode.BINARY:
+            if self._intercept(frame.data):
+                return _WITHHELD
+            if not self._scheduled:
+                # The consumer may be busy with this message for long: those behind it are read
+                # and shown all the same.
+                self._scheduled = True
+                asyncio.get_running_loop().call_soon(self._read_ahead, context=self._context)
+        return frame
+
+    def _read_ahead(self) -> None:
+        self._scheduled = False
+        self._watch()

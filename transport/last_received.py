@@ -1,0 +1,88 @@
+"""When something last came in on a connection: asked of the kernel, or found by counting frames."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from struct import Struct
+from typing import Any, Final, NamedTuple
+
+from recloser.transport.base import Frame
+
+_INFO: Final = Struct("=B51xII")
+"""`tcpi_state` at 0, `tcpi_last_data_recv` at 52 and `tcpi_last_ack_recv` at 56, in
+milliseconds: struct tcp_info of linux/tcp.h."""
+
+_ESTABLISHED: Final = 1
+"""net/tcp_states.h"""
+
+SLACK: Final = 0.02
+"""Seconds by which the kernel's times may be off: it counts in ticks of up to 10 ms."""
+
+
+class TcpInfo(NamedTuple):
+    """What the kernel says of a TCP connection at one moment."""
+
+    established: bool
+    """Neither side has ended it: no FIN, no RST was seen."""
+    since_data: float
+    """Seconds since data last came."""
+    since_acknowledgement: float
+    """Seconds since the peer's kernel last acknowledged something of ours."""
+
+
+def tcp_info(transport: asyncio.BaseTransport) -> TcpInfo | None:
+    """Ask the kernel; None where it does not tell: not Linux, no TCP, no socket any more."""
+    connection = transport.get_extra_info("socket")
+    if sys.platform != "linux" or connection is None:
+        return None
+    try:
+        found = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+    except OSError:
+        return None
+    if len(found) < _INFO.size:
+        return None
+    state, data, acknowledgement = _INFO.unpack(found)
+    return TcpInfo(state == _ESTABLISHED, data / 1000, acknowledgement / 1000)
+
+
+def last_received(transport: asyncio.Transport, now: float) -> float:
+    """Say when something last came in, by the kernel's account, on the clock of `now`.
+
+    Asked once for each judgement, so that a blocked event loop cannot mislead it (F3). While
+    reading is paused the peer may have no room to send data; then an acknowledgement counts
+    too, since it shows that the peer's kernel is there.
+    """
+    found = tcp_info(transport)
+    if found is None:
+        return now  # the socket is gone: that is noticed elsewhere
+    age = found.since_data
+    if not transport.is_reading():
+        age = min(age, found.since_acknowledgement)
+    return now - age + SLACK
+
+
+class FrameCounter:
+    """Counts frames as they are read, where the kernel does not tell."""
+
+    __slots__ = ("_at", "_count", "_counted", "_read", "_transport")
+
+    def __init__(
+        self, read: Callable[[], Coroutine[Any, Any, Frame]], transport: asyncio.Transport
+    ) -> None:
+        self._read = read
+        self._transport = transport
+        self._count = self._counted = 0
+        self._at = float("-inf")
+
+    async def read(self) -> Frame:
+        """Read a frame, and count it."""
+        frame = await self._read()
+        self._count += 1
+        return frame
+
+    def last_received(self, now: float) -> float:
+        """Say when the count was last seen to grow; `now` while we have paused reading."""
+        if self._count != self._counted or not self._transport.is_reading():
+            self._counted, self._at = self._count, now
+        return self._at
