@@ -3,16 +3,19 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from recloser import log
-from recloser.client import ReconnectingWebSocket
-from recloser.ending import quiet
+from recloser.client import ReconnectingWebSocket, end_soon
+from recloser.ending import error_of, quiet
+from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.errors import ConnectionClosed, NotOpen, RecloserError
+from recloser.fsm.errors import ConnectionClosed, NotOpen, PolicyError, RecloserError
 from recloser.fsm.states import State
+from recloser.hints.signals import SignalHandler
 from recloser.seconds import check_seconds
 
 Handler = Callable[[ReconnectingWebSocket], Awaitable[object]]
@@ -30,14 +33,19 @@ class Supervisor:
             await supervisor.wait()
 
     An engine that gives up, or a handler that raises, is logged and kept in `failures`; the
-    others go on. Leaving the block sends what an open engine's outbox holds, in half of
-    `deadline` seconds at most, closes all engines with `code` and `reason`, waits until the
-    handlers have ended by themselves, and cancels those that have not within `deadline`. 1000
-    is the code of whoever is done, 1001 that of a service that goes away (RFC 6455 section
-    7.4.1). An exception that leaves the block cancels everything at once.
+    others go on. The handler of an engine that gave up may end by itself, or call
+    `ws.connect()`, within `deadline` seconds; then it is cancelled, whatever it waits for.
+
+    Leaving the block sends what an open engine's outbox holds, in half of `deadline` seconds at
+    most, closes all engines with `code` and `reason`, waits until the handlers have ended by
+    themselves, and cancels those that have not within `deadline`. 1000 is the code of whoever is
+    done, 1001 that of a service that goes away (RFC 6455 section 7.4.1). An exception that leaves
+    the block, or a cancellation, ends everything within a second.
 
     signals: make `wait()` return; a second one cancels the handlers without waiting for
-        `deadline`. Main thread only; the handlers of before are not called meanwhile.
+        `deadline`. Main thread only. What handled a signal before handles it again after the
+        block. A callback of `loop.add_signal_handler` is called meanwhile, too, and an outer
+        supervisor hears of the signals of an inner one; no other handler is called.
 
     Raises `TypeError` or `ValueError` for what cannot work.
     """
@@ -58,6 +66,9 @@ class Supervisor:
         self._engines: dict[str, ReconnectingWebSocket] = {}
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._failures: dict[str, Exception] = {}
+        self._patience: dict[str, asyncio.TimerHandle] = {}
+        """What cancels the handler of an engine that gave up, by name."""
+        self._restore_signals: Callable[[], None] = ExitStack().close
         self._turn: asyncio.Event | None = None
         """Set when a handler ends or `stop()` is called; there is one inside the block."""
         self.stopping = False
@@ -97,7 +108,8 @@ class Supervisor:
         coro = self._run(name, ws, handler)
         task = asyncio.get_running_loop().create_task(coro, name=f"recloser supervised {name}")
         self._tasks[task] = name
-        task.add_done_callback(self._done)
+        unsubscribe = ws.subscribe(partial(self._changed, name, task))
+        task.add_done_callback(partial(self._done, unsubscribe))
 
     def wake(self) -> None:
         """Pass a hint on to every engine: see `ReconnectingWebSocket.wake`."""
@@ -119,13 +131,12 @@ class Supervisor:
     async def __aenter__(self) -> Self:
         if self._turn is not None or self.stopping:
             raise RuntimeError("a supervisor is used once: make another")
-        loop = asyncio.get_running_loop()
-        for number, each in enumerate(self._signals):
-            try:
-                loop.add_signal_handler(each, self._signalled)
-            except BaseException:
-                self._release_signals(self._signals[:number])
-                raise
+        with ExitStack() as stack:
+            for each in self._signals:
+                handler = SignalHandler(each, self._signalled)
+                handler.install()
+                stack.callback(handler.restore)
+            self._restore_signals = stack.pop_all().close
         self._turn = asyncio.Event()
         return self
 
@@ -144,7 +155,7 @@ class Supervisor:
                 await self._cancel()
             finally:
                 self._turn = None
-                self._release_signals(self._signals)
+                self._restore_signals()
 
     async def _drain(self) -> None:
         """Close every engine, and let the handlers end."""
@@ -171,8 +182,9 @@ class Supervisor:
         await ws.close(self._code, self._reason)
 
     async def _cancel(self) -> None:
-        await asyncio.sleep(0)  # one that was added just now must have begun, or it never closes
-        for task in self._tasks:
+        """End what is left. All is asked for before the first wait, which may be cancelled."""
+        for task, name in self._tasks.items():
+            end_soon(self._engines[name])  # a task that has not begun would not close it
             task.cancel()
         if self._tasks:
             _, stuck = await asyncio.wait(self._tasks, timeout=_LEAVING)
@@ -186,10 +198,23 @@ class Supervisor:
             async with ws:
                 await handler(ws)
         except Exception as error:  # noqa: BLE001 - one that fails must not take the others along
-            if not self._asked(error):
-                self._failures[name] = error
-                fields = ws._driver.fields  # noqa: SLF001 - a part of the engine
-                log.failed(log.SUPERVISED_FAILED, fields, name, error)
+            if not (self._asked(error) or (name in self._failures and _only_closed(error))):
+                self._failed(name, error)
+
+    def _changed(self, name: str, task: asyncio.Task[None], change: StateChange) -> None:
+        """Note an engine that gave up, and give its handler the time to end or to connect."""
+        if change.previous is State.CLOSED and name in self._patience:
+            self._patience.pop(name).cancel()
+            del self._failures[name]
+        if change.current is State.CLOSED and not quiet(change):
+            self._failed(name, error_of(change))
+            later = asyncio.get_running_loop().call_later
+            self._patience[name] = later(self._deadline, task.cancel)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self._failures.setdefault(name, error)
+        fields = self._engines[name]._driver.fields  # noqa: SLF001 - a part of the engine
+        log.failed(log.SUPERVISED_FAILED, fields, name, error)
 
     def _asked(self, error: BaseException) -> bool:
         """Whether an error only says that the application closed the engine."""
@@ -199,8 +224,10 @@ class Supervisor:
             return error.change is not None and quiet(error.change)
         return self.stopping and isinstance(error, NotOpen | ConnectionError)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
+    def _done(self, unsubscribe: Callable[[], None], task: asyncio.Task[None]) -> None:
+        unsubscribe()
+        if patience := self._patience.pop(self._tasks.pop(task), None):
+            patience.cancel()
         if self._turn is not None:
             self._turn.set()
 
@@ -210,6 +237,9 @@ class Supervisor:
                 task.cancel()
         self.stop()
 
-    def _release_signals(self, signals: tuple[signal.Signals, ...]) -> None:
-        for each in signals:
-            asyncio.get_running_loop().remove_signal_handler(each)
+
+def _only_closed(error: BaseException) -> bool:
+    """Whether an error says no more than that the engine is closed."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_only_closed(each) for each in error.exceptions)
+    return isinstance(error, ConnectionClosed | PolicyError)

@@ -1,10 +1,13 @@
 """Many engines in one service: none takes the others along, and all leave in good order."""
 
 import asyncio
+import contextlib
 import os
 import signal
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+import anyio
 import pytest
 from structlog.testing import capture_logs
 
@@ -13,6 +16,7 @@ from recloser import (
     Delivery,
     Hold,
     Outbox,
+    PolicyError,
     ReconnectingWebSocket,
     Retry,
     State,
@@ -353,10 +357,202 @@ async def test_a_signal_ends_the_wait_and_a_second_one_the_draining() -> None:
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
 
 
+@pytest.mark.spec("J5")
 async def test_signals_are_given_back_when_one_cannot_be_had() -> None:
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="SIGKILL cannot be caught"):
         await Supervisor(signals=(signal.SIGUSR1, signal.SIGKILL)).__aenter__()
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+
+@pytest.mark.spec("J5")
+async def test_an_outer_supervisor_hears_of_the_signals_of_an_inner_one() -> None:
+    async with (
+        Supervisor(signals=(signal.SIGUSR1,)) as outer,
+        Supervisor(signals=(signal.SIGUSR1,)) as inner,
+    ):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        await inner.wait()
+        await outer.wait()
+        assert inner.stopping
+        assert outer.stopping
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+
+async def receives(ws: ReconnectingWebSocket) -> None:
+    await consume(ws)
+
+
+async def handles_the_error(ws: ReconnectingWebSocket) -> None:
+    try:
+        await consume(ws)
+    except ConnectionClosed:
+        await asyncio.Event().wait()
+
+
+async def sends_work(ws: ReconnectingWebSocket) -> None:
+    work = asyncio.Queue[str]()
+    while True:
+        await ws.send(await work.get())
+
+
+async def waits_elsewhere(ws: ReconnectingWebSocket) -> None:
+    ws.subscribe(lambda _: None)
+    await asyncio.Event().wait()
+
+
+async def waits_in_a_group(ws: ReconnectingWebSocket) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(sends_work(ws))
+        tasks.create_task(waits_elsewhere(ws))
+
+
+@pytest.mark.spec("H8")
+@pytest.mark.parametrize("plan", [UP, DOWN], ids=["open", "dialling"])
+@pytest.mark.parametrize("answer", [Stop("gone"), LookupError("no such rule")], ids=["stop", "bug"])
+@pytest.mark.parametrize(
+    "handler", [receives, handles_the_error, sends_work, waits_elsewhere, waits_in_a_group]
+)
+@virtual
+async def test_an_engine_that_gave_up_is_told_of_whatever_its_handler_waits_for(
+    handler: Any, answer: object, plan: Plan
+) -> None:
+    ws, transport = engine(plan, policy=Answering(answer))
+    with capture_logs() as logs:
+        async with Supervisor(deadline=5.0) as supervisor:
+            supervisor.add(ws, handler, name="feed")
+            await turns()
+            if plan is UP:
+                transport.wires[0].end(KICKED)
+            assert set(supervisor.failures) == {"feed"}
+            await supervisor.wait()
+            assert now() <= 5.0
+    assert [line["who"] for line in logs if line["event"] == "websocket.supervised_failed"] == [
+        "feed"
+    ]
+    kind = PolicyError if isinstance(answer, Exception) else ConnectionClosed
+    assert isinstance(supervisor.failures["feed"], kind)
+    assert others() == set()
+
+
+@pytest.mark.spec("H8")
+@virtual
+async def test_an_engine_that_its_handler_brings_back_is_no_failure_any_more() -> None:
+    ws, transport = engine(UP, UP, policy=Answering(Stop(), Retry(1.0)))
+
+    async def persist(ws: ReconnectingWebSocket) -> None:
+        try:
+            await consume(ws)
+        except ConnectionClosed:
+            await pass_time(3)
+            ws.connect()
+            await consume(ws)
+
+    async with Supervisor(deadline=5.0) as supervisor:
+        supervisor.add(ws, persist, name="feed")
+        await turns()
+        transport.wires[0].end(KICKED)
+        assert set(supervisor.failures) == {"feed"}
+        await pass_time(60)
+        assert supervisor.failures == {}
+        assert supervisor.states() == {"feed": State.OPEN}
+
+
+@pytest.mark.spec("H8")
+@virtual
+async def test_an_error_of_the_handler_after_its_engine_gave_up_is_told_too() -> None:
+    ws, transport = engine(UP, policy=Answering(Stop()))
+
+    async def stumble(ws: ReconnectingWebSocket) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await consume(ws)
+        raise LookupError("while cleaning up")
+
+    with capture_logs() as logs:
+        async with Supervisor() as supervisor:
+            supervisor.add(ws, stumble, name="feed")
+            await turns()
+            transport.wires[0].end(KICKED)
+            await supervisor.wait()
+    assert isinstance(supervisor.failures["feed"], ConnectionClosed)
+    assert len([line for line in logs if line["event"] == "websocket.supervised_failed"]) == 2
+
+
+async def cancelled_once(service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    task = asyncio.ensure_future(service())
+    await pass_time(0.3)
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def cancelled_twice(service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    task = asyncio.ensure_future(service())
+    await pass_time(0.3)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def cancelled_in_every_turn(service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    task = asyncio.ensure_future(service())
+    await pass_time(0.3)
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
+
+
+async def timed_out(service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await service()
+
+
+async def in_a_scope(service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with anyio.move_on_after(0.3):
+        await service()
+
+
+async def in_a_task_group(service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(service)
+        await pass_time(0.3)
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.spec("A1", "H8", "J3")
+@pytest.mark.parametrize(
+    "leave",
+    [
+        cancelled_once,
+        cancelled_twice,
+        cancelled_in_every_turn,
+        timed_out,
+        in_a_scope,
+        in_a_task_group,
+    ],
+)
+@pytest.mark.parametrize("when", ["waiting", "draining", "adding"])
+@pytest.mark.parametrize("plan", [UP, DEAF, HANGS, DOWN], ids=["up", "deaf", "hangs", "down"])
+@virtual
+async def test_however_it_is_cancelled_no_engine_is_left_without_an_owner(
+    plan: Plan, when: str, leave: Any
+) -> None:
+    engines = many(3, plan, policy=Answering(Retry(50.0)))
+
+    async def service() -> None:
+        async with Supervisor(deadline=60.0) as supervisor:
+            if when == "adding":
+                await pass_time(0.3)  # the engines come in the turn in which it is cancelled
+            for ws, _ in engines:
+                supervisor.add(ws, waits_elsewhere)
+            if when == "waiting":
+                await supervisor.wait()
+
+    await leave(service)
+    await pass_time(1)
+    assert all(ws.state is State.CLOSED for ws, _ in engines)
+    assert all(not transport.live for _, transport in engines)
+    assert others() == set()
 
 
 class TestMisuse:

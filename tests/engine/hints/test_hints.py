@@ -282,10 +282,114 @@ class TestSignalled:
         ):
             pass
         with (
-            pytest.raises(RuntimeError, match=r"cannot be caught|sig"),
+            pytest.raises(RuntimeError, match="SIGKILL cannot be caught"),
             hints.signalled(print, signal.SIGKILL),
         ):
             pass
+
+    async def test_outside_the_main_thread_it_says_where_to_call(self) -> None:
+        async def elsewhere() -> None:
+            with hints.signalled(print, signal.SIGUSR1):
+                pass
+
+        with pytest.raises(RuntimeError, match="main thread"):
+            await asyncio.to_thread(asyncio.run, elsewhere())
+
+
+BEFORE = {
+    "a callback of the loop": """
+loop.add_signal_handler(SIGNAL, hit.set)
+with taken(): pass
+os.kill(os.getpid(), SIGNAL)
+await asyncio.wait_for(hit.wait(), 20)""",
+    "a callback of the loop, meanwhile": """
+loop.add_signal_handler(SIGNAL, hit.set)
+with taken():
+    os.kill(os.getpid(), SIGNAL)
+    await asyncio.wait_for(hit.wait(), 20)
+    await asyncio.wait_for(ours.wait(), 20)""",
+    "a handler of the process": """
+signal.signal(SIGNAL, lambda *_: loop.call_soon_threadsafe(hit.set))
+with taken(): pass
+os.kill(os.getpid(), SIGNAL)
+await asyncio.wait_for(hit.wait(), 20)""",
+    "a handler that was set meanwhile": """
+with taken(): signal.signal(SIGNAL, lambda *_: loop.call_soon_threadsafe(hit.set))
+os.kill(os.getpid(), SIGNAL)
+await asyncio.wait_for(hit.wait(), 20)""",
+    "nothing: it is ignored": """
+signal.signal(SIGNAL, signal.SIG_IGN)
+with taken(): pass
+os.kill(os.getpid(), SIGNAL)""",
+    "nothing: the loop is idle": """
+with taken():
+    loop.call_soon(os.kill, os.getpid(), SIGNAL)
+    await asyncio.wait_for(ours.wait(), 20)
+assert signal.getsignal(SIGNAL) is signal.SIG_DFL""",
+    "one more, inside": """
+with taken():
+    with taken(): pass
+    os.kill(os.getpid(), SIGNAL)
+    await asyncio.wait_for(ours.wait(), 20)""",
+}
+PROGRAM = """
+import asyncio, os, signal, sys
+from contextlib import contextmanager
+from recloser.hints.signals import SignalHandler
+SIGNAL = signal.SIGUSR1
+async def main():
+    loop, hit, ours = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    @contextmanager
+    def taken():
+        handler = SignalHandler(SIGNAL, ours.set)
+        handler.install()
+        try: yield
+        finally: handler.restore()
+{body}
+{run}
+"""
+RUNS = {
+    "asyncio": "asyncio.run(main())",
+    "uvloop": "import uvloop; asyncio.run(main(), loop_factory=uvloop.new_event_loop)"
+    if sys.version_info >= (3, 12)
+    else "import uvloop; uvloop.install(); asyncio.run(main())",
+}
+
+
+@pytest.mark.spec("J5")
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("before", BEFORE)
+def test_what_handled_a_signal_handles_it_afterwards(before: str, run: str) -> None:
+    """In a process of its own, which sends itself a real signal."""
+    body = "\n".join("    " + line for line in BEFORE[before].strip().splitlines())
+    program = PROGRAM.format(body=body, run=RUNS[run])
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.spec("J5")
+def test_an_interrupt_cancels_the_main_task_as_before() -> None:
+    """`asyncio.run` handles SIGINT by cancelling its main task; so it does after the block."""
+    program = PROGRAM.format(
+        body="""
+    global SIGNAL
+    SIGNAL = signal.SIGINT
+    with taken(): pass
+    try:
+        os.kill(os.getpid(), SIGNAL)
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        print("cancelled")
+        raise
+""",
+        run="try: asyncio.run(main())\nexcept KeyboardInterrupt: print('interrupted')",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == ["cancelled", "interrupted"], done.stderr
 
 
 @pytest.mark.spec("A9", "A13", "H2")
