@@ -371,9 +371,9 @@ async def test_an_outer_supervisor_hears_of_the_signals_of_an_inner_one() -> Non
         Supervisor(signals=(signal.SIGUSR1,)) as inner,
     ):
         os.kill(os.getpid(), signal.SIGUSR1)
-        async with asyncio.timeout(30):
-            while not (inner.stopping and outer.stopping):
-                await asyncio.sleep(0)
+        await turns()
+        assert inner.stopping
+        assert outer.stopping
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
 
 
