@@ -1,4 +1,4 @@
-"""Settings of every test: Hypothesis profiles, a runner for coroutines, and no leaks.
+"""Settings of every test: Hypothesis profiles, `--clause`, a runner for coroutines, no leaks.
 
 Warnings are errors (pyproject.toml). What asyncio only logs, such as a task destroyed while
 pending or an exception that nobody retrieved, is made a failure here.
@@ -14,6 +14,8 @@ from inspect import iscoroutinefunction
 import pytest
 from hypothesis import HealthCheck, Verbosity, settings
 
+from tests.clauses import belongs, clauses, near
+
 settings.register_profile("dev", deadline=None, print_blob=True, max_examples=50)
 settings.register_profile(
     "ci", parent=settings.get_profile("dev"), derandomize=True, database=None, max_examples=100
@@ -26,6 +28,42 @@ settings.register_profile(
     verbosity=Verbosity.normal,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--clause`."""
+    parser.addoption(
+        "--clause",
+        action="append",
+        default=[],
+        metavar="NUMBER",
+        help="run the tests of this clause of docs/spec.md alone (repeat it for several)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse the number of a clause that is not there, before anything is collected."""
+    known = {each.number: each for each in clauses()}
+    for number in config.getoption("--clause"):
+        if number not in known:
+            meant = ", ".join(near(number, known)) or "none"
+            raise pytest.UsageError(f"docs/spec.md has no clause {number}; near it: {meant}")
+        if mark := known[number].mark:
+            raise pytest.UsageError(f"clause {number} has no test: docs/spec.md says {mark}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests that cite a clause asked for, or a sub-clause of it."""
+    asked = config.getoption("--clause")
+    if not asked:
+        return
+    kept = [item for item in items if any(belongs(c, a) for c in _cited(item) for a in asked)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def _cited(item: pytest.Item) -> list[str]:
+    return [number for mark in item.iter_markers("spec") for number in mark.args]
 
 
 @pytest.hookimpl(trylast=True)
