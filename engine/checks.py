@@ -25,6 +25,12 @@ def check_url(url: object) -> str:
         raise ValueError(f"url must start with ws:// or wss://, not {shown!r}")
     if not parsed.host:
         raise ValueError(f"url must name a host: {shown!r}")
+    try:
+        (parsed.raw_host or "").encode("idna")  # as the resolver of the standard library does
+    except UnicodeError:
+        raise ValueError(
+            f"url must name a host that can be looked up (RFC 1035 section 2.3.4): {shown!r}"
+        ) from None
     if parsed.fragment:
         raise ValueError(f"url must have no fragment (RFC 6455 section 3): {shown!r}")
     return str(url)
@@ -40,6 +46,12 @@ def check_headers(headers: object) -> Mapping[str, str]:
         if any(mark in name + value for mark in "\r\n\0"):
             raise ValueError(f"header {name!r} must not contain a line break or NUL")
     return headers
+
+
+def check_credentials(url: str, headers: Mapping[str, str]) -> None:
+    """Check that there is one credential: aiohttp sends none where there are two."""
+    if URL(url).raw_user is not None and any(name.lower() == "authorization" for name in headers):
+        raise ValueError("url names a user, and headers have Authorization: give one of them")
 
 
 def check_subprotocols(subprotocols: object) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ def bare(error: E) -> E:
         seen.add(id(each))
         each.__traceback__ = each.__context__ = each.__cause__ = None
         left += [inner for inner in each.args if isinstance(inner, BaseException)]
+        if isinstance(each, BaseExceptionGroup):
+            left += each.exceptions
     return error
 
 
@@ -62,12 +64,18 @@ class Cause(Word):
     """No TCP connection could be made."""
     TLS = "tls"
     """The TLS handshake failed; with code 1015 the certificate was not accepted."""
+    VALIDITY = "validity"
+    """The certificate is outside its validity period: expired, or not valid yet (code 1015)."""
+    DIAL = "dial"
+    """The dial failed with an error that the transport does not know; see `Close.error`."""
     CONNECT_TIMEOUT = "connect_timeout"
     """The dial was not over, `on_open` included, within `Timeouts.connect`."""
     CLOSE_TIMEOUT = "close_timeout"
     """The closing was not over within `Timeouts.close`; the transport was aborted."""
     HEARTBEAT = "heartbeat"
     """The peer was silent for longer than the heartbeat allows."""
+    DEAF = "deaf"
+    """The peer went on sending, but no longer answered pings that it had answered before."""
     PROTOCOL = "protocol"
     """The peer broke RFC 6455 or HTTP: a bad frame, a bad accept key, garbage."""
     TOO_BIG = "too_big"
@@ -83,7 +91,7 @@ class Cause(Word):
     SESSION_CLOSED = "session_closed"
     """The aiohttp session that the application lent has been closed."""
     CONFIGURATION = "configuration"
-    """What a provider gave cannot be dialled: a bad URL, a bad header."""
+    """What was given cannot be dialled: a bad URL, a bad header; the checks before a dial tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

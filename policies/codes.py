@@ -57,6 +57,13 @@ def lost_rules(stable: float) -> tuple[Rule, ...]:
     """Make the rules for an end without a close frame, and for a dial that failed."""
     return (
         Rule(
+            "deaf",
+            when(cause=Cause.DEAF),
+            retry(),
+            "A server that sends but hears nothing is most often leaving: come back spread out.",
+            "recloser: liveness; aiohttp.web 3.14.5 after SIGTERM, for twice its shutdown_timeout",
+        ),
+        Rule(
             "silent",
             when(cause=Cause.HEARTBEAT, attempt=1),
             retry(AT_ONCE),

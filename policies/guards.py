@@ -6,6 +6,7 @@ from recloser.fsm.record import Cause
 from recloser.policies.actions import hold, refresh_then_retry, retry, stop
 from recloser.policies.conditions import when
 from recloser.policies.rules import Rule
+from recloser.policies.windows import Windows
 
 INTENTIONAL: Final = Rule(
     "asked",
@@ -35,16 +36,25 @@ HOPELESS: Final = (
         when(cause=Cause.CONFIGURATION),
         stop(),
         "What was given cannot be dialled, and asking again gives the same.",
-        "recloser: the transport refused the URL or a header",
+        "recloser: the checks before a dial refused the URL or a header",
     ),
 )
 
-CERTIFICATE: Final = Rule(
-    "certificate",
-    when(code=1015),
-    stop(),
-    "The server's certificate was not accepted; dialling again shows the same one.",
-    "RFC 6455 section 7.4.1",
+CERTIFICATE: Final = (
+    Rule(
+        "certificate-dates",
+        when(cause=Cause.VALIDITY),
+        retry(Windows(first=30.0, factor=2.0, longest=300.0), at_least=10.0),
+        "A certificate is renewed, a clock is set: the same dial works then, so look now and then.",
+        "RFC 5280 section 4.1.2.5",
+    ),
+    Rule(
+        "certificate",
+        when(code=1015),
+        stop(),
+        "The server's certificate was not accepted; dialling again shows the same one.",
+        "RFC 6455 section 7.4.1",
+    ),
 )
 
 _ADVISE = "recloser: advise(), for services that speak in-band before they close"

@@ -59,4 +59,4 @@ def with_rows(
         *CODES,
     )
     rest = (rule for rule in general if not hidden(rule, own))
-    return RulePolicy(name, (INTENTIONAL, *HOPELESS, CERTIFICATE, *ADVICE, *own, *rest))
+    return RulePolicy(name, (INTENTIONAL, *HOPELESS, *CERTIFICATE, *ADVICE, *own, *rest))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ssl import SSLContext
 from typing import cast
 
-from aiohttp import ClientError, ClientSession, Fingerprint, WSServerHandshakeError
+from aiohttp import ClientSession, Fingerprint, WSServerHandshakeError
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -105,7 +105,7 @@ class AiohttpTransport:
             upgrade = await self._upgrade(trail)
         except SessionClosed:
             failed = classify.session_closed()
-        except (ClientError, OSError, ValueError, TypeError, RuntimeError, AssertionError) as error:
+        except Exception as error:  # noqa: BLE001 - a connector or a resolver raises what it likes
             if self.session_closed():
                 failed = classify.session_closed()
             else:

@@ -31,6 +31,9 @@ from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
 
 _UPGRADED: Final = 101
 
+_DATES: Final = frozenset({9, 10, 11, 12})
+"""Of OpenSSL's verification errors (x509_vfy.h) those of time: a certificate that is not yet valid
+or has expired, and a revocation list that is not yet valid or has expired."""
 _SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 """Some services send fractions, which the RFC does not know (Discord: "0.65")."""
 
@@ -90,6 +93,10 @@ def _without_secrets(error: ClientResponseError) -> ClientResponseError:
 
 def _kind(error: Exception, *, secure: bool) -> tuple[int, Origin, Cause]:
     match error:
+        case ClientConnectorCertificateError(
+            certificate_error=ssl.SSLCertVerificationError(verify_code=code)
+        ) if code in _DATES:
+            return TLS_HANDSHAKE, Origin.ENGINE, Cause.VALIDITY
         case ClientConnectorCertificateError() | ServerFingerprintMismatch():
             return TLS_HANDSHAKE, Origin.ENGINE, Cause.TLS
         case ClientSSLError():
@@ -113,7 +120,8 @@ def _kind(error: Exception, *, secure: bool) -> tuple[int, Origin, Cause]:
         case ClientError() | OSError() | AssertionError():  # aiohttp asserts a live transport
             return ABNORMAL, Origin.NETWORK, Cause.RESET
         case _:
-            return ABNORMAL, Origin.ENGINE, Cause.CONFIGURATION
+            # Of a connector or resolver that was lent, or for want of threads: it may pass.
+            return ABNORMAL, Origin.ENGINE, Cause.DIAL
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

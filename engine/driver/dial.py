@@ -57,7 +57,7 @@ async def dial(
     asked = await request
     if not wanted():
         raise DialFailed(CANCELLED)
-    with blamed(Cause.CONFIGURATION):
+    with blamed(Cause.DIAL):
         generation.wire = await transport.dial(asked, ended)
     if not wanted():
         generation.abort()

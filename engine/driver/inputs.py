@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from yarl import URL
 
-from recloser.checks import check_headers, check_subprotocols, check_url
+from recloser.checks import check_credentials, check_headers, check_subprotocols, check_url
 from recloser.clock import Clock
 from recloser.credentials import Credentials
 from recloser.driver.dial import blamed
@@ -72,4 +72,6 @@ class Inputs:
 
 
 def _checked(url: object, headers: object, subprotocols: object) -> Request:
-    return Request(check_url(url), check_headers(headers), check_subprotocols(subprotocols))
+    place, lines = check_url(url), check_headers(headers)
+    check_credentials(place, lines)
+    return Request(place, lines, check_subprotocols(subprotocols))

@@ -161,6 +161,27 @@ def test_a_failed_dial_never_ends_an_engine_by_count_alone() -> None:
             assert isinstance(decision, Stop if hopeless else Retry)
 
 
+@pytest.mark.spec("B15")
+def test_a_certificate_out_of_its_dates_is_looked_at_again_slowly() -> None:
+    dates = Close(code=1015, origin=Origin.ENGINE, cause=Cause.VALIDITY)
+    assert spread(dates, after(1, phase=Phase.DIAL)) == ("certificate-dates", 11.0, 41.0)
+    for attempt in (2, 5, 10**6):
+        rule, least, most = spread(dates, after(attempt, phase=Phase.DIAL))
+        assert (rule, least) == ("certificate-dates", 11.0)
+        assert most > 41.0
+    assert most == 11.0 + 300.0
+    refused = Close(code=1015, origin=Origin.ENGINE, cause=Cause.TLS)
+    assert STANDARD.decide(refused, after(1, phase=Phase.DIAL)) == Stop("certificate")
+
+
+@pytest.mark.spec("D4", "F1")
+def test_a_server_that_hears_nothing_is_left_spread_out() -> None:
+    """It is most often about to go, and takes everybody's connection along."""
+    deaf = Close(code=1006, origin=Origin.ENGINE, cause=Cause.DEAF)
+    assert spread(deaf, after(1)) == ("deaf", 0.0, 5.0)
+    assert isinstance(STANDARD.decide(deaf, after(10**6)), Retry)
+
+
 @pytest.mark.spec("D4")
 def test_only_a_connection_that_had_been_well_is_dialled_at_once() -> None:
     assert spread(broken(), after(1, uptime=10.0)) == ("alone", 0.0, 1.0)

@@ -3,12 +3,15 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
 from aiohttp import Fingerprint
 
+from recloser.fsm.decisions import Context, Phase
 from recloser.fsm.record import Cause, Origin
+from recloser.policies import standard
 from recloser.testing.doubles.raw_server import RawPeer as Peer
 from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
@@ -45,6 +48,37 @@ async def test_a_certificate_that_is_not_accepted_is_1015(
     async with serving(tls=server_side) as server:
         close = await played(server, play, ssl=client)
     assert (close.code, close.cause, close.origin) == (1015, Cause.TLS, Origin.ENGINE)
+
+
+DAY = timedelta(days=1)
+OUT_OF_DATE = {"expired": (-30 * DAY, -DAY), "not yet valid": (DAY, 30 * DAY)}
+
+
+@pytest.mark.spec("B15", "B1")
+@pytest.mark.parametrize("why", OUT_OF_DATE)
+async def test_a_certificate_out_of_its_dates_is_told_from_the_others(
+    loop_factory: Factory, why: str, authority: trustme.CA
+) -> None:
+    since, until = (datetime.now(UTC) + each for each in OUT_OF_DATE[why])
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_before=since, not_after=until).configure_cert(server_side)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+
+    async def play(peer: Peer) -> None:
+        try:
+            await peer.start_tls()
+            await peer.request()
+        except (ssl.SSLError, ConnectionError, EOFError):
+            return
+        raise AssertionError("the client accepted the certificate")
+
+    async with serving(tls=server_side) as server:
+        close = await played(server, play, ssl=client)
+    assert (close.code, close.cause, close.origin) == (1015, Cause.VALIDITY, Origin.ENGINE)
+    assert standard().decide(close, Context(phase=Phase.DIAL, attempt=1)).rule == (
+        "certificate-dates"
+    )
 
 
 @pytest.mark.parametrize("how", ["no tls", "fin", "reset", "old version"])

@@ -19,7 +19,10 @@ _ENGINE: Final = frozenset(
     {
         Cause.CONNECT_TIMEOUT,
         Cause.CLOSE_TIMEOUT,
+        Cause.VALIDITY,
+        Cause.DIAL,
         Cause.HEARTBEAT,
+        Cause.DEAF,
         Cause.PROTOCOL,
         Cause.TOO_BIG,
         Cause.CANCELLED,
@@ -36,6 +39,7 @@ _OPEN: Final = frozenset(
         Cause.EOF,
         Cause.RESET,
         Cause.HEARTBEAT,
+        Cause.DEAF,
         Cause.PROTOCOL,
         Cause.TOO_BIG,
         Cause.CLOSE_TIMEOUT,
@@ -85,8 +89,10 @@ def lost(
         cause = _cause(code, status)
     if origin is None:
         origin = _origin(cause)
+    if code is None:
+        code = TLS_HANDSHAKE if cause is Cause.VALIDITY else ABNORMAL
     return Close(
-        code=ABNORMAL if code is None else code,
+        code=code,
         origin=origin,
         cause=cause,
         clean=cause is Cause.CLOSE_FRAME,

@@ -190,7 +190,7 @@ async def test_a_dial_that_succeeds_although_it_was_cancelled() -> None:
     assert ws.last_close.intentional
 
 
-@pytest.mark.spec("B3")
+@pytest.mark.spec("B3", "E6")
 @pytest.mark.parametrize(
     "error", [RuntimeError("a bug"), OSError(28, "no space"), asyncio.CancelledError()]
 )
@@ -205,7 +205,7 @@ async def test_a_transport_that_raises_what_it_should_not(error: BaseException) 
     await turns()
     assert ws.state is State.BACKOFF
     assert ws.last_close is not None
-    assert (ws.last_close.origin, ws.last_close.cause) == (Origin.ENGINE, Cause.CONFIGURATION)
+    assert (ws.last_close.origin, ws.last_close.cause) == (Origin.ENGINE, Cause.DIAL)
     assert ws.last_close.error is error
     assert len(policy.asked) == 1
     await ws.close()

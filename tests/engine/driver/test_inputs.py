@@ -87,6 +87,7 @@ def broken_iterable() -> Any:
     raise RuntimeError("half a list")
 
 
+BASIC = {"authorization": "Basic YTpi"}
 FAILURES: list[tuple[str, dict[str, Any], Cause]] = [
     ("raises", {"url": raises(OSError("no vault"))}, Cause.CREDENTIALS),
     ("raises later", {"headers": raises_later(KeyError("token"))}, Cause.CREDENTIALS),
@@ -101,12 +102,18 @@ FAILURES: list[tuple[str, dict[str, Any], Cause]] = [
     ("headers None", {"headers": lambda: None}, Cause.CONFIGURATION),
     ("headers pairs", {"headers": lambda: [("a", "b")]}, Cause.CONFIGURATION),
     ("header line break", {"headers": lambda: {"a": "b\n"}}, Cause.CONFIGURATION),
+    ("header NUL", {"headers": lambda: {"a": "\0"}}, Cause.CONFIGURATION),
+    ("header name", {"headers": lambda: {"a\nb": "c"}}, Cause.CONFIGURATION),
+    ("header number", {"headers": lambda: {"a": 7}}, Cause.CONFIGURATION),
+    ("two credentials", {"url": lambda: "ws://a:b@h/", "headers": BASIC}, Cause.CONFIGURATION),
+    ("long label", {"url": lambda: f"ws://{'a' * 64}.example/"}, Cause.CONFIGURATION),
+    ("empty label", {"url": lambda: "ws://a..example/"}, Cause.CONFIGURATION),
     ("subprotocols text", {"subprotocols": lambda: "chat"}, Cause.CONFIGURATION),
     ("subprotocols broken", {"subprotocols": broken_iterable}, Cause.CONFIGURATION),
 ]
 
 
-@pytest.mark.spec("E2", "B3")
+@pytest.mark.spec("E2", "E6", "B3")
 @pytest.mark.parametrize(("options", "cause"), [pytest.param(*a[1:], id=a[0]) for a in FAILURES])
 @virtual
 async def test_a_provider_that_fails_is_a_failed_dial(

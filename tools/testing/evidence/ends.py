@@ -67,12 +67,15 @@ NOBODY: Final = lost(Cause.TCP)
 """Nobody listens: what every dial of an outage comes to."""
 
 _TLS: Final = Close(code=TLS_HANDSHAKE, origin=Origin.ENGINE, cause=Cause.TLS)
+_DATES: Final = Close(code=TLS_HANDSHAKE, origin=Origin.ENGINE, cause=Cause.VALIDITY)
 
 DIALS: Final = (
     NOBODY,
     lost(Cause.DNS),
     lost(Cause.TLS),
     _TLS,
+    _DATES,
+    lost(Cause.DIAL, Origin.ENGINE),
     lost(Cause.EOF),
     lost(Cause.RESET),
     lost(Cause.PROTOCOL, Origin.ENGINE),
@@ -89,6 +92,7 @@ BREAKS: Final = (
     lost(Cause.EOF),
     lost(Cause.RESET),
     lost(Cause.HEARTBEAT, Origin.ENGINE),
+    lost(Cause.DEAF, Origin.ENGINE),
     lost(Cause.PROTOCOL, Origin.ENGINE, sent_code=1002),
     lost(Cause.PROTOCOL, Origin.ENGINE, sent_code=1007),
     lost(Cause.TOO_BIG, Origin.ENGINE, sent_code=1009),
