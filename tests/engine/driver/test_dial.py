@@ -250,7 +250,7 @@ async def test_the_old_wire_is_released_before_the_next_dial() -> None:
     async def slowly() -> None:
         await free.wait()
 
-    wire.released = slowly  # type: ignore[method-assign]  # a socket that takes its time
+    wire.wait_closed = slowly  # type: ignore[method-assign]  # a socket that takes its time
     wire.end(CUT)
     await pass_time(3)
     assert ws.state is State.CONNECTING

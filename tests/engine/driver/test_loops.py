@@ -121,7 +121,7 @@ async def test_an_engine_that_is_still_being_released_does_not_move() -> None:
     async def slowly() -> None:
         await free.wait()
 
-    wire.released = slowly  # type: ignore[method-assign]  # a socket that takes its time
+    wire.wait_closed = slowly  # type: ignore[method-assign]  # a socket that takes its time
     wire.end(KICKED)
     await turns()
     assert ws.state is State.CLOSED
