@@ -12,9 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from recloser.cli import main
-from recloser.diagram.edges import edges
 from recloser.diagram.mermaid import mermaid
-from recloser.diagram.picture import Picture
+from recloser.diagram.picture import Picture, live_rows
 from recloser.diagram.text import text
 from tests.tools.diagram.reading import dot_groups, svg_groups
 
@@ -76,6 +75,6 @@ def test_the_folder_shows_each_of_them() -> None:
 
 def test_the_design_shows_the_same_picture() -> None:
     design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-    picture = Picture(rows=edges())
+    picture = Picture(rows=live_rows())
     assert f"```mermaid\n{mermaid(picture)}```\n" in design
     assert f"```text\n{text(picture)}```\n" in design

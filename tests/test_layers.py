@@ -75,8 +75,8 @@ THIRD = {
 
 ALONE = {
     "aiosqlite": "engine/outbox/disk.py",
-    "matplotlib": "tools/simulate/picture.py",
-    "pygraphviz": "tools/diagram/drawn.py",
+    "matplotlib": "tools/simulate/curves.py",
+    "pygraphviz": "tools/diagram/graphviz.py",
     "transitions": "fsm/machine.py",
 }
 """What one file alone may import."""

@@ -6,7 +6,7 @@ journal = Journal("feed.jsonl")
 ws = recloser.connect(url, observers=[journal])
 """
 
-from recloser.journal.entry import Entry, RecordedError
+from recloser.journal.lines import Entry, RecordedError
 from recloser.journal.reader import Reader
 from recloser.journal.writer import Journal
 

@@ -6,9 +6,8 @@ from typing import Any, Final
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision, Hold, Retry, Stop
 from recloser.fsm.states import State, Trigger
-from recloser.journal.decoding import close_of
-from recloser.journal.entry import Entry, RecordedError
 from recloser.journal.facts import BadLineError, Facts
+from recloser.journal.lines import Entry, RecordedError, close_of
 
 CHANGED: Final = "websocket.state_changed"
 POLICY_FAILED: Final = "websocket.policy_failed"

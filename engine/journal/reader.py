@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from recloser.journal import decoding, logs
-from recloser.journal.encoding import VERSION
-from recloser.journal.entry import Entry
+from recloser.journal import lines, logs
 from recloser.journal.facts import BadLineError
+from recloser.journal.lines import VERSION, Entry
 
 LONGEST: Final = 1 << 20
 """Bytes of a line; a longer one is counted as broken, so that memory stays bounded."""
@@ -89,4 +88,4 @@ class Reader:
         if isinstance(lost, int):
             self.lost += lost
             return None
-        return decoding.entry_of(line)
+        return lines.entry_of(line)

@@ -1,4 +1,4 @@
-"""Patterns in a journal that rarely mean well: loops, flapping, repeats, many 1000s."""
+"""Patterns in a journal that most often show a fault: loops, flapping, repeats, many 1000s."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -7,13 +7,14 @@ from typing import Final
 from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.record import Close, Origin
 from recloser.fsm.states import State
-from recloser.journal.entry import Entry
+from recloser.fsm.timeouts import Timeouts
+from recloser.journal.lines import Entry
 
 LOOP_DIALS: Final = 10
 LOOP_SECONDS: Final = 10.0
 """So many dials of one engine in so many seconds are a loop: each hits the server anew."""
-STABLE: Final = 10.0
-"""Seconds; a generation that was open for less was not stable (the default of `Timeouts`)."""
+STABLE: Final = Timeouts().stable
+"""Seconds; a generation that was open for less was not stable (`Timeouts.stable`)."""
 FLAPS: Final = 5
 """So many generations in a row that opened and ended at once are flapping."""
 REPEATS: Final = 5
@@ -39,7 +40,9 @@ class Suspicion:
 
 
 @dataclass(slots=True)
-class _Track:
+class _EngineRuns:
+    """The last dials of one engine, and its runs of short generations and of equal ends."""
+
     dials: deque[float] = field(default_factory=lambda: deque(maxlen=LOOP_DIALS))
     looping: bool = False
     flaps: int = 0
@@ -48,18 +51,18 @@ class _Track:
 
 
 class Suspicions:
-    """Looks at entries as they come; memory for each engine, for none of the lines."""
+    """Finds patterns in entries as they come; keeps memory for each engine alone."""
 
     def __init__(self) -> None:
         self._found: dict[str, Suspicion] = {}
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: dict[str, _EngineRuns] = {}
         self._ends = 0
         self._normals = 0
         self._first_normal: Entry | None = None
 
     def add(self, entry: Entry) -> None:
         """Take one entry into account; those of one engine come in order."""
-        track = self._tracks.setdefault(entry.engine, _Track())
+        track = self._tracks.setdefault(entry.engine, _EngineRuns())
         if entry.change.current is State.CONNECTING:
             self._dialled(entry, track)
         close = entry.change.close
@@ -83,7 +86,7 @@ class Suspicions:
             found.append(sight)
         return sorted(found, key=lambda each: each.first)
 
-    def _dialled(self, entry: Entry, track: _Track) -> None:
+    def _dialled(self, entry: Entry, track: _EngineRuns) -> None:
         track.dials.append(entry.time)
         span = entry.time - track.dials[0]
         looping = len(track.dials) == LOOP_DIALS and 0 <= span <= LOOP_SECONDS
@@ -92,7 +95,7 @@ class Suspicions:
             self._see("dial loop", text, entry, new=not track.looping, worst=-span)
         track.looping = looping
 
-    def _ended(self, entry: Entry, track: _Track, close: Close) -> None:
+    def _ended(self, entry: Entry, track: _EngineRuns, close: Close) -> None:
         uptime = entry.change.uptime
         if close.intentional or (uptime is not None and uptime >= STABLE):
             track.flaps = track.repeats = 0

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from recloser.diagram import edges
+from recloser.diagram.picture import live_rows
 from recloser.fsm.errors import IllegalTrigger
 from recloser.fsm.machine import GUARDS, MACHINE, fire
 from recloser.fsm.states import Guard, State, Trigger
@@ -56,7 +56,7 @@ def test_every_state_trigger_and_guard(state: State, trigger: Trigger, guard: Gu
 
 
 def test_the_live_machine_reads_back_as_the_table() -> None:
-    live = edges()
+    live = live_rows()
     assert len(live) == len(TABLE)
     assert set(live) == set(TABLE)
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from recloser.cli.load import load_policy
-from recloser.cli.tables import terminal
+from recloser.cli.policy_argument import SHIPPED, load_policy
+from recloser.cli.tables import text_table
 from recloser.fsm.decisions import Policy
 from recloser.testing.evidence.interview import DEFAULT_MAX_DELAY
 from recloser.testing.laws.groups import LAWS, OPTIONAL_LAWS, choose
@@ -19,7 +19,6 @@ from recloser.testing.search.search import Progress
 from recloser.testing.verdict.verdicts import Report
 
 _STEPS: Final = 1000
-_SHIPPED: Final = {"standard": "standard", "basic": "basic"}
 
 
 @click.command()
@@ -118,7 +117,7 @@ def _source(name: str) -> tuple[str, str]:
     if colon:
         first = path.partition(".")[0]
         return f"from {module} import {first}", path
-    if name in _SHIPPED:
+    if name in SHIPPED:
         return f"from recloser.policies import {name}", name
     return "from recloser.policies import for_service", f'for_service("{name}")'
 
@@ -140,7 +139,7 @@ def _what(item: object) -> str | None:
 
 
 def _text(name: str, report: Report) -> str:
-    table = terminal(
+    table = text_table(
         ("law", "verdict", "what it says"),
         [(each.law.name, each.word, each.law.claim) for each in report.verdicts],
     )
@@ -170,12 +169,12 @@ def _json(name: str, report: Report) -> str:
 def _list(*, as_json: bool) -> None:
     laws = (*LAWS, *OPTIONAL_LAWS)
     if as_json:
-        told = [
+        found = [
             {"name": law.name, "claim": law.claim, "why": law.why, "incident": law.incident,
              "optional": law.optional}
             for law in laws
         ]  # fmt: skip
-        click.echo(json.dumps({"laws": told}, indent=2))
+        click.echo(json.dumps({"laws": found}, indent=2))
         return
     for law in laws:
         mark = " (optional)" if law.optional else ""

@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from recloser import policies
-from recloser.cli.answers import summary
-from recloser.cli.asking import Question, ask, lost, phase_of
-from recloser.cli.tables import terminal
+from recloser.cli.tables import text_table
+from recloser.explain.question import Question, ask, make_close, phase_of
 from recloser.fsm.closecodes import NAMES, RANGES, sendable
 from recloser.fsm.closecodes import name as name_of
 from recloser.policies.catalogue import Service, ServiceRow
@@ -41,7 +40,7 @@ def command(*, service: str | None, json_wanted: bool) -> None:
         if row.reason is not None:
             number += f" like /{row.reason}/"
         rows.append((number, row.do, f"{row.name}. {row.why} [{row.source}; {row.date}]"))
-    click.echo(terminal(("code", "do", "meaning"), rows))
+    click.echo(text_table(("code", "do", "meaning"), rows))
 
 
 def _as_json(service: Service) -> dict[str, Any]:
@@ -65,16 +64,16 @@ def _registry(*, json_wanted: bool) -> None:
     numbers += [(f"{codes.start}-{codes.stop - 1}", codes.stop - 1) for codes, _ in RANGES]
     rows = []
     for text, code in numbers:
-        close = lost(code, None)
+        close = make_close(code, None)
         reply = ask(standard, Question(close, phase_of(close)))
         in_frame = "yes" if sendable(code) else "never"
-        rows.append((text, name_of(code), in_frame, summary(reply)))
+        rows.append((text, name_of(code), in_frame, str(reply)))
     if json_wanted:
         keys = ("code", "name", "in_frame", "standard")
         codes = [dict(zip(keys, row, strict=True)) for row in rows]
         click.echo(json.dumps({"codes": codes, "services": policies.services()}, indent=2))
         return
-    click.echo(terminal(("code", "name", "in a frame", "standard policy"), rows))
+    click.echo(text_table(("code", "name", "in a frame", "standard policy"), rows))
     click.echo()
     services = ", ".join(policies.services())
     click.echo(textwrap.fill(f"Services with codes of their own: {services}"))

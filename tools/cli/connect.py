@@ -14,11 +14,11 @@ import structlog
 
 from recloser import log, redact
 from recloser.assembly import connect
-from recloser.cli.load import load_policy
+from recloser.cli.policy_argument import load_policy
 from recloser.cli.terminal.conversation import Conversation
+from recloser.cli.terminal.display import Display
 from recloser.cli.terminal.lines import Typed, piped
-from recloser.cli.terminal.screen import Screen
-from recloser.cli.terminal.token import headers_from
+from recloser.cli.terminal.token_command import headers_from
 from recloser.client import ReconnectingWebSocket
 from recloser.driver.inputs import Headers
 from recloser.journal import Journal
@@ -124,28 +124,28 @@ def command(
             )
         except (TypeError, ValueError) as error:
             raise click.UsageError(str(error), click.get_current_context()) from error
-        screen = Screen(
+        display = Display(
             out=_STDOUT,
             err=_STDERR,
             pretty=pretty,
             raw_bytes=binary,
             prompt=None if typed is None else typed.current,
         )
-        _configure_log(log_stream, screen)
+        _configure_log(log_stream, display)
         stack.callback(structlog.reset_defaults)
         conversation = Conversation(
             ws,
             piped(_STDIN) if typed is None else typed.lines(),
-            screen,
+            display,
             interactive=os.isatty(_STDIN),
             binary=binary,
             linger=linger,
         )
         stack.enter_context(_terminal_as_it_was(typed))
-        return asyncio.run(_run(ws, conversation, screen))
+        return asyncio.run(_run(ws, conversation, display))
 
 
-async def _run(ws: ReconnectingWebSocket, conversation: Conversation, screen: Screen) -> int:
+async def _run(ws: ReconnectingWebSocket, conversation: Conversation, display: Display) -> int:
     loop, conversing = asyncio.get_running_loop(), asyncio.ensure_future(conversation.run())
 
     def leave() -> None:
@@ -155,13 +155,13 @@ async def _run(ws: ReconnectingWebSocket, conversation: Conversation, screen: Sc
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave)
-    screen.watch(ws)
+    display.watch(ws)
     try:
         return await conversing
     except asyncio.CancelledError:
         raise click.Abort from None
     finally:
-        screen.leave()
+        display.leave()
 
 
 def _typed() -> Typed | None:
@@ -203,13 +203,13 @@ def _with_token(token_command: str | None, headers: Mapping[str, str]) -> Header
     return headers if token_command is None else headers_from(token_command, headers)
 
 
-def _configure_log(stream: TextIO | None, screen: Screen) -> None:
+def _configure_log(stream: TextIO | None, display: Display) -> None:
     """Write the engine's log where it was asked for; what is no change is shown, too."""
 
     def show(logger: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
         del logger, method
         if line["event"] not in (log.CHANGED, log.POLICY_FAILED):
-            screen.note(" ".join(f"{name}={value}" for name, value in line.items()))
+            display.note(" ".join(f"{name}={value}" for name, value in line.items()))
         if stream is None:
             raise structlog.DropEvent
         return line

@@ -1,18 +1,24 @@
-"""`recloser diagram`: draw the live machine, or the life of one close event."""
+"""`recloser diagram`: draw the live machine, or the life of one close event.
+
+Each format has a renderer of its own, and only the one that is asked for is loaded.
+"""
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import click
 
-from recloser.cli.noted import noted
-from recloser.cli.rendering import THEMES, listed, rendered
 from recloser.diagram.canvas import UNICODE
+from recloser.diagram.picture import Picture, count_changes, live_rows, parse_highlight
+from recloser.fsm.states import State
+from recloser.fsm.table import Row
 
+THEMES: Final = ("light", "dark")
 FORMATS: Final = ("mermaid", "dot", "svg", "png", "text", "terminal")
 SUBJECTS: Final = ("machine", "close-event")
-
 _DRAWN: Final = ("svg", "png")
 _PLAIN: Final = ("text", "terminal")
 _SUFFIXES: Final = {
@@ -73,23 +79,25 @@ def command(
         if kind is not None or theme is not None or plain:
             raise click.UsageError("--json has no --format, --theme or --ascii: leave them out")
     else:
-        kind = _checked(kind, theme, output, plain=plain)
-    machine = noted(**notes) if subject == "machine" else None
+        kind = _checked_format(kind, theme, output, plain=plain)
+    machine = annotated_machine(**notes) if subject == "machine" else None
     if kind is None:
-        picture = listed(machine)
+        picture = render_json(machine)
     else:
         encoding = "utf-8" if output is not None or kind not in _PLAIN else sys.stdout.encoding
         plain = plain or not _encodes(encoding)
-        picture = rendered(machine, kind, theme=theme or THEMES[0], plain=plain, encoding=encoding)
+        picture = render(machine, kind, theme=theme or THEMES[0], plain=plain, encoding=encoding)
     _write(picture, output)
 
 
-def _checked(kind: str | None, theme: str | None, output: Path | None, *, plain: bool) -> str:
-    """Return the format, told from the file's name if need be; refuse what does not go together."""
+def _checked_format(
+    kind: str | None, theme: str | None, output: Path | None, *, plain: bool
+) -> str:
+    """Return the format, by default that of the suffix; refuse options that do not fit it."""
     if kind is None:
         suffix = "" if output is None else output.suffix
         if suffix not in _SUFFIXES:
-            raise click.UsageError(f"{suffix} tells no format: give --format too")
+            raise click.UsageError(f"the suffix {suffix} stands for no format: give --format too")
         kind = _SUFFIXES[suffix]
     if theme is not None and kind in _PLAIN:
         raise click.UsageError(f"{kind} has no colours: leave out --theme")
@@ -118,3 +126,137 @@ def _write(picture: bytes, output: Path | None) -> None:
         output.write_bytes(picture)
     except OSError as error:
         raise click.BadParameter(f"{output}: {error.strerror}", param_hint="-o") from error
+
+
+def annotated_machine(policy: str | None, journal: Path | None, highlight: str | None) -> Picture:
+    """Return the live machine with the notes that the options ask for.
+
+    Raises `click.BadParameter` for a policy, journal or state that cannot be found or read. If
+    the policy fails, prints how and raises `click.exceptions.Exit` with status 1.
+    """
+    rows = live_rows()
+    captions = []
+    marked, path = frozenset[State](), frozenset[tuple[State, State]]()
+    if highlight is not None:
+        try:
+            marked, path = parse_highlight(highlight, rows)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--highlight") from error
+    rules: dict[Row, tuple[str, ...]] = {}
+    if policy is not None:
+        rules = _rules(policy, rows)
+        captions.append(f"rules of the policy {policy}")
+    counts: dict[Row, int] = {}
+    if journal is not None:
+        counts = _counts(journal, rows)
+        captions.append(f"{sum(counts.values())} changes of {journal.name}")
+    return Picture(
+        rows=rows,
+        rules=rules,
+        counts=counts,
+        marked=marked,
+        path=path,
+        caption="; ".join(captions),
+    )
+
+
+def _rules(policy: str, rows: list[Row]) -> dict[Row, tuple[str, ...]]:
+    # Policies take time to load, and a bare diagram needs none.
+    from recloser.cli.policy_argument import load_policy  # noqa: PLC0415 - only when asked for
+    from recloser.explain.question import PolicyFailedError  # noqa: PLC0415 - only when asked for
+    from recloser.explain.transitions import rules_by_transition  # noqa: PLC0415 - only when asked for
+
+    try:
+        return rules_by_transition(load_policy(policy), rows)
+    except PolicyFailedError as error:
+        click.echo(f"recloser diagram: {error}", err=True)
+        raise click.exceptions.Exit(1) from error
+
+
+def _counts(journal: Path, rows: list[Row]) -> dict[Row, int]:
+    from recloser.journal.reader import Reader  # noqa: PLC0415 - only when asked for
+
+    try:
+        with journal.open("rb") as file:
+            reader = Reader(file)
+            counts, strange = count_changes(rows, (entry.change for entry in reader))
+    except OSError as error:
+        raise click.BadParameter(f"{journal}: {error.strerror}", param_hint="--journal") from error
+    if reader.lines and not reader.entries:
+        text = f"{journal}: none of its {reader.lines} lines tells of a change of state"
+        raise click.BadParameter(text, param_hint="--journal")
+    skipped = {
+        "broken": reader.broken,
+        "of a later version": reader.newer,
+        "changes that this machine does not have": strange,
+        "lost before they were written": reader.lost,
+    }
+    parts = ", ".join(f"{number} {what}" for what, number in skipped.items() if number)
+    if parts:
+        click.echo(f"recloser diagram: {journal}: not counted: {parts}", err=True)
+    return counts
+
+
+def render(machine: Picture | None, kind: str, *, theme: str, plain: bool, encoding: str) -> bytes:
+    """Return the machine, or for None the life of one close event, in this format.
+
+    A character that the encoding lacks, such as one in the name of a policy, is escaped. Raises
+    `click.UsageError` if pygraphviz is missing.
+    """
+    text: str
+    match kind:
+        case "dot":
+            text = _dot(machine, theme)
+        case "svg" | "png":
+            return _drawn(_dot(machine, theme), kind)
+        case "mermaid":
+            dark = theme == "dark"
+            if machine is None:
+                text = _module("close_event").close_event_mermaid(dark=dark)
+            else:
+                text = _module("mermaid").mermaid(machine, dark=dark)
+        case "terminal":
+            canvas = _module("canvas")
+            signs = canvas.ASCII if plain else canvas.UNICODE
+            if machine is None:
+                text = _module("close_event").close_event_terminal(signs)
+            else:
+                text = _module("terminal").terminal(machine, signs)
+        case _:
+            if machine is None:
+                text = _module("close_event").close_event_text()
+            else:
+                text = _module("text").text(machine)
+    return text.encode(encoding, "backslashreplace")
+
+
+def render_json(machine: Picture | None) -> bytes:
+    """Return the same as JSON."""
+    if machine is None:
+        found = _module("close_event").close_event_listing()
+    else:
+        found = _module("listing").machine_listing(machine)
+    return f"{import_module('json').dumps(found, indent=2)}\n".encode()
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"recloser.diagram.{name}")
+
+
+def _dot(machine: Picture | None, theme: str) -> str:
+    colours = _module("theme").THEMES[theme]
+    source: str = (
+        _module("close_event").close_event_dot(colours)
+        if machine is None
+        else _module("dot").dot(machine, colours)
+    )
+    return source
+
+
+def _drawn(source: str, kind: str) -> bytes:
+    try:
+        picture: bytes = _module("graphviz").draw(source, kind)
+    except ImportError as error:
+        text = f"{kind} needs pygraphviz: pip install 'recloser[diagram]' ({error})"
+        raise click.UsageError(text) from error
+    return picture

@@ -1,4 +1,4 @@
-"""`recloser explain`: what a policy decides, by which rule, and why."""
+"""`recloser explain`: what a policy decides for one end or for all, by which rule, and why."""
 
 import json
 import math
@@ -6,16 +6,114 @@ from typing import Any
 
 import click
 
-from recloser.cli.answers import as_json, told
-from recloser.cli.asking import PolicyFailedError, Question, ask, lost, phase_of
-from recloser.cli.load import load_policy
-from recloser.cli.markdown import markdown
+from recloser.cli.policy_argument import load_policy
+from recloser.cli.tables import markdown_table, text_table
+from recloser.explain.question import PolicyFailedError, Question, Reply, ask, make_close, phase_of
+from recloser.explain.survey import LATER, SurveyRow, survey
 from recloser.fsm.closecodes import NORMAL
-from recloser.fsm.decisions import Phase, Policy
+from recloser.fsm.closecodes import name as code_name
+from recloser.fsm.decisions import Phase, Policy, Retry
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Wish
+from recloser.policies.rules import rules_of
 
+_FIRST_CODE = 1000
+_HEADERS = ("end", "name", "first time", f"time {LATER} in a row", "rule", "why")
 _MAX_CODE = 65535
+
+
+def _as_json(name: str, question: Question, reply: Reply) -> dict[str, Any]:
+    """Return what a program wants to know; delays are in seconds, None where there is none."""
+    close, decision = question.close, reply.decision
+    return {
+        "policy": name,
+        "code": close.code,
+        "status": close.status,
+        "name": code_name(close.code),
+        "cause": close.cause.value,
+        "origin": close.origin.value,
+        "phase": question.phase.value,
+        "attempt": question.attempt,
+        "decision": reply.word,
+        "refresh": isinstance(decision, Retry) and decision.refresh,
+        "delay_min": _rounded(reply.delay_min),
+        "delay_max": _rounded(reply.delay_max),
+        "unsent": decision.unsent.value,
+        "rule": decision.rule,
+        "why": reply.rule.why if reply.rule else "",
+        "source": reply.rule.source if reply.rule else "",
+    }
+
+
+def _rounded(delay: float | None) -> float | None:
+    return None if delay is None else round(delay, 6)
+
+
+def _as_rows(name: str, question: Question, reply: Reply) -> list[tuple[str, str]]:
+    """Return labels and texts that describe one answer."""
+    close = question.close
+    end = f"code {close.code} ({code_name(close.code)})"
+    if close.code < _FIRST_CODE:
+        end = f"code {close.code} (no close code; for an HTTP status: --status {close.code})"
+    if close.status is not None:
+        end = f"upgrade refused with status {close.status}"
+    times = "" if question.attempt == 1 else f", {question.attempt} times in a row"
+    lines = [
+        ("policy", name),
+        ("end", f"{end}, {close.cause.value} by {close.origin.value}{times}"),
+        ("decision", str(reply)),
+        ("rule", reply.decision.rule),
+    ]
+    if reply.rule is not None:
+        lines += [
+            ("when", str(reply.rule.when)),
+            ("why", reply.rule.why),
+            ("source", reply.rule.source),
+        ]
+    return lines
+
+
+def _print_all(
+    name: str, policy: Policy, *, can_refresh: bool, json_wanted: bool, kind: str
+) -> None:
+    """Print everything as JSON, or as a table of the kind "table" or "markdown".
+
+    Raises `PolicyFailedError`.
+    """
+    found = tuple(survey(policy, can_refresh=can_refresh))
+    if json_wanted:
+        answers = [
+            {**_as_json(name, row.question, row.first), "numbers": row.numbers} for row in found
+        ]
+        click.echo(json.dumps(answers, indent=2))
+        return
+    rows = [_cells(row) for row in found]
+    if kind == "markdown":
+        click.echo(_rules_table(policy) + markdown_table(_HEADERS, rows))
+    else:
+        click.echo(text_table(_HEADERS, rows))
+
+
+def _cells(row: SurveyRow) -> tuple[str, ...]:
+    """Return one row of the table."""
+    end = row.numbers if row.fact == "code" else f"{row.fact} {row.numbers}"
+    return (
+        end,
+        row.name,
+        str(row.first),
+        str(row.later),
+        row.first.decision.rule,
+        row.first.rule.why if row.first.rule else "",
+    )
+
+
+def _rules_table(policy: Policy) -> str:
+    """Return the rules in order as Markdown, and a blank line; nothing if there are none."""
+    rules = rules_of(policy)
+    if not rules:
+        return ""
+    rows = [(each.name, str(each.when), str(each.then), each.why, each.source) for each in rules]
+    return markdown_table(("rule", "when", "then", "why", "source"), rows) + "\n\n"
 
 
 def _number(name: str, low: int, high: int) -> Any:
@@ -92,9 +190,7 @@ def command(
     policy = load_policy(policy_name)
     try:
         if everything:
-            from recloser.cli.listing import print_all  # noqa: PLC0415 - few ask for everything
-
-            print_all(
+            _print_all(
                 policy_name,
                 policy,
                 can_refresh=not options["no_refresh"],
@@ -119,11 +215,11 @@ def _print_one(
     )
     reply = ask(policy, question)
     if options["json_wanted"]:
-        click.echo(json.dumps(as_json(name, question, reply), indent=2))
+        click.echo(json.dumps(_as_json(name, question, reply), indent=2))
         return
-    rows = told(name, question, reply)
+    rows = _as_rows(name, question, reply)
     if options["kind"] == "markdown":
-        click.echo(markdown(("", ""), rows))
+        click.echo(markdown_table(("", ""), rows))
         return
     width = max(len(label) for label, _ in rows)
     for label, text in rows:
@@ -135,7 +231,7 @@ def _record(code: int | None, status: int | None, options: dict[str, Any]) -> Cl
     if intentional and code is None and options["cause"] is None:
         code = NORMAL
     origin = Origin.APPLICATION if intentional else None
-    return lost(
+    return make_close(
         code,
         status,
         origin=origin if options["origin"] is None else Origin(options["origin"]),

@@ -7,16 +7,21 @@ from typing import Any, Final
 
 import click
 
-from recloser.cli import reading
-from recloser.cli.tables import terminal
-from recloser.cli.telling import duration, moment, printable, states, why
+from recloser.cli import journal_file
+from recloser.cli.tables import text_table
+from recloser.cli.terminal.wording import (
+    describe_change,
+    describe_states,
+    duration,
+    moment,
+    printable,
+)
 from recloser.fsm import closecodes
 from recloser.fsm.states import State
-from recloser.journal.encoding import line_of
-from recloser.journal.entry import Entry
+from recloser.journal.lines import Entry, line_of
 from recloser.journal.reader import Reader
-from recloser.journal.story import Story
 from recloser.journal.suspicions import Suspicion, Suspicions
+from recloser.journal.totals import Totals
 
 _TAIL: Final = 20
 _STATES: Final = 24
@@ -24,7 +29,7 @@ _STATES: Final = 24
 
 
 @click.command()
-@click.argument("file", type=reading.FILE)
+@click.argument("file", type=journal_file.FILE)
 @click.option(
     "--tail",
     type=click.IntRange(min=0),
@@ -43,24 +48,24 @@ def command(*, file: Path, tail: int, everything: bool, by: str | None, json_wan
     """
     if everything and json_wanted:
         raise click.UsageError("--all prints lines: with --json, say --tail N")
-    story, suspicions = Story(), Suspicions()
+    totals, suspicions = Totals(), Suspicions()
     last: deque[Entry] = deque(maxlen=0 if everything else tail)
-    with reading.opened(file) as stream:
+    with journal_file.opened(file) as stream:
         reader = Reader(stream, by=by)
-        for entry in reading.entries(reader, file, stream):
-            story.add(entry)
+        for entry in journal_file.entries(reader, file, stream):
+            totals.add(entry)
             suspicions.add(entry)
             last.append(entry)
             if everything:
                 click.echo(_line(entry))
     found = suspicions.found()
     if json_wanted:
-        click.echo(json.dumps(_figures(reader, story, found, last), indent=2))
+        click.echo(json.dumps(_figures(reader, totals, found, last), indent=2))
     else:
         if not everything:
             _print_tail(last, reader.entries)
-        _print_totals(reading.name(file), reader, story)
-        _print_ends(story)
+        _print_totals(journal_file.name(file), reader, totals)
+        _print_ends(totals)
         _print_suspicions(found)
     return 1 if found else 0
 
@@ -68,7 +73,8 @@ def command(*, file: Path, tail: int, everything: bool, by: str | None, json_wan
 def _line(entry: Entry) -> str:
     change = entry.change
     who = f"{printable(entry.engine)}  " if entry.engine else ""
-    return f"{moment(entry.time)}  {who}{states(change):<{_STATES}}  {why(change)}"
+    states, text = describe_states(change), describe_change(change)
+    return f"{moment(entry.time)}  {who}{states:<{_STATES}}  {text}"
 
 
 def _print_tail(last: deque[Entry], entries: int) -> None:
@@ -81,45 +87,45 @@ def _print_tail(last: deque[Entry], entries: int) -> None:
         click.echo()
 
 
-def _print_totals(name: str, reader: Reader, story: Story) -> None:
-    first, final = story.first or 0.0, story.last or 0.0
-    engines = sum(story.engines.values())
+def _print_totals(name: str, reader: Reader, totals: Totals) -> None:
+    first, final = totals.first or 0.0, totals.last or 0.0
+    engines = sum(totals.engines.values())
     plural = "engine" if engines == 1 else "engines"
-    seconds = story.seconds
+    seconds = totals.seconds
     click.echo(f"{name}: {reader.entries} changes of {engines} {plural}")
     click.echo(f"from {moment(first)} to {moment(final)}: {duration(final - first)}")
     connecting, backoff = duration(seconds[State.CONNECTING]), duration(seconds[State.BACKOFF])
-    down = f"down {duration(story.downtime)} ({connecting} connecting, {backoff} backoff)"
+    down = f"down {duration(totals.downtime)} ({connecting} connecting, {backoff} backoff)"
     rest = duration(seconds[State.PASSIVE])
     lines = [
-        f"{story.dials} dials, {story.opens} opens, gave up {story.gave_up} times",
+        f"{totals.dials} dials, {totals.opens} opens, gave up {totals.gave_up} times",
         f"open {duration(seconds[State.OPEN])}, {down}, at rest {rest}",
     ]
-    wait = story.longest_wait
+    wait = totals.longest_wait
     if wait is not None:
         who = f" by {printable(wait.engine)}" if wait.engine else ""
         text = f"longest wait {duration(wait.seconds)}{who}, from {moment(wait.since)}"
         lines.append(f"{text} until {wait.outcome.value}")
-    if story.longest_delay is not None:
-        lines.append(f"longest delay that a policy asked for {duration(story.longest_delay)}")
-    left = ", ".join(f"{count} {state.value}" for state, count in story.engines.most_common())
+    if totals.longest_delay is not None:
+        lines.append(f"longest delay that a policy asked for {duration(totals.longest_delay)}")
+    left = ", ".join(f"{count} {state.value}" for state, count in totals.engines.most_common())
     lines.append(f"at the end {left}")
     if reader.lines != reader.entries:
-        lines.append(f"lines skipped: {reading.skipped(reader)}")
+        lines.append(f"lines skipped: {journal_file.skipped(reader)}")
     if reader.lost:
         lines.append(f"{reader.lost} changes could not be written when they happened")
-    if story.breaks:
+    if totals.breaks:
         lines.append(
-            f"{story.breaks} changes do not follow from the one before: lines are missing, a "
+            f"{totals.breaks} changes do not follow from the one before: lines are missing, a "
             "process was killed, or engines have one name (--by FIELD tells them apart in a log)"
         )
-    if story.undelivered:
-        lines.append(f"{story.undelivered} received messages were never taken")
+    if totals.undelivered:
+        lines.append(f"{totals.undelivered} received messages were never taken")
     click.echo("\n".join(lines))
 
 
-def _print_ends(story: Story) -> None:
-    if not story.ends:
+def _print_ends(totals: Totals) -> None:
+    if not totals.ends:
         return
     rows = [
         (
@@ -128,11 +134,11 @@ def _print_ends(story: Story) -> None:
             f"{end.origin}, asked for" if end.intentional else end.origin,
             closecodes.name(end.code) if end.status is None else "refused upgrade",
         )
-        for end, count in story.ends.most_common()
+        for end, count in totals.ends.most_common()
     ]
-    click.echo("\n" + terminal(("ends", "code", "by", "name"), rows))
-    rules = [(str(count), printable(rule) or "-") for rule, count in story.rules.most_common()]
-    click.echo("\n" + terminal(("ends", "rule"), rules))
+    click.echo("\n" + text_table(("ends", "code", "by", "name"), rows))
+    rules = [(str(count), printable(rule) or "-") for rule, count in totals.rules.most_common()]
+    click.echo("\n" + text_table(("ends", "rule"), rules))
 
 
 def _print_suspicions(found: list[Suspicion]) -> None:
@@ -146,22 +152,22 @@ def _print_suspicions(found: list[Suspicion]) -> None:
 
 
 def _figures(
-    reader: Reader, story: Story, found: list[Suspicion], last: deque[Entry]
+    reader: Reader, totals: Totals, found: list[Suspicion], last: deque[Entry]
 ) -> dict[str, Any]:
-    wait = story.longest_wait
+    wait = totals.longest_wait
     return {
-        **reading.figures(reader),
-        "from": moment(story.first or 0.0),
-        "to": moment(story.last or 0.0),
-        "engines": sum(story.engines.values()),
-        "at_the_end": {state.value: count for state, count in story.engines.items()},
-        "dials": story.dials,
-        "opens": story.opens,
-        "gave_up": story.gave_up,
-        "breaks": story.breaks,
-        "undelivered": story.undelivered,
-        "seconds": {state.value: round(spent, 3) for state, spent in story.seconds.items()},
-        "downtime": round(story.downtime, 3),
+        **journal_file.figures(reader),
+        "from": moment(totals.first or 0.0),
+        "to": moment(totals.last or 0.0),
+        "engines": sum(totals.engines.values()),
+        "at_the_end": {state.value: count for state, count in totals.engines.items()},
+        "dials": totals.dials,
+        "opens": totals.opens,
+        "gave_up": totals.gave_up,
+        "breaks": totals.breaks,
+        "undelivered": totals.undelivered,
+        "seconds": {state.value: round(spent, 3) for state, spent in totals.seconds.items()},
+        "downtime": round(totals.downtime, 3),
         "longest_wait": None
         if wait is None
         else {
@@ -170,12 +176,12 @@ def _figures(
             "engine": wait.engine,
             "until": wait.outcome.value,
         },
-        "longest_delay": story.longest_delay,
+        "longest_delay": totals.longest_delay,
         "ends": [
             {**end._asdict(), "name": closecodes.name(end.code), "count": count}
-            for end, count in story.ends.most_common()
+            for end, count in totals.ends.most_common()
         ],
-        "rules": dict(story.rules.most_common()),
+        "rules": dict(totals.rules.most_common()),
         "suspicious": [
             {
                 "pattern": each.pattern,

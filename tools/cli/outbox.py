@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from recloser.cli.tables import terminal
-from recloser.cli.telling import moment, printable
+from recloser.cli.tables import text_table
+from recloser.cli.terminal.wording import moment, printable
 from recloser.fsm.errors import OutboxUnusable
 from recloser.outbox.aside import read_aside
 from recloser.outbox.file import Row
@@ -110,7 +110,7 @@ def _print_messages(rows: list[Row]) -> None:
         for row in rows
     ]
     headers = ("number", "deliveries", "id", "key", "ttl ends", "message")
-    click.echo("\n" + terminal(headers, cells))
+    click.echo("\n" + text_table(headers, cells))
 
 
 def _said(value: Hashable) -> str:

@@ -6,19 +6,25 @@ from typing import Any, Final
 
 import click
 
-from recloser.cli import reading
-from recloser.cli.load import load_policy
-from recloser.cli.telling import decided, duration, end, moment, printable
+from recloser.cli import journal_file
+from recloser.cli.policy_argument import load_policy
+from recloser.cli.terminal.wording import (
+    describe_close,
+    describe_decision,
+    duration,
+    moment,
+    printable,
+)
 from recloser.fsm.decisions import Decision
-from recloser.journal.encoding import decision_of, line_of
+from recloser.journal.lines import decision_line, line_of
 from recloser.journal.reader import Reader
-from recloser.journal.rerun import Difference, Rerun
+from recloser.journal.replay import Difference, Replay
 
 _LIMIT: Final = 20
 
 
 @click.command()
-@click.argument("file", type=reading.FILE)
+@click.argument("file", type=journal_file.FILE)
 @click.option(
     "-p",
     "--policy",
@@ -40,37 +46,37 @@ def command(*, file: Path, policy_name: str, limit: int, json_wanted: bool) -> i
     FILE is what `recloser.journal.Journal` wrote; - reads standard input. Exit status 0: it
     would have decided the same everywhere; 1: it would not.
     """
-    rerun = Rerun(load_policy(policy_name))
+    replay = Replay(load_policy(policy_name))
     shown: list[dict[str, Any]] = []
-    with reading.opened(file) as stream:
+    with journal_file.opened(file) as stream:
         reader = Reader(stream)
-        for entry in reading.entries(reader, file, stream):
-            found = rerun.add(entry)
-            if found is None or rerun.differences > limit:
+        for entry in journal_file.entries(reader, file, stream):
+            found = replay.add(entry)
+            if found is None or replay.differences > limit:
                 continue
             if json_wanted:
                 shown.append(_as_json(found))
             else:
-                click.echo(_told(found))
-    rerun.finish()
-    if not rerun.judged:
+                click.echo(_describe_difference(found))
+    replay.finish()
+    if not replay.judged:
         raise click.UsageError(
-            f"no end in {reading.name(file)} says what the policy was told: replay needs what "
+            f"no end in {journal_file.name(file)} says what the policy was told: replay needs what "
             "recloser.journal.Journal writes"
         )
     if json_wanted:
-        click.echo(json.dumps(_figures(policy_name, reader, rerun, shown), indent=2))
+        click.echo(json.dumps(_figures(policy_name, reader, replay, shown), indent=2))
     else:
-        _print_totals(policy_name, reader, rerun, limit)
-    return 1 if rerun.differences else 0
+        _print_totals(policy_name, reader, replay, limit)
+    return 1 if replay.differences else 0
 
 
-def _told(found: Difference) -> str:
+def _describe_difference(found: Difference) -> str:
     entry, context = found.entry, found.context
     who = f"{printable(entry.engine)}  " if entry.engine else ""
     uptime = "never open" if context.uptime is None else f"open for {duration(context.uptime)}"
     lines = [
-        f"{moment(entry.time)}  {who}{end(found.close)}",
+        f"{moment(entry.time)}  {who}{describe_close(found.close)}",
         f"      {uptime}, failure {context.attempt} of its run, {context.streak} alike in a row",
         f"then  {_answer(found.then)}",
         f"now   {_answer(found.now)}",
@@ -83,7 +89,8 @@ def _told(found: Difference) -> str:
 
 
 def _answer(decision: Decision) -> str:
-    return f"{decided(decision)}, {decision.unsent.value} unsent; rule {printable(decision.rule)}"
+    words = describe_decision(decision)
+    return f"{words}, {decision.unsent.value} unsent; rule {printable(decision.rule)}"
 
 
 def _problem(found: Difference) -> str:
@@ -94,26 +101,26 @@ def _problem(found: Difference) -> str:
     return printable(f"{found.problem.problem}{said}")
 
 
-def _print_totals(name: str, reader: Reader, rerun: Rerun, limit: int) -> None:
-    if rerun.differences > limit:
-        click.echo(f"... {rerun.differences - limit} more: --limit N prints them\n")
-    click.echo(f"{name} was asked about {rerun.judged} ends; {rerun.differences} differ")
-    if rerun.unreached:
-        click.echo(f"{rerun.unreached} of these would not have come: it would have stopped before")
-    if rerun.differences:
+def _print_totals(name: str, reader: Reader, replay: Replay, limit: int) -> None:
+    if replay.differences > limit:
+        click.echo(f"... {replay.differences - limit} more: --limit N prints them\n")
+    click.echo(f"{name} was asked about {replay.judged} ends; {replay.differences} differ")
+    if replay.unreached:
+        click.echo(f"{replay.unreached} of these would not have come: it would have stopped before")
+    if replay.differences:
         click.echo(
-            f"estimate: {rerun.dials:+d} dials, {_signed(rerun.downtime)} of downtime; each end "
+            f"estimate: {replay.dials:+d} dials, {_signed(replay.downtime)} of downtime; each end "
             "taken as it was recorded"
         )
-    if rerun.chance:
+    if replay.chance:
         click.echo(
             f"it would have dialled where the other stopped or rested: up to "
-            f"{duration(rerun.chance)} of these might have been open"
+            f"{duration(replay.chance)} of these might have been open"
         )
-    if rerun.without:
-        click.echo(f"{rerun.without} ends do not say what the policy was told: not asked about")
+    if replay.without:
+        click.echo(f"{replay.without} ends do not say what the policy was told: not asked about")
     if reader.lines != reader.entries:
-        click.echo(f"lines skipped: {reading.skipped(reader)}")
+        click.echo(f"lines skipped: {journal_file.skipped(reader)}")
 
 
 def _signed(seconds: float) -> str:
@@ -121,19 +128,19 @@ def _signed(seconds: float) -> str:
 
 
 def _figures(
-    name: str, reader: Reader, rerun: Rerun, shown: list[dict[str, Any]]
+    name: str, reader: Reader, replay: Replay, shown: list[dict[str, Any]]
 ) -> dict[str, Any]:
     return {
         "policy": name,
-        **reading.figures(reader),
-        "judged": rerun.judged,
-        "without_context": rerun.without,
-        "different": rerun.differences,
-        "unreached": rerun.unreached,
+        **journal_file.figures(reader),
+        "judged": replay.judged,
+        "without_context": replay.without,
+        "different": replay.differences,
+        "unreached": replay.unreached,
         "estimate": {
-            "dials": rerun.dials,
-            "downtime": round(rerun.downtime, 3),
-            "chance": round(rerun.chance, 3),
+            "dials": replay.dials,
+            "downtime": round(replay.downtime, 3),
+            "chance": round(replay.chance, 3),
         },
         "differences": shown,
     }
@@ -148,7 +155,7 @@ def _as_json(found: Difference) -> dict[str, Any]:
         "reached": found.reached,
         "close": {key: line[key] for key in ("code", "code_name", "reason", "origin", "cause")},
         "context": line["context"],
-        "then": {"rule": found.then.rule, **decision_of(found.then)},
-        "now": {"rule": found.now.rule, **decision_of(found.now)},
+        "then": {"rule": found.then.rule, **decision_line(found.then)},
+        "now": {"rule": found.now.rule, **decision_line(found.now)},
         "problem": _problem(found) or None,
     }

@@ -1,16 +1,16 @@
-"""Tables of text for the terminal."""
+"""Tables of text, for the terminal and for Markdown."""
 
 import shutil
 import textwrap
 from collections.abc import Sequence
 
-Row = Sequence[str]
-
 _GAP = "  "
 _LEAST = 24
+Cells = Sequence[str]
+"""The texts of one row, from left to right."""
 
 
-def terminal(headers: Row, rows: Sequence[Row]) -> str:
+def text_table(headers: Cells, rows: Sequence[Cells]) -> str:
     """Lay out columns for the width of the terminal; the last one is wrapped."""
     columns = shutil.get_terminal_size((100, 24)).columns
     widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
@@ -23,3 +23,13 @@ def terminal(headers: Row, rows: Sequence[Row]) -> str:
         indent = " " * (sum(widths[:-1]) + len(_GAP) * (len(widths) - 1))
         lines.extend(indent + line for line in wrapped[1:])
     return "\n".join(lines)
+
+
+def markdown_table(headers: Cells, rows: Sequence[Cells]) -> str:
+    """Make a Markdown table."""
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -3,7 +3,6 @@
 A picture is made here; each renderer stands in a module of its own and is loaded alone.
 """
 
-from recloser.diagram.edges import edges
-from recloser.diagram.picture import Picture
+from recloser.diagram.picture import Picture, live_rows
 
-__all__ = ["Picture", "edges"]
+__all__ = ["Picture", "live_rows"]

@@ -1,8 +1,7 @@
-"""The pictures as data, for programs: what `recloser diagram --json` prints."""
+"""The machine as data, for programs: what `recloser diagram --json` prints."""
 
 from typing import Any
 
-from recloser.diagram.hops import HOPS
 from recloser.diagram.picture import REST, START, Picture
 from recloser.fsm.states import State
 from recloser.fsm.table import IGNORED
@@ -48,8 +47,3 @@ def machine_listing(picture: Picture) -> dict[str, Any]:
         for each in IGNORED
     ]
     return {"states": states, "rows": rows, "ignored": ignored}
-
-
-def way_listing() -> list[dict[str, str]]:
-    """Return the hops of one close event, in order."""
-    return [hop._asdict() for hop in HOPS]

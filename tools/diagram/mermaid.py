@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from recloser.diagram.notes import count, folded
-from recloser.diagram.picture import REST, START, Picture, name
+from recloser.diagram.picture import REST, START, Picture, count_text, row_name, rules_text
 from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
@@ -35,7 +34,7 @@ def mermaid(picture: Picture, *, dark: bool = False) -> str:
     """
     lines = ["direction TB", f"[*] --> {START.value}"]
     for state in _ORDER:
-        inside = [f"{name(row)} (stays)" for row in picture.inside(state)]
+        inside = [f"{row_name(row)} (stays)" for row in picture.inside(state)]
         lines += [f"{state.value} : {text}" for text in (state.value, *inside)]
     arrows = picture.arrows()
     for arrow in sorted(arrows, key=lambda arrow: list(map(_ORDER.index, arrow))):
@@ -62,12 +61,12 @@ def mermaid(picture: Picture, *, dark: bool = False) -> str:
 def _label(picture: Picture, rows: list[Row]) -> str:
     lines = []
     for row in rows:
-        whole = " ".join(filter(None, (name(row), count(picture, row))))
-        if row.guard is not None and len(name(row)) > _LONG:
+        whole = " ".join(filter(None, (row_name(row), count_text(picture, row))))
+        if row.guard is not None and len(row_name(row)) > _LONG:
             whole = whole.replace(" [", f"{_BREAK}[", 1)
         lines.append(whole)
         if row in picture.rules:
-            notes = folded(picture.rules[row], _NOTE_WIDTH, _NOTE_LINES)
+            notes = rules_text(picture.rules[row], _NOTE_WIDTH, _NOTE_LINES)
             # Mermaid 10 ends a label at a second colon, so the number has a line of its own.
             lines += [part.strip() for note in notes for part in note.split(":") if part]
     return _BREAK.join(lines)

@@ -1,28 +1,58 @@
-"""What a picture of the machine shows: its rows, and what was asked to be written on them."""
+"""What a picture of the machine shows: the rows of the live machine, and the notes on them.
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+Notes are the rules of a policy that take a row, how often a row was taken, and highlighted
+states and paths.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import pairwise
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final
 
-from recloser.diagram.edges import edges
-from recloser.fsm.states import State
+from recloser.fsm.machine import GUARDS, MACHINE
+from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import Row
 
+if TYPE_CHECKING:
+    from recloser.fsm.change import StateChange
+
+_GUARDS: Final[dict[object, Guard]] = {test: guard for guard, test in GUARDS.items()}
 Arrow = tuple[State, State]
 """From one state to another; all rows that lead there share it."""
-
 START: Final = State.CLOSED
 """Where an engine starts and ends."""
 REST: Final = State.PASSIVE
 """What is left only when somebody asks or hints."""
+_MORE: Final = "..."
+
+
+def live_rows() -> list[Row]:
+    """Read every transition of the machine that engines run on, as rows.
+
+    From the machine and not from the table: a picture shows what will happen.
+    """
+    found = []
+    for trigger in Trigger:
+        for each in MACHINE.get_transitions(trigger.value):
+            guards = [_GUARDS[condition.func] for condition in each.conditions]
+            guard = guards[0] if guards else None
+            target = None if each.dest is None else State[each.dest]
+            found.append(Row(State[each.source], trigger, guard, target))
+    return sorted(found, key=_order)
+
+
+def _order(row: Row) -> tuple[int, int, int]:
+    guard = -1 if row.guard is None else list(Guard).index(row.guard)
+    return list(State).index(row.source), list(Trigger).index(row.trigger), guard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """The rows, and the notes on them; the renderers are pure functions of this."""
 
-    rows: Sequence[Row] = field(default_factory=edges)
+    rows: Sequence[Row] = field(default_factory=live_rows)
     rules: Mapping[Row, Sequence[str]] = field(default_factory=dict)
     """The rules of a policy that take a row, in the policy's order."""
     counts: Mapping[Row, int] = field(default_factory=dict)
@@ -47,6 +77,68 @@ class Picture:
         return [row for row in self.rows if row.source is state and row.target is None]
 
 
-def name(row: Row) -> str:
+def row_name(row: Row) -> str:
     """Return the trigger, with the guard in brackets: `lost [retry]`."""
     return row.trigger.value if row.guard is None else f"{row.trigger.value} [{row.guard.value}]"
+
+
+def count_changes(
+    rows: Iterable[Row], changes: "Iterable[StateChange]"
+) -> tuple[dict[Row, int], int]:
+    """Return the count of each row that changes the state, and how many changes fit no row.
+
+    Where a row leads tells its guard. Internal rows are not counted: they are no changes of
+    state, so that nothing announces them.
+    """
+    moves = {(row.source, row.trigger, row.target): row for row in rows if row.target is not None}
+    found = Counter((each.previous, each.trigger, each.current) for each in changes)
+    strange = sum(times for move, times in found.items() if move not in moves)
+    return {row: found[move] for move, row in moves.items()}, strange
+
+
+def parse_highlight(text: str, rows: Iterable[Row]) -> tuple[frozenset[State], frozenset[Arrow]]:
+    """Return the states and arrows of `open` or of `open,backoff,connecting`.
+
+    Raises `ValueError` for a name that is no state, and for a step that the rows do not have.
+    """
+    states = [_state(name.strip()) for name in text.split(",")]
+    arrows = frozenset((row.source, row.target) for row in rows if row.target is not None)
+    path = list(pairwise(states))
+    for source, target in path:
+        if (source, target) not in arrows:
+            ways = ", ".join(s.value for s in State if (source, s) in arrows)
+            raise ValueError(
+                f"nothing leads from {source.value} to {target.value}: "
+                f"{source.value} leads to {ways}"
+            )
+    return frozenset(states), frozenset(path)
+
+
+def _state(name: str) -> State:
+    try:
+        return State(name)
+    except ValueError:
+        known = ", ".join(state.value for state in State)
+        raise ValueError(f"{name!r} is no state: give {known}") from None
+
+
+def count_text(picture: Picture, row: Row, sign: str = "\N{MULTIPLICATION SIGN}") -> str:
+    """Return how often a row was taken, behind `sign`; an empty text if it was not counted."""
+    return f"{sign}{picture.counts[row]}" if row in picture.counts else ""
+
+
+def rules_text(rules: Sequence[str], width: int, lines: int = 1) -> list[str]:
+    """Return `12 rules: going-away, restart, ...` in so many lines of this width.
+
+    As many names are given as there is room for, at least one; a single name that is too long
+    gets a longer line.
+    """
+    if not rules:
+        return ["no rule"]
+    head = f"{len(rules)} rule{'s' if len(rules) > 1 else ''}: "
+    for shown in range(len(rules), 0, -1):
+        names = [*rules[:shown], *([_MORE] if shown < len(rules) else [])]
+        found = wrap(head + ", ".join(names), width, break_long_words=False, break_on_hyphens=False)
+        if len(found) <= lines:
+            break
+    return found

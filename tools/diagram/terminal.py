@@ -5,8 +5,7 @@ from textwrap import wrap
 from typing import Final
 
 from recloser.diagram.canvas import UNICODE, Box, Canvas, Signs
-from recloser.diagram.notes import count, folded
-from recloser.diagram.picture import REST, START, Arrow, Picture, name
+from recloser.diagram.picture import REST, START, Arrow, Picture, count_text, row_name, rules_text
 from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
@@ -78,7 +77,7 @@ def _lives(canvas: Canvas, signs: Signs) -> int:
 
 def _loop(canvas: Canvas, state: State, rows: Sequence[Row], signs: Signs) -> None:
     out, back = _lives(canvas, signs), _lives(canvas, signs)
-    text = f"{', '.join(map(name, rows))} (stays)"
+    text = f"{', '.join(map(row_name, rows))} (stays)"
     canvas.put(out, _lane(state), signs.out)
     canvas.put(back, _lane(state), signs.back)
     room = WIDTH - _lane(state) - len(signs.back) - 1
@@ -111,7 +110,7 @@ def _arrow(
     for row in rows:
         if row in picture.rules:
             column = left + _MARGIN
-            for text in folded(picture.rules[row], WIDTH - column - 1):
+            for text in rules_text(picture.rules[row], WIDTH - column - 1):
                 canvas.put(_lives(canvas, signs), column, f"{text} ")
 
 
@@ -119,7 +118,7 @@ def _label(picture: Picture, rows: Sequence[Row], inner: int, signs: Signs) -> l
     """Return the rows of an arrow as lines that fit beside its head; continued ones indented."""
     texts = []
     for row in rows:
-        words = [row.trigger.value, count(picture, row, signs.times)]
+        words = [row.trigger.value, count_text(picture, row, signs.times)]
         if row.guard is not None:
             words.insert(1, f"[{row.guard.value}]".replace(" ", _JOINT))
         texts.append(" ".join(filter(None, words)))

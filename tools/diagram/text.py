@@ -4,8 +4,7 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Final
 
-from recloser.diagram.notes import count
-from recloser.diagram.picture import REST, START, Picture, name
+from recloser.diagram.picture import REST, START, Picture, count_text, row_name
 from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import IGNORED
 
@@ -48,7 +47,7 @@ def _rules(picture: Picture) -> str:
     """Give the rules of each row that has some; all of them, for here is room."""
     blocks = []
     for row, rules in picture.rules.items():
-        head = f"{row.source.value}: {name(row)}"
+        head = f"{row.source.value}: {row_name(row)}"
         body = wrap(", ".join(rules) or "no rule", 100, break_on_hyphens=False)
         blocks.append("\n".join([head, *(f"  {line}" for line in body)]))
     return "\n".join(blocks)
@@ -69,7 +68,7 @@ def _cell(picture: Picture, state: State, trigger: Trigger) -> list[str]:
         if (row.source, row.trigger) == (state, trigger):
             entry = "(stays)" if row.target is None else row.target.value
             star = _LIT if row.target and (row.source, row.target) in picture.path else ""
-            times = count(picture, row, "x")
+            times = count_text(picture, row, "x")
             entries.append((" ".join(filter(None, (star + entry, times))), row.guard))
     entries += [
         ("-", each.guard) for each in IGNORED if (each.source, each.trigger) == (state, trigger)

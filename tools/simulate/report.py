@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from recloser.simulate.chart import chart
+from recloser.simulate.curves import chart, horizon, rate
 from recloser.simulate.outcome import Outcome
-from recloser.simulate.series import horizon, rate
 from recloser.simulate.sweep import Summary
 
 _FINE = 400

@@ -16,7 +16,7 @@ from recloser import Credentials, State
 from recloser.credentials import Place, Token, header, query, subprotocol
 from recloser.credentials.token import held
 from recloser.fsm import Cause
-from recloser.journal.encoding import line_of
+from recloser.journal.lines import line_of
 from recloser.testing import Plan
 from recloser.transport import Request
 from tests.engine.credentials.rig import NOT_LET_IN, HandClock

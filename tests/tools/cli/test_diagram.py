@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from recloser.cli import main, rendering
+from recloser.cli import diagram, main
 from recloser.cli.diagram import FORMATS
 from recloser.diagram.canvas import ASCII
 from recloser.diagram.dot import dot
-from recloser.diagram.edges import edges
 from recloser.diagram.mermaid import mermaid
-from recloser.diagram.picture import Picture
+from recloser.diagram.picture import Picture, live_rows
 from recloser.diagram.terminal import terminal
 from recloser.diagram.text import text
 from recloser.diagram.theme import THEMES
@@ -25,7 +24,7 @@ from recloser.fsm.states import State, Trigger
 from recloser.fsm.table import TABLE
 
 ROOT = Path(__file__).parent.parent.parent.parent
-MACHINE = Picture(rows=edges())
+MACHINE = Picture(rows=live_rows())
 TEXTS = {
     "mermaid": mermaid(MACHINE),
     "dot": dot(MACHINE),
@@ -283,7 +282,7 @@ def test_a_policy_that_fails_is_a_finding(own: str) -> None:
         (["-o", "."], "is a directory"),
         (["-o", "no/such/folder/x"], "No such file or directory"),
         (["-o"], "requires an argument"),
-        (["-o", "machine.pdf"], ".pdf tells no format: give --format too"),
+        (["-o", "machine.pdf"], "the suffix .pdf stands for no format: give --format too"),
         (["--theme", "pink"], "'pink' is not one of 'light', 'dark'"),
         (["--theme", "dark"], "terminal has no colours: leave out --theme"),
         (["-f", "text", "--theme", "dark"], "text has no colours"),
@@ -322,7 +321,7 @@ def test_a_full_disk_gets_one_line() -> None:
 
 def test_every_format_and_theme_is_tested() -> None:
     assert {*TEXTS, "svg", "png"} == set(FORMATS)
-    assert tuple(THEMES) == rendering.THEMES
+    assert tuple(THEMES) == diagram.THEMES
 
 
 @pytest.mark.parametrize(

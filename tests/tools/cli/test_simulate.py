@@ -136,7 +136,7 @@ def test_a_picture(run, tmp_path, suffix):
 
 
 def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypatch):
-    monkeypatch.setattr("recloser.simulate.picture.find_spec", lambda name: None)
+    monkeypatch.setattr("recloser.simulate.curves.find_spec", lambda name: None)
     result = run("--engines", "9999999", "--plot", "storm.png")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "pip install 'recloser[plot]'" in result.stderr

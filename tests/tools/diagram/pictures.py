@@ -2,8 +2,7 @@
 
 from hypothesis import strategies as st
 
-from recloser.diagram.highlight import highlighted
-from recloser.diagram.picture import Picture
+from recloser.diagram.picture import Picture, parse_highlight
 from recloser.fsm.states import Trigger
 from recloser.fsm.table import TABLE
 
@@ -11,7 +10,7 @@ LOST = [row for row in TABLE if row.trigger is Trigger.LOST]
 MOVES = [row for row in TABLE if row.target is not None]
 NAMES = ["refused", "try-later", "a<b", "x&y", "restart", "session-closed"]
 
-MARKED, PATH = highlighted("open,backoff,connecting", TABLE)
+MARKED, PATH = parse_highlight("open,backoff,connecting", TABLE)
 BARE = Picture(rows=TABLE)
 NOTED = Picture(
     rows=TABLE,

@@ -5,8 +5,7 @@ import re
 import pytest
 from hypothesis import given
 
-from recloser.diagram.dot import dot
-from recloser.diagram.layout import HINTS, ORDER
+from recloser.diagram.dot import HINTS, ORDER, dot
 from recloser.diagram.picture import Picture
 from recloser.diagram.theme import THEMES, Theme
 from recloser.fsm.states import State, Trigger

@@ -6,8 +6,8 @@ from math import sqrt
 import pytest
 
 from recloser import policies
+from recloser.simulate.baselines import BASELINES
 from recloser.simulate.outcome import busiest
-from recloser.simulate.rivals import RIVALS
 from recloser.simulate.scenario import Refusal, RetryAfter, Scenario
 from recloser.simulate.storm import simulate
 from recloser.simulate.sweep import cases, sweep
@@ -83,7 +83,7 @@ def test_standard_beats_full_jitter_over_many_cases():
     )
     standard, full = (
         sweep(policy, several).figures()
-        for policy in (policies.standard(), RIVALS["full-jitter"]())
+        for policy in (policies.standard(), BASELINES["full-jitter"]())
     )
     assert standard["excess_t99"] <= 1.0 * full["excess_t99"]
     assert standard["excess_t100"] <= 0.95 * full["excess_t100"]
@@ -100,7 +100,7 @@ def test_a_server_that_speaks_is_met_near_the_optimum(said):
     what = {"outages": (1.0, 10.0, 60.0), "windows": (20.0, 60.0)}
     base = Scenario(engines=600, close=1012, retry_after=said)
     told = sweep(policies.standard(), list(cases(base, hint=True, **what))).figures()
-    full = sweep(RIVALS["full-jitter"](), list(cases(Scenario(engines=150), **what))).figures()
+    full = sweep(BASELINES["full-jitter"](), list(cases(Scenario(engines=150), **what))).figures()
     assert told["excess_t99"] <= 0.25 * full["excess_t99"]
     assert told["dials_after_return"] <= 1.2
     assert told["peak_ratio_worst"] <= 3

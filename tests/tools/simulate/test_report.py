@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recloser.simulate import picture
-from recloser.simulate.chart import bars, chart
+from recloser.simulate import curves
+from recloser.simulate.baselines import BASELINES
+from recloser.simulate.curves import bars, chart, horizon, rate, recovered
 from recloser.simulate.report import compare, report, table
-from recloser.simulate.rivals import RIVALS
 from recloser.simulate.scenario import Refusal, Scenario
-from recloser.simulate.series import horizon, rate, recovered
 from recloser.simulate.storm import simulate
 from recloser.simulate.sweep import OUTAGES, WINDOWS, cases, sweep
 
@@ -21,7 +20,7 @@ shares = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
 @pytest.fixture(scope="module")
 def outcomes():
     scenario = Scenario(engines=400, outage=10.0, capacity=40.0, alone=0.25)
-    return {name: simulate(RIVALS[name](), scenario) for name in ("full-jitter", "fixed")}
+    return {name: simulate(BASELINES[name](), scenario) for name in ("full-jitter", "fixed")}
 
 
 @given(shares, st.integers(1, 6), st.booleans())
@@ -82,7 +81,7 @@ def test_the_report_names_every_policy_and_those_alone(outcomes):
 
 def test_what_never_happens_is_said():
     scenario = Scenario(engines=50, outage=10.0, capacity=1.0, horizon=11.0)
-    lines = report({"fixed": simulate(RIVALS["fixed"](), scenario)}, width=80)
+    lines = report({"fixed": simulate(BASELINES["fixed"](), scenario)}, width=80)
     assert lines[3].split()[1:4] == ["never"] * 3
     assert lines[-1].endswith("11 s")
 
@@ -115,7 +114,7 @@ def test_a_sweep_sums_up_its_storms():
         )
     )
     told = []
-    policy = RIVALS["full-jitter"]()
+    policy = BASELINES["full-jitter"]()
     got = sweep(policy, several, told.append)
     assert told == [0.5, 1.0]
     one, two = (simulate(policy, each) for each in several)
@@ -130,11 +129,11 @@ def test_a_sweep_sums_up_its_storms():
     assert lines[1].split()[-1] == "1/2"
 
 
-@pytest.mark.parametrize("suffix", picture.FORMATS)
+@pytest.mark.parametrize("suffix", curves.FORMATS)
 def test_the_picture(outcomes, tmp_path, suffix):
     pytest.importorskip("matplotlib")
     path = tmp_path / f"storm{suffix}"
-    picture.draw(outcomes, path)
+    curves.draw(outcomes, path)
     if suffix == ".png":
         assert path.read_bytes().startswith(b"\x89PNG\r\n")
     else:

@@ -14,12 +14,12 @@ from aiohttp import web
 
 import recloser
 from recloser.policies.backoff import FullJitter
-from recloser.simulate.rivals import Plain
+from recloser.simulate.baselines import BackoffOnly
 from recloser.simulate.scenario import Scenario
 from recloser.simulate.server import Gate
 from recloser.simulate.storm import simulate
 
-POLICY = Plain(FullJitter(base=0.25, cap=2.0))
+POLICY = BackoffOnly(FullJitter(base=0.25, cap=2.0))
 
 
 @pytest.fixture(autouse=True)

@@ -1,1 +1,1 @@
-"""The parts of `recloser connect`: what is typed, what is shown, and what is between."""
+"""What a terminal shows and takes: words, lines, a display with a status bar, a conversation."""

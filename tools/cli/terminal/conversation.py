@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Coroutine
 from math import isinf
 from typing import Any
 
-from recloser.cli.telling import why
-from recloser.cli.terminal.screen import Screen
+from recloser.cli.terminal.display import Display
+from recloser.cli.terminal.wording import describe_change
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import ConnectionClosed, NotOpen, PolicyError
@@ -29,7 +29,7 @@ class Conversation:
         self,
         ws: ReconnectingWebSocket,
         lines: AsyncIterator[bytes],
-        screen: Screen,
+        display: Display,
         *,
         interactive: bool,
         binary: bool,
@@ -37,7 +37,7 @@ class Conversation:
     ) -> None:
         self._ws = ws
         self._lines = lines
-        self._screen = screen
+        self._display = display
         self._interactive = interactive
         self._binary = binary
         self._linger = linger
@@ -83,18 +83,18 @@ class Conversation:
         if isinstance(error, BrokenPipeError):
             return 0  # whoever read the messages has seen enough, as with `head`
         if isinstance(error, ConnectionClosed) and error.change is not None:
-            self._screen.note(f"stopped: {why(error.change)}")
+            self._display.note(f"stopped: {describe_change(error.change)}")
         elif isinstance(error, PolicyError | Resting):
-            self._screen.note(f"stopped: {error}")
+            self._display.note(f"stopped: {error}")
         elif isinstance(error, OSError):
-            self._screen.note(f"cannot read or write: {error.strerror}")
+            self._display.note(f"cannot read or write: {error.strerror}")
         else:
             raise error
         return 1
 
     async def _listen(self) -> None:
         async for message in self._ws:
-            await self._screen.message(message)
+            await self._display.message(message)
 
     async def _rests(self) -> None:
         if self._interactive:
@@ -134,7 +134,7 @@ class Conversation:
             return line.removesuffix(b"\r").decode()
         except UnicodeDecodeError:
             self._refused += 1
-            self._screen.note(f"line {number} not sent: it is no UTF-8 (--binary sends any bytes)")
+            self._display.note(f"line {number} not sent: it is no UTF-8 (--binary sends any bytes)")
             return None
 
     async def _send(self, message: str | bytes) -> None:
@@ -147,23 +147,23 @@ class Conversation:
         except NotOpen:
             wait = "" if ws.retry_in is None else f", next dial in {ws.retry_in:.0f} s"
             hint = "; Enter dials now" if ws.state in (State.BACKOFF, State.PASSIVE) else ""
-            self._screen.note(f"not sent ({ws.state.value}{wait}){hint}")
+            self._display.note(f"not sent ({ws.state.value}{wait}){hint}")
         except ConnectionError:
-            self._screen.note("the connection ended while sending: perhaps it did not arrive")
+            self._display.note("the connection ended while sending: perhaps it did not arrive")
 
     async def _send_held(self, message: str | bytes, number: int) -> None:
-        ws, screen = self._ws, self._screen
+        ws, display = self._ws, self._display
         while True:
             try:
                 await ws.send(message)
             except NotOpen:
-                screen.held = 1
-                screen.status()
+                display.held = 1
+                display.status()
                 await ws.wait_for(State.OPEN)
-                screen.held = 0
-                screen.status()
+                display.held = 0
+                display.status()
             except ConnectionError:
-                screen.note(f"the connection ended while sending line {number}: sending it again")
+                display.note(f"the connection ended while sending line {number}: sending it again")
                 await ws.wait_for(State.OPEN)
             else:
                 return

@@ -8,7 +8,7 @@ import pytest
 
 from recloser import Retry, Stop
 from recloser.cli.terminal.conversation import Conversation
-from recloser.cli.terminal.screen import Screen
+from recloser.cli.terminal.display import Display
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from tests.engine.rig import CUT, UP, Answering, engine, turns, virtual
 
@@ -19,7 +19,7 @@ class Screened:
     def __init__(self, folder: Path, out: str | None = None) -> None:
         self.paths = (Path(out) if out else folder / "out", folder / "err")
         self.fds = [os.open(path, os.O_WRONLY | os.O_CREAT) for path in self.paths]
-        self.screen = Screen(out=self.fds[0], err=self.fds[1])
+        self.screen = Display(out=self.fds[0], err=self.fds[1])
 
     @property
     def told(self) -> str:

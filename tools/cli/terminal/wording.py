@@ -1,0 +1,101 @@
+"""Changes, decisions, durations and moments as text for people; control characters are escaped."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from recloser import redact
+from recloser.fsm import closecodes
+from recloser.fsm.change import StateChange
+from recloser.fsm.decisions import Decision, Hold, Retry
+from recloser.fsm.record import Close
+from recloser.journal.lines import RecordedError
+
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""Escape what is not printable, except the characters of `keep`.
+
+    A peer chooses its reasons and messages, so they may hold escape sequences.
+
+    >>> printable("bye\x1b[2J")
+    'bye\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char in keep or char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in at most two units.
+
+    >>> duration(0.25), duration(62.4), duration(7500)
+    ('0.25 s', '1 min 2 s', '2 h 5 min')
+    """
+    if seconds < 60:  # noqa: PLR2004 - seconds of a minute
+        return f"{round(seconds, 2):g} s"
+    names = [*_UNITS, (1, "s")]
+    whole = round(seconds)
+    place = next(index for index, (size, _) in enumerate(names) if whole >= size)
+    (size, name), (next_size, next_name) = names[place], names[place + 1]
+    rest = whole % size // next_size
+    return f"{whole // size} {name}" + (f" {rest} {next_name}" if rest else "")
+
+
+def moment(time: float) -> str:
+    """Return a time stamp, in UTC to the millisecond; `time` in seconds since the epoch."""
+    stamp = datetime.fromtimestamp(time, UTC).isoformat(sep=" ", timespec="milliseconds")
+    return stamp.replace("+00:00", "Z")
+
+
+def describe_close(close: Close) -> str:
+    """Say what ended a connection or a dial, and who did it."""
+    what = f"{close.code} {closecodes.name(close.code)}"
+    if close.status is not None:
+        what = f"HTTP {close.status}"
+        if close.retry_after is not None:
+            what += f", Retry-After {duration(close.retry_after)}"
+    reason = f' "{printable(redact.text(close.reason))}"' if close.reason else ""
+    asked = ", asked for" if close.intentional else ""
+    error = f": {_error_text(close.error)}" if close.error is not None else ""
+    return f"{what}{reason} ({close.origin.value}, {close.cause.value}{asked}){error}"
+
+
+def _error_text(error: BaseException) -> str:
+    name = "" if isinstance(error, RecordedError) else f"{type(error).__name__}: "
+    return printable(redact.text(f"{name}{error}"))
+
+
+def describe_decision(decision: Decision) -> str:
+    """Say what a policy decided, in a few words."""
+    if isinstance(decision, Retry):
+        when = f"dial in {duration(decision.delay)}" if decision.delay else "dial at once"
+        return f"{when} with a new credential" if decision.refresh else when
+    return "rest" if isinstance(decision, Hold) else "stop"
+
+
+def describe_states(change: StateChange) -> str:
+    """Say from which state to which the machine went."""
+    return f"{change.previous.value} -> {change.current.value}"
+
+
+def describe_change(change: StateChange) -> str:
+    """Say what caused a change of state, and what follows."""
+    close = change.close
+    words = [change.trigger.value if close is None else describe_close(close)]
+    if change.uptime is not None:
+        words.append(f"open for {duration(change.uptime)}")
+    if change.rule:
+        words.append(f"rule {printable(change.rule)}")
+    if change.delay is not None:
+        words.append(f"next dial in {duration(change.delay)}")
+    if change.unsent:
+        words.append(f"{change.unsent} unsent")
+    if change.undelivered:
+        words.append(f"{change.undelivered} undelivered")
+    if change.error is not None:
+        words.append(printable(redact.text(str(change.error))))
+    return "; ".join(words)

@@ -1,0 +1,93 @@
+"""Finds the rules of a policy that lead from one state of the machine to another."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from recloser.explain.question import Question, ask, make_close, phase_of
+from recloser.explain.survey import survey
+from recloser.fsm.closecodes import NORMAL
+from recloser.fsm.decisions import Context, Decision, Hold, Phase, Policy, Retry, Stop
+from recloser.fsm.record import Origin
+from recloser.fsm.states import Guard, State, Trigger, Wish
+from recloser.fsm.table import Row
+from recloser.policies.conditions import Among
+from recloser.policies.rules import Rule, rules_of
+
+_GUARDS: Final[dict[type[Decision], Guard]] = {
+    Retry: Guard.RETRY,
+    Hold: Guard.HOLD,
+    Stop: Guard.STOP,
+}
+_WISHES: Final = {
+    Wish.CLOSE: Guard.CLOSE,
+    Wish.SUSPEND: Guard.SUSPEND,
+    Wish.CONNECT: Guard.CONNECT,
+}
+_STATES: Final = {Phase.DIAL: State.CONNECTING, Phase.OPEN: State.OPEN}
+
+_Lead = tuple[State, Guard, str]
+"""A rule, by name: in which state it answers, and which guard its answer is."""
+
+
+def rules_by_transition(policy: Policy, rows: Iterable[Row]) -> dict[Row, tuple[str, ...]]:
+    """Return the names of the rules for each `lost` row; empty where no rule leads there.
+
+    The policy is asked about every code, status and cause, as in a survey, and about an end
+    by each wish; the rules that answered come in the policy's order. A rule that answered
+    none of these, such as one that wants a reason or advice, comes behind them, in the row
+    that its conditions and its action tell. A rule belongs to the phase in which such an end
+    comes most often. Raises `PolicyFailedError`.
+    """
+    rules = rules_of(policy)
+    found = {*_by_survey(policy), *_by_wish(policy)}
+    answered = {rule for _, _, rule in found}
+    others = (rule for rule in rules if rule.name not in answered)
+    found |= {each for rule in others for each in _by_conditions(rule)}
+    places = {rule.name: place for place, rule in enumerate(rules)}
+    names = sorted(
+        {rule for _, _, rule in found},
+        key=lambda name: (name not in answered, places.get(name, len(rules)), name),
+    )
+    return {
+        row: tuple(each for each in names if (row.source, row.guard, each) in found)
+        for row in rows
+        if row.trigger is Trigger.LOST
+    }
+
+
+def _by_survey(policy: Policy) -> Iterable[_Lead]:
+    for can_refresh in (True, False):
+        for each in survey(policy, can_refresh=can_refresh):
+            state = _STATES[each.question.phase]
+            for reply in (each.first, each.later):
+                yield state, _GUARDS[type(reply.decision)], reply.decision.rule
+
+
+def _by_wish(policy: Policy) -> Iterable[_Lead]:
+    for wish, guard in _WISHES.items():
+        close = make_close(NORMAL, None, origin=Origin.APPLICATION, intentional=True, wish=wish)
+        yield State.CLOSING, guard, ask(policy, Question(close, Phase.OPEN)).decision.rule
+
+
+def _by_conditions(rule: Rule) -> Iterable[_Lead]:
+    # A rule for intentional ends alone has no rows besides those of the wishes.
+    if rule.when.get("intentional") == Among((True,)):
+        return
+    close = make_close(NORMAL, None)
+    for phase in _phases(rule):
+        decision = rule.then.answers(rule.name)(close, Context(phase=phase, attempt=1, roll=0.5))
+        yield _STATES[phase], _GUARDS[type(decision)], rule.name
+
+
+def _phases(rule: Rule) -> set[Phase]:
+    when = rule.when
+    phases, causes = when.get("phase"), when.get("cause")
+    if isinstance(phases, Among):
+        return set(phases.values)
+    if when.get("status") is not None or when.get("refused") == Among((True,)):
+        return {Phase.DIAL}
+    if isinstance(causes, Among):
+        return {phase_of(make_close(None, None, cause=cause)) for cause in causes.values}
+    if when.get("code") is not None or when.get("uptime") is not None:
+        return {Phase.OPEN}
+    return set(Phase)
