@@ -1,13 +1,17 @@
-"""The engine's log lines: one structlog event a change, and the few things that go wrong aside.
+"""The engine's log lines: one event a change, and the few things that go wrong aside.
 
-The library never configures logging; it only calls `structlog.get_logger`.
+The library configures no logging. Where the service has configured structlog, a line is a
+structlog event of `structlog.get_logger("recloser")`. Elsewhere it is a record of the standard
+library's logger `recloser`, with the fields in its attribute `recloser`.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final
 
 import structlog
 
@@ -18,12 +22,14 @@ from recloser.fsm.record import Close
 from recloser.fsm.states import State
 
 LOGGER: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger("recloser")
+STANDARD: Final = logging.getLogger("recloser")
 
 _LEAST: Final = {structlog.make_filtering_bound_logger(level): level for level in range(0, 60, 10)}
 """The least level that structlog's own loggers let through: below it no field need be made.
 
 Of any other logger this is not known: a processor may want to see what another one drops.
 """
+_METHODS: Final = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 _NO_CLOSE: Final[Mapping[str, object]] = dict.fromkeys(
     ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
 )
@@ -65,17 +71,17 @@ def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None
     """Write the line of one change; `own` are the application's fields."""
     close = change.close
     event = CHANGED if change.error is None else POLICY_FAILED
+    if change.error is not None or (
+        change.current is State.CLOSED and close is not None and not close.intentional
+    ):
+        level = logging.ERROR
+    elif close is not None and not close.intentional:
+        level = logging.WARNING
+    else:
+        level = logging.INFO
     try:
-        logger = LOGGER.bind()
-        if change.error is not None or (
-            change.current is State.CLOSED and close is not None and not close.intentional
-        ):
-            level, write = logging.ERROR, logger.error
-        elif close is not None and not close.intentional:
-            level, write = logging.WARNING, logger.warning
-        else:
-            level, write = logging.INFO, logger.info
-        if level < _LEAST.get(type(logger), 0):
+        write = _writer(level)
+        if write is None:
             return
         # The application's names come first: where they collide, the engine's facts stay.
         fields = {**own, **fields_of(change)}
@@ -90,12 +96,12 @@ def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None
 
 def trouble(event: str, own: Mapping[str, object], **fields: object) -> None:
     """Write an error line about something beside the connection: a listener, a task."""
-    _line("error", event, own, fields)
+    _line(logging.ERROR, event, own, fields)
 
 
 def failed(event: str, own: Mapping[str, object], who: object, error: BaseException) -> None:
-    """Write an error line about an exception out of code that is not the engine's."""
-    trouble(event, own, who=_name(who), error=_text(error))
+    """Write an error line, with its traceback, about code that is not the engine's."""
+    trouble(event, own, who=_name(who), error=_text(error), exception=_traceback(error))
 
 
 def slow(own: Mapping[str, object], who: object, took: float) -> None:
@@ -125,7 +131,7 @@ def dropped(own: Mapping[str, object], reason: str, count: int, size: int, *, as
     No error where the application `asked` for it, message by message.
     """
     facts = {"reason": reason, "count": count, "bytes": size}
-    _line("info" if asked else "error", DROPPED, own, facts)
+    _line(logging.INFO if asked else logging.ERROR, DROPPED, own, facts)
 
 
 def overdue(own: Mapping[str, object], count: int, after: float) -> None:
@@ -133,16 +139,34 @@ def overdue(own: Mapping[str, object], count: int, after: float) -> None:
     trouble(OVERDUE, own, count=count, after=_round(after))
 
 
-def _line(
-    level: Literal["error", "info"],
-    event: str,
-    own: Mapping[str, object],
-    fields: Mapping[str, object],
-) -> None:
+def _line(level: int, event: str, own: Mapping[str, object], fields: Mapping[str, object]) -> None:
     try:
-        getattr(LOGGER, level)(event, **{**own, **fields})
+        write = _writer(level)
+        if write is not None:
+            write(event, **{**own, **fields})
     except Exception as error:  # noqa: BLE001 - a full disk must not stop the machine
         _unwritten(event, error)
+
+
+def _writer(level: int) -> Callable[..., object] | None:
+    """Return what writes a line of this level; None if nobody would see it."""
+    if not structlog.is_configured():
+        return partial(_standard, level) if STANDARD.isEnabledFor(level) else None
+    logger = LOGGER.bind()
+    if level < _LEAST.get(type(logger), 0):
+        return None
+    write: Callable[..., object] = getattr(logger, _METHODS[level])
+    return write
+
+
+def _standard(level: int, event: str, **fields: object) -> None:
+    """Write a record of the standard library: the event, then what is known as name=value."""
+    known = " ".join(
+        f"{name}={value}"
+        for name, value in fields.items()
+        if not (value is None or (isinstance(value, str) and not value))
+    )
+    STANDARD.log(level, "%s %s", event, known, extra={"recloser": fields})
 
 
 def _unwritten(event: str, error: Exception) -> None:
@@ -166,12 +190,18 @@ def _text(error: BaseException) -> str:
         return f"{type(error).__name__} (no text: {type(unprintable).__name__})"
 
 
+def _traceback(error: BaseException) -> str:
+    try:
+        return redact.text("".join(traceback.format_exception(error)))
+    except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
+        return f"no traceback ({type(unprintable).__name__})"
+
+
 def _close(close: Close) -> dict[str, Any]:
-    name = closecodes.name(close.code)
     fields: dict[str, Any] = {
         "code": close.code,
-        "code_name": name,
-        "reason": redact.text(close.reason) or f"no reason given ({name})",
+        "code_name": closecodes.name(close.code),
+        "reason": redact.text(close.reason),
         "intentional": close.intentional,
         "origin": close.origin.value,
         "cause": close.cause.value,

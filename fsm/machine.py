@@ -7,6 +7,7 @@ callbacks but guards, and guards that only test a value computed before.
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+import transitions
 from transitions import EventData, Machine, MachineError
 
 from recloser.fsm.errors import IllegalTrigger
@@ -33,8 +34,22 @@ GUARDS: Final = {guard: _test(guard) for guard in Guard}
 """The guard functions; a function's name is the text that a diagram shows."""
 
 
+class _State(transitions.State):
+    """A state without callbacks: `transitions` would log two lines for each, at every change."""
+
+    def enter(self, event_data: EventData) -> None:
+        """Do nothing."""
+
+    def exit(self, event_data: EventData) -> None:
+        """Do nothing."""
+
+
+class _Machine(Machine):
+    state_cls = _State
+
+
 def _build() -> Machine:
-    machine = Machine(
+    machine = _Machine(
         model=None,
         states=State,
         initial=State.CLOSED,

@@ -21,7 +21,6 @@ _KNOWN: Final = frozenset(
         *("logger", *_EVENT),
     }
 )
-_UNSAID: Final = "no reason given ("
 
 
 def is_change(line: Mapping[str, Any]) -> bool:
@@ -34,8 +33,6 @@ def entry_of(line: Mapping[str, Any], by: str | None) -> Entry:
 
     `by` names the field that tells one engine from another.
     """
-    if str(line.get("reason")).startswith(_UNSAID):
-        line = {**line, "reason": ""}
     facts = Facts(line)
     time = facts.moment("timestamp")
     failed = any(line.get(name) == POLICY_FAILED for name in _EVENT)

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ async def test_one_event_a_change_with_every_field() -> None:
         assert (line["code"], line["intentional"]) == (close.code, close.intentional)
         assert (line["origin"], line["cause"]) == (close.origin.value, close.cause.value)
         assert line["clean"] is close.clean
-        assert line["reason"] == (close.reason or f"no reason given ({line['code_name']})")
+        assert line["reason"] == close.reason
     names = {(line["code"], line["code_name"]) for line in logs if line["code"] is not None}
     assert {(1012, "Service Restart"), (1006, "Abnormal Closure")} <= names
 
@@ -290,6 +291,84 @@ async def test_processors_see_what_the_logging_of_the_standard_library_drops() -
     finally:
         structlog.configure(**before)
     assert [line["to"] for line in lines] == [line["to"] for line in everything]
+
+
+@pytest.fixture
+def plain() -> Iterator[None]:
+    """A service that has not configured structlog."""
+    before, configured = structlog.get_config(), structlog.is_configured()
+    structlog.reset_defaults()
+    yield
+    if configured:
+        structlog.configure(**before)
+
+
+@pytest.mark.spec("I8")
+@pytest.mark.usefixtures("plain")
+@virtual
+async def test_without_structlog_configured_lines_are_records_of_the_standard_library(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO, "recloser")
+    ws, wire, _ = await opened(
+        UP, UP, policy=Answering(Retry(1.0, rule="again")), fields={"user": "ada", "name": "x"}
+    )
+    wire.end(CUT)
+    await ws.wait_for(State.OPEN)
+    await ws.close()
+    records = [each for each in caplog.records if each.name == "recloser"]
+    lines: list[dict[str, Any]] = [each.__dict__["recloser"] for each in records]
+    assert [line["to"] for line in lines] == [
+        *("connecting", "open", "backoff", "connecting", "open", "closing", "closed")
+    ]
+    assert [each.levelname for each in records].count("WARNING") == 1
+    [lost] = [each for each in records if each.levelname == "WARNING"]
+    assert lost.getMessage().startswith("websocket.state_changed user=ada name=x from=open")
+    assert "rule=again" in lost.getMessage()
+    assert "reason=" not in lost.getMessage()  # none was given, and none is invented
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.spec("I8")
+@pytest.mark.usefixtures("plain")
+@virtual
+async def test_what_the_standard_library_leaves_out_is_not_even_read() -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, told: reported.append(told))
+    ws, _ = engine(UP, fields=Moody())
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    await ws.close()
+    assert reported == []  # nothing below WARNING is asked for
+
+
+@pytest.mark.spec("I2", "I8")
+@pytest.mark.parametrize("route", ["structlog", "standard"])
+@virtual
+async def test_code_that_fails_is_told_with_its_traceback_and_without_its_secrets(
+    route: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def listen(change: object) -> None:
+        raise LookupError(f"no account for token={SECRET}")
+
+    before, configured = structlog.get_config(), structlog.is_configured()
+    structlog.reset_defaults()
+    try:
+        with capture_logs() if route == "structlog" else nullcontext([]) as logs:
+            ws, _ = engine(UP)
+            ws.subscribe(listen)
+            ws.connect()
+            await ws.close()
+    finally:
+        structlog.configure(**before) if configured else structlog.reset_defaults()
+    told = [dict(line) for line in logs]
+    told += [each.__dict__["recloser"] for each in caplog.records if each.name == "recloser"]
+    lines = [line for line in told if line.get("who", "").endswith("listen")]
+    assert lines
+    for line in lines:
+        assert line["exception"].startswith("Traceback (most recent call last):")
+        assert "in listen" in line["exception"]
+        assert SECRET not in repr(line)
 
 
 @pytest.mark.spec("I4")

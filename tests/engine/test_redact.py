@@ -119,7 +119,6 @@ def test_prose_stays_as_it_is(text: str) -> None:
         "Service Restart",
         "KeyError: 'op'",
         "going away",
-        "no reason given (Abnormal Closure)",
         "Cannot connect to host feed.example:443 ssl:default [Name or service not known]",
         "[Errno 111] Connect call failed ('127.0.0.1', 8080)",
         "heartbeat missed by 12.5 s, code 4401",

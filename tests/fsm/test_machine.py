@@ -1,5 +1,6 @@
 """The live machine is the table, and firing anything else raises and changes nothing."""
 
+import logging
 from dataclasses import dataclass
 from itertools import product
 
@@ -73,3 +74,11 @@ def test_the_machine_is_built_as_measured() -> None:
         assert all(condition.target is True for condition in each.conditions)
     for state in MACHINE.states.values():
         assert state.on_enter + state.on_exit == []
+
+
+@pytest.mark.spec("I8")
+def test_a_change_leaves_no_line_of_the_library_beneath(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    model = Model(State.CLOSED, None)
+    assert fire(model, Trigger.CONNECT)
+    assert caplog.records == []
