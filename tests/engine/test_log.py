@@ -139,7 +139,7 @@ async def test_no_secret_is_logged() -> None:
             raise ValueError(f"Authorization: Bearer {SECRET}")
 
     ws, wire, _ = await opened(
-        url=f"ws://me:{SECRET}@feed.example/v1?token={SECRET}",
+        url=f"ws://feed.example/v1?token={SECRET}",
         headers={"Authorization": f"Bearer {SECRET}"},
         subprotocols=[f"token.{SECRET}"],
         policy=Leaky(),
