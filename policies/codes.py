@@ -1,4 +1,4 @@
-"""What the standard policy does by close code, where nothing more special applies."""
+"""The rules of the standard policy for close codes, where no special rule applies."""
 
 from typing import Literal
 

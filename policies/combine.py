@@ -25,9 +25,9 @@ def override(policy: RulePolicy, *rules: Rule, name: str | None = None) -> RuleP
     """Return a policy in which these rules win.
 
     A rule that has the name of a row of `policy` takes that row's place. The others go in
-    front, in the order given, but behind the guards with which every shipped policy begins:
-    an end that was asked for, and what dialling again cannot help; name a guard to change
-    it. Raises `ValueError` if two rules share a name.
+    front, in the order given, but behind the guards with which every shipped policy begins: the
+    rules for an intentional end and for ends that no dial can mend. To change a guard, give a
+    rule of its name. Raises `ValueError` if two rules share a name.
     """
     mine = {rule.name: rule for rule in rules}
     if len(mine) != len(rules):
@@ -72,7 +72,7 @@ def per_phase(*, dial: Policy, open: Policy) -> PerPhase:  # noqa: A002 - the wo
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """A policy that gives up some day; made by `limit`."""
+    """A policy that gives up after a number of attempts or a time; made by `limit`."""
 
     policy: Policy
     attempts: int | None
@@ -113,10 +113,10 @@ def limit(
 ) -> Limited:
     """Return a policy that retries at most `attempts` times in one run, or for `elapsed` seconds.
 
-    The time is looked at when the delay is set: a dial that would start later is not waited
-    for (D6). A stable period or an explicit `connect()` starts a new run. `then` is `hold()`
-    or `stop()`, and the decision names the rule `ATTEMPTS` or `TIME`. Raises `TypeError` or
-    `ValueError`.
+    The time is checked when the delay is set: the policy gives up at once if the next dial
+    would start too late (D6). A stable period or an explicit `connect()` starts a new run.
+    `then` is `hold()` or `stop()`, and the decision names the rule `ATTEMPTS` or `TIME`. Raises
+    `TypeError` or `ValueError`.
     """
     if attempts is None and elapsed is None:
         raise ValueError("limit() wants attempts, elapsed or both")

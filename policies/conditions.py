@@ -74,7 +74,7 @@ class Like:
     patterns: tuple[str, ...]
 
     def covers(self, other: "Like") -> bool:
-        """Whether the other wants all of these too; more cannot be said of expressions."""
+        """Whether the other has all of these expressions; their meaning is not compared."""
         return set(self.patterns) <= set(other.patterns)
 
     def meets(self, other: "Like") -> bool:
@@ -121,8 +121,10 @@ class When:
         return test
 
     def __str__(self) -> str:
-        told = {name for name, _ in self.tests}
-        words = [_say(*test) for test in self.tests if test[0] != "refused" or "status" not in told]
+        given = {name for name, _ in self.tests}
+        words = [
+            _say(*test) for test in self.tests if test[0] != "refused" or "status" not in given
+        ]
         return "; ".join(words) or "always"
 
 

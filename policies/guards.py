@@ -1,4 +1,4 @@
-"""The rules that every shipped policy begins with: where dialling again would be wrong or vain."""
+"""The rules that every shipped policy begins with: ends after which no dial may follow."""
 
 from typing import Final
 

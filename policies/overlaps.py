@@ -1,4 +1,4 @@
-"""Finds rules that can never decide, and rules that cut across each other."""
+"""Finds rules that can never decide, and rules that overlap partially."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from recloser.policies.rules import Rule
 
 
 class Finding(NamedTuple):
-    """Something about the order of rules that its author may not have meant."""
+    """A fact about the order of rules that its author may not have intended."""
 
     kind: str
     """"unreachable": earlier rules decide every end that this rule fits; "overlap": see `find`."""
@@ -48,7 +48,7 @@ def find(rules: Iterable[Rule]) -> tuple[Finding, ...]:
 
 
 def hidden(rule: Rule, earlier: Iterable[Rule]) -> tuple[str, ...]:
-    """Return the names of the earlier rules that leave nothing to this one; empty if none do."""
+    """Return the names of the earlier rules that decide all ends of this one; empty if none do."""
     seen = tuple(earlier)
     for each in seen:
         if each.when.covers(rule.when):

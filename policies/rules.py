@@ -34,14 +34,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What is known of an end before any rule is tried, so that no rule needs to test it."""
+    """What is known of an end before a rule is tried, so that its test can be left out."""
 
     known: tuple[tuple[str, Among], ...] = ()
     never: tuple[tuple[str, Among], ...] = ()
     advised: bool = False
 
     def may(self, when: When) -> bool:
-        """Whether such an end may be meant."""
+        """Whether the condition can hold for such an end."""
         wanted = dict(when.tests)
         if "advice" in wanted and not self.advised:
             return False
@@ -105,7 +105,7 @@ class _ByNumber:
         ]
 
     def _places(self, numbers: Wanted | None) -> Iterable[int]:
-        """Tell which lists a rule for these numbers belongs to."""
+        """Return the indices of the lists that a rule for these numbers belongs to."""
         if not isinstance(numbers, IntervalSet):
             return range(len(self._cuts) + 1)
         return chain.from_iterable(
@@ -164,5 +164,5 @@ class RulePolicy:
 
 
 def rules_of(policy: Policy) -> tuple[Rule, ...]:
-    """Return the rules of a policy that has some, in order; none of a class of one's own."""
+    """Return the rules of a policy, in order; empty if the policy has no attribute `rules`."""
     return tuple(getattr(policy, "rules", ()))

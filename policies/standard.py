@@ -1,4 +1,4 @@
-"""The standard policy: what one would put in production unread."""
+"""The standard policy: the default, made to be used in production as it is."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -47,7 +47,7 @@ def with_rows(
 ) -> RulePolicy:
     """Make the standard policy with a service's own rows behind the guards.
 
-    General rules that the rows leave nothing to are left out.
+    A general rule is left out if the service's rows decide all its ends.
     """
     check_seconds("stable", stable)
     own = tuple(rows)

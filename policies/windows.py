@@ -1,4 +1,4 @@
-"""Contiguous windows: the backoff of the standard policy, and the reason why a fleet survives."""
+"""Contiguous windows: the backoff of the standard policy, which keeps a fleet spread out."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,9 +15,10 @@ _MAX_STEPS: Final = 200
 
 
 def earliest(context: Context) -> float:
-    """Return the seconds from now before which the next dial is too soon for the one before.
+    """Return the seconds from now until the next dial may start (D4).
 
-    A second after the start of the last dial; a second from now if that one was immediate.
+    It may start a second after the start of the last dial; a second from now if the last dial
+    was an immediate one.
     """
     if context.previous_immediate:
         return GAP

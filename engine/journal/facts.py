@@ -1,4 +1,4 @@
-"""Typed access to a JSON object that somebody else may have written or damaged."""
+"""Typed access to a JSON object that may be damaged or not ours."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -32,7 +32,7 @@ class Entry:
     engine: str
     """Which of the engines in the file; empty if the line does not say."""
     change: StateChange
-    """As it was announced, but for redacted text, headers named like secrets, and errors.
+    """As announced, except that secrets are redacted and errors are `RecordedError`s.
 
     A line of a log has no context, a decision without `refresh` and `unsent`, and seconds
     rounded to milliseconds.

@@ -1,4 +1,4 @@
-"""A structlog line of a service read as an entry: what `recloser.log` writes, as JSON."""
+"""Reads the JSON log of a service: a line that `recloser.log` wrote becomes an entry."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,7 +12,7 @@ from recloser.journal.lines import Entry, RecordedError, close_of
 CHANGED: Final = "websocket.state_changed"
 POLICY_FAILED: Final = "websocket.policy_failed"
 _EVENT: Final = ("event", "message", "msg")
-"""Where services keep the name of an event: structlog's own place, and two usual renamings."""
+"""The fields that may hold the name of the event: structlog's own, and two usual others."""
 _KNOWN: Final = frozenset(
     {
         *("from", "to", "trigger", "rule", "generation", "attempt", "delay", "uptime", "unsent"),
@@ -61,7 +61,7 @@ def entry_of(line: Mapping[str, Any], by: str | None) -> Entry:
 
 
 def _decision(facts: Facts) -> Decision | None:
-    """Tell the decision from where it led; an intentional end leads where the wish says."""
+    """Infer the decision from the next state; None if the end was intentional."""
     if not facts.has("code") or facts.flag("intentional"):
         return None
     rule = facts.text("rule", "")

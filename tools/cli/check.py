@@ -1,4 +1,4 @@
-"""`recloser check`: says whether a policy keeps the laws, and tells the story if not."""
+"""`recloser check`: whether a policy keeps the laws; a broken law is shown as a story."""
 
 import json
 import sys
@@ -124,7 +124,7 @@ def _source(name: str) -> tuple[str, str]:
 
 @contextmanager
 def _progress(name: str) -> Iterator[Progress | None]:
-    """Show a bar on stderr if somebody looks at it."""
+    """Show a progress bar if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

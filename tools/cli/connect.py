@@ -1,4 +1,4 @@
-"""`recloser connect`: a terminal client that lives through what the engine lives through."""
+"""`recloser connect`: a terminal client that stays connected as an engine does."""
 
 import asyncio
 import os
@@ -141,7 +141,7 @@ def command(
             binary=binary,
             linger=linger,
         )
-        stack.enter_context(_terminal_as_it_was(typed))
+        stack.enter_context(_terminal_restored(typed))
         return asyncio.run(_run(ws, conversation, display))
 
 
@@ -165,7 +165,7 @@ async def _run(ws: ReconnectingWebSocket, conversation: Conversation, display: D
 
 
 def _typed() -> Typed | None:
-    """Line editing, where both ends of it are a terminal and Python has it."""
+    """Return line editing if stdin and stdout are terminals and Python has `readline`."""
     if not (os.isatty(_STDIN) and os.isatty(_STDOUT)):
         return None
     try:
@@ -176,8 +176,8 @@ def _typed() -> Typed | None:
 
 
 @contextmanager
-def _terminal_as_it_was(typed: Typed | None) -> Iterator[None]:
-    """Clear away a prompt that nobody answered, and the modes that it set."""
+def _terminal_restored(typed: Typed | None) -> Iterator[None]:
+    """Restore the modes of the terminal at the end, and erase a prompt without an answer."""
     if not os.isatty(_STDIN):
         yield
         return
@@ -204,7 +204,7 @@ def _with_token(token_command: str | None, headers: Mapping[str, str]) -> Header
 
 
 def _configure_log(stream: TextIO | None, display: Display) -> None:
-    """Write the engine's log where it was asked for; what is no change is shown, too."""
+    """Write the engine's log to a file if one is given; show events that are no changes."""
 
     def show(logger: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
         del logger, method

@@ -109,7 +109,7 @@ def _checked_format(
 
 
 def _encodes(encoding: str) -> bool:
-    """Whether this encoding has all the signs that a picture may need."""
+    """Whether this encoding has all characters of a picture."""
     try:
         repr(UNICODE).encode(encoding)  # it has the signs, and else only ASCII
     except UnicodeEncodeError:
@@ -231,7 +231,7 @@ def render(machine: Picture | None, kind: str, *, theme: str, plain: bool, encod
 
 
 def render_json(machine: Picture | None) -> bytes:
-    """Return the same as JSON."""
+    """Return the machine, or for None the life of one close event, as JSON."""
     if machine is None:
         found = _module("close_event").close_event_listing()
     else:

@@ -33,9 +33,9 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def entries(reader: Reader, path: Path, file: BinaryIO) -> Iterator[Entry]:
-    """Go through a file, with a progress bar on stderr if stderr is a terminal.
+    """Give the entries of a file, with a progress bar if stderr is a terminal.
 
-    Raises `click.UsageError` if there was nothing in it.
+    Raises `click.UsageError` if the file holds no entry.
     """
     if sys.stderr.isatty() and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         size = os.fstat(file.fileno()).st_size

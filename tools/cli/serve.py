@@ -51,7 +51,7 @@ def _read(path: Path) -> tuple[Fault, ...]:
 
 
 async def _serve(script: tuple[Fault, ...], port: int, *, repeat: bool) -> None:
-    """Serve until Ctrl-C or a polite request to end, which are the usual ways to do so."""
+    """Serve until SIGINT (Ctrl-C) or SIGTERM."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -24,7 +24,7 @@ from recloser.simulate.storm import Progress, simulate
 from recloser.simulate.sweep import ENGINES, OUTAGES, WINDOWS, cases, sweep
 
 _WINDOW: Final = "window"
-"""The spread hint that is engines / capacity, whatever that is."""
+"""The spread hint that stands for engines / capacity."""
 _ONE_CASE: Final = ("outage", "capacity", "refusal", "horizon", "alone", "plot")
 _SWEEP: Final = ("outages", "windows")
 _RESTART: Final = 1012
@@ -169,7 +169,7 @@ def _check_consistent(ctx: click.Context, *, sweeping: bool) -> None:
 
 
 def _check_drawable(plot: Path | None) -> None:
-    """Say before a long run that there will be no picture."""
+    """Refuse a picture that cannot be written, before the long run."""
     if plot is None:
         return
     if plot.suffix.lower() not in curves.FORMATS:
@@ -282,7 +282,7 @@ def _policy(name: str) -> Policy:
 
 
 def _watched(name: str, work: Callable[[Progress | None], _T]) -> _T:
-    """Run with a progress bar on stderr if somebody looks at it."""
+    """Run with a progress bar if stderr is a terminal."""
     try:
         if not sys.stderr.isatty():
             return work(None)

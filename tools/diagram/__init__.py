@@ -1,6 +1,7 @@
-"""Pictures of the live machine: what `recloser diagram` and `make diagrams` draw.
+"""Pictures of the live machine: what `recloser diagram` draws.
 
-A picture is made here; each renderer stands in a module of its own and is loaded alone.
+A `Picture` holds what is drawn. Each format has a renderer in a module of its own, so that a
+command loads one of them alone.
 """
 
 from recloser.diagram.picture import Picture, live_rows

@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
 
 class Signs(NamedTuple):
-    """What lines are made of."""
+    """The characters of frames, lines and arrows."""
 
     plain: Box
     final: Box
@@ -87,12 +87,12 @@ class Canvas:
         self._lines: list[list[str]] = []
 
     def add(self) -> int:
-        """Begin a new line below the others; its number."""
+        """Begin a new line below the others; return its number."""
         self._lines.append([])
         return len(self._lines) - 1
 
     def put(self, line: int, column: int, text: str) -> None:
-        """Write over what stands there."""
+        """Write a text at this place, over what was there."""
         signs = self._lines[line]
         signs.extend(" " * (column + len(text) - len(signs)))
         signs[column : column + len(text)] = text

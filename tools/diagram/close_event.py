@@ -19,7 +19,7 @@ _PURE: Final = ("recloser.fsm.", "recloser.policies.")
 
 
 class Hop(NamedTuple):
-    """One step; the next one is given `gives`."""
+    """One step on the way of a close event."""
 
     name: str
     place: str

@@ -23,7 +23,7 @@ ORDER: Final = (
     State.CONNECTING,
     State.BACKOFF,
 )
-"""In which order the states are told to `dot`."""
+"""The order of the states in the DOT source."""
 HINTS: Final = MappingProxyType[Arrow, dict[str, float]](
     {
         (State.CLOSED, State.CONNECTING): {"minlen": 2},
@@ -39,14 +39,14 @@ HINTS: Final = MappingProxyType[Arrow, dict[str, float]](
         (State.PASSIVE, State.CLOSED): {"weight": 8},
     }
 )
-"""What `dot` is told of an arrow."""
+"""Attributes of arrows that shape the layout."""
 _LONG: Final = 16
-"""A guard that makes a label longer than this stands on a line of its own."""
+"""Characters; where a label is longer, its guard has a line of its own."""
 _NOTE_WIDTH: Final = 24
 _NOTE_LINES: Final = 3
 _STAYS: Final = "(stays)"
 _GAP: Final = '<td width="4"></td>'
-"""Beside a label, which would touch its arrow otherwise."""
+"""An empty cell beside a label, so that the label does not touch its arrow."""
 _LEGEND: Final = (
     ("application", Trigger.CONNECT),
     ("peer or network ended it", Trigger.LOST),
@@ -58,8 +58,8 @@ _LEGEND: Final = (
 def dot(picture: Picture, theme: Theme = THEMES["light"]) -> str:
     """Draw with HTML-like labels; the start state has a double, the resting one a dashed frame.
 
-    One arrow carries all that leads from one state to another; internal transitions stand
-    inside their state.
+    All rows from one state to another share one arrow; internal rows are written inside their
+    state.
     """
     ink = theme.ink
     lines = [

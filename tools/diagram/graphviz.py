@@ -26,13 +26,13 @@ def statement(subject: str, **attributes: str | float) -> str:
 
 
 def digraph(name: str, source: str, lines: Iterable[str]) -> str:
-    """Return a whole graph of these statements, with where it comes from."""
+    """Return a graph of these statements; `source` says what it was drawn from."""
     body = "".join(f"  {line}\n" for line in lines)
     return f"{NOTICE.format(source)}digraph {name} {{\n{body}}}\n"
 
 
 def html(text: str) -> str:
-    """Return text as it must stand in an HTML-like label."""
+    """Escape a text for an HTML-like label."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -49,7 +49,7 @@ def table(lines: Iterable[str], edge: str = "") -> str:
 
 
 def beside(cells: Iterable[str]) -> str:
-    """Return, for a line of a table, texts beside each other."""
+    """Return texts side by side, as one line of a table."""
     inner = "".join(f"<td>{cell}</td>" for cell in cells)
     return f'<table border="0" cellspacing="8" cellpadding="0"><tr>{inner}</tr></table>'
 
@@ -70,9 +70,9 @@ def draw(source: str, kind: str) -> bytes:
 
 @contextmanager
 def _without_font_warnings() -> Iterator[None]:
-    """Hold back what C libraries write to standard error, and give out all but the warnings.
+    """Hold back what C libraries write to standard error, and write it later, without warnings.
 
-    The fontconfig in the wheel complains about every file of a newer one on this machine.
+    The fontconfig of the wheel warns of each file that a newer fontconfig of the system has.
     """
     sys.stderr.flush()
     kept = os.dup(_STDERR)

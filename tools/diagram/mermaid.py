@@ -17,9 +17,9 @@ _ORDER: Final = (
     State.CLOSING,
     State.PASSIVE,
 )
-"""In which order the states are told: the one in which Mermaid's layout crosses labels least."""
+"""The order of the states: the one with the fewest crossings in Mermaid's layout."""
 _LONG: Final = 16
-"""A guard that makes a label longer than this stands on a line of its own."""
+"""Characters; where a label is longer, its guard has a line of its own."""
 _NOTE_WIDTH: Final = 24
 _NOTE_LINES: Final = 2
 _BREAK: Final = "<br/>"
@@ -29,7 +29,7 @@ def mermaid(picture: Picture, *, dark: bool = False) -> str:
     """Draw the rows; `closed` has the start and end marks, the resting state a dashed frame.
 
     One arrow carries all that leads from one state to another, and internal transitions
-    stand inside their state: Mermaid draws parallel arrows and loops on top of each other.
+    stand inside their state, because Mermaid draws parallel arrows and loops on top of each other.
     An arrow cannot be coloured in a state diagram, so a highlighted one is marked by a star.
     """
     lines = ["direction TB", f"[*] --> {START.value}"]

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 _GUARDS: Final[dict[object, Guard]] = {test: guard for guard, test in GUARDS.items()}
 Arrow = tuple[State, State]
-"""From one state to another; all rows that lead there share it."""
+"""From one state to another; all rows with this source and target share the arrow."""
 START: Final = State.CLOSED
 """Where an engine starts and ends."""
 REST: Final = State.PASSIVE
-"""What is left only when somebody asks or hints."""
+"""The resting state: only a call of the application or a hint leads out of it."""
 _MORE: Final = "..."
 
 
 def live_rows() -> list[Row]:
     """Read every transition of the machine that engines run on, as rows.
 
-    From the machine and not from the table: a picture shows what will happen.
+    They are read from the machine and not from the table, so a picture shows what happens.
     """
     found = []
     for trigger in Trigger:
@@ -65,7 +65,7 @@ class Picture:
     """Where the notes come from."""
 
     def arrows(self) -> dict[Arrow, list[Row]]:
-        """Return the rows that lead elsewhere, by arrow, in the order of the rows."""
+        """Return the rows that change the state, by arrow, in the order of the rows."""
         found: defaultdict[Arrow, list[Row]] = defaultdict(list)
         for row in self.rows:
             if row.target is not None:
@@ -87,8 +87,8 @@ def count_changes(
 ) -> tuple[dict[Row, int], int]:
     """Return the count of each row that changes the state, and how many changes fit no row.
 
-    Where a row leads tells its guard. Internal rows are not counted: they are no changes of
-    state, so that nothing announces them.
+    A change has no guard; its states and trigger tell the row. Internal rows are not counted,
+    because the state does not change and no change is announced.
     """
     moves = {(row.source, row.trigger, row.target): row for row in rows if row.target is not None}
     found = Counter((each.previous, each.trigger, each.current) for each in changes)
@@ -130,8 +130,7 @@ def count_text(picture: Picture, row: Row, sign: str = "\N{MULTIPLICATION SIGN}"
 def rules_text(rules: Sequence[str], width: int, lines: int = 1) -> list[str]:
     """Return `12 rules: going-away, restart, ...` in so many lines of this width.
 
-    As many names are given as there is room for, at least one; a single name that is too long
-    gets a longer line.
+    There are as many names as fit, and at least one, even if its line is longer then.
     """
     if not rules:
         return ["no rule"]

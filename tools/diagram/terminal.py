@@ -10,14 +10,14 @@ from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
 WIDTH: Final = 80
-"""Columns; no line is longer."""
+"""The most columns of a line."""
 
 _STATES: Final = list(State)
 _STEP: Final = 14
 """Columns from the line of one state to that of the next."""
 _FIRST: Final = 4
 _JOINT: Final = "\N{NO-BREAK SPACE}"
-"""Between the words of a guard, while lines are broken."""
+"""Joins the words of a guard while lines are broken, so that a guard is not broken."""
 _MARGIN: Final = 2
 """Columns between the line of a state and the notes beside it."""
 
@@ -25,7 +25,7 @@ _MARGIN: Final = 2
 def terminal(picture: Picture, signs: Signs = UNICODE) -> str:
     """Draw at most `WIDTH` columns: double frame for the start, broken for the rest.
 
-    What is highlighted has a heavy frame or a heavy arrow.
+    Highlighted states have a heavy frame, highlighted arrows a heavy line.
     """
     canvas = Canvas()
     _boxes(canvas, picture, signs)
@@ -68,7 +68,7 @@ def _box(state: State, picture: Picture, signs: Signs) -> Box:
 
 
 def _lives(canvas: Canvas, signs: Signs) -> int:
-    """Add a line on which every state goes on; its number."""
+    """Add a line with the vertical line of every state; return its number."""
     line = canvas.add()
     for state in _STATES:
         canvas.put(line, _lane(state), signs.life)

@@ -9,7 +9,7 @@ from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import IGNORED
 
 ILLEGAL: Final = "!"
-"""What stands where the machine has no row and nothing is ignored on purpose."""
+"""The cell of a pair that is neither a row of the machine nor ignored on purpose."""
 
 _WIDTH: Final = 18
 _MARKS: Final = {START: ["(start, end)"], REST: ["(rest)"]}
@@ -27,7 +27,7 @@ name      the state that follows
 def text(picture: Picture) -> str:
     """Draw the rows as a matrix in ASCII, with a legend above and the rules below.
 
-    What is highlighted has a star.
+    Highlighted states and targets have a star.
     """
     cells = [[[""], *([trigger.value] for trigger in Trigger)]]
     for state in State:
@@ -44,7 +44,7 @@ def text(picture: Picture) -> str:
 
 
 def _rules(picture: Picture) -> str:
-    """Give the rules of each row that has some; all of them, for here is room."""
+    """Return all rules of each row that has some."""
     blocks = []
     for row, rules in picture.rules.items():
         head = f"{row.source.value}: {row_name(row)}"
@@ -62,7 +62,7 @@ def _block(cells: list[list[str]], widths: list[int]) -> str:
 
 
 def _cell(picture: Picture, state: State, trigger: Trigger) -> list[str]:
-    """Give the lines of one cell; every row and every ignored pair has its own."""
+    """Return the lines of one cell: one for each row and each ignored pair."""
     entries: list[tuple[str, Guard | None]] = []
     for row in picture.rows:
         if (row.source, row.trigger) == (state, trigger):

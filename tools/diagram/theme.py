@@ -1,4 +1,4 @@
-"""Colours of the drawn pictures, light and dark, and what they say."""
+"""The colours of drawn pictures, light and dark, and what each colour means."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,7 +11,7 @@ FONT: Final = "Helvetica,Arial,sans-serif"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Theme:
-    """Colours by what they are for; each has a contrast of at least 4.5 to the ground."""
+    """Colours by use; the contrast of each text to its ground is at least 4.5."""
 
     ground: str
     ink: str
@@ -20,16 +20,16 @@ class Theme:
     node: str
     frame: str
     accent: str
-    """Frame of what is highlighted."""
+    """Frame of a highlighted state, and a highlighted arrow."""
     lit: str
-    """Ground of a state that is highlighted."""
+    """Ground of a highlighted state."""
     application: str
     wire: str
     ended: str
     time: str
 
     def of(self, trigger: Trigger) -> str:
-        """Return the colour of an arrow: who pulls this trigger."""
+        """Return the colour of an arrow: it says who fires this trigger."""
         if trigger is Trigger.LOST:
             return self.ended
         if trigger is Trigger.OPENED:

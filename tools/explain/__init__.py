@@ -1,6 +1,5 @@
-"""Asks a policy what it would do: about one end, about every end, and about every transition.
+"""Asks a policy what it decides: `recloser explain`, `codes` and `diagram` print the answers.
 
-`question` asks about one end, `survey` about every close code, status and cause, `transitions`
-says which rules lead from one state to another. What `recloser explain`, `codes` and `diagram`
-print stands on these; nothing here prints.
+`question` asks about one end, `survey` about every close code, status and cause, and
+`transitions` finds the rules that lead from one state to another. Nothing here prints.
 """

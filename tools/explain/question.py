@@ -55,12 +55,12 @@ class Question(NamedTuple):
     attempt: int = 1
     """How many times in a row the end happens; the policy's last answer is returned."""
     uptime: float | None = None
-    """Seconds that each generation is open; None: `WELL` the first, `FLASH` the others."""
+    """Seconds that each generation is open; None: `WELL` for the first, `FLASH` for the others."""
     can_refresh: bool = True
 
 
 class Reply(NamedTuple):
-    """What a policy answers; the its `str` says so in a few words.
+    """What a policy answers; its `str` says so in a few words.
 
     The delays are the shortest and the longest over all rolls, in seconds; None without a retry.
     """
@@ -180,7 +180,7 @@ def _decided(policy: Policy, question: Question, before: float, roll: float) -> 
 
 
 def _end(run: Run, close: Close, question: Question, attempt: int, now: float) -> float:
-    """Dial at `now`, let it last as asked, and count its end; the moment of the end."""
+    """Dial at `now`, stay open as the question says, count the end; return its moment."""
     run.dialling(now)
     if question.phase is Phase.OPEN:
         run.opened_at = now

@@ -58,7 +58,7 @@ class SurveyRow(NamedTuple):
     question: Question
     first: Reply
     later: Reply
-    """The `LATER`-th time in a row."""
+    """The answer when the end comes for the `LATER`-th time in a row."""
 
 
 def survey(policy: Policy, *, can_refresh: bool) -> Iterator[SurveyRow]:

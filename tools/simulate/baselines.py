@@ -41,4 +41,4 @@ BASELINES: Final[Mapping[str, Callable[[], BackoffOnly]]] = MappingProxyType(
         "fixed": lambda: BackoffOnly(Uniform(1.0, 1.0)),
     }
 )
-"""Each name with what makes its policy; `fixed` is 1 s, the others double up to 60 s."""
+"""Each name with a function that makes the policy; `fixed` waits 1 s, the others up to 60 s."""

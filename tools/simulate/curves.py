@@ -23,7 +23,7 @@ _POINTS: Final = 400
 
 
 def horizon(outcomes: Sequence[Outcome]) -> float:
-    """Where the plots end: when the last engine of the last policy is back, or gives up."""
+    """Return the end of the plots: when the last engine is back, or the end of the simulation."""
     ends = []
     for each in outcomes:
         last = each.fleet.time(1.0)
@@ -40,7 +40,7 @@ def rate(moments: Sequence[float], end: float, columns: int) -> list[float]:
 
 
 def recovered(outcome: Outcome, end: float, columns: int) -> list[float]:
-    """Give the share of the fleet that is open at the end of each part, from 0 to 1."""
+    """Return the share of the fleet that is open at the end of each part, from 0 to 1."""
     opened = outcome.fleet.opened
     return [
         bisect_right(opened, end * (column + 1) / columns) / outcome.fleet.engines
@@ -94,7 +94,7 @@ def chart(
 
 
 def installed() -> bool:
-    """Whether matplotlib is there."""
+    """Whether matplotlib is installed."""
     return find_spec("matplotlib") is not None
 
 

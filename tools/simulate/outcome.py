@@ -1,4 +1,4 @@
-"""What came of one simulated storm, and the figures that are told of it."""
+"""The result of one simulated storm, and its figures."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from recloser.simulate.scenario import Scenario
 
 
 def reached(opened: Sequence[float], engines: int, share: float) -> float | None:
-    """When this share of `engines` was open; None if it never was."""
+    """Return when this share of `engines` was open; None if it never was."""
     needed = max(1, ceil(share * engines - 1e-9))
     return opened[needed - 1] if needed <= len(opened) else None
 
@@ -38,16 +38,16 @@ class Group:
     """Engines that a Stop ended."""
 
     def time(self, share: float) -> float | None:
-        """When this share was open again; None if never within the horizon."""
+        """Return when this share was open again; None if never within the horizon."""
         return reached(self.opened, self.engines, share)
 
     @property
     def dials_per_engine(self) -> float:
-        """Dials of all, divided by the engines."""
+        """The mean number of dials of an engine."""
         return len(self.dials) / self.engines
 
     def figures(self) -> dict[str, object]:
-        """Give what is told of any group."""
+        """Return the figures of any group."""
         return {
             "engines": self.engines,
             "recovered": len(self.opened),
@@ -63,13 +63,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One policy in one scenario."""
+    """What one policy achieved in one scenario."""
 
     scenario: Scenario
     fleet: Group
-    """Those who lost the server."""
+    """The engines that lost the server."""
     alone: Group | None
-    """Those whose own line broke, if there are any."""
+    """The engines whose own line broke; None if there are none."""
     unheard: int
     """Dials of the fleet while the server was away."""
     refused: int
@@ -96,7 +96,7 @@ class Outcome:
     def excess(self, share: float) -> float:
         """Time lost against the optimum, in units of engines / capacity (1: twice as long).
 
-        The horizon stands in for what was never reached.
+        A share that was never reached counts with the time of the horizon.
         """
         window = self.scenario.window
         time = self.fleet.time(share)
@@ -104,7 +104,7 @@ class Outcome:
         return ((self.scenario.end if time is None else time) - best) / window
 
     def figures(self) -> dict[str, object]:
-        """Give the figures as JSON shows them: seconds, dials per second, null for never."""
+        """Return the figures for JSON: seconds, dials per second, null for never."""
         return {
             **self.fleet.figures(),
             "optimum": self.scenario.optimum,

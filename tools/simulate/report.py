@@ -43,7 +43,7 @@ def _notes(name: str, outcome: Outcome) -> list[str]:
 
 
 def report(outcomes: Mapping[str, Outcome], *, width: int, ascii_only: bool = False) -> list[str]:
-    """One scenario: the table, what else has to be said, and the charts."""
+    """Return the lines for one scenario: the table, the notes and the charts."""
     first = next(iter(outcomes.values())).scenario
     head = ("policy", "t50", "t99", "t100", "dials", "after", "peak", "peak after", "x capacity")
     rows = [
@@ -76,7 +76,7 @@ def report(outcomes: Mapping[str, Outcome], *, width: int, ascii_only: bool = Fa
 
 
 def compare(summaries: Mapping[str, Summary]) -> list[str]:
-    """Write one line for each policy of a sweep."""
+    """Return a table with one line for each policy of a sweep."""
     head = (
         "policy",
         "excess t99 (worst)",

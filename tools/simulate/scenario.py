@@ -1,4 +1,4 @@
-"""What a simulated storm is made of: the fleet, the outage, and how the server refuses."""
+"""The settings of a simulated storm: the fleet, the outage, and how the server refuses."""
 
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -15,23 +15,23 @@ MAX_ENGINES: Final = 10_000_000
 
 
 class Refusal(Enum):
-    """What becomes of a dial that the server has no room for, once it is back."""
+    """What happens to a dial that the server has no room for, once it is back."""
 
     REFUSE = "refuse"
     """Answered at once with status 503."""
     TIMEOUT = "timeout"
     """Never answered: the connect timeout of the engine ends it."""
     MIXED = "mixed"
-    """One or the other, each for half of them, by a coin."""
+    """One or the other, at random, each for half of the dials."""
 
 
 class Down(Enum):
-    """What becomes of a dial while the server is away."""
+    """What happens to a dial while the server is away."""
 
     REFUSE = "refuse"
     """Nobody listens: no TCP connection."""
     TIMEOUT = "timeout"
-    """Packets vanish: the connect timeout of the engine ends it."""
+    """Packets are lost: the connect timeout of the engine ends it."""
     BUSY = "busy"
     """A load balancer in front answers 503."""
 
@@ -40,9 +40,9 @@ class RetryAfter(Enum):
     """What the Retry-After of a 503 says once the server is back."""
 
     BACKLOG = "backlog"
-    """The seconds that all who are not back yet will take; the same for everybody."""
+    """The seconds that the server needs for all who are not back yet; the same for everybody."""
     SHARE = "share"
-    """A random moment within them, for each its own."""
+    """A random share of these seconds, another for each client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +56,13 @@ class Scenario:
     outage: float = 30.0
     """When the server is back."""
     capacity: float = 1000.0
-    """Dials per second that it accepts then, with a backlog of one second."""
+    """Dials per second that the server accepts then, with a backlog of one second."""
     refusal: Refusal = Refusal.REFUSE
     refusal_cost: float = 0.05
     """What a refusal costs the server, as a share of an accept."""
     down: Down = Down.REFUSE
     retry_after: RetryAfter | None = None
-    """What a 503 carries, if anything; whole seconds, at least 1."""
+    """The Retry-After of a 503, in whole seconds, at least 1; None: a 503 has none."""
     close: int = ABNORMAL
     """The code with which the connections end."""
     spread: float | None = None
@@ -103,7 +103,7 @@ class Scenario:
 
     @property
     def fleet(self) -> int:
-        """Engines that lost the server; the others are alone."""
+        """The number of engines that lost the server; the others are alone."""
         return self.engines - round(self.engines * self.alone)
 
     @property

@@ -9,16 +9,17 @@ from recloser.fsm.record import Cause, Close, Origin
 from recloser.simulate.scenario import Down, Refusal, RetryAfter, Scenario
 
 _DEBT: Final = 2.0
-"""Seconds of refusals that may pile up; what comes on top is dropped before it costs."""
+"""Seconds of work that refusals may queue up; further dials are dropped and cost nothing."""
 _SLACK: Final = 1e-9
 _HALF: Final = 0.5
 _NO_LISTENER: Final = Close(code=ABNORMAL, origin=Origin.NETWORK, cause=Cause.TCP)
 
 
 class Gate:
-    """Admits `capacity` a second, with a backlog of one second; each refusal costs a share.
+    """A token bucket: admits `capacity` dials a second; a refusal costs a share of an accept.
 
-    A token bucket that is empty at `opens`, so that nobody can be back before the optimum.
+    It holds the tokens of one second. It is empty at `opens`, so that no fleet can be back
+    before the optimum.
     """
 
     __slots__ = ("_at", "_burst", "_capacity", "_cost", "_credit")

@@ -21,11 +21,11 @@ _TICK: Final = 4096
 """Events between two reports of progress."""
 
 Progress = Callable[[float], None]
-"""Told now and then how far the simulation is, from 0 to 1."""
+"""A function that is called with the progress of the simulation, from 0 to 1."""
 
 
 class _Tally:
-    """Moments and ends of one part of the population."""
+    """The dials, openings and final states of one part of the population."""
 
     __slots__ = ("dials", "ends", "engines", "opened")
 
@@ -69,7 +69,7 @@ class _Storm:
 
     @staticmethod
     def _steady(core: Core) -> Core:
-        """Bring a new core to where it has been open for long."""
+        """Bring a new core to a stable open state."""
         core.handle(_CONNECT, -UPTIME)
         core.handle(Opened(core.generation), -UPTIME)
         if core.deadline is not None:
@@ -112,7 +112,7 @@ class _Storm:
         return away + (1 - away) * self._server.accepted / scenario.fleet
 
     def _perform(self, number: int, core: Core, effects: list[Effect], now: float) -> None:
-        """Do what the core asks for; then it waits for a deadline or is done."""
+        """Perform the effects of a core; put it back into the heap unless it is done."""
         tally = self._fleet if number < self._fleet.engines else self._alone
         if _dials(effects):
             tally.dials.append(now)

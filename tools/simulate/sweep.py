@@ -1,4 +1,4 @@
-"""Many scenarios, so that no policy is judged on the one case that suits it."""
+"""Runs a policy through many scenarios, so that no single favourable case decides."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ WINDOWS: Final = (20.0, 60.0, 180.0)
 """Seconds that the returned server needs for the whole fleet: engines / capacity."""
 REFUSALS: Final = (Refusal.REFUSE, Refusal.MIXED)
 ENGINES: Final = 2000
-"""Enough: the ratios of one policy to another do not depend on the size of the fleet."""
+"""This is enough: the ratio of two policies does not depend on the size of the fleet."""
 PATIENCE: Final = 8
-"""Windows after the return within which 99 in 100 have to be back; else it counts as never."""
+"""Windows after the return within which 99 of 100 engines must be back; later counts as never."""
 _MOST: Final = 0.99
 
 
@@ -57,7 +57,7 @@ class Summary:
         return sum(each.fleet.time(_MOST) is None for each in self.outcomes)
 
     def figures(self) -> dict[str, float]:
-        """Give the figures as JSON shows them.
+        """Return the figures for JSON.
 
         Excess is time lost against the optimum in units of engines / capacity; peaks are
         the most dials in any second after the return, as multiples of the capacity.

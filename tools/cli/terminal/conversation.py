@@ -1,4 +1,4 @@
-"""Lines in, messages out, over any number of connections, until somebody has enough."""
+"""Sends lines as messages and shows messages as lines, until one side ends it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -14,15 +14,16 @@ from recloser.fsm.states import State
 
 
 class Resting(Exception):
-    """The policy chose to rest, and nobody is there who could wake it."""
+    """The policy answered Hold, and without a terminal nobody can wake the engine."""
 
 
 class Conversation:
     """One run of the terminal client.
 
-    interactive: somebody types: what cannot be sent at once is told, the end of the input
-        ends it, and an empty line dials now. Otherwise lines are held until they can be
-        sent, and after the last one `linger` seconds are left for answers.
+    interactive: the lines are typed. A line that cannot be sent at once is refused with a note,
+        an empty line dials now, and the end of the input ends the conversation.
+        Otherwise each line waits until it can be sent, and after the last one the
+        conversation goes on for `linger` seconds, for answers.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Conversation:
         Cancelled, it ends within a second.
         """
         ways: tuple[Coroutine[Any, Any, object], ...] = (
-            self._hold(),  # the first to run, since it connects
+            self._own(),  # the first to run, since it connects
             self._listen(),
             self._talk(),
             self._rests(),
@@ -71,8 +72,8 @@ class Conversation:
             await asyncio.gather(*tasks, return_exceptions=True)
         return max(self._status(task) for task in done)
 
-    async def _hold(self) -> None:
-        """Own the engine: if this is cancelled before the closing is over, it aborts."""
+    async def _own(self) -> None:
+        """Own the engine; a cancellation before the engine is closed aborts it."""
         async with self._ws:
             await asyncio.get_running_loop().create_future()
 
@@ -119,7 +120,7 @@ class Conversation:
             if self._interactive:
                 await self._send(message)
             else:
-                await self._send_held(message, number)
+                await self._send_waiting(message, number)
         if self._interactive:
             return
         await self._ws.wait_for(State.OPEN)
@@ -151,16 +152,16 @@ class Conversation:
         except ConnectionError:
             self._display.note("the connection ended while sending: perhaps it did not arrive")
 
-    async def _send_held(self, message: str | bytes, number: int) -> None:
+    async def _send_waiting(self, message: str | bytes, number: int) -> None:
         ws, display = self._ws, self._display
         while True:
             try:
                 await ws.send(message)
             except NotOpen:
-                display.held = 1
+                display.waiting = 1
                 display.status()
                 await ws.wait_for(State.OPEN)
-                display.held = 0
+                display.waiting = 0
                 display.status()
             except ConnectionError:
                 display.note(f"the connection ended while sending line {number}: sending it again")

@@ -21,16 +21,16 @@ _BACK: Final = "\x1b8"
 _CLEAR: Final = "\x1b[2K"
 _LEAST_ROWS: Final = 4
 _BYTES_SHOWN: Final = 64
-"""Of a binary message on a terminal."""
+"""The most bytes of a binary message that are shown on a terminal."""
 _TICK: Final = 0.5
-"""Seconds between two looks at the time that is left of a backoff."""
+"""Seconds between two updates of the countdown of a backoff."""
 
 
 class Bar:
     """Keeps the last row of a terminal for itself (DECSTBM, the region that scrolls).
 
-    The cursor stays where it is, so that line editing goes on undisturbed. A size that
-    changed is noticed when the line is drawn next.
+    The cursor stays where it is, so line editing is not disturbed. A changed size of the
+    terminal is noticed at the next drawing.
     """
 
     def __init__(self, fd: int) -> None:
@@ -60,7 +60,7 @@ class Bar:
 
 
 class Display:
-    """Writes without blocking the event loop, around whatever is being typed."""
+    """Writes without blocking the event loop, above the line that is being typed."""
 
     def __init__(
         self,
@@ -72,8 +72,8 @@ class Display:
         prompt: Callable[[], str] | None = None,
     ) -> None:
         """Write to these descriptors; `prompt` tells what is being typed at the moment."""
-        self.held = 0
-        """Lines that wait for a connection."""
+        self.waiting = 0
+        """The number of lines that wait for a connection."""
         self._out, self._err = out, err
         self._out_shown, self._err_shown = os.isatty(out), os.isatty(err)
         self._pretty = pretty
@@ -96,12 +96,12 @@ class Display:
         await self._put(self._around(data + b"\n", shown=self._out_shown))
 
     def note(self, text: str) -> None:
-        """Tell something about the connection, in a line on stderr."""
+        """Show a line about the connection on stderr."""
         data = f"-- {printable(text)}\n".encode(errors="backslashreplace")
         os.write(self._err, self._around(data, shown=self._err_shown))
 
     def status(self) -> None:
-        """Draw the status line anew; keep drawing it while it counts down."""
+        """Draw the status line; during a backoff draw it again at each tick."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -113,7 +113,7 @@ class Display:
             self._timer = asyncio.get_running_loop().call_later(_TICK, self.status)
 
     def leave(self) -> None:
-        """Give the terminal back as it was."""
+        """Remove the status line."""
         if self._timer is not None:
             self._timer.cancel()
         if self._bar is not None:
@@ -131,8 +131,8 @@ class Display:
             words.append(f"{close.code} {closecodes.name(close.code)}{status}")
         if ws.retry_in is not None:
             words.append(f"next dial in {duration(round(ws.retry_in))}")
-        if self.held:
-            words.append(f"{self.held} held")
+        if self.waiting:
+            words.append(f"{self.waiting} waiting")
         words.append(f"dial {ws.generation}")
         return " | ".join(words)
 
@@ -153,7 +153,7 @@ class Display:
         return f"< {len(message)} bytes: {message[:_BYTES_SHOWN].hex(' ')}{more}".encode()
 
     def _around(self, data: bytes, *, shown: bool) -> bytes:
-        """Take away what is being typed before the data, and bring it back after."""
+        """Erase the line that is being typed before the data, and show it again after."""
         typed = self._prompt() if shown and self._prompt is not None else ""
         if not typed:
             return data

@@ -42,8 +42,8 @@ def in_thread(function: Callable[[], T]) -> "asyncio.Future[T]":
 async def piped(fd: int) -> AsyncIterator[bytes]:
     """Give the lines of a pipe, a file or a plain terminal, without their ends.
 
-    Reads on only when the line before has been dealt with, so that a long input waits in
-    its pipe and not in memory.
+    The next line is read when the caller asks for it, so a long input waits in its pipe and
+    not in memory.
     """
     left = b""
     # Not through sys.stdin: a thread that waits in it holds a lock that the exit needs.
@@ -56,7 +56,7 @@ async def piped(fd: int) -> AsyncIterator[bytes]:
 
 
 class Editor(Protocol):
-    """What is used of the module `readline`."""
+    """The functions of the module `readline` that are used here."""
 
     def parse_and_bind(self, string: str, /) -> None:
         """Take one line of an init file."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 
 class CommandFailedError(Exception):
-    """The program gave no token; says what it said."""
+    """The program gave no token; the message holds its last line on stderr."""
 
 
 def headers_from(
