@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _NONE = Literals()
 _CODES = (*range(1000, 1016), 3000, 3003, 3008, 4000, 4001, 4401, 4999, 0, 999, 5000, 65535)
+_FLAGS = st.tuples(*[st.booleans()] * 5)
 _ADVICE = ("stop", "hold", "retry", "refresh")
 
 
@@ -102,31 +103,44 @@ def closes(known: Literals = _NONE) -> st.SearchStrategy[Close]:
     return st.one_of(ends(known), intentional, odd)
 
 
-@st.composite
-def contexts(draw: st.DrawFn, known: Literals = _NONE, phase: Phase | None = None) -> Context:
+def contexts(known: Literals = _NONE, phase: Phase | None = None) -> st.SearchStrategy[Context]:
     """Make contexts whose facts do not contradict each other."""
-    where = draw(st.sampled_from(Phase)) if phase is None else phase
-    own = _whole(known, 1, 10**9)
-    attempt = draw(_or_literal(st.one_of(st.integers(1, 12), st.integers(1, 10**9)), own))
-    streak = draw(st.one_of(st.just(1), st.just(attempt), st.integers(1, attempt)))
-    since = draw(seconds(known, most=1e6))
+    return _contexts(
+        st.sampled_from(Phase) if phase is None else st.just(phase),
+        _or_literal(st.one_of(st.integers(1, 12), st.integers(1, 10**9)), _whole(known, 1, 10**9)),
+        seconds(known, most=1e6),
+        seconds(known, most=1e5),
+        rolls(known),
+    )
+
+
+@st.composite
+def _contexts(
+    draw: st.DrawFn,
+    phases: st.SearchStrategy[Phase],
+    attempts: st.SearchStrategy[int],
+    spans: st.SearchStrategy[float],
+    delays: st.SearchStrategy[float],
+    drawn: st.SearchStrategy[float],
+) -> Context:
+    where, attempt, since, yes = draw(phases), draw(attempts), draw(spans), draw(_FLAGS)
+    retried = attempt > 1 and yes[0]
     uptime = None if where is Phase.DIAL else draw(st.one_of(st.just(since), st.floats(0, since)))
-    retried = attempt > 1 and draw(st.booleans())
     return Context(
         phase=where,
         attempt=attempt,
-        streak=streak,
+        streak=draw(st.one_of(st.just(1), st.just(attempt), st.integers(1, attempt))),
         uptime=uptime,
         since_dial=since,
-        elapsed=since + draw(seconds(known, most=1e6)),
-        last_delay=draw(seconds(known, most=1e5)) if retried else None,
-        last_roll=draw(rolls(known)) if retried else None,
-        previous_immediate=retried and draw(st.booleans()),
+        elapsed=since + draw(spans),
+        last_delay=draw(delays) if retried else None,
+        last_roll=draw(drawn) if retried else None,
+        previous_immediate=retried and yes[1],
         busy=draw(st.integers(0, min(attempt, 100))),
-        spread=draw(st.one_of(st.none(), seconds(known, most=1e5))),
-        refreshed=retried and draw(st.booleans()),
-        can_refresh=draw(st.booleans()),
-        roll=draw(rolls(known)),
+        spread=draw(delays) if yes[2] else None,
+        refreshed=retried and yes[3],
+        can_refresh=yes[4],
+        roll=draw(drawn),
     )
 
 

@@ -198,6 +198,26 @@ def test_a_hidden_memory_is_found(make: type[Remembers]) -> None:
         check_policy(make, laws=["pure"])
 
 
+def module_budget(budget: int) -> type:
+    """A policy whose module, and no object, counts the retries."""
+    retries = iter(range(budget))
+
+    class Shared:
+        def decide(self, close: Close, context: Context) -> Decision:
+            if close.intentional or next(retries, None) is None:
+                return Stop()
+            return sound(context)
+
+    return Shared
+
+
+@pytest.mark.spec("K1")
+@pytest.mark.parametrize("budget", [1, 2, 6, 7, 100, 101, 1000, 30_000])
+def test_what_a_module_remembers_is_found(budget: int) -> None:
+    with pytest.raises(BrokenLaw, match=r"it said Retry|asked the same twice|made alike"):
+        check_policy(module_budget(budget), laws=["pure"], examples=0)
+
+
 @pytest.mark.spec("K1")
 def test_one_maker_with_two_minds_is_found() -> None:
     made = iter(range(10_000))

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
+from math import ceil
 from typing import Any, Final
 
 from recloser.fsm.decisions import Context, Phase
@@ -31,26 +32,68 @@ COUNTED: Final = ("attempt", "streak", "busy")
 TIMED: Final = ("uptime", "elapsed", "since_dial", "last_delay", "spread")
 OF_CLOSE: Final = ("code", "status", "sent_code", "unsent", "retry_after")
 _TEXTS: Final = ("reason", "advice")
-_MOST_COMBINED: Final = 25_000
+_MOST_ALONE: Final = 20_000
+"""Cases with one value of the policy's own; where it has many, each meets a share of the ends."""
+_MOST_COMBINED: Final = 10_000
+_REPLACED: Final = (COMMON[0], COMMON[-1], COMMON[-2])
+"""A code or a status replaces the end; what is left of it is the context and the reason."""
+_MEANT: Final = frozenset(
+    each + by
+    for each in (
+        0,
+        *range(1000, 1016),
+        2000,
+        3000,
+        3003,
+        3008,
+        4000,
+        4001,
+        4401,
+        5000,
+        *CODES[5102:],
+    )
+    for by in (-1, 0, 1)
+)
+"""Codes that mean something to somebody, and their neighbours."""
+_THOROUGH: Final = 5
+"""For one usual end of so many, every edge of every field is tried; for the others a share."""
 _STEADY: Final = 3000
 """Attempts that are tried one by one, for a few ends."""
 
 
 def codes() -> Iterator[Case]:
-    """Every code, from the peer or as the answer to an own close, in every usual context."""
-    for code in CODES:
-        closed = frame(code)
-        for context in OPEN:
-            yield closed, context
-        for context in (FAILED, AGAIN):
-            yield closed, context
-        for reason in REASONS[:2]:
-            yield replace(closed, reason=reason), FIRST
-        yield replace(closed, reason="Token expired"), OPEN[3]
-        for context in ASKED:
-            yield asked(Wish.CLOSE, code), context
-        yield asked(Wish.SUSPEND, code), ASKED[0]
-        yield asked(Wish.CONNECT, code), ASKED[1]
+    """Every code, from the peer or as the answer to an own close.
+
+    Codes with a meaning, and those at the edges of a range, in every usual context; the others in
+    seven contexts each, by turns, so that neighbours share all of them.
+    """
+    for turn, code in enumerate(CODES):
+        yield from _everywhere(code) if code in _MEANT else _by_turns(code, turn)
+
+
+def _everywhere(code: int) -> Iterator[Case]:
+    closed = frame(code)
+    for context in (*OPEN, FAILED, AGAIN):
+        yield closed, context
+    for reason in REASONS[:2]:
+        yield replace(closed, reason=reason), FIRST
+    yield replace(closed, reason="Token expired"), OPEN[3]
+    for context in ASKED:
+        yield asked(Wish.CLOSE, code), context
+    yield asked(Wish.SUSPEND, code), ASKED[0]
+    yield asked(Wish.CONNECT, code), ASKED[1]
+
+
+def _by_turns(code: int, turn: int) -> Iterator[Case]:
+    closed = frame(code)
+    first, later = OPEN[:4], OPEN[4:]
+    yield closed, first[turn % len(first)]
+    yield closed, later[turn % len(later)]
+    yield closed, later[(turn + len(later) // 2) % len(later)]
+    yield closed, (FAILED, AGAIN)[turn % 2]
+    yield frame(code, REASONS[turn % 3]), first[turn % len(first)]
+    yield asked(Wish.CLOSE, code), ASKED[turn % len(ASKED)]
+    yield asked((Wish.SUSPEND, Wish.CONNECT)[turn % 2], code), ASKED[turn % 2]
 
 
 def statuses() -> Iterator[Case]:
@@ -79,21 +122,25 @@ def causes() -> Iterator[Case]:
 
 
 def fields() -> Iterator[Case]:
-    """Each field by itself along its edges, for every usual end."""
-    for end in COMMON:
+    """Each field by itself along its edges, for every usual end.
+
+    For one end of five every value; for the others one value of three, by turns.
+    """
+    for number, end in enumerate(COMMON):
         base = _base(end)
+        some = slice(None) if number % _THOROUGH == 0 else slice(number % 3, None, 3)
         for name in COUNTED:
-            for count in COUNTS:
+            for count in COUNTS[some]:
                 if count >= (name != "busy"):
                     yield end.close, with_field(base, name, count)
         for name in TIMED:
             if name != "uptime" or base.uptime is not None:
-                for seconds in SECONDS:
+                for seconds in SECONDS[some]:
                     yield end.close, with_field(base, name, seconds)
-        for roll in ROLLS:
+        for roll in ROLLS[some]:
             yield end.close, replace(base, roll=roll)
             yield end.close, replace(FIRST if end.uptime else FAILED, roll=roll)
-        for seconds in SECONDS:
+        for seconds in SECONDS[some]:
             yield replace(end.close, retry_after=seconds), base
             yield replace(end.close, spread=seconds), base
         for reason in REASONS:
@@ -107,12 +154,13 @@ def fields() -> Iterator[Case]:
 
 
 def attempts() -> Iterator[Case]:
-    """Every attempt up to some thousands, the same end each time or always another."""
+    """Every attempt up to some thousands, the same end each time or always another, by turns."""
     for end in (COMMON[0], End(frame(1012), 1.0), End(refused(503)), End(frame(4000), 1.0)):
         base = _base(end)
         for attempt in range(1, _STEADY):
-            yield end.close, replace(base, attempt=attempt, streak=attempt, elapsed=30.0 * attempt)
-            yield end.close, replace(base, attempt=attempt, streak=1, elapsed=30.0 * attempt)
+            streak = attempt if (attempt % 2 == 0) is (end.uptime is None) else 1
+            context = replace(base, attempt=attempt, streak=streak, elapsed=30.0 * attempt)
+            yield end.close, context
 
 
 def literally(literals: Literals, seed: int) -> Iterator[Case]:
@@ -130,21 +178,20 @@ def literally(literals: Literals, seed: int) -> Iterator[Case]:
             values += [("roll", each) for each in (number, number - 2**-53, number + 2**-53)]
     for text in literals.texts:
         values += [(name, each) for name in _TEXTS for each in (text, text.upper(), f"x {text}")]
-    values = [each for each in values if _sensible(*each)]
-    bases: Sequence[End] = COMMON if len(values) < 2000 else COMMON[::10]  # noqa: PLR2004 - bound
-    for end in bases:
-        for name, value in values:
+    values = list(dict.fromkeys(each for each in values if _sensible(*each)))
+    step = max(1, ceil(len(values) * 2 * len(COMMON) / _MOST_ALONE))
+    for turn, (name, value) in enumerate(values):
+        bases = _REPLACED if name in ("code", "status") else COMMON[turn % step :: step]
+        for end in bases:
             for context in (_base(end), FIRST if end.uptime else FAILED):
                 yield with_value((end.close, context), name, value)
-    yield from _combined(values, bases, random.Random(seed))  # noqa: S311 - it repeats itself
+    yield from _combined(values, random.Random(seed))  # noqa: S311 - it repeats itself
 
 
-def _combined(
-    values: Sequence[tuple[str, Any]], bases: Sequence[End], rng: random.Random
-) -> Iterator[Case]:
+def _combined(values: Sequence[tuple[str, Any]], rng: random.Random) -> Iterator[Case]:
     """Two or three values at a time, with the flags as they come."""
     for _ in range(_MOST_COMBINED if values else 0):
-        end = rng.choice(bases)
+        end = rng.choice(COMMON)
         flags = rng.choices((False, True), k=3)
         names = ("can_refresh", "refreshed", "previous_immediate")
         changes: dict[str, Any] = dict(zip(names, flags, strict=True))

@@ -1,6 +1,7 @@
 """An interview with a policy: questions, the answers the engine could take, and what is none."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
@@ -8,6 +9,8 @@ from recloser.fsm.record import Close
 
 DEFAULT_MAX_DELAY: Final = 86400.0
 """Seconds that no delay should exceed, unless the caller of `check_policy` says otherwise."""
+_GIBBERISH: Final = "qzxv jkwq"
+"""Text that no rule can mean."""
 
 
 class Unanswered(Exception):
@@ -42,12 +45,15 @@ class Interview:
         self.max_delay = max_delay
         self.patience = patience
         self.questions = 0
-        """How many questions have been put."""
+        """How often a policy was asked, all objects together."""
+        self.turn = 0
+        """How many different questions have been asked."""
         self._decide = make_policy().decide
         self._fresh = make_policy().decide
         self._close: Close | None = None
         self._context: Context | None = None
         self._answer: Decision | Unanswered = Stop()
+        self._reworded: tuple[Close, tuple[Close, ...]] | None = None
 
     def __call__(self, close: Close, context: Context, /) -> Decision:
         """Answer from memory if the very same question was the last one."""
@@ -57,6 +63,7 @@ class Interview:
             except Unanswered as error:
                 self._answer = error
             self._close, self._context = close, context
+            self.turn += 1
         answer = self._answer
         if isinstance(answer, Unanswered):
             raise answer
@@ -69,6 +76,14 @@ class Interview:
     def fresh(self, close: Close, context: Context, /) -> Decision:
         """Ask a second policy of the same maker."""
         return self._put(self._fresh, close, context)
+
+    def reworded(self, close: Close) -> tuple[Close, ...]:
+        """Return the record with reasons that say the same, or nothing; made once in a row."""
+        if self._reworded is None or self._reworded[0] is not close:
+            reason = close.reason
+            reasons = {reason.upper(), reason.lower()} - {reason} if reason else {_GIBBERISH}
+            self._reworded = close, tuple(replace(close, reason=each) for each in sorted(reasons))
+        return self._reworded[1]
 
     def _put(
         self, decide: Callable[[Close, Context], object], close: Close, context: Context

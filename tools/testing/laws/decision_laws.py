@@ -1,7 +1,7 @@
 """Laws about single decisions: what any answer must be, whatever was asked."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from recloser.fsm.closecodes import ABNORMAL, GOING_AWAY, NORMAL
 from recloser.fsm.decisions import Context, Decision, Hold, Retry
@@ -10,17 +10,12 @@ from recloser.fsm.states import Wish
 from recloser.testing.evidence.interview import Interview, Unanswered, brief
 from recloser.testing.laws.law import Law
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 MANY: Final = 10
 """Failures in a row after which no client has a reason to be in a hurry."""
 BREATH: Final = 0.25
 """Seconds: whoever comes back sooner than this, again and again, is in a loop."""
 
 _MIDDLE: Final = 0.5
-_GIBBERISH: Final = "qzxv jkwq"
-"""Text that no rule can mean."""
 _UNUSED: Final = range(1000)
 """Codes that are not used (RFC 6455 section 7.4.2), so nothing can tell one from another."""
 
@@ -49,16 +44,37 @@ def _total(ask: Interview, close: Close, context: Context) -> str | None:
 
 
 def _pure(ask: Interview, close: Close, context: Context) -> str | None:
-    if context.roll != _MIDDLE and ask.patience == 1:
+    if ask.patience > 1:
+        return _changes(ask, close, context) or _depends_on_object(ask, close, context)
+    if context.roll != _MIDDLE:
         return None  # most questions have the middle roll, and they are enough
+    # The same object and another one by turns.
+    judge = _changes if ask.turn % 2 else _depends_on_object
+    return judge(ask, close, context)
+
+
+def _changes(ask: Interview, close: Close, context: Context) -> str | None:
     first = ask(close, context)
     for _ in range(ask.patience):
         second = ask.again(close, context)
         if second != first:
             return f"asked the same twice, it said {brief(first)} and then {brief(second)}"
-    other = ask.fresh(close, context)
+    return None
+
+
+def _depends_on_object(ask: Interview, close: Close, context: Context) -> str | None:
+    first, other = ask(close, context), ask.fresh(close, context)
     if other != first:
         return f"of two policies made alike, one says {brief(first)}, the other {brief(other)}"
+    return None
+
+
+def _remembers(first: Decision, later: Decision) -> str | None:
+    if later != first:
+        return (
+            f"it said {brief(first)} when the search began, and {brief(later)} to the same "
+            "question when it had been asked many others"
+        )
     return None
 
 
@@ -97,17 +113,12 @@ def _reason_optional(ask: Interview, close: Close, context: Context) -> str | No
     if close.intentional or close.cause is not Cause.CLOSE_FRAME:
         return None
     decision = ask(close, context)
-    variants: Iterable[str] = (close.reason.upper(), close.reason.lower())
-    if not close.reason:
-        variants = (_GIBBERISH,)
-    for reason in variants:
-        if reason == close.reason:
-            continue
-        other = ask.again(replace(close, reason=reason), context)
+    for variant in ask.reworded(close):
+        other = ask.again(variant, context)
         if _differ(decision, other) and not _fickle(ask, close, context, decision):
             return (
                 f"with the reason {close.reason!r} it says {brief(decision)}, "
-                f"with {reason!r} {brief(other)}"
+                f"with {variant.reason!r} {brief(other)}"
             )
     return None
 
@@ -195,6 +206,7 @@ PURE: Final = Law(
     "incident, and one object could not serve many connections. context.roll is the jitter.",
     incident="reconnecting-websocket 4.4.0 draws its smallest delay once per process.",
     decision=_pure,
+    memory=_remembers,
 )
 BOUNDED: Final = Law(
     name="bounded",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recloser.fsm.decisions import Context, Policy
+from recloser.fsm.decisions import Context, Decision, Policy
 from recloser.fsm.record import Close
 from recloser.simulate.scenario import Scenario
 from recloser.testing.evidence.fleets import Fleet
@@ -20,6 +20,7 @@ class Law:
     check or several; each is tried on whatever the search comes up with:
 
     - `decision(ask, close, context)`: one question; ask as often as you like.
+    - `memory(first, later)`: the answers to one question when a search began and when it ended.
     - `life(life)`: all that one engine asked, in order.
     - `client(policy, story)`: a story for the real client in virtual time.
     - `fleet(policy, fleet)`: a thousand engines that lose their server together.
@@ -33,11 +34,12 @@ class Law:
     optional: bool = False
     """Checked only when it is named."""
     decision: Callable[[Interview, Close, Context], str | None] | None = None
+    memory: Callable[[Decision, Decision], str | None] | None = None
     life: Callable[[Life], str | None] | None = None
     client: Callable[[Policy, Story], str | None] | None = None
     fleet: Callable[[Policy, Fleet], str | None] | None = None
     storm: Callable[[Policy, Scenario], str | None] | None = None
 
     def __post_init__(self) -> None:
-        if not any((self.decision, self.life, self.client, self.fleet, self.storm)):
+        if not any((self.decision, self.memory, self.life, self.client, self.fleet, self.storm)):
             raise TypeError(f"law {self.name}: give it a check, such as decision= or life=")
