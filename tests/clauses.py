@@ -66,10 +66,9 @@ def belongs(cited: str, asked: str) -> bool:
 
 
 def near(number: str, known: Iterable[str]) -> list[str]:
-    """Known numbers that somebody may have meant."""
-    letter = number[:1].upper()
-    found = get_close_matches(number.upper(), known, n=3, cutoff=0.5)
-    return found or [each for each in known if each[0] == letter and "." not in each]
+    """Known numbers that somebody may have meant: clauses for a clause, parts for a part."""
+    same = [each for each in known if ("." in each) == ("." in number)]
+    return get_close_matches(number.upper(), same, n=3, cutoff=0.5)
 
 
 def citations(tests: Path = TESTS) -> Iterator[Citation]:

@@ -38,7 +38,7 @@ def committed(name: str) -> bytes:
     return (ROOT / "diagrams" / name).read_bytes()
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 @pytest.mark.parametrize("name", [name for name in COMMANDS if not name.endswith(".svg")])
 def test_texts_are_up_to_date(name: str, tmp_path: Path) -> None:
     out = tmp_path / name
@@ -46,7 +46,7 @@ def test_texts_are_up_to_date(name: str, tmp_path: Path) -> None:
     assert committed(name) == out.read_bytes(), "run `make diagrams` and look at what changed"
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name.endswith(".svg")])
 def test_pictures_show_what_the_machine_has(name: str) -> None:
     arguments = ["dot" if each == "svg" else each for each in COMMANDS[name]]

@@ -57,7 +57,7 @@ async def unchanged(place: str, call: Callable[[ReconnectingWebSocket], Any], ki
             assert rig.transport.wires[-1].sent == []
 
 
-@pytest.mark.spec("A6")
+@pytest.mark.spec("A6.3")
 @pytest.mark.parametrize("place", STATES)
 @virtual
 async def test_codes_and_reasons(place: str) -> None:
@@ -68,7 +68,7 @@ async def test_codes_and_reasons(place: str) -> None:
             await unchanged(place, lambda ws, call=call, r=reason: call(ws, 1000, r), kind)
 
 
-@pytest.mark.spec("A6")
+@pytest.mark.spec("A6.1")
 @pytest.mark.parametrize(
     ("code", "reason"),
     [(1000, "x" * 123), (1003, "é" * 61), (1007, ""), (1014, "\0"), (3000, ""), (4999, "")],

@@ -49,7 +49,7 @@ PLAIN: dict[str, Callable[[ReconnectingWebSocket], object]] = {
 }
 
 
-@pytest.mark.spec("A3", "A9", "A13", "C1", "C4")
+@pytest.mark.spec("A3.1", "A9", "A13", "C1", "C4")
 @pytest.mark.parametrize("place", STATES)
 @pytest.mark.parametrize("call", sorted(PLAIN))
 @virtual
@@ -65,7 +65,7 @@ async def test_plain_calls(call: str, place: str) -> None:
         assert rig.transport.dialling + len(rig.transport.live) <= 1
 
 
-@pytest.mark.spec("A1", "A3", "A5", "H2")
+@pytest.mark.spec("A1", "A3.1", "A5.1", "H2")
 @pytest.mark.parametrize("place", [place for place in STATES if place != "closing"])
 @pytest.mark.parametrize("call", ["close", "suspend"])
 @virtual
@@ -93,7 +93,7 @@ async def test_suspend_confirms_a_rest_that_a_policy_chose() -> None:
         assert rig.path == []
 
 
-@pytest.mark.spec("G1", "G9", "H3")
+@pytest.mark.spec("G1.1", "G9.1", "G9.2", "G9.3", "H3.2")
 @pytest.mark.parametrize("place", STATES)
 @virtual
 async def test_send(place: str) -> None:
@@ -119,7 +119,7 @@ async def test_send(place: str) -> None:
         assert rig.path == []
 
 
-@pytest.mark.spec("H3", "A11")
+@pytest.mark.spec("H3.1", "H3.2", "H3.3", "A11.2")
 @pytest.mark.parametrize("place", STATES)
 @virtual
 async def test_receive_waits_or_raises_and_a_close_settles_it(place: str) -> None:
@@ -133,7 +133,7 @@ async def test_receive_waits_or_raises_and_a_close_settles_it(place: str) -> Non
         assert error.change is (None if place == "fresh" else rig.ws._driver.last_change)
 
 
-@pytest.mark.spec("H3")
+@pytest.mark.spec("H3.2")
 @pytest.mark.parametrize("place", STATES)
 @virtual
 async def test_iteration_ends_quietly_after_close_alone(place: str) -> None:
@@ -152,7 +152,7 @@ async def test_iteration_ends_quietly_after_close_alone(place: str) -> None:
             assert result == []
 
 
-@pytest.mark.spec("A11")
+@pytest.mark.spec("A11.2")
 @pytest.mark.parametrize("place", STATES)
 @pytest.mark.parametrize("state", list(State))
 @virtual
@@ -169,7 +169,7 @@ async def test_wait_for(state: State, place: str) -> None:
         assert (outcome is None) is passes
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.1")
 @pytest.mark.parametrize("place", STATES)
 @virtual
 async def test_watching(place: str) -> None:
@@ -234,7 +234,7 @@ async def test_a_mark_of_health_forgets_failures_in_open_alone(place: str) -> No
         assert rig.path == []
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.2")
 @virtual
 async def test_a_mark_of_health_while_open() -> None:
     async with Rig("backoff") as rig:
@@ -246,7 +246,7 @@ async def test_a_mark_of_health_while_open() -> None:
         assert rig.path == [G, O]
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.7")
 @pytest.mark.parametrize("place", ["backoff", "held"])
 @virtual
 async def test_a_wake_keeps_the_gap_and_the_count(place: str) -> None:

@@ -59,7 +59,7 @@ async def story(**options: Any) -> list[dict[str, Any]]:
     return list(logs)
 
 
-@pytest.mark.spec("I1", "I4", "B10")
+@pytest.mark.spec("I1.1", "I1.2", "I4", "B10")
 @virtual
 async def test_one_event_a_change_with_every_field() -> None:
     seen: list[Any] = []
@@ -86,7 +86,7 @@ async def test_one_event_a_change_with_every_field() -> None:
     assert {(1012, "Service Restart"), (1006, "Abnormal Closure")} <= names
 
 
-@pytest.mark.spec("I1", "I4")
+@pytest.mark.spec("I1.1", "I4")
 @virtual
 async def test_levels_tell_what_needs_a_look() -> None:
     logs = await story()
@@ -98,7 +98,7 @@ async def test_levels_tell_what_needs_a_look() -> None:
     assert {line["log_level"] for line in logs} == {"info", "warning", "error"}
 
 
-@pytest.mark.spec("I1")
+@pytest.mark.spec("I1.1")
 @virtual
 async def test_details_appear_where_there_are_any() -> None:
     close = Close(
@@ -154,7 +154,7 @@ async def test_no_secret_is_logged() -> None:
     assert SECRET not in str(ws._driver.last_change.error if ws._driver.last_change else "")
 
 
-@pytest.mark.spec("I1")
+@pytest.mark.spec("I1.2")
 @virtual
 async def test_the_facts_of_the_engine_win_over_fields_of_the_same_name() -> None:
     logs = await story(fields={"code": "mine", "to": "mine", "timestamp": "mine", "extra": 1})
@@ -162,7 +162,7 @@ async def test_the_facts_of_the_engine_win_over_fields_of_the_same_name() -> Non
     assert all(line["timestamp"] != "mine" and line["extra"] == 1 for line in logs)
 
 
-@pytest.mark.spec("I1")
+@pytest.mark.spec("I1.2")
 @virtual
 async def test_fields_are_read_at_each_line() -> None:
     fields = {"session": "none"}
@@ -192,7 +192,7 @@ def broken_disk(*_: Any) -> Any:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.spec("I1", "I3")
+@pytest.mark.spec("I1.4", "I3.2")
 @pytest.mark.parametrize("what", ["fields", "disk", "logger"])
 @virtual
 async def test_a_line_that_cannot_be_written_does_not_stop_the_machine(what: str) -> None:
@@ -222,7 +222,7 @@ async def test_a_line_that_cannot_be_written_does_not_stop_the_machine(what: str
     }
 
 
-@pytest.mark.spec("I1")
+@pytest.mark.spec("I1.3")
 @virtual
 async def test_what_an_application_configures_is_used_and_nothing_is_configured_by_us() -> None:
     out = io.StringIO()
@@ -241,7 +241,7 @@ async def test_what_an_application_configures_is_used_and_nothing_is_configured_
     assert log.LOGGER is not None
 
 
-@pytest.mark.spec("I1")
+@pytest.mark.spec("I1.3")
 @virtual
 async def test_what_the_level_leaves_out_is_not_even_read() -> None:
     reported: list[dict[str, Any]] = []
@@ -260,7 +260,7 @@ async def test_what_the_level_leaves_out_is_not_even_read() -> None:
         structlog.configure(**before)
 
 
-@pytest.mark.spec("I1")
+@pytest.mark.spec("I1.3")
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR])
 @virtual
 async def test_a_line_comes_from_its_level_on(level: int) -> None:
@@ -276,7 +276,7 @@ async def test_a_line_comes_from_its_level_on(level: int) -> None:
     assert [line["to"] for line in lines] == wanted
 
 
-@pytest.mark.spec("I1")
+@pytest.mark.spec("I1.3")
 @virtual
 async def test_processors_see_what_the_logging_of_the_standard_library_drops() -> None:
     everything = await story()

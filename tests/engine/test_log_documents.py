@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.spec("I1")
+@pytest.mark.spec("I1.1")
 def test_every_event_stands_in_the_table_and_no_other() -> None:
     events = {
         value

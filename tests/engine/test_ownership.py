@@ -35,7 +35,7 @@ from tests.engine.rig import (
 )
 
 
-@pytest.mark.spec("A11", "J1")
+@pytest.mark.spec("A11.4", "J1.2")
 @virtual
 async def test_async_with_opens_and_closes() -> None:
     ws, transport = engine(DOWN, UP, policy=Answering(Retry(1.0)))
@@ -70,7 +70,7 @@ async def test_async_with_goes_on_resting() -> None:
         assert ws.state is State.PASSIVE
 
 
-@pytest.mark.spec("J3", "A4")
+@pytest.mark.spec("J3", "A4.1")
 @pytest.mark.parametrize("plan", [UP, DEAF, Plan(echo_takes=0.3)])
 @virtual
 async def test_an_exception_leaves_within_a_second_and_stays_the_same(plan: Plan) -> None:
@@ -116,7 +116,7 @@ LIVES: dict[str, tuple[Plan, str, State]] = {
 }
 
 
-@pytest.mark.spec("J3", "J1")
+@pytest.mark.spec("J3", "J1.2")
 @pytest.mark.parametrize("life", LIVES)
 @virtual
 async def test_cancelling_the_owner_ends_everything_within_a_second(life: str) -> None:
@@ -138,7 +138,7 @@ async def test_cancelling_the_owner_ends_everything_within_a_second(life: str) -
     assert transport.released >= 1
 
 
-@pytest.mark.spec("J3", "J1")
+@pytest.mark.spec("J3", "J1.2")
 @virtual
 async def test_cancelling_the_owner_while_its_hook_runs() -> None:
     async def hook(opening: object) -> None:
@@ -212,7 +212,7 @@ def test_a_timeout_around_it() -> None:
     run(story())
 
 
-@pytest.mark.spec("J2")
+@pytest.mark.spec("J2.2")
 @pytest.mark.parametrize("plan", [HANGS, UP, DEAF, DOWN])
 @pytest.mark.parametrize("suspended", [False, True])
 @virtual
@@ -241,7 +241,7 @@ async def test_an_engine_that_is_forgotten_warns_once_and_is_released(
     assert transport.released == 1
 
 
-@pytest.mark.spec("J2")
+@pytest.mark.spec("J2.1")
 @pytest.mark.parametrize("used", [False, True])
 @virtual
 async def test_a_closed_engine_that_is_forgotten_says_nothing(used: bool) -> None:
@@ -257,7 +257,7 @@ async def test_a_closed_engine_that_is_forgotten_says_nothing(used: bool) -> Non
     assert gone() is None
 
 
-@pytest.mark.spec("J2")
+@pytest.mark.spec("J2.2")
 def test_an_engine_forgotten_after_its_loop_was_closed() -> None:
     async def story() -> ReconnectingWebSocket:
         ws, _, _ = await opened()

@@ -65,7 +65,7 @@ async def start(
     return ws, wire, Queries(ws, key=number)
 
 
-@pytest.mark.spec("G10")
+@pytest.mark.spec("G10.2")
 @virtual
 async def test_answers_are_told_apart_while_nobody_consumes() -> None:
     ws, wire, queries = await start()
@@ -82,7 +82,7 @@ async def test_answers_are_told_apart_while_nobody_consumes() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G10")
+@pytest.mark.spec("G10.2", "G10.3")
 @virtual
 async def test_a_consumer_gets_the_rest_in_order_and_may_ask_within_its_loop() -> None:
     ws, wire, queries = await start()
@@ -110,7 +110,7 @@ async def test_a_consumer_gets_the_rest_in_order_and_may_ask_within_its_loop() -
     await task
 
 
-@pytest.mark.spec("A11", "G10")
+@pytest.mark.spec("A11.3", "G10.1")
 @pytest.mark.parametrize(
     "end", ["lost", "held", "stopped", "close", "suspend", "reconnect", "consumed"]
 )
@@ -136,7 +136,7 @@ async def test_the_end_of_the_generation_settles_what_is_pending(end: str) -> No
         assert isinstance(await consumer, ConnectionClosed)
 
 
-@pytest.mark.spec("C2", "G10")
+@pytest.mark.spec("C2", "G10.1", "G10.2")
 @virtual
 async def test_an_answer_of_the_next_generation_is_none() -> None:
     ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(1.0)))
@@ -151,7 +151,7 @@ async def test_an_answer_of_the_next_generation_is_none() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G10", "J1")
+@pytest.mark.spec("G10.2", "J1.1")
 @virtual
 async def test_a_time_out_leaves_nothing_and_the_late_answer_goes_to_the_consumer() -> None:
     ws, wire, queries = await start()
@@ -195,7 +195,7 @@ async def test_a_cancelled_query_is_no_longer_pending() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("C3")
+@pytest.mark.spec("C3.2", "C3.3")
 @virtual
 async def test_what_was_held_is_given_until_the_next_open_and_counted_then() -> None:
     ws, wire, _ = await opened(UP, UP, policy=Answering(Retry(1.0)))
@@ -214,7 +214,7 @@ async def test_what_was_held_is_given_until_the_next_open_and_counted_then() -> 
     await ws.close()
 
 
-@pytest.mark.spec("A11")
+@pytest.mark.spec("A11.1")
 @virtual
 async def test_what_was_held_is_dropped_by_the_own_close() -> None:
     ws, wire, queries = await start()
@@ -248,7 +248,7 @@ async def test_the_backlog_is_bounded_and_reading_goes_on_when_it_is_taken() -> 
     await ws.close()
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.1", "F8.2")
 @virtual
 async def test_a_second_consumer_is_refused_and_a_cancelled_one_loses_nothing() -> None:
     ws, wire, queries = await start()
@@ -283,7 +283,7 @@ async def test_receiving_beside_it_fails_the_queries_at_once() -> None:
     await beside
 
 
-@pytest.mark.spec("G1")
+@pytest.mark.spec("G1.1")
 @virtual
 async def test_what_send_raises_comes_out() -> None:
     ws, wire, queries = await start(UP, UP, policy=Answering(Retry(50.0)))
@@ -297,7 +297,7 @@ async def test_what_send_raises_comes_out() -> None:
         await queries.ask(text(1), 1)
 
 
-@pytest.mark.spec("J2")
+@pytest.mark.spec("J2.1")
 @virtual
 async def test_a_send_that_fails_with_the_connection_leaves_no_unseen_error(
     monkeypatch: pytest.MonkeyPatch,
@@ -312,7 +312,7 @@ async def test_a_send_that_fails_with_the_connection_leaves_no_unseen_error(
     await ws.close()
 
 
-@pytest.mark.spec("G10")
+@pytest.mark.spec("G10.1")
 @virtual
 async def test_a_query_that_waits_in_the_outbox_ends_with_the_generation(
     monkeypatch: pytest.MonkeyPatch,
@@ -354,7 +354,7 @@ async def test_a_key_that_is_pending_is_refused() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.2")
 @pytest.mark.parametrize("odd", ["no JSON", '{"id": []}'])
 @virtual
 async def test_a_message_that_the_key_cannot_read_goes_to_the_consumer(odd: str) -> None:
@@ -399,7 +399,7 @@ async def test_a_time_out_must_be_one(within: Any, error: type[Exception]) -> No
     await ws.close()
 
 
-@pytest.mark.spec("F8", "G10")
+@pytest.mark.spec("F8.1", "G10.2")
 @given(
     st.lists(
         st.one_of(

@@ -7,10 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 import recloser
-from recloser import State
+from recloser import Hold, State
 from tests.engine.rig import (
+    CUT,
     STATES,
     UP,
+    Answering,
     Rig,
     ended,
     engine,
@@ -28,7 +30,7 @@ def resting(
     return asyncio.ensure_future(ended(ws.suspend_until(done.wait(), 4000, "night")))
 
 
-@pytest.mark.spec("H1", "H2", "H6", "A13")
+@pytest.mark.spec("H1.1", "H2", "H6.1", "H6.4", "A13")
 @virtual
 async def test_it_rests_until_the_awaitable_is_done_and_connects_then() -> None:
     ws, wire, transport = await opened(UP, UP)
@@ -48,7 +50,7 @@ async def test_it_rests_until_the_awaitable_is_done_and_connects_then() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A3", "A9", "A13")
+@pytest.mark.spec("A3.1", "A3.3", "A9", "A13")
 @pytest.mark.parametrize("place", STATES)
 @virtual
 async def test_it_does_so_from_every_state_and_nothing_in_closed(place: str) -> None:
@@ -67,7 +69,7 @@ async def test_it_does_so_from_every_state_and_nothing_in_closed(place: str) -> 
         assert rig.ws.state is (State.CLOSED if place in ("fresh", "closed") else State.OPEN)
 
 
-@pytest.mark.spec("A1", "A3", "A13", "H6")
+@pytest.mark.spec("A1", "A3.1", "A13", "H6.2")
 @pytest.mark.parametrize("wish", ["close", "suspend", "connect"])
 @virtual
 async def test_what_the_application_asks_for_meanwhile_stands(wish: str) -> None:
@@ -90,7 +92,7 @@ async def test_what_the_application_asks_for_meanwhile_stands(wish: str) -> None
     await ws.close()
 
 
-@pytest.mark.spec("A3", "A13")
+@pytest.mark.spec("A3.1", "A13")
 @virtual
 async def test_it_does_not_end_a_rest_that_came_after_it() -> None:
     ws, _, _ = await opened(UP, UP)
@@ -108,7 +110,7 @@ async def test_it_does_not_end_a_rest_that_came_after_it() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A1", "A3")
+@pytest.mark.spec("A1", "A3.1")
 @virtual
 async def test_a_close_while_it_is_closing_wins() -> None:
     ws, _, transport = await opened(recloser.testing.Plan(echo_takes=1.0), UP)
@@ -127,7 +129,7 @@ class Broken(Exception):
     pass
 
 
-@pytest.mark.spec("H6")
+@pytest.mark.spec("H6.3")
 @pytest.mark.parametrize("error", [Broken("the token is secret=abcdef"), TimeoutError()])
 @virtual
 async def test_a_failure_is_raised_and_logged_and_the_rest_goes_on(error: Exception) -> None:
@@ -168,7 +170,7 @@ async def test_a_cancelled_future_is_a_failure_and_a_cancelled_caller_is_none() 
     await ws.close()
 
 
-@pytest.mark.spec("J2", "J3")
+@pytest.mark.spec("J2.1", "J3")
 @virtual
 async def test_cancelled_while_closing_it_awaits_nothing() -> None:
     ws, _, _ = await opened(recloser.testing.Plan(deaf=True))
@@ -200,7 +202,7 @@ async def test_a_future_of_somebody_else_is_left_alone_when_it_is_not_awaited() 
     future.cancel()
 
 
-@pytest.mark.spec("A3", "H6")
+@pytest.mark.spec("A3.1", "H6.2")
 @virtual
 async def test_one_that_is_superseded_while_it_closes_awaits_nothing() -> None:
     ws, _, _ = await opened(recloser.testing.Plan(echo_takes=1.0), UP)
@@ -209,4 +211,43 @@ async def test_one_that_is_superseded_while_it_closes_awaits_nothing() -> None:
     await ws.suspend()
     assert await first is None
     assert ws.state is State.PASSIVE
+    await ws.close()
+
+
+@pytest.mark.spec("H1.2")
+@pytest.mark.parametrize("by", ["policy", "application"])
+@virtual
+async def test_a_rest_keeps_all_but_the_connection(by: str) -> None:
+    opens: list[int] = []
+    changes: list[State] = []
+    ws, wire, transport = await opened(
+        UP,
+        UP,
+        policy=Answering(Hold()),
+        outbox=recloser.Outbox(in_passive=True),
+        fields={"user": 7},
+        on_open=lambda opening: opens.append(opening.generation),
+    )
+    ws.subscribe(lambda change: changes.append(change.current))
+    await ws.send("before")
+    if by == "policy":
+        wire.end(CUT)
+        await turns()
+    else:
+        await ws.suspend()
+    assert ws.state is State.PASSIVE
+    await ws.send("meanwhile")
+    before = ws.statistics()
+    await pass_time(86_400)
+    assert ws.statistics() == before
+    assert [message.data for message in ws.outbox.peek()] == ["meanwhile"]
+    changes.clear()
+    with capture_logs() as lines:
+        ws.connect()
+        await ws.drain()
+    assert {line["user"] for line in lines} == {7}
+    assert opens == [1, 2]
+    assert changes == [State.CONNECTING, State.OPEN]
+    assert transport.wires[1].sent == ["meanwhile"]
+    assert ws.statistics().opens == 2
     await ws.close()

@@ -38,7 +38,7 @@ def watched(ws: recloser.ReconnectingWebSocket, after: float = 2.0) -> list[tupl
     return seen
 
 
-@pytest.mark.spec("H5", "I4")
+@pytest.mark.spec("H5.2", "I4")
 @virtual
 async def test_the_first_connection_and_the_own_end_show_at_once() -> None:
     ws, _ = engine(UP)
@@ -54,7 +54,7 @@ async def test_the_first_connection_and_the_own_end_show_at_once() -> None:
     assert seen == [(0, ONLINE), (10, OFFLINE)]
 
 
-@pytest.mark.spec("H5")
+@pytest.mark.spec("H5.1")
 @virtual
 async def test_a_short_interruption_does_not_show_and_a_long_one_does() -> None:
     ws, wire, transport = await opened(UP, UP, UP, policy=Answering(Retry(1.5), Retry(5.0)))
@@ -78,7 +78,7 @@ async def test_a_short_interruption_does_not_show_and_a_long_one_does() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("H5")
+@pytest.mark.spec("H5.1")
 @virtual
 async def test_a_server_that_accepts_and_hangs_up_shows_as_offline_without_flicker() -> None:
     ws, _, transport = await opened(*[UP] * 40, policy=Answering(Retry(3.0)))
@@ -91,7 +91,7 @@ async def test_a_server_that_accepts_and_hangs_up_shows_as_offline_without_flick
     await ws.close()
 
 
-@pytest.mark.spec("H1", "H5", "I4")
+@pytest.mark.spec("H1.1", "H5.2", "I4")
 @virtual
 async def test_a_rest_shows_at_once_and_so_does_the_connection_that_was_asked_for() -> None:
     ws, _, transport = await opened(UP, UP, UP, policy=Answering(Hold()))
@@ -110,7 +110,7 @@ async def test_a_rest_shows_at_once_and_so_does_the_connection_that_was_asked_fo
     await ws.close()
 
 
-@pytest.mark.spec("H5", "I4")
+@pytest.mark.spec("H5.2", "I4")
 @virtual
 async def test_giving_up_shows_at_once_and_ends_with_the_next_connect() -> None:
     ws, wire, _ = await opened(UP, UP, policy=Answering(Stop()))
@@ -187,7 +187,7 @@ async def test_two_tasks_need_two_iterations() -> None:
     assert await first is OFFLINE
 
 
-@pytest.mark.spec("H5", "J1")
+@pytest.mark.spec("H5.3", "J1.1")
 @virtual
 async def test_there_is_a_timer_only_while_a_change_is_pending_and_somebody_watches() -> None:
     ws, wire, _ = await opened(UP, UP, policy=Answering(Retry(50.0)))
@@ -210,7 +210,7 @@ async def test_there_is_a_timer_only_while_a_change_is_pending_and_somebody_watc
     await ws.close()
 
 
-@pytest.mark.spec("H5", "J1")
+@pytest.mark.spec("H5.3", "J1.1")
 @virtual
 async def test_a_view_that_is_forgotten_leaves_nothing_and_one_with_callbacks_lives_on() -> None:
     ws, _, _ = await opened()
@@ -230,7 +230,7 @@ async def test_a_view_that_is_forgotten_leaves_nothing_and_one_with_callbacks_li
     assert ghost() is None
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.2")
 @virtual
 async def test_a_callback_that_raises_or_goes_harms_nobody() -> None:
     ws, _, _ = await opened()

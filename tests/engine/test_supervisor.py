@@ -52,7 +52,7 @@ def many(
     return [engine(*(plans or (UP,)), **options) for _ in range(count)]
 
 
-@pytest.mark.spec("A11", "H7", "J1")
+@pytest.mark.spec("A11.5", "H7.3", "H7.4", "J1.2")
 @virtual
 async def test_leaving_the_block_closes_all_and_waits_for_the_handlers() -> None:
     engines = many(5)
@@ -79,7 +79,7 @@ async def test_leaving_the_block_closes_all_and_waits_for_the_handlers() -> None
     assert others() == set()
 
 
-@pytest.mark.spec("G1", "H7")
+@pytest.mark.spec("G1.2", "H7.2", "H7.3")
 @pytest.mark.parametrize(("deadline", "sent"), [(20.0, 3), (3.0, 1)])
 @virtual
 async def test_what_is_queued_goes_out_first_in_half_of_the_time(
@@ -104,7 +104,7 @@ async def test_what_is_queued_goes_out_first_in_half_of_the_time(
     assert now() == min(3.0, deadline / 2)
 
 
-@pytest.mark.spec("H7")
+@pytest.mark.spec("H7.1")
 @virtual
 async def test_one_that_fails_is_told_of_and_the_others_go_on() -> None:
     good, gives_up, raises, unreachable = many(4, policy=Answering(Retry(50.0)))
@@ -142,7 +142,7 @@ async def test_one_that_fails_is_told_of_and_the_others_go_on() -> None:
     assert [line["user"] for line in lines if line["who"] == "gives up"] == [7]
 
 
-@pytest.mark.spec("H7")
+@pytest.mark.spec("H7.5")
 @virtual
 async def test_a_handler_that_outlasts_the_deadline_is_cancelled() -> None:
     [(ws, _)] = many(1)
@@ -162,7 +162,7 @@ async def test_a_handler_that_outlasts_the_deadline_is_cancelled() -> None:
     assert supervisor.failures == {}
 
 
-@pytest.mark.spec("A11", "H7")
+@pytest.mark.spec("A11.6", "H7.5")
 @virtual
 async def test_one_that_refuses_to_end_is_named_and_left() -> None:
     [(ws, _)] = many(1)
@@ -185,7 +185,7 @@ async def test_one_that_refuses_to_end_is_named_and_left() -> None:
     free.set()
 
 
-@pytest.mark.spec("A5", "H7")
+@pytest.mark.spec("A5.1", "H7.3")
 @pytest.mark.parametrize(
     ("plan", "answer"), [(HANGS, None), (DOWN, Retry(50.0)), (DOWN, Hold()), (DEAF, None)]
 )
@@ -229,7 +229,7 @@ async def test_nor_does_it_stay_when_the_block_fails_at_once() -> None:
     assert ws.state is State.CLOSED
 
 
-@pytest.mark.spec("H7", "J3")
+@pytest.mark.spec("H7.5", "J3")
 @virtual
 async def test_an_exception_cancels_everything_within_a_second() -> None:
     engines = many(3, DEAF)
@@ -325,7 +325,7 @@ async def test_a_hint_is_passed_on_to_all() -> None:
         assert set(supervisor.states().values()) == {State.OPEN}
 
 
-@pytest.mark.spec("H7")
+@pytest.mark.spec("H7.5")
 async def test_a_signal_ends_the_wait_and_a_second_one_the_draining() -> None:
     """With the real signal of a real process; the sockets are scripted."""
     [(ws, transport)] = many(1)

@@ -92,7 +92,7 @@ async def test_a_task_group_goes_on_and_ends_by_itself(name: str) -> None:
         assert feed.codes == [1000]
 
 
-@pytest.mark.spec("H7")
+@pytest.mark.spec("H7.3", "H7.4")
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 async def test_a_supervisor_ends_in_good_order_on_a_signal(signum: signal.Signals) -> None:
     async with feeding() as feed, example("embed_supervisor.py", *[feed.url] * 3) as process:
@@ -117,7 +117,7 @@ async def latest(port: str, wanted: str) -> str:
                     return str(seen["status"])
 
 
-@pytest.mark.spec("H5", "H7")
+@pytest.mark.spec("H5.1", "H7.3")
 @pytest.mark.parametrize("framework", ["aiohttp", "starlette"])
 async def test_a_web_service_shows_the_feed_and_leaves_with_1001(framework: str) -> None:
     if framework == "starlette":

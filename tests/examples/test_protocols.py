@@ -83,7 +83,7 @@ async def printed(process: Process, pattern: str) -> re.Match[str]:
     pytest.fail(f"{pattern!r} was not printed, but:\n{''.join(seen[-50:])}")
 
 
-@pytest.mark.spec("G8")
+@pytest.mark.spec("G8.1")
 @needs_node
 async def test_a_graphql_subscription(port: int) -> None:
     server = ("node", str(SERVERS / "graphql.js"), str(port))
@@ -126,7 +126,7 @@ async def test_shared_editing(port: int) -> None:
                         assert sorted(text.split()) == ["one.", "three.", "two."]
 
 
-@pytest.mark.spec("G8")
+@pytest.mark.spec("G8.1")
 @pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto: apt-get install mosquitto")
 async def test_mqtt_over_websocket(port: int, tmp_path: Path) -> None:
     # The first listener is there because mosquitto 2.0.11 refuses to start with the second alone.

@@ -40,7 +40,7 @@ def test_advice_adds_and_does_not_erase() -> None:
     assert rig.policy.asked[-1][0] == replace(refusal, advice="x")
 
 
-@pytest.mark.spec("B11", "J1")
+@pytest.mark.spec("B11", "J1.1")
 @pytest.mark.parametrize("state", [State.CLOSED, State.BACKOFF, State.PASSIVE])
 def test_advice_without_a_generation_is_none(state: State) -> None:
     rig = Rig(Stop()).put(state)
@@ -49,7 +49,7 @@ def test_advice_without_a_generation_is_none(state: State) -> None:
     assert snapshot(rig.core) == before
 
 
-@pytest.mark.spec("C3")
+@pytest.mark.spec("C3.3")
 def test_unread_messages_are_counted_where_they_are_dropped() -> None:
     rig = Rig(Retry(1.0)).put(State.OPEN)
     rig.do(Lost(rig.core.generation, CUT, unread=4))
@@ -96,7 +96,7 @@ def test_an_interrupted_policy_changes_nothing(state: State) -> None:
     assert rig.policy.asked[-1][0].advice == "kept"
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.2")
 @pytest.mark.parametrize("state", ALL)
 def test_a_closed_core_owns_nothing(state: State) -> None:
     rig = Rig(Stop()).put(state)
@@ -162,7 +162,7 @@ def test_connect_in_backoff_dials_now_and_never_twice() -> None:
     assert rig.dials == [dial]
 
 
-@pytest.mark.spec("C1", "D7")
+@pytest.mark.spec("C1", "D7.1")
 @pytest.mark.parametrize("wish", [Wish.CLOSE, Wish.SUSPEND])
 def test_waiting_is_cancelled_at_once(wish: Wish) -> None:
     rig = Rig(Retry(30)).put(State.BACKOFF)
@@ -174,7 +174,7 @@ def test_waiting_is_cancelled_at_once(wish: Wish) -> None:
     assert rig.do(Expired(deadline), after=60.0) == []
 
 
-@pytest.mark.spec("D7", "H1", "J1")
+@pytest.mark.spec("D7.2", "H1.1", "J1.2")
 @pytest.mark.parametrize("state", ALL)
 def test_who_has_a_deadline(state: State) -> None:
     rig = Rig().put(state)
@@ -183,7 +183,7 @@ def test_who_has_a_deadline(state: State) -> None:
     assert rig.core.deadline == (None if expected is None else rig.now + expected)
 
 
-@pytest.mark.spec("E3")
+@pytest.mark.spec("E3.1")
 @pytest.mark.parametrize("rest", [(), (Ask(Wish.SUSPEND),)])
 def test_a_connect_before_the_refresh_dial_does_not_lose_the_refresh(rest: tuple[Ask, ...]) -> None:
     rig = Rig(Retry(3, refresh=True)).put(State.OPEN)
@@ -194,7 +194,7 @@ def test_a_connect_before_the_refresh_dial_does_not_lose_the_refresh(rest: tuple
     assert [dial.refresh for dial in dials] == [True]
 
 
-@pytest.mark.spec("D7")
+@pytest.mark.spec("D7.3")
 @pytest.mark.parametrize("jump", [-1e6, 1e6])
 def test_the_clock_may_jump(jump: float) -> None:
     """A deadline is a moment on the clock it was made from; the core itself never compares."""
@@ -250,7 +250,7 @@ def test_every_record_is_announced_before_the_next_dial() -> None:
     assert told == [(State.CONNECTING, False), "dial", *cycle * 5]
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.1")
 def test_opening_does_not_forget_failures() -> None:
     """A server that accepts and closes at once sees the count grow."""
     rig = Rig(lambda close, context: Retry(float(context.attempt)))
@@ -275,7 +275,7 @@ def flapping() -> Rig:
     return rig
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.2")
 def test_a_stable_period_forgets_failures() -> None:
     rig = flapping()
     rig.effects.clear()
@@ -287,7 +287,7 @@ def test_a_stable_period_forgets_failures() -> None:
     assert (context.attempt, context.uptime, context.elapsed) == (1, 15.0, 0.0)
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.2")
 def test_mark_healthy_forgets_failures() -> None:
     rig = flapping()
     assert rig.do(Healthy()) == []
@@ -297,7 +297,7 @@ def test_mark_healthy_forgets_failures() -> None:
     assert rig.policy.asked[-1][1].attempt == 1
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.2")
 @pytest.mark.parametrize("state", [each for each in ALL if each is not State.OPEN])
 def test_mark_healthy_means_nothing_elsewhere(state: State) -> None:
     rig = Rig().put(state)
@@ -306,7 +306,7 @@ def test_mark_healthy_means_nothing_elsewhere(state: State) -> None:
     assert snapshot(rig.core) == before
 
 
-@pytest.mark.spec("D1", "D6")
+@pytest.mark.spec("D1.2", "D6.4")
 @pytest.mark.parametrize("state", [State.CLOSED, State.BACKOFF, State.PASSIVE])
 def test_an_explicit_connect_starts_afresh(state: State) -> None:
     rig = Rig(Retry(2.0)).put(state)
@@ -316,7 +316,7 @@ def test_an_explicit_connect_starts_afresh(state: State) -> None:
     assert (context.attempt, context.elapsed, context.last_delay) == (1, 3.0, None)
 
 
-@pytest.mark.spec("D1", "A10")
+@pytest.mark.spec("D1.2", "A10")
 @pytest.mark.parametrize("asked", [[Ask(Wish.CLOSE), Ask(Wish.CONNECT)], [Reconnect(4000)]])
 def test_a_connect_that_waited_for_the_closing_starts_afresh(asked: list[Event]) -> None:
     rig = flapping()
@@ -330,7 +330,7 @@ def test_a_connect_that_waited_for_the_closing_starts_afresh(asked: list[Event])
     assert (context.attempt, context.elapsed, context.last_delay) == (1, 3.0, None)
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.2")
 @pytest.mark.parametrize("state", [State.CONNECTING, State.OPEN])
 def test_a_connect_that_asks_for_nothing_forgets_nothing(state: State) -> None:
     rig = Rig(Retry(2.0)).put(State.CONNECTING)
@@ -342,7 +342,7 @@ def test_a_connect_that_asks_for_nothing_forgets_nothing(state: State) -> None:
     assert rig.core.run.attempt == 1
 
 
-@pytest.mark.spec("D4", "D1")
+@pytest.mark.spec("D4.7", "D1.2")
 @pytest.mark.parametrize("start", [State.BACKOFF, State.PASSIVE])
 def test_a_wake_keeps_the_count_and_the_gap(start: State) -> None:
     answer: Decision = Retry(60.0) if start is State.BACKOFF else Hold()
@@ -359,7 +359,7 @@ def test_a_wake_keeps_the_count_and_the_gap(start: State) -> None:
     assert rig.policy.asked[-1][1].attempt == 2
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.4", "D4.7")
 def test_wakes_never_dial_twice_in_a_second() -> None:
     rig = Rig(Retry(60.0))
     rig.connect()
@@ -371,7 +371,21 @@ def test_wakes_never_dial_twice_in_a_second() -> None:
     assert all(later - earlier >= 1.0 for earlier, later in pairwise(starts))
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.5")
+@pytest.mark.parametrize(
+    "asked", [Ask(Wish.CONNECT), Reconnect(4000)], ids=["connect", "reconnect"]
+)
+@pytest.mark.parametrize("ended", [State.BACKOFF, State.PASSIVE])
+def test_a_dial_that_is_asked_for_waits_for_no_gap(asked: Event, ended: State) -> None:
+    rig = Rig(Retry(60.0) if ended is State.BACKOFF else Hold())
+    rig.connect()
+    rig.lost(after=0.25)
+    assert rig.state is ended
+    rig.do(asked, after=0.25)
+    assert [dial.not_before for dial in rig.dials] == [rig.now - 0.5, rig.now]
+
+
+@pytest.mark.spec("D4.3")
 def test_two_dials_in_a_row_are_told_apart() -> None:
     """A policy sees that the dial before was immediate, and can wait this time."""
     rig = Rig(lambda close, context: Retry(5.0 if context.previous_immediate else 0.0))

@@ -49,7 +49,7 @@ def test_after_a_close_nothing_dials(state: State, answer: object) -> None:
     assert len(rig.dials) == 1
 
 
-@pytest.mark.spec("A2", "A12")
+@pytest.mark.spec("A2.2", "A12.2")
 @pytest.mark.parametrize("state", [State.CONNECTING, State.OPEN])
 def test_intent_outlives_crossing_closes(state: State) -> None:
     """The peer answers our close with 4401: intentional, and 4401."""
@@ -70,7 +70,7 @@ def test_intent_outlives_crossing_closes(state: State) -> None:
     assert not rig.dials
 
 
-@pytest.mark.spec("A3")
+@pytest.mark.spec("A3.1")
 @pytest.mark.parametrize("answer", [Stop(), Hold()], ids=["stop", "hold"])
 @pytest.mark.parametrize("state", ALL)
 def test_the_last_wish_wins(state: State, answer: object) -> None:
@@ -114,7 +114,7 @@ def gone(state: State, wishes: tuple[Wish, ...]) -> bool:
     return state is State.CLOSED
 
 
-@pytest.mark.spec("A3")
+@pytest.mark.spec("A3.2")
 def test_connect_while_closing_is_remembered() -> None:
     rig = Rig(Stop()).put(State.CLOSING)
     assert rig.connect() == []
@@ -126,7 +126,7 @@ def test_connect_while_closing_is_remembered() -> None:
     assert close.wish is Wish.CONNECT
 
 
-@pytest.mark.spec("A3")
+@pytest.mark.spec("A3.3")
 def test_suspend_in_closed_does_nothing() -> None:
     rig = Rig()
     before = snapshot(rig.core)
@@ -134,7 +134,7 @@ def test_suspend_in_closed_does_nothing() -> None:
     assert snapshot(rig.core) == before
 
 
-@pytest.mark.spec("A3")
+@pytest.mark.spec("A3.1")
 def test_the_last_wish_of_an_earlier_closing_is_forgotten() -> None:
     rig = Rig(Stop()).put(State.OPEN)
     rig.suspend()
@@ -145,7 +145,7 @@ def test_the_last_wish_of_an_earlier_closing_is_forgotten() -> None:
     assert rig.state is State.CLOSED
 
 
-@pytest.mark.spec("A6")
+@pytest.mark.spec("A6.1")
 def test_the_first_code_wins_on_the_wire() -> None:
     rig = Rig(Stop()).put(State.OPEN)
     rig.do(Ask(Wish.SUSPEND, 4001, "brb"))
@@ -153,7 +153,7 @@ def test_the_first_code_wins_on_the_wire() -> None:
     assert rig.shuts == [Shut(1, 4001, "brb")]
 
 
-@pytest.mark.spec("A4", "A8")
+@pytest.mark.spec("A4.1", "A4.2", "A8")
 @pytest.mark.parametrize("wish", Wish)
 def test_closing_has_a_deadline_that_no_call_extends(wish: Wish) -> None:
     rig = Rig(Stop()).put(State.CLOSING)
@@ -170,7 +170,7 @@ def test_closing_has_a_deadline_that_no_call_extends(wish: Wish) -> None:
     assert rig.state is ENDS[wish]
 
 
-@pytest.mark.spec("A4")
+@pytest.mark.spec("A4.1")
 @pytest.mark.parametrize("state", [State.CONNECTING, State.OPEN, State.CLOSING])
 @pytest.mark.parametrize("wish", [Wish.CLOSE, Wish.SUSPEND])
 def test_a_shorter_bound_on_closing(state: State, wish: Wish) -> None:
@@ -189,7 +189,7 @@ def test_a_bound_means_nothing_where_nothing_closes(state: State, wish: Wish) ->
     assert rig.core.deadline is None
 
 
-@pytest.mark.spec("A5", "A3")
+@pytest.mark.spec("A5.1", "A3.1")
 def test_opened_after_close_is_ignored() -> None:
     rig = Rig(Stop()).put(State.CONNECTING)
     rig.close()
@@ -274,7 +274,7 @@ def test_reconnect_in_every_state(state: State) -> None:
     assert rig.core.run.attempt == 0
 
 
-@pytest.mark.spec("A12")
+@pytest.mark.spec("A12.1")
 @pytest.mark.parametrize("state", [State.CONNECTING, State.OPEN])
 def test_a_close_that_comes_second_still_wins(state: State) -> None:
     """The peer's close is taken first, ours in the same tick: one record, no dial."""
@@ -286,7 +286,7 @@ def test_a_close_that_comes_second_still_wins(state: State) -> None:
     assert not rig.dials
 
 
-@pytest.mark.spec("B4", "B5")
+@pytest.mark.spec("B4.1", "B4.5", "B5")
 @pytest.mark.parametrize("wish", Wish)
 @pytest.mark.parametrize("answer", [Retry(0), None, ValueError("x")], ids=str)
 def test_a_policy_error_closes_whatever_was_wished(wish: Wish, answer: object) -> None:
@@ -300,7 +300,7 @@ def test_a_policy_error_closes_whatever_was_wished(wish: Wish, answer: object) -
     assert not rig.dials
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.1", "B4.5")
 @pytest.mark.parametrize("state", [State.CONNECTING, State.OPEN])
 def test_a_policy_error_closes_a_live_connection(state: State) -> None:
     rig = Rig("nonsense").put(state)

@@ -93,7 +93,7 @@ def check(rig: Rig, change: StateChange, held: int, leaving: int) -> None:
         assert change.unsent == held
 
 
-@pytest.mark.spec("G5", "I1", "K5")
+@pytest.mark.spec("G5.4", "I1.1", "K5.1")
 @pytest.mark.parametrize("trigger", list(Trigger))
 @pytest.mark.parametrize("place", PLACES)
 def test_every_change_tells_what_has_not_left(place: str, trigger: Trigger) -> None:
@@ -113,7 +113,7 @@ def test_every_change_tells_what_has_not_left(place: str, trigger: Trigger) -> N
             assert rig.core.held == held, "it is the driver's number"
 
 
-@pytest.mark.spec("K5")
+@pytest.mark.spec("K5.1")
 def test_every_row_of_the_table_that_changes_the_state_is_told() -> None:
     seen = set()
     for place, trigger, answer in product(PLACES.values(), Trigger, ANSWERS):
@@ -128,7 +128,7 @@ def test_every_row_of_the_table_that_changes_the_state_is_told() -> None:
     assert seen == {(row.source, row.trigger, row.target) for row in TABLE if row.target}
 
 
-@pytest.mark.spec("G5")
+@pytest.mark.spec("G5.4")
 @pytest.mark.parametrize("state", LIVE)
 def test_an_interrupted_policy_is_told_the_same_number_again(state: State) -> None:
     rig = Rig(KeyboardInterrupt()).put(state)
@@ -142,7 +142,7 @@ def test_an_interrupted_policy_is_told_the_same_number_again(state: State) -> No
     assert rig.changes[-1].unsent == 7
 
 
-@pytest.mark.spec("C2", "G5")
+@pytest.mark.spec("C2", "G5.4")
 @pytest.mark.parametrize("state", list(State))
 def test_the_end_of_an_old_generation_counts_nothing(state: State) -> None:
     rig = Rig().put(state)
@@ -152,7 +152,7 @@ def test_the_end_of_an_old_generation_counts_nothing(state: State) -> None:
     assert rig.core.held == 4
 
 
-@pytest.mark.spec("B11", "G5")
+@pytest.mark.spec("B11", "G5.4")
 def test_advice_and_count_stand_side_by_side() -> None:
     rig = Rig(Stop()).put(State.OPEN)
     rig.core.held = 2
@@ -161,7 +161,7 @@ def test_advice_and_count_stand_side_by_side() -> None:
     assert rig.changes[-1].close == replace(CUT, unsent=3, advice="maintenance", retry_after=30.0)
 
 
-@pytest.mark.spec("A10", "G5")
+@pytest.mark.spec("A10", "G5.4")
 def test_a_reconnect_tells_with_both_of_its_changes() -> None:
     rig = Rig(Stop()).put(State.OPEN)
     rig.core.held = 2
@@ -183,7 +183,7 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.spec("G5", "I1")
+@pytest.mark.spec("G5.4", "I1.1")
 @given(STEPS)
 def test_each_change_of_a_life_tells_the_number_of_its_own_moment(
     steps: list[tuple[Trigger | str, int, int, object]],

@@ -58,7 +58,7 @@ def test_every_decision_names_a_rule(answer: Decision) -> None:
     assert judge(Scripted(named), CUT, CONTEXT) == (named, None)
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.1")
 @pytest.mark.parametrize(
     "answer", [None, 1.0, True, "retry", Retry, (), {}, object(), [Stop()], Unchecked(-1.0)]
 )
@@ -69,7 +69,7 @@ def test_anything_else_is_a_policy_error(answer: object) -> None:
     assert problem.__cause__ is None
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.1")
 def test_whatever_a_policy_raises_is_its_cause() -> None:
     boom = KeyError("x")
     problem = refused(Scripted(boom))
@@ -78,14 +78,14 @@ def test_whatever_a_policy_raises_is_its_cause() -> None:
     assert "raised KeyError" in str(problem)
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.2")
 @given(delay=st.one_of(st.floats(max_value=-1e-300), st.just(float("nan")), st.just(float("inf"))))
 def test_a_delay_that_is_none_is_a_policy_error(delay: float) -> None:
     problem = refused(Scripted(lambda close, context: Retry(delay)))
     assert isinstance(problem.__cause__, ValueError)
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.1")
 def test_a_coroutine_is_closed_and_refused() -> None:
     """Closed, because "never awaited" would be a warning in somebody else's test."""
     policy: object = Coroutine()

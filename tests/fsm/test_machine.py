@@ -25,7 +25,7 @@ def _holds(wanted: Guard | None, present: Guard | None) -> bool:
     return wanted is None or wanted is present
 
 
-@pytest.mark.spec("K5")
+@pytest.mark.spec("K5.1")
 @pytest.mark.parametrize(
     ("state", "trigger", "guard"), [*product(State, Trigger, [None, *Guard])], ids=str
 )

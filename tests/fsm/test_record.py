@@ -18,7 +18,7 @@ def test_what_was_not_seen_is_empty() -> None:
     assert (close.retry_after, close.spread, close.error) == (None, None, None)
 
 
-@pytest.mark.spec("B9")
+@pytest.mark.spec("B9.1")
 @pytest.mark.parametrize("code", [0, 999, 1004, 2999, 4999, 65535, 10**6])
 def test_a_code_is_a_plain_number(code: int) -> None:
     close = Close(code=code, origin=Origin.PEER, cause=Cause.CLOSE_FRAME)

@@ -32,7 +32,7 @@ def test_a_new_run_knows_nothing() -> None:
     assert (context.can_refresh, context.roll, context.previous_immediate) == (True, 0.25, False)
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.1")
 def test_every_end_counts_and_a_streak_is_of_one_kind() -> None:
     run = Run()
     seen = []
@@ -118,7 +118,7 @@ def test_a_run_that_no_connect_began_begins_with_its_first_failure() -> None:
     assert run.context(NOW + 4, can_refresh=False, roll=0).elapsed == 4.0
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.3")
 @pytest.mark.parametrize(
     ("gap", "immediate"), [(0.0, True), (0.999, True), (1.0, False), (60.0, False)]
 )
@@ -128,7 +128,7 @@ def test_a_dial_within_a_second_of_an_end_is_immediate(gap: float, immediate: bo
     assert run.immediate is immediate
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.3")
 @given(st.floats(0, 1e9))
 def test_rounding_makes_no_dial_immediate(now: float) -> None:
     """A dial a second after an end is none, although the difference may round below 1."""
@@ -137,14 +137,14 @@ def test_rounding_makes_no_dial_immediate(now: float) -> None:
     assert run.immediate is False
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.3")
 def test_the_first_dial_follows_nothing() -> None:
     run = Run()
     run.dialling(NOW)
     assert run.immediate is False
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.3", "D4.4")
 @given(
     st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3), st.floats(0, 3)), min_size=1, max_size=20)
 )
@@ -204,7 +204,7 @@ def test_the_roll_before_is_told() -> None:
     assert [context.roll for context in seen] == [0.01, 0.02, 0.03]
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.1")
 def test_the_latest_spread_of_a_run_is_told_until_a_stable_period() -> None:
     hint = Close(code=1012, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, spread=60.0)
     assert [context.spread for context in run(DOWN, hint, DOWN)] == [None, 60.0, 60.0]

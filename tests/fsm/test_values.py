@@ -123,7 +123,7 @@ def test_a_core_that_is_not_told_of_a_provider_has_none() -> None:
     assert [context.can_refresh for _, context in policy.asked] == [False]
 
 
-@pytest.mark.spec("G4")
+@pytest.mark.spec("G4.2")
 def test_what_the_outbox_holds_is_counted_with_what_the_wire_has() -> None:
     core = Core(Scripted(Retry(1.0)), timeouts=Timeouts(), roll=lambda: 0.5)
     core.handle(Ask(Wish.CONNECT), 0.0)

@@ -25,7 +25,7 @@ ALL: tuple[Backoff, ...] = (
 )
 
 
-@pytest.mark.spec("D2")
+@pytest.mark.spec("D2.2", "D2.3")
 @given(st.sampled_from(ALL), CLOSES, CONTEXTS)
 def test_no_delay_exceeds_its_bound_at_any_attempt(
     backoff: Backoff, close: object, context: Context
@@ -34,7 +34,7 @@ def test_no_delay_exceeds_its_bound_at_any_attempt(
     assert 0.0 <= delay <= backoff.bound()
 
 
-@pytest.mark.spec("D2")
+@pytest.mark.spec("D2.1")
 @pytest.mark.parametrize(
     "backoff", [each for each in ALL if not isinstance(each, Windows)], ids=str
 )

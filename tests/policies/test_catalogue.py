@@ -26,7 +26,7 @@ def decide(service: str, close: Close, attempt: int = 1, **facts: bool) -> tuple
     return type(decision).__name__, decision.rule
 
 
-@pytest.mark.spec("B14")
+@pytest.mark.spec("B14.1")
 def test_every_service_of_the_survey_has_a_policy() -> None:
     assert policies.services() == tuple(SURVEYED.split())
     for name in policies.services():
@@ -34,7 +34,7 @@ def test_every_service_of_the_survey_has_a_policy() -> None:
         assert policies.service(name).rows
 
 
-@pytest.mark.spec("B14")
+@pytest.mark.spec("B14.2")
 def test_every_row_gives_its_source_and_date() -> None:
     for name in policies.services():
         service = policies.service(name)
@@ -46,7 +46,7 @@ def test_every_row_gives_its_source_and_date() -> None:
             assert row.why.endswith("."), row
 
 
-@pytest.mark.spec("B14")
+@pytest.mark.spec("B14.2")
 def test_every_rule_of_a_row_says_its_date_once() -> None:
     said = 0
     for name in policies.services():
@@ -60,7 +60,7 @@ def test_every_rule_of_a_row_says_its_date_once() -> None:
     assert said > 200
 
 
-@pytest.mark.spec("B14")
+@pytest.mark.spec("B14.1")
 def test_every_row_decides_for_some_number_of_its_own() -> None:
     """No row is hidden by a guard or by the others of its service."""
     for name in policies.services():
@@ -82,7 +82,7 @@ def _rule(policy: Policy, fact: str, number: int, reason: str) -> str:
     return policy.decide(close, after(2, can_refresh=True)).rule
 
 
-@pytest.mark.spec("B14")
+@pytest.mark.spec("B14.1")
 @pytest.mark.parametrize(
     ("service", "code", "decision", "rule"),
     [
@@ -118,7 +118,7 @@ def test_what_services_mean(service: str, code: int, decision: str, rule: str) -
     assert decide(service, received(code)) == (decision, rule)
 
 
-@pytest.mark.spec("B8", "B14")
+@pytest.mark.spec("B8.1", "B14.1")
 def test_a_service_whose_reason_decides_falls_to_the_code_without_it() -> None:
     assert decide("deepgram-tts", received(1008, "DATA-0001 slow down"))[0] == "Retry"
     assert decide("deepgram-tts", received(1008, "data-0000"))[0] == "Stop"
@@ -128,7 +128,7 @@ def test_a_service_whose_reason_decides_falls_to_the_code_without_it() -> None:
     assert decide("openai-realtime", received(1001)) == ("Retry", "openai-realtime-1001")
 
 
-@pytest.mark.spec("E3", "B14")
+@pytest.mark.spec("E3.1", "E3.2", "B14.1")
 def test_a_code_of_a_service_may_want_another_credential_once() -> None:
     policy = policies.for_service("centrifugo")
     fresh = policy.decide(received(3005), after(1, can_refresh=True))
@@ -137,7 +137,7 @@ def test_a_code_of_a_service_may_want_another_credential_once() -> None:
     assert again == Stop("centrifugo-3005")
 
 
-@pytest.mark.spec("B14")
+@pytest.mark.spec("B14.1")
 def test_a_pause_that_a_service_wants_is_kept() -> None:
     for service, close, least in (
         ("bybit", refused(403), 600.0),
@@ -152,7 +152,7 @@ def test_a_pause_that_a_service_wants_is_kept() -> None:
             assert decision.delay >= least
 
 
-@pytest.mark.spec("D4", "B14")
+@pytest.mark.spec("D4.2", "B14.1")
 def test_at_once_is_within_the_first_second_the_first_time_and_never_for_a_failed_dial() -> None:
     bybit = shipped()["bybit"]
     delays = [bybit.decide(received(1000), after(1, roll=roll)) for roll in (0.0, 0.99)]
@@ -161,7 +161,7 @@ def test_at_once_is_within_the_first_second_the_first_time_and_never_for_a_faile
     assert bybit.decide(broken(Cause.TCP), after(1, phase=Phase.DIAL)).rule == "bybit-1000-4999"
 
 
-@pytest.mark.spec("B14")
+@pytest.mark.spec("B14.1", "B14.2")
 def test_limits_are_given_where_a_service_publishes_them() -> None:
     (limit,) = policies.service("kraken").limits
     assert (limit.dials, limit.seconds) == (150, 600)

@@ -53,7 +53,7 @@ def test_the_class_does_what_is_said() -> None:
     assert policy.decide(broken(), after(1)) == Retry(2.5, rule="again")
 
 
-@pytest.mark.spec("B14", "D6")
+@pytest.mark.spec("B14.3", "D6.1", "D6.3")
 def test_the_changed_policies_do_what_is_said() -> None:
     mine = policy_of("mine")
     assert mine.decide(received(4900), after(1)) == Hold("night")

@@ -29,7 +29,7 @@ def retries(close: object, **facts: object) -> list[float]:
     return [each.delay for each in found if isinstance(each, Retry)]
 
 
-@pytest.mark.spec("D3")
+@pytest.mark.spec("D3.1")
 @pytest.mark.parametrize("asked", [1.5, 30.0, 120.0, 300.0])
 def test_retry_after_is_a_lower_bound_with_spread_on_top(asked: float) -> None:
     found = retries(refused(503, retry_after=asked))
@@ -38,20 +38,20 @@ def test_retry_after_is_a_lower_bound_with_spread_on_top(asked: float) -> None:
     assert len(set(found)) == len(ROLLS)
 
 
-@pytest.mark.spec("D3")
+@pytest.mark.spec("D3.2")
 @pytest.mark.parametrize("asked", [1e4, 1e300, 10**400])
 def test_retry_after_is_clamped(asked: float) -> None:
     assert retries(refused(503, retry_after=asked)) == retries(refused(503, retry_after=LIMIT))
 
 
-@pytest.mark.spec("D3")
+@pytest.mark.spec("D3.3")
 @pytest.mark.parametrize("garbage", [-1.0, 0.0, float("nan"), float("inf"), float("-inf")])
 def test_garbage_is_ignored(garbage: float) -> None:
     assert retries(refused(503, retry_after=garbage)) == retries(refused(503))
     assert retries(refused(503, spread=garbage)) == retries(refused(503))
 
 
-@pytest.mark.spec("D3")
+@pytest.mark.spec("D3.1")
 def test_the_floor_of_a_rule_outlasts_what_the_server_asks() -> None:
     kraken = policies.for_service("kraken")
     found = kraken.decide(refused(429, retry_after=5.0), after(1, phase=Phase.DIAL, roll=0.0))
@@ -59,7 +59,7 @@ def test_the_floor_of_a_rule_outlasts_what_the_server_asks() -> None:
     assert found.delay == 600.0
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.1")
 def test_the_first_redial_uses_the_whole_spread_that_the_server_asks_for() -> None:
     for close in (received(1001, spread=60.0), received(1012, spread=60.0)):
         found = [STANDARD.decide(close, after(1, roll=roll)) for roll in ROLLS]
@@ -68,7 +68,7 @@ def test_the_first_redial_uses_the_whole_spread_that_the_server_asks_for() -> No
         ]
 
 
-@pytest.mark.spec("D4", "D5")
+@pytest.mark.spec("D4.1", "D5")
 def test_while_the_server_is_away_the_fleet_keeps_the_order_of_its_spread() -> None:
     """Each engine dials once in every spread, at its own moment of it."""
     fleet = []
@@ -110,7 +110,7 @@ def test_a_spread_that_is_too_short_is_outgrown() -> None:
     assert decision.delay == pytest.approx(1.5**8)
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.3", "D4.4")
 @given(st.floats(0, 5), st.floats(0, 3), st.booleans())
 def test_a_dial_starts_a_second_after_the_one_before(
     draw: float, since_dial: float, immediate: bool
@@ -135,7 +135,7 @@ def test_moments_before_the_gap_are_moved_behind_it_and_stay_apart() -> None:
     assert max(tenths.count(tenth) for tenth in set(tenths)) < 2 * 1000 / 10
 
 
-@pytest.mark.spec("D4", "E3")
+@pytest.mark.spec("D4.3", "D4.6", "E3.1")
 def test_a_refresh_dial_is_immediate_but_never_the_second_in_a_row() -> None:
     fresh = after(1, phase=Phase.DIAL, can_refresh=True)
     assert STANDARD.decide(refused(401), fresh) == Retry(0.0, True, "unauthorized-refresh")
@@ -143,7 +143,7 @@ def test_a_refresh_dial_is_immediate_but_never_the_second_in_a_row() -> None:
     assert STANDARD.decide(refused(401), again) == Retry(1.0, True, "unauthorized-refresh")
 
 
-@pytest.mark.spec("D4")
+@pytest.mark.spec("D4.4", "D4.6")
 def test_two_refusals_in_turn_do_not_refresh_in_a_hot_loop() -> None:
     ends = (refused(401), received(3000))
     line = Line(STANDARD, lambda dial: ends[dial % 2], uptime=0.01).run(30)

@@ -16,7 +16,7 @@ BUSY = Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=503)
 TOLD = Context(phase=Phase.DIAL, attempt=2, spread=SPREAD, since_dial=20.0, roll=0.5)
 
 
-@pytest.mark.spec("D3", "D5")
+@pytest.mark.spec("D3.1", "D5")
 @pytest.mark.parametrize(("streak", "share"), [(1, 0.25), (2, 0.5), (3, 1.0), (4, 1.0), (50, 1.0)])
 @pytest.mark.parametrize("floor", [0.0, 7.0])
 def test_a_dial_without_an_answer_comes_again_sooner_at_first(
@@ -48,7 +48,7 @@ def test_after_an_answer_or_an_immediate_dial_the_window_is_drawn_anew() -> None
     assert pace(WINDOWS, 0.0, NOBODY, replace(TOLD, previous_immediate=True)) == 0.5 * SPREAD
 
 
-@pytest.mark.spec("D3")
+@pytest.mark.spec("D3.3")
 @pytest.mark.parametrize("spread", [0.0, -1.0, float("inf"), float("nan")])
 def test_garbage_told_earlier_is_ignored(spread: float) -> None:
     context = replace(TOLD, spread=None)

@@ -76,7 +76,7 @@ def quiet() -> Any:
     structlog.configure(**before)
 
 
-@pytest.mark.spec("J1", "A7", "C1")
+@pytest.mark.spec("J1.1", "A7", "C1")
 @pytest.mark.usefixtures("quiet")
 @virtual
 async def test_cycles_leave_nothing_behind() -> None:
@@ -116,7 +116,7 @@ async def test_cycles_leave_nothing_behind() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("J1", "A11")
+@pytest.mark.spec("J1.1", "J1.2", "A11.5")
 @pytest.mark.usefixtures("quiet")
 @virtual
 async def test_lives_of_one_engine_leave_nothing_behind() -> None:
@@ -145,7 +145,7 @@ async def test_lives_of_one_engine_leave_nothing_behind() -> None:
     assert {name: n for name, n in (after - before).items() if n > 50} == {}
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.1")
 @pytest.mark.usefixtures("quiet")
 @virtual
 async def test_a_generation_is_freed_without_the_garbage_collector() -> None:

@@ -137,7 +137,9 @@ def quiet() -> Any:
     structlog.configure(**before)
 
 
-@pytest.mark.spec("A1", "A3", "A4", "A7", "A11", "C1", "C2", "C3", "G1", "H1", "H3", "I3", "J1")
+@pytest.mark.spec(
+    "A1", "A3", "A4", "A7", "A11", "C1", "C2", "C3", "G1", "H1.1", "H3.3", "I3.1", "J1"
+)
 @pytest.mark.usefixtures("quiet")
 @example(["provider: fails", "policy: at once", "connect", "turn", "two turns"])
 @settings(max_examples=4 * settings().max_examples)

@@ -160,7 +160,7 @@ async def live(
     return taken, dict(supervisor.failures)
 
 
-@pytest.mark.spec("A11", "E1", "E3", "H7", "I1", "I2", "J1")
+@pytest.mark.spec("A11.5", "E1.1", "E3.1", "H7.1", "I1.1", "I2", "J1.1")
 def test_ten_virtual_days(lines: list[Line]) -> None:
     tokens = Tokens()
     shared = recloser.Credentials(tokens.fetch)
@@ -230,7 +230,7 @@ class Unruly:
 
 
 @pytest.mark.slow
-@pytest.mark.spec("A11", "E3", "F1", "H7", "J1")
+@pytest.mark.spec("A11.5", "E3.1", "F1.1", "H7.1", "J1.1")
 async def test_ten_real_minutes(lines: list[Line]) -> None:
     minutes = float(os.environ.get("RECLOSER_MINUTES", "10"))
     tokens = Tokens()

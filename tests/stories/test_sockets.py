@@ -49,7 +49,7 @@ async def living(url: str, **options: Any) -> AsyncIterator[recloser.Reconnectin
         yield ws
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.2")
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_as_in_the_readme(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     async def story() -> None:
@@ -72,7 +72,7 @@ def test_as_in_the_readme(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> 
         runner.run(story())
 
 
-@pytest.mark.spec("B1", "C3")
+@pytest.mark.spec("B1.1", "C3.2", "B6.1")
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 3000, 4401, 4999])
 async def test_codes_of_the_server_arrive_and_the_next_generation_opens(code: int) -> None:
     visits = iter(["closed", "echoed"])
@@ -121,7 +121,7 @@ async def test_a_refused_upgrade_reaches_the_policy_with_status_and_retry_after(
         assert close.headers["x-why"] == "full"
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.1")
 async def test_a_redirect_is_a_refused_upgrade() -> None:
     dials: list[str] = []
 
@@ -138,7 +138,7 @@ async def test_a_redirect_is_a_refused_upgrade() -> None:
     assert dials == ["/"]
 
 
-@pytest.mark.spec("A6")
+@pytest.mark.spec("A6.1")
 @pytest.mark.parametrize("receiving", [False, True])
 async def test_the_code_and_reason_of_close_reach_the_server(receiving: bool) -> None:
     seen: asyncio.Future[tuple[int | None, str]] = asyncio.get_running_loop().create_future()
@@ -162,7 +162,7 @@ async def test_the_code_and_reason_of_close_reach_the_server(receiving: bool) ->
                 await waiting
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.1")
 @pytest.mark.parametrize("how", ["close frame", "cut"])
 async def test_an_end_is_noticed_and_pings_are_answered_when_nobody_consumes(how: str) -> None:
     ponged = asyncio.Event()
@@ -208,7 +208,7 @@ async def test_a_session_that_somebody_closes_is_told_apart_and_no_loop() -> Non
         await ws.close()
 
 
-@pytest.mark.spec("J1", "J2")
+@pytest.mark.spec("J1.2", "J2.1")
 async def test_a_lent_session_stays_open() -> None:
     async with serving(echo) as url, ClientSession() as session:
         for _ in range(2):
@@ -218,7 +218,7 @@ async def test_a_lent_session_stays_open() -> None:
         assert not session.closed
 
 
-@pytest.mark.spec("G8")
+@pytest.mark.spec("G8.1")
 async def test_the_hook_talks_first_on_every_open() -> None:
     async def identify(opening: recloser.Opening) -> None:
         await opening.send(f"identify {opening.generation}")
@@ -232,7 +232,7 @@ async def test_the_hook_talks_first_on_every_open() -> None:
         assert ws.generation == 2
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.1")
 async def test_reconnecting_leaves_no_descriptor_and_no_task() -> None:
     async with serving(echo) as url, living(url) as ws:
         await ws.send("x")
@@ -247,7 +247,7 @@ async def test_reconnecting_leaves_no_descriptor_and_no_task() -> None:
             assert descriptors() <= open_now + 1
 
 
-@pytest.mark.spec("J1", "C3", "A7")
+@pytest.mark.spec("J1.1", "C3.2", "A7")
 async def test_ten_times_kill_9() -> None:
     """Issue 2, done when: ten clean recoveries, nothing piles up, no message from before."""
     kills = 10

@@ -40,7 +40,7 @@ async def given_up(transport: AiohttpTransport, url: str, reached: asyncio.Event
     assert open_sockets() <= before
 
 
-@pytest.mark.spec("A5", "F5")
+@pytest.mark.spec("A5.1", "F5")
 async def test_while_the_name_is_looked_up(loop_factory: Factory) -> None:
     """aiohttp's own task, one a host, ends with the session that it belongs to."""
     resolver = Hanging()
@@ -68,7 +68,7 @@ async def full_backlog() -> AsyncIterator[int]:
             each.close()
 
 
-@pytest.mark.spec("A5", "F5")
+@pytest.mark.spec("A5.1", "F5")
 async def test_while_tcp_connects(loop_factory: Factory) -> None:
     transport = AiohttpTransport()
     async with full_backlog() as port:
@@ -76,7 +76,7 @@ async def test_while_tcp_connects(loop_factory: Factory) -> None:
     await transport.aclose()
 
 
-@pytest.mark.spec("A5", "F5")
+@pytest.mark.spec("A5.1", "F5")
 @pytest.mark.parametrize("stage", ["tls", "upgrade", "upgrade over tls"])
 async def test_while_the_peer_says_nothing(
     loop_factory: Factory, stage: str, tls: tuple[ssl.SSLContext, ssl.SSLContext]
@@ -130,7 +130,7 @@ async def test_while_a_lent_session_has_no_connection_left(loop_factory: Factory
         await transport.aclose()
 
 
-@pytest.mark.spec("A5")
+@pytest.mark.spec("A5.1")
 async def test_whenever_it_is_cancelled_around_its_success(loop_factory: Factory) -> None:
     """In the turn of the success the wire is the caller's; in any other nothing is left."""
     transport = AiohttpTransport(heartbeat=None)

@@ -47,6 +47,7 @@ def test_arguments(function: Callable[..., Any], expected: list[str]) -> None:
     assert parameters(function)[: len(expected)] == expected, WHAT_TO_DO
 
 
+@pytest.mark.spec("B4.6")
 @pytest.mark.parametrize(
     ("function", "expected"),
     [

@@ -79,7 +79,7 @@ def traced(error: Callable[[], Exception]) -> TraceConfig:
     return config
 
 
-@pytest.mark.spec("E6", "E2")
+@pytest.mark.spec("E6", "E2.1")
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("where", ["resolver", "connector", "trace hook"])
 async def test_an_error_of_no_known_kind_is_a_failed_dial(where: str, error: str) -> None:

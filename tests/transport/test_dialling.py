@@ -76,7 +76,7 @@ async def test_a_refused_upgrade_has_status_and_headers(status: int) -> None:
     assert close.headers["www-authenticate"] == "Basic, Bearer"
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.1")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("lent", [False, True], ids=["own", "lent"])
 async def test_a_redirect_is_a_refused_upgrade_and_not_followed(status: int, *, lent: bool) -> None:
@@ -98,7 +98,7 @@ async def test_a_redirect_is_a_refused_upgrade_and_not_followed(status: int, *, 
 UPGRADE = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade")
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.3")
 @pytest.mark.parametrize(
     "lines",
     [

@@ -22,7 +22,7 @@ from tests.transport.test_dialling import UPGRADE, never, played
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.4")
 @pytest.mark.parametrize("why", ["unknown authority", "other host", "fingerprint"])
 async def test_a_certificate_that_is_not_accepted_is_1015(
     loop_factory: Factory, why: str, authority: trustme.CA
@@ -54,7 +54,7 @@ DAY = timedelta(days=1)
 OUT_OF_DATE = {"expired": (-30 * DAY, -DAY), "not yet valid": (DAY, 30 * DAY)}
 
 
-@pytest.mark.spec("B15", "B1")
+@pytest.mark.spec("B15", "B1.4")
 @pytest.mark.parametrize("why", OUT_OF_DATE)
 async def test_a_certificate_out_of_its_dates_is_told_from_the_others(
     loop_factory: Factory, why: str, authority: trustme.CA

@@ -61,7 +61,7 @@ async def test_any_frame_is_an_answer(
             assert await link.receive() == answer[2:].decode()
 
 
-@pytest.mark.spec("F1")
+@pytest.mark.spec("F1.1")
 async def test_no_answer_is_silence(loop_factory: Factory) -> None:
     async with linked(heartbeat=Heartbeat(0.05, 0.1, "ping")) as link:
         close = await link.end()
@@ -93,7 +93,7 @@ async def late() -> str:
     return "ping"
 
 
-@pytest.mark.spec("A8", "F1")
+@pytest.mark.spec("A8", "F1.1")
 @pytest.mark.parametrize(
     ("message", "error"),
     [

@@ -15,7 +15,7 @@ SECURE = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.1")
 async def test_cancelling_a_receive_loses_nothing_and_changes_nothing(
     loop_factory: Factory,
 ) -> None:
@@ -35,7 +35,7 @@ async def test_cancelling_a_receive_loses_nothing_and_changes_nothing(
         assert (await link.end()).clean
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.1")
 async def test_a_receive_cancelled_in_the_turn_its_message_comes_loses_nothing(
     loop_factory: Factory,
 ) -> None:
@@ -52,7 +52,7 @@ async def test_a_receive_cancelled_in_the_turn_its_message_comes_loses_nothing(
                 assert await link.receive() == str(number)
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.1")
 async def test_timing_out_a_receive_loses_nothing(loop_factory: Factory) -> None:
     async with linked() as link:
         with pytest.raises(TimeoutError):
@@ -61,7 +61,7 @@ async def test_timing_out_a_receive_loses_nothing(loop_factory: Factory) -> None
         assert await link.receive() == "a"
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.2")
 async def test_a_second_receive_at_a_time_raises_and_the_first_goes_on(
     loop_factory: Factory,
 ) -> None:
@@ -84,7 +84,7 @@ async def test_an_ended_wire_does_not_spin(loop_factory: Factory) -> None:
         assert await link.receive() is None
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.1")
 async def test_a_ping_is_answered_and_a_close_noticed_when_nobody_reads(
     loop_factory: Factory, real_ticks: None
 ) -> None:
@@ -101,7 +101,7 @@ async def test_a_ping_is_answered_and_a_close_noticed_when_nobody_reads(
         assert await link.all() == ["unread"]
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.1")
 async def test_an_end_is_told_at_once_when_nobody_reads(
     loop_factory: Factory, real_ticks: None
 ) -> None:
@@ -143,7 +143,7 @@ async def overrun(link: Link) -> int:
     return count
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.2")
 @SECURE
 async def test_a_backlog_is_bounded_and_nothing_of_it_is_lost(
     loop_factory: Factory, *, secure: bool, request: pytest.FixtureRequest
@@ -164,7 +164,7 @@ async def test_a_backlog_is_bounded_and_nothing_of_it_is_lost(
         assert len(noted) == 1
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.3")
 @pytest.mark.skipif(last_received.sys.platform != "linux", reason="only Linux tells")
 @pytest.mark.parametrize("how", ["fin", "reset"])
 @SECURE
@@ -194,7 +194,7 @@ async def test_an_end_behind_a_backlog_is_noticed_with_all_that_came_before(
             assert unread == count + 1
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.4")
 async def test_our_own_close_is_not_held_up_by_a_backlog(loop_factory: Factory) -> None:
     async with linked() as link:
         count = await overrun(link)

@@ -13,7 +13,7 @@ from recloser.transport import Heartbeat
 from recloser.transport.inbox import LIMIT, OVERHEAD
 from tests.transport.link import Link, linked, turns, until
 
-pytestmark = pytest.mark.spec("G7")
+pytestmark = pytest.mark.spec("G7.5")
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 BURST = 5_000
@@ -124,7 +124,7 @@ async def test_any_number_is_kept_back_and_fills_no_buffer(loop_factory: Factory
         assert ear.heard == [*(f"ack {n}" for n in range(BURST)), "a"]
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.1")
 @pytest.mark.parametrize("consuming", [False, True])
 async def test_pings_are_answered_and_a_close_is_noticed_between_them(
     loop_factory: Factory, *, consuming: bool
@@ -163,7 +163,7 @@ async def test_what_came_before_a_cut_is_heard(
             assert await waiting is None
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.1")
 async def test_a_consumer_that_cancels_loses_nothing_and_nothing_is_heard_twice(
     loop_factory: Factory,
 ) -> None:
@@ -183,7 +183,7 @@ async def test_a_consumer_that_cancels_loses_nothing_and_nothing_is_heard_twice(
         assert ear.heard == [each for n in range(20) for each in (f"ack {n}", str(n))]
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.2")
 async def test_who_is_parked_when_the_listening_starts_stays_the_only_one(
     loop_factory: Factory,
 ) -> None:
@@ -219,7 +219,7 @@ async def test_who_listens_may_end_the_connection(loop_factory: Factory) -> None
         assert await link.all() == ["a", "b", "c", "d"]
 
 
-@pytest.mark.spec("F1")
+@pytest.mark.spec("F1.1")
 async def test_what_is_kept_back_counts_as_a_sign_of_life(loop_factory: Factory) -> None:
     """Also where frames are counted, as on systems whose kernel does not tell."""
     async with listening(heartbeat=Heartbeat(0.03, 0.25, "ping"), ask_kernel=False) as (link, ear):

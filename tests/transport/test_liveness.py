@@ -37,7 +37,7 @@ async def pings_until_gone(link: Link, *, answer: bool = False) -> int:
             await link.peer.send(frame(PONG))
 
 
-@pytest.mark.spec("F1", "A8")
+@pytest.mark.spec("F1.1", "F1.2", "A8")
 @READERS
 @SIGNS
 async def test_a_silent_peer_is_reported_at_the_bound_and_dropped_without_a_word(
@@ -54,7 +54,7 @@ async def test_a_silent_peer_is_reported_at_the_bound_and_dropped_without_a_word
         assert task is None or await task == []
 
 
-@pytest.mark.spec("F1", "F2")
+@pytest.mark.spec("F1.1", "F2")
 async def test_no_timer_stands_until_a_tick_finds_something_near(
     loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,7 +69,7 @@ async def test_no_timer_stands_until_a_tick_finds_something_near(
         assert asyncio.get_running_loop().time() - start > 0.39
 
 
-@pytest.mark.spec("F1")
+@pytest.mark.spec("F1.1")
 async def test_the_end_is_told_in_the_very_turn_of_the_verdict() -> None:
     """Not after a close handshake, nor after the socket is gone."""
     async with linked(heartbeat=QUICK) as link:
@@ -79,7 +79,7 @@ async def test_the_end_is_told_in_the_very_turn_of_the_verdict() -> None:
         assert await link.end() == DEAD
 
 
-@pytest.mark.spec("F1")
+@pytest.mark.spec("F1.1", "F1.2")
 @pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
 async def test_a_half_open_connection_with_a_full_buffer_frees_its_sender(
     loop_factory: Factory, *, secure: bool, request: pytest.FixtureRequest
@@ -134,7 +134,7 @@ async def test_a_blocked_event_loop_condemns_nobody(
         await reader
 
 
-@pytest.mark.spec("F1", "F3")
+@pytest.mark.spec("F1.1", "F3")
 @SIGNS
 async def test_a_peer_that_fell_silent_is_found_by_a_loop_that_was_blocked(
     loop_factory: Factory, *, ask_kernel: bool

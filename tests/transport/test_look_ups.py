@@ -97,7 +97,7 @@ async def test_a_look_up_that_is_cancelled_alone_is_no_word_of_the_session(
     await transport.aclose()
 
 
-@pytest.mark.spec("A5", "A11")
+@pytest.mark.spec("A5.1", "A11.7")
 async def test_a_look_up_that_hangs_stays_while_somebody_shares_it_and_no_longer(
     loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

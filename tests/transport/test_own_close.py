@@ -19,7 +19,7 @@ def reading(link: Link, reader: str) -> "asyncio.Task[list[str | bytes]] | None"
     return asyncio.create_task(link.all()) if reader == "parked" else None
 
 
-@pytest.mark.spec("A6")
+@pytest.mark.spec("A6.1")
 @READERS
 @pytest.mark.parametrize("answer", [4000, 1001, None])
 async def test_code_and_reason_reach_the_wire_and_the_answer_is_recorded(
@@ -59,7 +59,7 @@ async def test_an_end_instead_of_an_answer_is_no_clean_close(
         assert task is None or await task == []
 
 
-@pytest.mark.spec("A12", "B2")
+@pytest.mark.spec("A12.2", "B2.1")
 @READERS
 async def test_when_closes_cross_the_peers_code_and_reason_are_kept(
     loop_factory: Factory, reader: str
@@ -103,7 +103,7 @@ async def test_what_came_before_the_peers_answer_is_delivered(
         assert await (link.all() if task is None else task) == ["a", "b"]
 
 
-@pytest.mark.spec("A4")
+@pytest.mark.spec("A4.2")
 @READERS
 async def test_a_deaf_peer_is_left_by_abort(loop_factory: Factory, reader: str) -> None:
     """The bound is the engine's; the wire tells nothing then, for the engine knows."""
@@ -119,7 +119,7 @@ async def test_a_deaf_peer_is_left_by_abort(loop_factory: Factory, reader: str) 
         assert link.told == []
 
 
-@pytest.mark.spec("A4")
+@pytest.mark.spec("A4.1")
 @READERS
 async def test_a_chatty_peer_is_read_to_the_end_and_cannot_fill_the_memory(
     loop_factory: Factory, reader: str, no_ticks: None
@@ -156,7 +156,7 @@ async def blocked_sender(link: Link) -> "asyncio.Task[None]":
     return task
 
 
-@pytest.mark.spec("A4", "A8")
+@pytest.mark.spec("A4.2", "A4.3", "A8")
 @READERS
 @pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
 async def test_abort_frees_a_blocked_sender_and_the_descriptor(
@@ -207,7 +207,7 @@ async def test_a_close_with_bytes_still_queued_is_released_in_a_bounded_time(
         assert task is None or await task == []
 
 
-@pytest.mark.spec("A4")
+@pytest.mark.spec("A4.1", "A4.2")
 async def test_a_silent_peer_after_a_refusal_is_released_in_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -28,7 +28,7 @@ async def ending(link: Link, reader: str) -> tuple[Close, list[str | bytes]]:
 VALID = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4401, 4999)
 
 
-@pytest.mark.spec("B1", "B2", "B9")
+@pytest.mark.spec("B1.1", "B2.1", "B9.1")
 @READERS
 @pytest.mark.parametrize("code", VALID)
 async def test_a_valid_code_is_recorded_with_its_reason_and_echoed(code: int, reader: str) -> None:
@@ -48,7 +48,7 @@ async def test_a_valid_code_is_recorded_with_its_reason_and_echoed(code: int, re
         await link.peer.gone()
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.2")
 @READERS
 async def test_no_code_is_1005_at_once_and_answered_by_an_empty_frame(
     loop_factory: Factory, reader: str
@@ -61,7 +61,7 @@ async def test_no_code_is_1005_at_once_and_answered_by_an_empty_frame(
         assert await link.peer.frame() == (CLOSE, b"")
 
 
-@pytest.mark.spec("B1", "B9")
+@pytest.mark.spec("B1.1", "B1.6", "B9.2")
 @pytest.mark.parametrize("code", [1006, 5000, 65535])
 async def test_a_code_that_must_not_be_sent_is_recorded_but_not_echoed(code: int) -> None:
     async with linked() as link:
@@ -86,7 +86,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.spec("B1", "B2", "B9")
+@pytest.mark.spec("B1.5", "B2.1", "B9.3")
 @READERS
 @pytest.mark.parametrize("name", REFUSED)
 async def test_a_bad_frame_is_refused_and_the_peer_told_why(name: str, reader: str) -> None:
@@ -104,7 +104,7 @@ async def test_a_bad_frame_is_refused_and_the_peer_told_why(name: str, reader: s
         assert await link.all() == ([] if reader == "parked" else ["before"])
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.5")
 async def test_a_message_over_the_limit_is_refused_with_1009_which_arrives(
     loop_factory: Factory,
 ) -> None:
@@ -127,7 +127,7 @@ async def test_no_limit_lets_every_size_pass() -> None:
         assert message == bytes(size)
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.3")
 @READERS
 @pytest.mark.parametrize("cut", ["between frames", "within a frame"])
 async def test_an_end_without_a_close_frame_is_1006(
@@ -143,7 +143,7 @@ async def test_an_end_without_a_close_frame_is_1006(
         assert messages == ["last"]
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.3")
 @READERS
 async def test_a_reset_is_told_from_an_end_and_loses_no_message(
     loop_factory: Factory, reader: str
@@ -160,7 +160,7 @@ async def test_a_reset_is_told_from_an_end_and_loses_no_message(
         assert messages == ["b"]
 
 
-@pytest.mark.spec("B2")
+@pytest.mark.spec("B2.2")
 @READERS
 @pytest.mark.parametrize("how", ["fin", "reset"])
 async def test_an_end_behind_a_close_frame_does_not_hide_it(
@@ -177,7 +177,7 @@ async def test_an_end_behind_a_close_frame_does_not_hide_it(
         assert close.clean
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.1")
 @READERS
 async def test_what_comes_with_the_upgrade_is_not_lost(loop_factory: Factory, reader: str) -> None:
     async with linked(tail=text("hello") + close_frame(4000, "go away")) as link:

@@ -184,7 +184,7 @@ class StopAtOnce:
         return Stop("once")
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.4")
 @pytest.mark.parametrize("how", ["context", "fingerprint"])
 async def test_tls_is_checked_at_every_dial_and_not_at_the_first_alone(
     tls: tuple[ssl.SSLContext, ssl.SSLContext], how: str

@@ -75,7 +75,7 @@ async def refused(transport: AiohttpTransport, asked: Request, *parts: Any) -> C
     return close
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.1")
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize(
     "relative", ["/v2?x=1#part", "v2?x=1", "./v2?x=1", "{http}/v2?x=1", "{ws}/v2?x=1"]
@@ -98,7 +98,7 @@ async def test_within_an_origin_everything_follows(
     assert peer.head["sec-websocket-protocol"] == "chat,auth.hush"
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.3")
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("lent", [False, True])
 @pytest.mark.parametrize("form", ["ws://{}/x", "http://{}/x", "//{}/x"])
@@ -126,7 +126,7 @@ async def test_to_another_origin_nothing_of_ours_follows(
         assert peer.head["sec-websocket-protocol"] == "chat"
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.2")
 @pytest.mark.parametrize("form", ["ws://{}/", "http://{}/"])
 async def test_never_from_wss_to_ws(form: str, tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     async with serving(tls=tls[0]) as server, serving() as elsewhere:
@@ -139,7 +139,7 @@ async def test_never_from_wss_to_ws(form: str, tls: tuple[ssl.SSLContext, ssl.SS
     assert (close.cause, close.status) == (Cause.REFUSED, 302)
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.3")
 @pytest.mark.parametrize("first", [False, True], ids=["ws to wss", "wss to wss"])
 async def test_to_a_secure_origin(
     tls: tuple[ssl.SSLContext, ssl.SSLContext], *, first: bool
@@ -154,7 +154,7 @@ async def test_to_a_secure_origin(
     assert "hush" not in str(peer.head)
 
 
-@pytest.mark.spec("E5", "B7")
+@pytest.mark.spec("E5.1", "B7")
 @pytest.mark.parametrize(
     "locations",
     [
@@ -188,7 +188,7 @@ async def test_a_location_that_leads_nowhere_is_a_refused_upgrade(
     assert "hush" not in repr(close.error)
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.1")
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 399])
 async def test_other_answers_of_the_class_are_not_followed(status: int) -> None:
     async with serving() as server:
@@ -201,7 +201,7 @@ async def test_other_answers_of_the_class_are_not_followed(status: int) -> None:
     assert close.status == status
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.1")
 @pytest.mark.parametrize("limit", [0, 1, 3])
 async def test_the_count_is_bounded(limit: int) -> None:
     async with serving() as server:
@@ -214,7 +214,7 @@ async def test_the_count_is_bounded(limit: int) -> None:
     assert close.status == 302
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.1")
 async def test_a_loop_over_two_origins_is_noticed_at_the_first_return() -> None:
     async with serving() as server, serving() as elsewhere:
         close = await refused(
@@ -227,7 +227,7 @@ async def test_a_loop_over_two_origins_is_noticed_at_the_first_return() -> None:
     assert close.headers["location"] == server.url
 
 
-@pytest.mark.spec("E5", "B7")
+@pytest.mark.spec("E5.1", "B7")
 async def test_a_refusal_at_the_end_of_the_way_is_told_as_what_it_is() -> None:
     async def forbids(server: Server) -> None:
         peer = await server.accept()
@@ -245,7 +245,7 @@ async def test_a_refusal_at_the_end_of_the_way_is_told_as_what_it_is() -> None:
     assert close.status == 403
 
 
-@pytest.mark.spec("E5", "F5")
+@pytest.mark.spec("E5.1", "F5")
 async def test_the_deadline_of_the_dial_covers_the_whole_way() -> None:
     async with serving() as server:
         ws = recloser.connect(
@@ -264,7 +264,7 @@ async def test_the_deadline_of_the_dial_covers_the_whole_way() -> None:
         await ws.close()
 
 
-@pytest.mark.spec("E5")
+@pytest.mark.spec("E5.1")
 async def test_each_dial_begins_at_the_first_address_with_everything() -> None:
     """Where a redirect led is not remembered: it may have been meant for that moment."""
     transport = AiohttpTransport(heartbeat=None, follow_redirects=1)

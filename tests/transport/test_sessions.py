@@ -152,7 +152,7 @@ async def test_closing_a_lent_session_under_a_wire_says_so(
         assert task is None or await task == []
 
 
-@pytest.mark.spec("J1", "J2")
+@pytest.mark.spec("J1.2", "J2.1")
 async def test_nothing_runs_on_after_the_last_wire(loop_factory: Factory) -> None:
     loop, before = asyncio.get_running_loop(), timers()
     async with linked() as first, linked() as second:

@@ -47,7 +47,7 @@ async def dialled(transport: AiohttpTransport, server: Server) -> ClientSession:
     return session_of(transport)
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.2")
 async def test_the_transports_of_a_loop_share_a_session_that_the_last_one_closes(
     loop_factory: Factory,
 ) -> None:
@@ -74,7 +74,7 @@ async def test_the_transports_of_a_loop_share_a_session_that_the_last_one_closes
     assert (open_sockets(), asyncio.all_tasks(), timers()) == (before, tasks, set_timers)
 
 
-@pytest.mark.spec("A11", "J1")
+@pytest.mark.spec("A11.4", "A11.5", "J1.2")
 async def test_nothing_stays_of_engines_that_were_lent_none(loop_factory: Factory) -> None:
     tasks, set_timers = asyncio.all_tasks(), timers()
     async with serving() as server:
@@ -140,7 +140,7 @@ async def test_one_that_is_released_leaves_the_wires_of_the_others_alone() -> No
         assert await second.peer.frame() == (1, b"still here")
 
 
-@pytest.mark.spec("J1", "J2")
+@pytest.mark.spec("J1.2", "J2.1")
 async def test_a_session_of_ours_that_somebody_closes_is_replaced(loop_factory: Factory) -> None:
     """Its wires are lost like any others, which is a matter of policy, and not of a mistake."""
     async with linked() as first, linked() as second:
@@ -156,7 +156,7 @@ async def test_a_session_of_ours_that_somebody_closes_is_replaced(loop_factory: 
     assert dict(sessions._shared) == {}
 
 
-@pytest.mark.spec("J2")
+@pytest.mark.spec("J2.2")
 @pytest.mark.parametrize("alone", [False, True])
 async def test_a_transport_that_is_forgotten_warns_and_holds_nothing_back(
     loop_factory: Factory, *, alone: bool
@@ -184,7 +184,7 @@ async def test_a_transport_with_a_lent_session_may_be_forgotten() -> None:
         assert dict(sessions._shared) == {}
 
 
-@pytest.mark.spec("J2")
+@pytest.mark.spec("J2.1")
 def test_a_loop_that_died_with_a_session_is_forgotten_without_a_word() -> None:
     """The transports dial on another; the engine, not aiohttp, tells who was not closed."""
     transports = [AiohttpTransport(heartbeat=None) for _ in range(2)]
@@ -205,7 +205,7 @@ def test_a_loop_that_died_with_a_session_is_forgotten_without_a_word() -> None:
         assert dict(sessions._shared) == {}
 
 
-@pytest.mark.spec("J2")
+@pytest.mark.spec("J2.2")
 def test_an_engine_forgotten_with_its_loop_gives_one_warning_and_it_is_ours() -> None:
     async def story() -> recloser.ReconnectingWebSocket:
         with socket.create_server(("127.0.0.1", 0)) as nobody:
@@ -258,7 +258,7 @@ ACTS = st.lists(
 )
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.2")
 @given(acts=ACTS)
 def test_whatever_the_order_the_last_part_ends_it(acts: list[tuple[str, Any]]) -> None:
     async def story() -> None:

@@ -32,7 +32,7 @@ class Clocks:
         self.wall += seconds * rate
 
 
-@pytest.mark.spec("F6", "F3")
+@pytest.mark.spec("F6.2", "F3")
 @given(
     st.lists(
         st.one_of(
@@ -62,7 +62,7 @@ def test_no_alarm_without_a_suspend(steps: list[tuple[str, float]]) -> None:
         assert not drift.jumped()
 
 
-@pytest.mark.spec("F6")
+@pytest.mark.spec("F6.1")
 @given(st.floats(JUMP + 0.001, 1e8), st.floats(0, 3600), st.integers(0, 5))
 def test_a_suspend_is_noticed_once_at_the_next_look(
     asleep: float, awake: float, looks: int
@@ -79,7 +79,7 @@ def test_a_suspend_is_noticed_once_at_the_next_look(
     assert not drift.jumped()
 
 
-@pytest.mark.spec("F6")
+@pytest.mark.spec("F6.1")
 def test_two_looks_are_less_than_a_second_apart() -> None:
     """The loop's timers stand still while the machine sleeps, so the next look is due as before."""
     assert TICK <= 0.5
@@ -100,7 +100,7 @@ async def probed(link: Link) -> bool:
     return await link.peer.frame() == (PING, b"")
 
 
-@pytest.mark.spec("F6")
+@pytest.mark.spec("F6.1")
 async def test_a_live_peer_answers_and_stays(loop_factory: Factory) -> None:
     clocks = Clocks()
     async with linked(heartbeat=SLOW) as first, linked(heartbeat=SLOW) as second:
@@ -116,7 +116,7 @@ async def test_a_live_peer_answers_and_stays(loop_factory: Factory) -> None:
         assert first.told == second.told == []
 
 
-@pytest.mark.spec("F6", "F1")
+@pytest.mark.spec("F6.1", "F1.1")
 async def test_a_peer_that_is_gone_is_found(loop_factory: Factory) -> None:
     clocks = Clocks()
     async with linked(heartbeat=SLOW) as link:
@@ -127,7 +127,7 @@ async def test_a_peer_that_is_gone_is_found(loop_factory: Factory) -> None:
         assert (await link.end()).cause is Cause.HEARTBEAT
 
 
-@pytest.mark.spec("F6", "F1")
+@pytest.mark.spec("F6.1", "F1.1")
 async def test_a_peer_that_spoke_just_before_the_suspend_is_found_too(real_ticks: None) -> None:
     """By the kernel's clock, which slept as well, it has just spoken."""
     clocks = Clocks()
@@ -144,7 +144,7 @@ async def test_a_peer_that_spoke_just_before_the_suspend_is_found_too(real_ticks
         assert (await link.end()).cause is Cause.HEARTBEAT
 
 
-@pytest.mark.spec("F6", "F3")
+@pytest.mark.spec("F6.2", "F3")
 async def test_a_blocked_loop_is_no_suspend(
     loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +160,7 @@ async def test_a_blocked_loop_is_no_suspend(
         assert await link.peer.frame() == (1, b"next")
 
 
-@pytest.mark.spec("F6", "F4")
+@pytest.mark.spec("F6.3", "F4")
 async def test_without_a_heartbeat_and_while_closing_nothing_is_asked() -> None:
     clocks = Clocks()
     async with linked() as plain, linked(heartbeat=SLOW) as closing:

@@ -16,7 +16,7 @@ Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 READERS = pytest.mark.parametrize("reader", ["parked", "nobody"])
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.1")
 @READERS
 async def test_a_close_frame_over_tls(loop_factory: Factory, tls: Contexts, reader: str) -> None:
     async with linked(tls=tls) as link:
@@ -31,7 +31,7 @@ async def test_a_close_frame_over_tls(loop_factory: Factory, tls: Contexts, read
         assert (messages or await link.all()) == ["a"]
 
 
-@pytest.mark.spec("B1")
+@pytest.mark.spec("B1.3")
 @READERS
 @pytest.mark.parametrize("how", ["close_notify", "fin", "reset"])
 async def test_an_end_without_a_close_frame_over_tls(
@@ -53,7 +53,7 @@ async def test_an_end_without_a_close_frame_over_tls(
         assert parked is None or await parked == []
 
 
-@pytest.mark.spec("A6")
+@pytest.mark.spec("A6.1")
 async def test_our_own_close_over_tls(loop_factory: Factory, tls: Contexts) -> None:
     async with linked(tls=tls) as link:
         link.wire.close(4000, "bye")
@@ -64,7 +64,7 @@ async def test_our_own_close_over_tls(loop_factory: Factory, tls: Contexts) -> N
         assert (await link.end()).clean
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.2")
 async def test_a_peer_that_never_shuts_tls_down_is_not_waited_for(
     loop_factory: Factory, tls: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,7 @@ AGAIN = Retry(5.0, rule="again")
 ANEW = Retry(0.0, refresh=True, rule="anew")
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.2")
 @pytest.mark.parametrize("way", range(4))
 @pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "credentials"])
 @virtual
@@ -44,7 +44,7 @@ async def test_values_functions_and_coroutines(way: int, *, wrapped: bool) -> No
     await ws.close()
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.1")
 @virtual
 async def test_a_bare_function_is_asked_before_every_dial() -> None:
     provider = Asked()
@@ -58,7 +58,7 @@ async def test_a_bare_function_is_asked_before_every_dial() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("E1", "E3")
+@pytest.mark.spec("E1.3", "E3.1")
 @virtual
 async def test_credentials_are_kept_until_one_is_refused() -> None:
     provider = Asked()
@@ -75,7 +75,7 @@ async def test_credentials_are_kept_until_one_is_refused() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("E3")
+@pytest.mark.spec("E3.1")
 @virtual
 async def test_a_refused_one_is_not_taken_again_if_the_refresh_fails() -> None:
     provider = Asked("old", OSError("no answer"), "new")
@@ -91,7 +91,7 @@ async def test_a_refused_one_is_not_taken_again_if_the_refresh_fails() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("E3")
+@pytest.mark.spec("E3.1")
 @pytest.mark.parametrize("ended", [SPENT, NOT_LET_IN], ids=["open", "dial"])
 @virtual
 async def test_refresh_asks_for_the_successor_and_provider_only_for_the_first(
@@ -115,7 +115,7 @@ async def test_refresh_asks_for_the_successor_and_provider_only_for_the_first(
     await ws.close()
 
 
-@pytest.mark.spec("E3")
+@pytest.mark.spec("E3.1")
 @virtual
 async def test_a_plain_first_credential_with_a_refresh() -> None:
     credentials = Credentials("first", refresh=lambda: "second")
@@ -127,7 +127,7 @@ async def test_a_plain_first_credential_with_a_refresh() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("E3")
+@pytest.mark.spec("E3.3")
 @pytest.mark.parametrize(
     ("given", "can"),
     [
@@ -153,7 +153,7 @@ async def test_the_policy_is_told_whether_there_is_somebody_to_ask(
     await ws.close()
 
 
-@pytest.mark.spec("E3", "B13")
+@pytest.mark.spec("E3.1", "E3.2", "B13.4")
 @virtual
 async def test_standard_asks_once_in_a_streak_and_stops_at_the_same_refusal() -> None:
     provider = Asked()
@@ -169,7 +169,7 @@ async def test_standard_asks_once_in_a_streak_and_stops_at_the_same_refusal() ->
     assert ws.last_close.status == 401
 
 
-@pytest.mark.spec("E3", "B13")
+@pytest.mark.spec("E3.3", "B13.4")
 @virtual
 async def test_standard_stops_at_401_where_nobody_can_be_asked() -> None:
     ws, transport = engine(
@@ -193,7 +193,7 @@ def test_there_are_services_with_codes_of_their_own_for_it() -> None:
     assert len({param.values[1] for param in REFRESHED}) > 5
 
 
-@pytest.mark.spec("E3", "B14")
+@pytest.mark.spec("E3.1", "B14.1")
 @pytest.mark.parametrize(("name", "close"), REFRESHED)
 @virtual
 async def test_where_a_policy_says_so_a_new_credential_is_dialled_with_at_once(
@@ -217,7 +217,7 @@ async def test_where_a_policy_says_so_a_new_credential_is_dialled_with_at_once(
 # -- ends that are known ----------------------------------------------------------------------
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.3")
 @pytest.mark.parametrize("kind", ["in", "at", "both"])
 @pytest.mark.parametrize(("later", "asked"), [(0, 1), (69.9, 1), (70, 2), (100, 2), (1e9, 2)])
 @virtual
@@ -240,7 +240,7 @@ async def test_one_that_would_end_soon_is_replaced_before_the_dial(
     assert given.value == ("first" if asked == 1 else "second")
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.3")
 @pytest.mark.parametrize("which", ["now", "epoch"])
 @virtual
 async def test_either_clock_ends_it(which: str) -> None:
@@ -284,7 +284,7 @@ def test_none_is_dialled_with_that_has_less_than_the_margin_left_unless_new(
     run(story())
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.3")
 @virtual
 async def test_no_timer_and_no_task_is_kept_while_open() -> None:
     plain, _, _ = await opened()
@@ -320,7 +320,7 @@ FAILURES: list[tuple[str, Any, Cause]] = [
 ]
 
 
-@pytest.mark.spec("E2")
+@pytest.mark.spec("E2.1")
 @pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "credentials"])
 @pytest.mark.parametrize(("provider", "cause"), [pytest.param(*a[1:], id=a[0]) for a in FAILURES])
 @virtual
@@ -344,7 +344,7 @@ async def test_a_provider_that_fails_is_a_failed_dial(
     await ws.close()
 
 
-@pytest.mark.spec("E2")
+@pytest.mark.spec("E2.2")
 @pytest.mark.parametrize("make", sorted(shipped()))
 @virtual
 async def test_the_shipped_policies_stop_at_unauthorized(make: str) -> None:
@@ -357,7 +357,7 @@ async def test_the_shipped_policies_stop_at_unauthorized(make: str) -> None:
     assert transport.requests == []
 
 
-@pytest.mark.spec("E2")
+@pytest.mark.spec("E2.1")
 @virtual
 async def test_standard_asks_a_broken_provider_again_in_growing_gaps() -> None:
     provider = Asked(*[OSError("no answer")] * 3, "token")
@@ -379,7 +379,7 @@ async def test_nonsense_is_not_kept() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("F5", "A5")
+@pytest.mark.spec("F5", "A5.2")
 @pytest.mark.parametrize(
     ("options", "seconds", "cause"),
     [
@@ -408,7 +408,7 @@ async def test_a_provider_that_hangs_runs_into_a_deadline(
     await ws.close()
 
 
-@pytest.mark.spec("A1", "A5")
+@pytest.mark.spec("A1", "A5.2")
 @pytest.mark.parametrize("leave", ["close", "suspend"])
 @pytest.mark.parametrize("cache", [False, True])
 @virtual
@@ -425,7 +425,7 @@ async def test_leaving_while_a_provider_runs_opens_nothing(leave: str, *, cache:
     await ws.close()
 
 
-@pytest.mark.spec("A1", "A5")
+@pytest.mark.spec("A1", "A5.2")
 @pytest.mark.parametrize("cache", [False, True])
 @virtual
 async def test_a_provider_that_swallows_cancellation_does_not_lead_to_a_dial(
@@ -447,7 +447,7 @@ async def test_a_provider_that_swallows_cancellation_does_not_lead_to_a_dial(
     assert transport.requests == []
 
 
-@pytest.mark.spec("A1", "A5")
+@pytest.mark.spec("A1", "A5.2")
 @pytest.mark.parametrize("cache", [False, True])
 @virtual
 async def test_a_provider_may_itself_ask_for_the_end(*, cache: bool) -> None:

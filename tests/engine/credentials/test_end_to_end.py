@@ -113,7 +113,7 @@ def by_name(policy: str) -> recloser.Policy:
     return policies.standard() if policy == "standard" else policies.for_service(policy)
 
 
-@pytest.mark.spec("E3", "E1")
+@pytest.mark.spec("E3.1", "E1.1")
 @pytest.mark.parametrize(("policy", "end"), ENDS)
 async def test_a_spent_token_is_replaced_and_no_error_reaches_the_application(
     policy: str, end: Callable[[web.WebSocketResponse], object]
@@ -148,7 +148,7 @@ async def test_a_spent_token_is_replaced_and_no_error_reaches_the_application(
     assert not re.search(r"token-\d", str(lines))
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.4")
 @pytest.mark.parametrize("place", [header(), query("access_token"), subprotocol("auth.")])
 async def test_a_token_arrives_wherever_it_is_put(place: recloser.credentials.Place) -> None:
     server = TokenServer(closes(1000, "Token expired"))
@@ -167,7 +167,7 @@ async def test_a_token_arrives_wherever_it_is_put(place: recloser.credentials.Pl
     assert server.seen[:2] == ["token-1", "token-2"]
 
 
-@pytest.mark.spec("E3", "I2")
+@pytest.mark.spec("E3.2", "I2")
 async def test_the_same_refusal_after_a_refresh_stops_and_tells_no_secret() -> None:
     provider = Asked("wrong-1", "wrong-2", "wrong-3")
     server = TokenServer(cuts)
@@ -186,7 +186,7 @@ async def test_the_same_refusal_after_a_refresh_stops_and_tells_no_secret() -> N
     await ws.close()
 
 
-@pytest.mark.spec("E2", "E3")
+@pytest.mark.spec("E2.2", "E3.1")
 async def test_a_provider_that_has_none_left_ends_it_and_signing_in_starts_it_again() -> None:
     async with serving(TokenServer(closes(1000, "Token expired"))) as server:
         provider, renewal = Asked("token-1", "token-2"), Asked(Unauthorized("signed out"))

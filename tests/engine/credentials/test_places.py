@@ -31,7 +31,7 @@ def put(place: Place, token: str = SECRET, request: Request = GIVEN) -> Request:
     return credentials.put(request, held(token, 1, asked=(0.0, 0.0)))
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.4")
 @pytest.mark.parametrize(
     ("place", "name", "value"),
     [
@@ -49,7 +49,7 @@ def test_a_header_takes_the_place_of_one_of_its_name(place: Place, name: str, va
     assert (request.url, request.subprotocols) == (GIVEN.url, GIVEN.subprotocols)
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.4")
 @given(st.text(min_size=1, max_size=20), st.sampled_from(["", "?v=2", "?token=old&v=%2B+2"]))
 def test_a_query_carries_any_text_as_it_is(token: str, before: str) -> None:
     if any("\ud800" <= mark <= "\udfff" for mark in token) or set(token) & set("\r\n\0"):
@@ -62,13 +62,13 @@ def test_a_query_carries_any_text_as_it_is(token: str, before: str) -> None:
     ]
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.4")
 def test_a_subprotocol_is_offered_last() -> None:
     assert put(subprotocol()).subprotocols == ("chat", SECRET)
     assert put(subprotocol("bearer.")).subprotocols == ("chat", f"bearer.{SECRET}")
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.4")
 @virtual
 async def test_headers_go_where_headers_go() -> None:
     async def signed() -> dict[str, str]:
@@ -81,7 +81,7 @@ async def test_headers_go_where_headers_go() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("E1", "E5")
+@pytest.mark.spec("E1.4", "E5.3")
 @virtual
 async def test_a_place_of_ones_own_edits_the_request() -> None:
     def place(request: Request, token: str) -> Request:
@@ -119,7 +119,7 @@ PLACES: list[tuple[str, Any, str, Cause]] = [
 ]
 
 
-@pytest.mark.spec("E2")
+@pytest.mark.spec("E2.1")
 @pytest.mark.parametrize(
     ("place", "token", "cause"), [pytest.param(*each[1:], id=each[0]) for each in PLACES]
 )

@@ -38,7 +38,7 @@ async def leave(engines: Engines) -> None:
         await ws.close()
 
 
-@pytest.mark.spec("E4")
+@pytest.mark.spec("E4.1")
 @virtual
 async def test_many_engines_share_one_call() -> None:
     gate = asyncio.Event()
@@ -53,7 +53,7 @@ async def test_many_engines_share_one_call() -> None:
     await leave(engines)
 
 
-@pytest.mark.spec("E3", "E4")
+@pytest.mark.spec("E3.1", "E4.1", "E4.3")
 @pytest.mark.parametrize("together", [False, True], ids=["one by one", "together"])
 @virtual
 async def test_many_refusals_of_one_credential_are_one_refresh(*, together: bool) -> None:
@@ -72,7 +72,7 @@ async def test_many_refusals_of_one_credential_are_one_refresh(*, together: bool
     await leave(engines)
 
 
-@pytest.mark.spec("E4", "A5")
+@pytest.mark.spec("E4.2", "A5.2")
 @pytest.mark.parametrize("who", [0, MANY // 2, MANY - 1], ids=["the first", "a middle", "the last"])
 @virtual
 async def test_cancelling_one_leaves_the_others_alone(who: int) -> None:
@@ -90,7 +90,7 @@ async def test_cancelling_one_leaves_the_others_alone(who: int) -> None:
     await leave(engines)
 
 
-@pytest.mark.spec("E4", "A5", "J1")
+@pytest.mark.spec("E4.2", "A5.2", "J1.1", "J1.2")
 @virtual
 async def test_the_call_ends_with_the_last_who_waited_for_it() -> None:
     provider = Asked(gate=asyncio.Event())
@@ -108,7 +108,7 @@ async def test_the_call_ends_with_the_last_who_waited_for_it() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("E4")
+@pytest.mark.spec("E4.2")
 @virtual
 async def test_one_that_comes_while_a_cancelled_call_winds_down_makes_its_own() -> None:
     """The call that is on its way out must not take a newcomer along."""
@@ -143,7 +143,7 @@ async def test_one_that_comes_while_a_cancelled_call_winds_down_makes_its_own() 
     await second.close()
 
 
-@pytest.mark.spec("E2", "E4")
+@pytest.mark.spec("E2.1", "E2.2", "E4.1")
 @pytest.mark.parametrize(
     ("error", "cause"),
     [
@@ -169,7 +169,7 @@ async def test_a_failure_is_told_to_all_who_waited_and_the_next_dial_asks_anew(
     await leave(engines)
 
 
-@pytest.mark.spec("E4", "F5")
+@pytest.mark.spec("E4.2", "F5")
 @virtual
 async def test_a_call_that_hangs_does_not_hold_those_who_come_later_for_ever() -> None:
     """Each newcomer would keep it alive if it had no bound of its own."""

@@ -83,7 +83,7 @@ async def test_however_many_ask_there_is_one_dial() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A1", "D4", "D7")
+@pytest.mark.spec("A1", "D4.4", "D7.1")
 @pytest.mark.parametrize("leave", ["close", "suspend"])
 @virtual
 async def test_leaving_in_the_pause_before_a_dial(leave: str) -> None:
@@ -97,7 +97,7 @@ async def test_leaving_in_the_pause_before_a_dial(leave: str) -> None:
         assert len(rig.transport.requests) == 1
 
 
-@pytest.mark.spec("D7", "A1")
+@pytest.mark.spec("D7.1", "D7.2", "A1")
 @pytest.mark.parametrize("leave", ["close", "suspend"])
 @virtual
 async def test_a_backoff_is_one_timer_and_no_task_and_is_left_at_once(leave: str) -> None:
@@ -109,7 +109,7 @@ async def test_a_backoff_is_one_timer_and_no_task_and_is_left_at_once(leave: str
         assert timers() == []
 
 
-@pytest.mark.spec("D7")
+@pytest.mark.spec("D7.4")
 @pytest.mark.parametrize("days", [0.9, 1.4, 2.0, 30.0])
 @virtual
 async def test_a_delay_of_days_is_kept(days: float) -> None:
@@ -120,7 +120,7 @@ async def test_a_delay_of_days_is_kept(days: float) -> None:
     await ws.close()
 
 
-@pytest.mark.spec("C2", "C3")
+@pytest.mark.spec("C2", "C3.1")
 @virtual
 async def test_a_wire_that_ends_before_its_dial_returns() -> None:
     async def end_early(transport: Odd, ended: Callable[[Close], None]) -> None:
@@ -168,7 +168,7 @@ async def test_a_dial_that_refuses_cancellation_leaves_no_socket(again: bool) ->
     await ws.close()
 
 
-@pytest.mark.spec("A5", "C1")
+@pytest.mark.spec("A5.1", "C1")
 @virtual
 async def test_a_dial_that_succeeds_although_it_was_cancelled() -> None:
     async def swallow(transport: Odd, ended: Callable[[Close], None]) -> None:
@@ -224,7 +224,7 @@ class Unfreeable(ScriptedTransport):
         raise OSError("cannot release")
 
 
-@pytest.mark.spec("A4", "J2")
+@pytest.mark.spec("A4.1", "J2.1")
 @pytest.mark.parametrize("hangs", [False, True])
 @virtual
 async def test_a_transport_that_cannot_be_released_is_logged_and_left(hangs: bool) -> None:
@@ -241,7 +241,7 @@ async def test_a_transport_that_cannot_be_released_is_logged_and_left(hangs: boo
     assert now() == (10.0 if hangs else 0.0)
 
 
-@pytest.mark.spec("C3")
+@pytest.mark.spec("C3.1")
 @virtual
 async def test_the_old_wire_is_released_before_the_next_dial() -> None:
     free = asyncio.Event()

@@ -31,7 +31,7 @@ from tests.engine.rig import (
 THREE = Plan(messages=("a", b"b", "c"))
 
 
-@pytest.mark.spec("H3")
+@pytest.mark.spec("H3.1")
 @virtual
 async def test_iteration_goes_on_across_ends_and_rests() -> None:
     ws, transport = engine(
@@ -66,7 +66,7 @@ async def test_iteration_goes_on_across_ends_and_rests() -> None:
     assert got == ["a", b"b", "c", "d", "e"]
 
 
-@pytest.mark.spec("C3", "H3")
+@pytest.mark.spec("C3.4", "H3.2")
 @pytest.mark.parametrize("answer", [Retry(5.0), Hold(), Stop("enough")])
 @virtual
 async def test_what_came_before_the_end_is_given_out_in_every_state_after_it(answer: Any) -> None:
@@ -85,7 +85,7 @@ async def test_what_came_before_the_end_is_given_out_in_every_state_after_it(ans
     await ws.close()
 
 
-@pytest.mark.spec("C3")
+@pytest.mark.spec("C3.2", "C3.3")
 @virtual
 async def test_what_is_left_is_dropped_and_counted_when_the_next_generation_opens() -> None:
     ws, wire, _ = await opened(THREE, Plan(messages=("new",)), policy=Answering(Retry(5.0)))
@@ -104,7 +104,7 @@ async def test_what_is_left_is_dropped_and_counted_when_the_next_generation_open
     await ws.close()
 
 
-@pytest.mark.spec("C3")
+@pytest.mark.spec("C3.3")
 @pytest.mark.parametrize("leave", ["close", "suspend", "reconnect"])
 @virtual
 async def test_what_is_left_is_dropped_and_counted_after_an_end_of_our_own(leave: str) -> None:
@@ -125,7 +125,7 @@ async def test_what_is_left_is_dropped_and_counted_after_an_end_of_our_own(leave
     await ws.close()
 
 
-@pytest.mark.spec("C3")
+@pytest.mark.spec("C3.3")
 @pytest.mark.parametrize("second", [HANGS, Plan(messages=("x", "y"))])
 @virtual
 async def test_leaving_a_dial_drops_and_counts_what_was_left_before_it(second: Plan) -> None:
@@ -149,7 +149,7 @@ async def test_leaving_a_dial_drops_and_counts_what_was_left_before_it(second: P
         unused.close()
 
 
-@pytest.mark.spec("C3")
+@pytest.mark.spec("C3.4")
 @virtual
 async def test_a_dial_that_fails_costs_nothing_of_what_was_left_before_it() -> None:
     ws, wire, _ = await opened(THREE, DOWN, DOWN, policy=Answering(Retry(1.0)))
@@ -160,7 +160,7 @@ async def test_a_dial_that_fails_costs_nothing_of_what_was_left_before_it() -> N
     await ws.close()
 
 
-@pytest.mark.spec("C3")
+@pytest.mark.spec("C3.4")
 @virtual
 async def test_messages_still_come_while_closing() -> None:
     ws, wire, _ = await opened(Plan(echo_takes=2.0))
@@ -171,7 +171,7 @@ async def test_messages_still_come_while_closing() -> None:
     await closing
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.2")
 @pytest.mark.parametrize("place", ["connecting", "open", "closing", "backoff", "held", "asked"])
 @virtual
 async def test_a_second_receiver_is_refused_wherever_the_first_waits(place: str) -> None:
@@ -187,7 +187,7 @@ async def test_a_second_receiver_is_refused_wherever_the_first_waits(place: str)
         assert rig.path == []
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.1")
 @pytest.mark.parametrize("place", ["connecting", "open", "closing", "backoff", "held", "asked"])
 @virtual
 async def test_giving_up_a_receive_changes_nothing(place: str) -> None:
@@ -202,7 +202,7 @@ async def test_giving_up_a_receive_changes_nothing(place: str) -> None:
         assert rig.path == []
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.1")
 @pytest.mark.parametrize("order", ["cancel first", "message first"])
 @virtual
 async def test_a_message_that_comes_with_the_cancellation_is_not_lost(order: str) -> None:
@@ -222,7 +222,7 @@ async def test_a_message_that_comes_with_the_cancellation_is_not_lost(order: str
     await ws.close()
 
 
-@pytest.mark.spec("F8", "C3")
+@pytest.mark.spec("F8.1", "C3.4")
 @virtual
 async def test_a_consumer_cancelled_in_the_tick_of_the_end_leaves_the_rest_readable() -> None:
     ws, wire, _ = await opened(UP, UP, policy=Answering(Retry(5.0)))
@@ -245,7 +245,7 @@ async def test_a_consumer_cancelled_in_the_tick_of_the_end_leaves_the_rest_reada
     assert isinstance(await ended(waiting), ConnectionClosed)
 
 
-@pytest.mark.spec("C3", "H3")
+@pytest.mark.spec("C3.2", "H3.1")
 @virtual
 async def test_a_parked_receiver_gets_the_first_message_of_the_next_generation() -> None:
     ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(5.0)))
@@ -260,7 +260,7 @@ async def test_a_parked_receiver_gets_the_first_message_of_the_next_generation()
     await ws.close()
 
 
-@pytest.mark.spec("H3")
+@pytest.mark.spec("H3.2", "H3.3")
 @pytest.mark.parametrize("answer", [Stop(), ValueError("bad policy"), None])
 @virtual
 async def test_a_parked_receiver_is_told_of_every_end(answer: Any) -> None:
@@ -276,7 +276,7 @@ async def test_a_parked_receiver_is_told_of_every_end(answer: Any) -> None:
     assert isinstance(await ended(anext(ws)), type(error))
 
 
-@pytest.mark.spec("A4", "H3")
+@pytest.mark.spec("A4.3", "H3.2")
 @virtual
 async def test_a_parked_receiver_of_an_aborted_wire() -> None:
     ws, _, _ = await opened(DEAF)
@@ -321,7 +321,7 @@ async def flood(request: web.Request) -> web.WebSocketResponse:
     return ws
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.2")
 async def test_reading_that_pauses_is_told_with_the_fields_of_the_engine(
     lines: "asyncio.Queue[Line]",
 ) -> None:

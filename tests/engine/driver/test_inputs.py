@@ -23,7 +23,7 @@ def ways(value: Any) -> list[Any]:
     return [value, lambda: value, partial(later, value), lambda: later(value)]
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.2")
 @pytest.mark.parametrize("way", range(4))
 @virtual
 async def test_values_functions_and_coroutines(way: int) -> None:
@@ -39,7 +39,7 @@ async def test_values_functions_and_coroutines(way: int) -> None:
     await ws.close()
 
 
-@pytest.mark.spec("E1")
+@pytest.mark.spec("E1.1")
 @virtual
 async def test_they_are_asked_before_every_dial_and_in_order() -> None:
     asked: list[str] = []
@@ -113,7 +113,7 @@ FAILURES: list[tuple[str, dict[str, Any], Cause]] = [
 ]
 
 
-@pytest.mark.spec("E2", "E6", "B3")
+@pytest.mark.spec("E2.1", "E6", "B3")
 @pytest.mark.parametrize(("options", "cause"), [pytest.param(*a[1:], id=a[0]) for a in FAILURES])
 @virtual
 async def test_a_provider_that_fails_is_a_failed_dial(
@@ -135,7 +135,7 @@ async def test_a_provider_that_fails_is_a_failed_dial(
     await ws.close()
 
 
-@pytest.mark.spec("E2")
+@pytest.mark.spec("E2.2")
 @pytest.mark.parametrize("make", ["standard", "basic"])
 @virtual
 async def test_the_shipped_policies_stop_where_there_is_no_credential(make: str) -> None:
@@ -148,7 +148,7 @@ async def test_the_shipped_policies_stop_where_there_is_no_credential(make: str)
     assert ws.last_close.cause is Cause.UNAUTHORIZED
 
 
-@pytest.mark.spec("F5", "A5")
+@pytest.mark.spec("F5", "A5.2")
 @pytest.mark.parametrize("which", ["url", "headers", "subprotocols"])
 @virtual
 async def test_a_provider_that_hangs_runs_into_the_deadline(which: str) -> None:
@@ -172,7 +172,7 @@ async def test_a_provider_that_hangs_runs_into_the_deadline(which: str) -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A1", "A5")
+@pytest.mark.spec("A1", "A5.2")
 @pytest.mark.parametrize("leave", ["close", "suspend"])
 @pytest.mark.parametrize("which", ["url", "headers", "subprotocols"])
 @virtual
@@ -192,7 +192,7 @@ async def test_leaving_while_a_provider_runs_opens_nothing(which: str, leave: st
     await ws.close()
 
 
-@pytest.mark.spec("A1", "A5")
+@pytest.mark.spec("A1", "A5.2")
 @pytest.mark.parametrize("which", ["url", "headers", "subprotocols"])
 @virtual
 async def test_a_provider_that_swallows_cancellation_does_not_lead_to_a_dial(which: str) -> None:
@@ -214,7 +214,7 @@ async def test_a_provider_that_swallows_cancellation_does_not_lead_to_a_dial(whi
     assert transport.wires == []
 
 
-@pytest.mark.spec("A1", "A5")
+@pytest.mark.spec("A1", "A5.2")
 @virtual
 async def test_a_provider_may_itself_ask_for_the_end() -> None:
     async def url() -> str:
@@ -230,7 +230,7 @@ async def test_a_provider_may_itself_ask_for_the_end() -> None:
     assert ws.last_close.intentional
 
 
-@pytest.mark.spec("A5", "C1")
+@pytest.mark.spec("A5.1", "C1")
 @virtual
 async def test_leaving_while_the_transport_dials() -> None:
     ws, transport = engine(HANGS)

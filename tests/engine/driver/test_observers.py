@@ -26,7 +26,7 @@ from tests.engine.rig import (
 )
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.1")
 @virtual
 async def test_listeners_and_watchers_see_every_change_and_no_self_transition() -> None:
     seen: list[StateChange] = []
@@ -52,7 +52,7 @@ async def test_listeners_and_watchers_see_every_change_and_no_self_transition() 
         assert after.previous is (before.current if before else State.CLOSED)
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.1", "I3.4")
 @virtual
 async def test_a_slow_watcher_delays_nothing_and_misses_nothing() -> None:
     ws, transport = engine(*[UP] * 20, policy=Answering(Retry(0.0)))
@@ -72,7 +72,7 @@ async def test_a_slow_watcher_delays_nothing_and_misses_nothing() -> None:
         await anext(watch)
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.1")
 @virtual
 async def test_a_watcher_that_is_dropped_collects_nothing_more() -> None:
     async with Rig("open") as rig:
@@ -89,7 +89,7 @@ async def test_a_watcher_that_is_dropped_collects_nothing_more() -> None:
         await turns()
 
 
-@pytest.mark.spec("I3", "F8")
+@pytest.mark.spec("I3.1", "F8.1", "F8.2")
 @virtual
 async def test_a_watcher_serves_one_task_and_survives_its_cancellation() -> None:
     async with Rig("fresh") as rig:
@@ -105,7 +105,7 @@ async def test_a_watcher_serves_one_task_and_survives_its_cancellation() -> None
         assert [(await anext(watch)).current for _ in range(2)] == [State.CONNECTING, State.OPEN]
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.2")
 @virtual
 async def test_a_listener_that_raises_harms_nobody() -> None:
     seen: list[State] = []
@@ -148,7 +148,7 @@ async def test_a_listener_that_raises_harms_nobody() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.3")
 @virtual
 async def test_a_slow_listener_is_timed_and_logged() -> None:
     class Slow:
@@ -164,7 +164,7 @@ async def test_a_slow_listener_is_timed_and_logged() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("C1", "I3")
+@pytest.mark.spec("C1", "I3.1")
 @pytest.mark.parametrize("call", ["connect", "reconnect", "wake", "mark_healthy"])
 @virtual
 async def test_a_listener_may_call_the_engine(call: str) -> None:
@@ -211,7 +211,7 @@ async def test_a_listener_that_starts_a_close_at_once(state: State) -> None:
     begun[1].close()  # type: ignore[attr-defined]  # a coroutine
 
 
-@pytest.mark.spec("A3")
+@pytest.mark.spec("A3.1")
 @virtual
 async def test_an_eager_close_waits_for_its_end() -> None:
     tasks: list[asyncio.Task[None]] = []
@@ -248,7 +248,7 @@ async def test_an_eager_close_waits_for_its_end() -> None:
     assert states == [State.CLOSED]
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.1")
 @virtual
 async def test_subscriptions_are_each_their_own() -> None:
     async with Rig("fresh") as rig:
@@ -269,7 +269,7 @@ async def test_subscriptions_are_each_their_own() -> None:
         assert len(seen) == 3
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.1")
 @virtual
 async def test_a_listener_that_was_taken_back_is_not_called_in_the_same_change() -> None:
     async with Rig("fresh") as rig:
@@ -290,7 +290,7 @@ async def test_a_listener_that_was_taken_back_is_not_called_in_the_same_change()
         assert seen[1:] == ["stays", "from the next change on"]
 
 
-@pytest.mark.spec("A11", "J1")
+@pytest.mark.spec("A11.2", "J1.2")
 @virtual
 async def test_who_waits_for_a_state() -> None:
     policy = Answering(Retry(1.0), Retry(1.0), Stop())
@@ -311,7 +311,7 @@ async def test_who_waits_for_a_state() -> None:
     await asyncio.gather(given_up, return_exceptions=True)
 
 
-@pytest.mark.spec("B4", "A11")
+@pytest.mark.spec("B4.4", "A11.2")
 @virtual
 async def test_who_waits_is_told_of_a_policy_error() -> None:
     ws, wire, _ = await opened(policy=Answering(ValueError("bad rule")))

@@ -24,7 +24,7 @@ from tests.engine.rig import (
 )
 
 
-@pytest.mark.spec("G8")
+@pytest.mark.spec("G8.1")
 @virtual
 async def test_it_talks_before_the_state_is_open_on_every_open() -> None:
     states: list[tuple[int, State]] = []
@@ -51,7 +51,7 @@ async def test_it_talks_before_the_state_is_open_on_every_open() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G8")
+@pytest.mark.spec("G8.1")
 @virtual
 async def test_a_plain_function_serves() -> None:
     seen: list[Opening] = []
@@ -60,7 +60,7 @@ async def test_a_plain_function_serves() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G8", "G9")
+@pytest.mark.spec("G8.1", "G9.3")
 @virtual
 async def test_the_application_cannot_send_before_it_has_returned() -> None:
     free = asyncio.Event()
@@ -80,7 +80,7 @@ async def test_the_application_cannot_send_before_it_has_returned() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G8", "B3", "J2")
+@pytest.mark.spec("G8.2", "B3", "J2.1")
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(
     ("error", "cause"),
@@ -126,7 +126,7 @@ async def test_a_plain_function_that_raises() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G8")
+@pytest.mark.spec("G8.2")
 @virtual
 async def test_it_may_cancel_itself_and_that_is_a_failure_too() -> None:
     async def cancel(opening: Opening) -> None:
@@ -143,7 +143,7 @@ async def test_it_may_cancel_itself_and_that_is_a_failure_too() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A7", "C3", "G8")
+@pytest.mark.spec("A7", "G8.2")
 @pytest.mark.parametrize("waits", ["receives", "sends", "hangs"])
 @virtual
 async def test_the_wire_ends_while_it_runs(waits: str) -> None:
@@ -172,7 +172,7 @@ async def test_the_wire_ends_while_it_runs(waits: str) -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G8")
+@pytest.mark.spec("G8.1")
 @virtual
 async def test_what_came_before_the_wire_ended_is_received_first() -> None:
     got: list[Any] = []
@@ -190,7 +190,7 @@ async def test_what_came_before_the_wire_ended_is_received_first() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A5", "A6", "A1")
+@pytest.mark.spec("A5.1", "A6.1", "A1")
 @pytest.mark.parametrize("leave", ["close", "suspend"])
 @pytest.mark.parametrize("plan", [UP, DEAF])
 @virtual
@@ -216,7 +216,7 @@ async def test_leaving_while_it_hangs_closes_the_socket_properly(plan: Plan, lea
     await ws.close()
 
 
-@pytest.mark.spec("A1", "A5", "A6")
+@pytest.mark.spec("A1", "A5.1", "A6.1")
 @pytest.mark.parametrize("how", ["returns", "raises"])
 @virtual
 async def test_a_hook_that_swallows_its_cancellation(how: str) -> None:
@@ -238,7 +238,7 @@ async def test_a_hook_that_swallows_its_cancellation(how: str) -> None:
     assert (ws.last_close.code, ws.last_close.cause) == (4000, Cause.CLOSE_FRAME)
 
 
-@pytest.mark.spec("A1", "A5", "A11")
+@pytest.mark.spec("A1", "A5.1", "A11.1")
 @pytest.mark.parametrize("leave", ["close", "suspend"])
 @virtual
 async def test_it_may_itself_ask_for_the_end(leave: str) -> None:
@@ -260,7 +260,7 @@ async def test_it_may_itself_ask_for_the_end(leave: str) -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A11", "A4")
+@pytest.mark.spec("A11.8", "A4.1")
 @virtual
 async def test_a_hook_whose_clean_up_closes_the_engine_is_not_waited_for_by_itself() -> None:
     async def hook(opening: Opening) -> None:
@@ -293,7 +293,7 @@ async def test_asking_to_connect_or_reconnect_inside_it_changes_nothing() -> Non
     await ws.close()
 
 
-@pytest.mark.spec("F8")
+@pytest.mark.spec("F8.2")
 @virtual
 async def test_two_receivers_inside_it() -> None:
     async def hook(opening: Opening) -> None:
@@ -310,7 +310,7 @@ async def test_two_receivers_inside_it() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("B3", "J2")
+@pytest.mark.spec("B3", "J2.1")
 def test_an_exit_of_the_process_inside_it_is_the_end_of_the_dial() -> None:
     """The event loop raises it at once; the engine has a record when the loop goes on."""
 

@@ -1,5 +1,6 @@
 """The policy inside the engine: asked once, believed only if the machine has a row, repeatable."""
 
+import asyncio
 import itertools
 from math import inf, nan
 from typing import Any
@@ -11,7 +12,9 @@ from recloser import (
     Close,
     ConnectionClosed,
     Context,
+    Delivery,
     Hold,
+    Outbox,
     PolicyError,
     Retry,
     State,
@@ -58,7 +61,7 @@ class Late(Answering):
 BAD_ANSWERS = [None, "retry", 5, True, Retry, Stop, (Retry(1),), {}, ValueError("x"), KeyError()]
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.1", "B4.4", "B4.5")
 @pytest.mark.parametrize("answer", BAD_ANSWERS, ids=repr)
 @pytest.mark.parametrize("phase", list(Phase))
 @virtual
@@ -93,7 +96,7 @@ async def test_whatever_is_no_decision_ends_in_closed(phase: Phase, answer: Any)
     assert len(policy.asked) == 1
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.2")
 @pytest.mark.parametrize("delay", [-1, nan, inf, "5", None])
 @virtual
 async def test_a_delay_that_cannot_be_waited(delay: Any) -> None:
@@ -104,7 +107,7 @@ async def test_a_delay_that_cannot_be_waited(delay: Any) -> None:
     assert isinstance(await ended(ws.receive()), PolicyError)
 
 
-@pytest.mark.spec("B4", "B5", "A1")
+@pytest.mark.spec("B4.1", "B4.5", "B5", "A1")
 @pytest.mark.parametrize("leave", ["close", "suspend", "connect", "reconnect"])
 @pytest.mark.parametrize("answer", [Retry(0.0), Hold(), ValueError("x"), None])
 @virtual
@@ -134,7 +137,7 @@ async def test_a_policy_error_after_an_end_of_our_own(answer: Any, leave: str) -
     await ws.close()
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.7")
 @virtual
 async def test_a_mended_policy_can_go_on() -> None:
     policy = Answering(ValueError("x"), Retry(1.0))
@@ -148,7 +151,7 @@ async def test_a_mended_policy_can_go_on() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("B4", "A7")
+@pytest.mark.spec("B4.7", "A7")
 @virtual
 async def test_a_policy_that_is_interrupted_is_asked_again() -> None:
     policy = Answering(Retry(5.0))
@@ -206,7 +209,7 @@ async def test_advice_reaches_the_policy_once() -> None:
     assert told == [("go away", 30, 2.5), (None, None, None), (None, None, None)]
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.1")
 @virtual
 async def test_a_server_that_accepts_and_closes_sees_growing_gaps() -> None:
     starts: list[float] = []
@@ -224,7 +227,7 @@ async def test_a_server_that_accepts_and_closes_sees_growing_gaps() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("D1")
+@pytest.mark.spec("D1.2")
 @virtual
 async def test_a_stable_period_forgets_the_failures() -> None:
     ws, transport = engine(DOWN, DOWN, UP, timeouts=Timeouts(stable=30.0))
@@ -281,3 +284,25 @@ async def test_a_stop_of_the_policy_is_told_apart_from_a_close() -> None:
         assert isinstance(error, ConnectionClosed)
         assert "code 1012 from peer" in str(error)
         assert "rule enough" in str(error)
+
+
+@pytest.mark.spec("B4.3")
+@pytest.mark.parametrize("answer", [ValueError("x"), "nonsense"], ids=str)
+@virtual
+async def test_a_policy_error_keeps_the_messages(answer: Any) -> None:
+    policy = Answering(answer)
+    ws, transport = engine(UP, UP, policy=policy, outbox=Outbox())
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    transport.wires[0].stall()
+    sending = asyncio.ensure_future(ws.send("on its way"))
+    await turns()
+    transport.wires[0].end(CUT)
+    assert await sending is Delivery.QUEUED
+    assert ws.state is State.CLOSED
+    assert [message.data for message in ws.outbox.peek()] == ["on its way"]
+    assert ws.statistics().dropped == 0
+    ws.connect()
+    await ws.drain()
+    assert transport.wires[1].sent == ["on its way"]
+    await ws.close()

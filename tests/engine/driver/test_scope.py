@@ -49,7 +49,7 @@ async def bring_about(end: str, ws: ReconnectingWebSocket, wire: ScriptedWire) -
     assert ws.state is ENDS[end]
 
 
-@pytest.mark.spec("A11", "H4", "H1")
+@pytest.mark.spec("A11.1", "H4", "H1.1")
 @pytest.mark.parametrize("end", ENDS)
 @virtual
 async def test_everything_ends_once_in_reverse_order(end: str) -> None:
@@ -82,7 +82,7 @@ async def test_everything_ends_once_in_reverse_order(end: str) -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A11", "H4")
+@pytest.mark.spec("A11.1", "H4")
 @virtual
 async def test_a_task_is_cancelled_once_and_may_take_its_time_to_clean_up() -> None:
     ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(0.0)))
@@ -107,7 +107,7 @@ async def test_a_task_is_cancelled_once_and_may_take_its_time_to_clean_up() -> N
     await ws.close()
 
 
-@pytest.mark.spec("A11")
+@pytest.mark.spec("A11.6")
 @virtual
 async def test_a_task_that_refuses_to_end_is_named_and_the_engine_goes_on() -> None:
     ws, wire, _ = await opened(UP, UP, policy=Answering(Retry(0.0)), fields={"user": 7})
@@ -141,7 +141,7 @@ async def test_a_task_that_refuses_to_end_is_named_and_the_engine_goes_on() -> N
     await ws.close()
 
 
-@pytest.mark.spec("A11", "J2")
+@pytest.mark.spec("A11.1", "J2.1")
 @virtual
 async def test_what_they_raise_is_logged_and_harms_nobody() -> None:
     ws, wire, _ = await opened(fields={"user": 7})
@@ -184,7 +184,7 @@ async def test_what_they_raise_is_logged_and_harms_nobody() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A11")
+@pytest.mark.spec("A11.1")
 @virtual
 async def test_a_callback_may_take_back_another_and_ask_for_more() -> None:
     ws, wire, _ = await opened(UP, UP, policy=Answering(Hold()))
@@ -210,7 +210,7 @@ def asking(ws: ReconnectingWebSocket, call: str) -> Coroutine[Any, Any, None]:
     return poll()
 
 
-@pytest.mark.spec("A11")
+@pytest.mark.spec("A11.8")
 @pytest.mark.parametrize("call", ["close", "suspend"])
 @virtual
 async def test_a_task_that_asks_for_the_end_is_neither_awaited_nor_cancelled(call: str) -> None:
@@ -228,7 +228,7 @@ async def test_a_task_that_asks_for_the_end_is_neither_awaited_nor_cancelled(cal
     await ws.close()
 
 
-@pytest.mark.spec("A10", "A11")
+@pytest.mark.spec("A10", "A11.1")
 @virtual
 async def test_a_task_that_asks_for_another_generation_ends_with_its_own() -> None:
     ws, _, _ = await opened(UP, UP)
@@ -244,7 +244,7 @@ async def test_a_task_that_asks_for_another_generation_ends_with_its_own() -> No
     await ws.close()
 
 
-@pytest.mark.spec("A11", "A4")
+@pytest.mark.spec("A11.8", "A4.1")
 @pytest.mark.parametrize("end", ["lost", "held", "stopped"])
 @virtual
 async def test_a_task_whose_clean_up_closes_the_engine_is_not_waited_for_by_itself(
@@ -270,7 +270,7 @@ async def test_a_task_whose_clean_up_closes_the_engine_is_not_waited_for_by_itse
     assert {log["event"] for log in logs} == {"websocket.state_changed"}
 
 
-@pytest.mark.spec("A11", "H4")
+@pytest.mark.spec("A11.1", "H4")
 @virtual
 async def test_what_on_open_starts_ends_with_a_dial_that_never_opens() -> None:
     story: list[str] = []
@@ -293,7 +293,7 @@ async def test_what_on_open_starts_ends_with_a_dial_that_never_opens() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A11")
+@pytest.mark.spec("A11.1")
 @virtual
 async def test_a_scope_asked_for_too_late_has_ended() -> None:
     kept: list[Opening] = []
@@ -305,7 +305,7 @@ async def test_a_scope_asked_for_too_late_has_ended() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A4", "H4")
+@pytest.mark.spec("A4.1", "H4")
 @virtual
 async def test_pollers_stop_when_the_closing_starts_not_when_it_ends() -> None:
     ws, _, _ = await opened(DEAF)

@@ -151,7 +151,7 @@ class TestNetwork:
             await called(rung)
             assert calls == [1, 1]
 
-    @pytest.mark.spec("J1")
+    @pytest.mark.spec("J1.2")
     async def test_leaving_the_block_takes_back_a_hint_that_is_due(
         self, pair: tuple[socket.socket, socket.socket]
     ) -> None:

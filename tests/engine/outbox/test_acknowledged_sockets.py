@@ -23,7 +23,7 @@ from recloser.testing.doubles.raw_server import (
 from recloser.transport.inbox import LIMIT, OVERHEAD
 from tests.engine.rig import Answering
 
-pytestmark = pytest.mark.spec("G7")
+pytestmark = pytest.mark.spec("G7.5")
 
 PATIENCE = 20.0
 BURST = 5_000
@@ -229,7 +229,7 @@ async def test_passed_on_if_so_asked(consuming: bool) -> None:
         assert [first, await ws.receive(), await ws.receive()] == ["ack 1", "news", "ack 1"]
 
 
-@pytest.mark.spec("F7")
+@pytest.mark.spec("F7.1")
 async def test_pings_are_answered_and_a_close_is_noticed_with_nobody_consuming() -> None:
     async with pair() as (ws, accept):
         peer = await opened(ws, accept)
@@ -306,6 +306,7 @@ async def test_a_matcher_may_leave_the_connection() -> None:
         assert ws.last_close.clean
 
 
+@pytest.mark.spec("G7.1")
 async def test_one_for_all_before_it() -> None:
     async with pair() as (ws, accept):
         first = await opened(ws, accept)
@@ -323,6 +324,7 @@ async def test_one_for_all_before_it() -> None:
         await ws.drain()
 
 
+@pytest.mark.spec("G7.3")
 async def test_the_peer_never_has_more_than_a_window_on_its_way() -> None:
     async with pair(window=3) as (ws, accept):
         peer = await opened(ws, accept)
@@ -338,6 +340,7 @@ async def test_the_peer_never_has_more_than_a_window_on_its_way() -> None:
         await ws.drain()
 
 
+@pytest.mark.spec("G7.4")
 async def test_sent_again_on_the_same_connection_until_acknowledged() -> None:
     async with pair(timeout=0.02) as (ws, accept):
         peer = await opened(ws, accept)

@@ -68,7 +68,7 @@ class Waiting:
 BOUNDS = [{"max_messages": 3}, {"max_bytes": 3}]
 
 
-@pytest.mark.spec("G2")
+@pytest.mark.spec("G2.1", "G2.2")
 @pytest.mark.parametrize("bound", BOUNDS, ids=str)
 @virtual
 async def test_a_full_outbox_raises(bound: dict[str, int]) -> None:
@@ -82,7 +82,7 @@ async def test_a_full_outbox_raises(bound: dict[str, int]) -> None:
     assert await rig.flushed() == ["a", "b", "c"]
 
 
-@pytest.mark.spec("G1", "G2")
+@pytest.mark.spec("G1.1", "G1.2", "G2.1", "G2.2", "G2.3")
 @pytest.mark.parametrize("bound", BOUNDS, ids=str)
 @pytest.mark.parametrize("which", ["oldest", "newest"])
 @virtual
@@ -101,7 +101,7 @@ async def test_a_full_outbox_drops_and_says_so(which: str, bound: dict[str, int]
     assert await rig.flushed() == [each for each in "abcde" if each not in lost]
 
 
-@pytest.mark.spec("G2", "G3")
+@pytest.mark.spec("G2.1", "G2.2", "G3.1")
 @pytest.mark.parametrize("bound", BOUNDS, ids=str)
 @virtual
 async def test_senders_wait_for_room_and_keep_their_order(bound: dict[str, int]) -> None:
@@ -120,7 +120,7 @@ async def test_senders_wait_for_room_and_keep_their_order(bound: dict[str, int])
     assert [result is QUEUED for result in results] == [True] * 4 + [False] + [True] * 2
 
 
-@pytest.mark.spec("G1")
+@pytest.mark.spec("G1.1")
 @virtual
 async def test_a_cancelled_send_says_where_the_message_stood() -> None:
     rig = Waiting(max_messages=1)
@@ -148,7 +148,7 @@ async def test_a_cancelled_send_says_where_the_message_stood() -> None:
     assert await rig.flushed() == ["b"]
 
 
-@pytest.mark.spec("G1", "A11")
+@pytest.mark.spec("G1.1", "A11.2")
 @pytest.mark.parametrize("end", ["close", "hold"])
 @virtual
 async def test_who_waits_for_room_is_told_when_there_will_be_none(end: str) -> None:
@@ -163,7 +163,7 @@ async def test_who_waits_for_room_is_told_when_there_will_be_none(end: str) -> N
     await ws.close()
 
 
-@pytest.mark.spec("G2")
+@pytest.mark.spec("G2.1")
 @pytest.mark.parametrize("when_full", ["wait", "raise", "drop-oldest", "drop-newest"])
 @virtual
 async def test_a_message_that_can_never_fit_is_refused(when_full: Any) -> None:
@@ -176,7 +176,7 @@ async def test_a_message_that_can_never_fit_is_refused(when_full: Any) -> None:
     assert rig.dropped == []
 
 
-@pytest.mark.spec("G2")
+@pytest.mark.spec("G2.3", "G2.4")
 @virtual
 async def test_a_message_that_outlived_its_time_is_dropped_and_reported() -> None:
     rig = Waiting(policy=Answering(Hold("rest")), in_passive=True)
@@ -189,7 +189,7 @@ async def test_a_message_that_outlived_its_time_is_dropped_and_reported() -> Non
     assert rig.dropped == [("short", Reason.EXPIRED)]
 
 
-@pytest.mark.spec("G2", "G3")
+@pytest.mark.spec("G2.3", "G2.4", "G3.1")
 @virtual
 async def test_a_key_replaces_the_older_message_and_takes_its_room() -> None:
     rig = Waiting(max_messages=2, when_full="raise")
@@ -203,7 +203,7 @@ async def test_a_key_replaces_the_older_message_and_takes_its_room() -> None:
     assert rig.dropped == [("x=1", Reason.REPLACED)]
 
 
-@pytest.mark.spec("G2", "G4")
+@pytest.mark.spec("G2.3", "G2.4", "G4.3")
 @virtual
 async def test_what_comes_back_gives_way_to_a_newer_key_and_keeps_to_its_generation() -> None:
     drops: list[Drop] = []
@@ -229,7 +229,7 @@ async def test_what_comes_back_gives_way_to_a_newer_key_and_keeps_to_its_generat
     await ws.close()
 
 
-@pytest.mark.spec("G2")
+@pytest.mark.spec("G2.4")
 @virtual
 async def test_a_message_for_one_generation_is_taken_while_there_is_one() -> None:
     ws, _ = engine(DOWN, HANGS, outbox=Outbox(max_messages=1))
@@ -246,7 +246,7 @@ async def test_a_message_for_one_generation_is_taken_while_there_is_one() -> Non
     await ws.close()
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.2")
 @virtual
 async def test_a_callback_that_raises_harms_nobody() -> None:
     def broken(drop: Drop) -> None:
@@ -264,7 +264,7 @@ async def test_a_callback_that_raises_harms_nobody() -> None:
     assert await rig.flushed() == ["b"]
 
 
-@pytest.mark.spec("G2", "I1")
+@pytest.mark.spec("G2.3", "I1.1")
 @virtual
 async def test_what_the_application_asked_to_drop_is_no_error() -> None:
     rig = Waiting(max_messages=2, when_full="drop-oldest")
@@ -283,7 +283,7 @@ async def test_what_the_application_asked_to_drop_is_no_error() -> None:
     assert await rig.flushed() == ["d", "e"]
 
 
-@pytest.mark.spec("G1", "G3")
+@pytest.mark.spec("G1.2", "G3.1")
 @virtual
 async def test_messages_are_handed_over_to_another_engine() -> None:
     rig = Waiting()
@@ -333,7 +333,7 @@ def test_an_outbox_is_given_as_one() -> None:
         recloser.connect("ws://feed.example", outbox=10)  # type: ignore[arg-type] # refused
 
 
-@pytest.mark.spec("G1")
+@pytest.mark.spec("G1.1")
 @virtual
 async def test_what_is_no_message_is_refused_before_anything_is_kept() -> None:
     rig = Waiting()
@@ -353,7 +353,7 @@ async def test_what_is_no_message_is_refused_before_anything_is_kept() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G2", "G7")
+@pytest.mark.spec("G2.2", "G7.1", "G7.3")
 @virtual
 async def test_a_sender_let_in_and_cancelled_at_once_does_not_leave_its_message_behind() -> None:
     """It had been put into the outbox, as the note says; nobody else would have sent it."""

@@ -46,7 +46,7 @@ async def closed_and_connected(path: Path) -> AsyncIterator[tuple[Engine, Script
     await ws.close()
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.1", "G6")
 @real
 async def test_what_is_meant_for_one_connection_waits_for_the_file_like_the_rest(
     path: Path,
@@ -57,7 +57,7 @@ async def test_what_is_meant_for_one_connection_waits_for_the_file_like_the_rest
     assert transport.wires[0].sent == ["a", "now"]
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.2", "G6")
 @real
 async def test_what_is_cleared_while_the_file_is_being_closed_does_not_come_back(
     path: Path,
@@ -68,7 +68,7 @@ async def test_what_is_cleared_while_the_file_is_being_closed_does_not_come_back
     assert rows(path) == []
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.1", "G1.2", "G6")
 @real
 async def test_what_is_sent_while_the_file_is_being_closed_is_written_in_any_rhythm(
     path: Path,
@@ -108,7 +108,7 @@ def in_the_way(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.1", "G6")
 @real
 async def test_who_waits_for_a_file_that_cannot_be_opened_any_more_is_told(path: Path) -> None:
     """That `send` never returned."""
@@ -128,7 +128,7 @@ async def test_who_waits_for_a_file_that_cannot_be_opened_any_more_is_told(path:
     assert data_of(ws) == ["a"]
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.2", "G6")
 @real
 async def test_what_expired_in_closed_is_told_once(path: Path) -> None:
     drops: list[Drop] = []

@@ -240,7 +240,7 @@ def test_a_file_that_says_it_is_something_else_shows_by_its_rows_that_it_is_not(
     assert (list(rows.values()), answer.whole) == (written, True)
 
 
-@pytest.mark.spec("G6", "G7")
+@pytest.mark.spec("G6", "G7.6")
 def test_no_number_is_used_again_where_nobody_knows_the_last(tmp_path: Path) -> None:
     """A peer that had seen it would take the new message for a double."""
     path = tmp_path / "outbox.db"

@@ -32,7 +32,7 @@ from tests.engine.rig import CUT, DOWN, UP, Answering, engine, turns
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 
 
-@pytest.mark.spec("G6", "G3")
+@pytest.mark.spec("G6", "G3.1")
 @real
 async def test_what_was_queued_goes_out_after_a_restart_in_order(path: Path) -> None:
     async with away(path) as ws:
@@ -111,7 +111,7 @@ async def test_a_key_must_be_storable(path: Path, key: Any) -> None:
     assert len(rows(path)) == 1
 
 
-@pytest.mark.spec("G5", "G6")
+@pytest.mark.spec("G5.1", "G5.2", "G6")
 @real
 async def test_the_decision_counts_on_disk_as_in_memory(path: Path) -> None:
     ws, _ = make(path, DOWN, DOWN, policy=Answering(recloser.Retry(99.0), Stop(unsent=Unsent.DROP)))
@@ -125,7 +125,7 @@ async def test_the_decision_counts_on_disk_as_in_memory(path: Path) -> None:
     assert rows(path) == []
 
 
-@pytest.mark.spec("G5", "G6")
+@pytest.mark.spec("G5.2", "G6")
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012, 4000])
 @real
 async def test_what_is_kept_is_kept_on_disk_whatever_the_code(path: Path, code: int) -> None:
@@ -152,7 +152,7 @@ def peer(code: int) -> recloser.Close:
     return recloser.Close(code=code, origin=origin, cause=cause, clean=True)
 
 
-@pytest.mark.spec("G4", "G6")
+@pytest.mark.spec("G4.3", "G6")
 @real
 async def test_what_is_left_in_the_write_buffer_is_in_the_file(path: Path, tmp_path: Path) -> None:
     ws, transport = make(path, UP, UP)
@@ -173,7 +173,7 @@ async def test_what_is_left_in_the_write_buffer_is_in_the_file(path: Path, tmp_p
     assert rows(path) == []
 
 
-@pytest.mark.spec("G6", "G7")
+@pytest.mark.spec("G6", "G7.2")
 @real
 async def test_the_file_knows_of_a_flush_before_the_peer_does(path: Path, tmp_path: Path) -> None:
     async with away(path) as ws:
@@ -205,7 +205,7 @@ async def test_the_file_knows_of_a_flush_before_the_peer_does(path: Path, tmp_pa
         assert transport.wires[0].sent == [str(each) for each in range(200)]
 
 
-@pytest.mark.spec("G6", "G7")
+@pytest.mark.spec("G6", "G7.2", "G7.6")
 @real
 async def test_with_acknowledgements_numbers_and_marks_go_on_after_a_restart(path: Path) -> None:
     acknowledgements = Acknowledgements(
@@ -278,7 +278,7 @@ async def test_closed_and_connected_again_at_once(path: Path) -> None:
     assert rows(path) == []
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.2", "G6")
 @real
 async def test_what_is_taken_out_is_taken_out_of_the_file(path: Path, tmp_path: Path) -> None:
     async with away(path) as ws:
@@ -291,7 +291,7 @@ async def test_what_is_taken_out_is_taken_out_of_the_file(path: Path, tmp_path: 
     assert rows(path) == []
 
 
-@pytest.mark.spec("G6", "G7")
+@pytest.mark.spec("G6", "G7.1")
 @real
 async def test_what_is_acknowledged_in_closed_is_taken_out_of_the_file(path: Path) -> None:
     ws, _ = make(path, UP, acknowledgements=Acknowledgements())
@@ -309,7 +309,7 @@ async def test_what_is_acknowledged_in_closed_is_taken_out_of_the_file(path: Pat
     assert shown(ws) == rows(path) == [(2, "b")]
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.2", "G6")
 @real
 async def test_what_another_engine_has_sent_meanwhile_is_not_sent_again(path: Path) -> None:
     ws, transport = make(path, DOWN, UP)
@@ -342,7 +342,7 @@ async def test_messages_move_from_file_to_file(path: Path, tmp_path: Path) -> No
     assert rows(tmp_path / "other.db") == [(1, "first"), (2, "a"), (3, "last")]
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.2", "G6")
 @real
 async def test_a_move_out_of_a_file_that_is_in_use_moves_nothing(path: Path) -> None:
     async with away(path) as ws:
@@ -358,7 +358,7 @@ async def test_a_move_out_of_a_file_that_is_in_use_moves_nothing(path: Path) -> 
     await memory.close()
 
 
-@pytest.mark.spec("G6", "J1")
+@pytest.mark.spec("G6", "J1.1")
 @real
 async def test_a_full_disk_refuses_what_is_new_and_keeps_what_is_there(path: Path) -> None:
     ws, transport = make(path, DOWN, UP, acknowledgements=None)
@@ -387,7 +387,7 @@ async def test_a_full_disk_refuses_what_is_new_and_keeps_what_is_there(path: Pat
     assert [data for _, data in rows(path)] == ["z" * 9000]
 
 
-@pytest.mark.spec("J1")
+@pytest.mark.spec("J1.2")
 @real
 async def test_an_engine_that_closes_holds_no_file_and_no_thread(path: Path) -> None:
     ws, _ = make(path, UP, UP)
@@ -416,7 +416,7 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.spec("G1", "G6", "G7")
+@pytest.mark.spec("G1.2", "G6", "G7.1")
 @settings(max_examples=25)
 @given(steps=STEPS, acknowledged=st.booleans())
 def test_a_process_that_is_killed_at_any_step_leaves_all_that_it_had_accepted(
@@ -521,7 +521,7 @@ ws = asyncio.run(main())
 """
 
 
-@pytest.mark.spec("G6", "J2")
+@pytest.mark.spec("G6", "J2.2")
 def test_an_engine_that_nobody_closes_does_not_keep_the_process_from_ending(path: Path) -> None:
     """aiosqlite's thread is no daemon by itself, and `Connection._thread` is how to make it one."""
     done = subprocess.run(
@@ -537,7 +537,7 @@ def test_an_engine_that_nobody_closes_does_not_keep_the_process_from_ending(path
     assert rows(path) in ([], [(1, "a")])
 
 
-@pytest.mark.spec("G6", "G7")
+@pytest.mark.spec("G6", "G7.6")
 @real
 async def test_a_number_that_the_peer_has_seen_is_not_used_again(
     path: Path, tmp_path: Path
@@ -559,7 +559,7 @@ async def test_a_number_that_the_peer_has_seen_is_not_used_again(
         assert transport.wires[0].sent == ["1:a", "3:c"]
 
 
-@pytest.mark.spec("G4", "G6")
+@pytest.mark.spec("G4.3", "G6")
 @real
 async def test_what_came_back_from_a_connection_stays_in_the_file_until_it_has_left(
     path: Path, tmp_path: Path
@@ -588,7 +588,7 @@ async def test_what_came_back_from_a_connection_stays_in_the_file_until_it_has_l
     assert rows(path) == []
 
 
-@pytest.mark.spec("G6", "G7")
+@pytest.mark.spec("G6", "G7.1")
 def test_an_engine_with_a_file_moves_to_another_event_loop(path: Path) -> None:
     ws, transport = make(path, UP, UP, acknowledgements=ACKNOWLEDGED)
 

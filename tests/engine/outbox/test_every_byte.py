@@ -48,13 +48,13 @@ async def play(messages: Sequence[Message], cuts: Iterable[Cut]) -> None:
             found.server.peers.clear()
 
 
-@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.spec("G1.2", "G3.3", "G4.1")
 @pytest.mark.parametrize("kind", ["close", "suspend", "fin", "reset"])
 async def test_a_flush_cut_after_every_number_of_bytes(kind: str) -> None:
     await play(SMALL, (Cut(kind, room) for room in range(sum(map(framed, SMALL)) + 1)))
 
 
-@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.spec("G1.2", "G3.3", "G4.1")
 @pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
 async def test_a_flush_of_which_every_number_of_bytes_leaves_when_all_is_handed_over(
     kind: str,
@@ -63,7 +63,7 @@ async def test_a_flush_of_which_every_number_of_bytes_leaves_when_all_is_handed_
     await play(SMALL, (Cut(kind, 0, room) for room in range(sum(map(framed, SMALL)) + 1)))
 
 
-@pytest.mark.spec("G3", "G4")
+@pytest.mark.spec("G3.3", "G4.1")
 @pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
 @pytest.mark.parametrize("opens", ["at once", "closing"])
 async def test_what_leaves_between_the_end_and_its_discovery_has_left(
@@ -76,20 +76,20 @@ async def test_what_leaves_between_the_end_and_its_discovery_has_left(
     )
 
 
-@pytest.mark.spec("G4")
+@pytest.mark.spec("G4.1")
 @pytest.mark.parametrize("kind", ROUGH)
 async def test_each_send_looks_at_what_has_left_until_then(kind: str) -> None:
     rooms = range(sum(map(framed, SMALL)) + 1)
     await play(SMALL, (Cut(kind, 0, room, spoken=4) for room in rooms))
 
 
-@pytest.mark.spec("G3", "G4")
+@pytest.mark.spec("G3.3", "G4.1")
 async def test_the_answer_to_a_ping_is_no_message_and_counts_among_the_bytes() -> None:
     rooms = range(sum(map(framed, SMALL)) + 1)
     await play(SMALL, (Cut("close", 0, room, pings=1) for room in rooms))
 
 
-@pytest.mark.spec("G3", "G4")
+@pytest.mark.spec("G3.3", "G4.1")
 @pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
 async def test_a_message_behind_answers_to_pings_alone_is_known_to_wait(kind: str) -> None:
     """aiohttp lets the sender wait then: 64 KiB are queued, and 256 were written in all."""
@@ -100,7 +100,7 @@ async def test_a_message_behind_answers_to_pings_alone_is_known_to_wait(kind: st
     await play(before, cuts)
 
 
-@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.spec("G1.2", "G3.3", "G4.1")
 @pytest.mark.parametrize("kind", [*EXACT, *ROUGH])
 async def test_an_end_in_the_middle_of_a_flush(kind: str) -> None:
     """A flush of so many messages lets the event loop go round, and may meet the end itself."""
@@ -109,7 +109,7 @@ async def test_an_end_in_the_middle_of_a_flush(kind: str) -> None:
     await play(many, [Cut(kind, room, turns=turns) for room in rooms for turns in range(6)])
 
 
-@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.spec("G1.2", "G3.3", "G4.1")
 @pytest.mark.parametrize("kind", ["close", "reset", "suspend"])
 async def test_a_flush_of_large_messages_cut_at_every_byte_of_their_headers(kind: str) -> None:
     cuts = [Cut(kind, room) for room in positions(LARGE)]
@@ -117,7 +117,7 @@ async def test_a_flush_of_large_messages_cut_at_every_byte_of_their_headers(kind
 
 
 @pytest.mark.slow
-@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.spec("G1.2", "G3.3", "G4.1")
 async def test_a_flush_of_large_messages_cut_at_one_byte_in_seven() -> None:
     await play(LARGE, (Cut("close", room) for room in range(0, sum(map(framed, LARGE)) + 1, 7)))
 
@@ -144,7 +144,7 @@ def message(number: int, kind: type, size: int) -> Message:
     return digits if kind is str else digits.encode()
 
 
-@pytest.mark.spec("G1", "G3", "G4")
+@pytest.mark.spec("G1.2", "G3.1", "G3.3", "G4.1", "G4.3")
 @given(st.lists(st.tuples(SHAPES, CUTS), min_size=1, max_size=5), st.booleans())
 def test_any_messages_through_any_number_of_cuts(
     steps: list[tuple[list[tuple[type, int]], Cut]], resend: bool

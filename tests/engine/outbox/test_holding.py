@@ -56,7 +56,7 @@ def stalled(
     ws.subscribe(opened)
 
 
-@pytest.mark.spec("G1", "G3")
+@pytest.mark.spec("G1.1", "G3.2")
 @virtual
 async def test_queued_in_order_and_flushed_before_what_is_sent_directly() -> None:
     ws, transport = await waiting()
@@ -78,7 +78,7 @@ async def test_queued_in_order_and_flushed_before_what_is_sent_directly() -> Non
     await ws.close()
 
 
-@pytest.mark.spec("G1")
+@pytest.mark.spec("G1.1")
 @virtual
 async def test_an_empty_outbox_is_no_object_and_sends_go_to_the_wire() -> None:
     ws, transport = await waiting()
@@ -91,7 +91,7 @@ async def test_an_empty_outbox_is_no_object_and_sends_go_to_the_wire() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G8")
+@pytest.mark.spec("G8.1")
 @virtual
 async def test_on_open_comes_first_on_every_open_and_is_not_sent_again() -> None:
     async def hello(opening: recloser.Opening) -> None:
@@ -108,7 +108,7 @@ async def test_on_open_comes_first_on_every_open_and_is_not_sent_again() -> None
     await ws.close()
 
 
-@pytest.mark.spec("G9")
+@pytest.mark.spec("G9.1", "G9.2")
 @pytest.mark.parametrize("in_passive", [False, True])
 @virtual
 async def test_passive_takes_messages_only_if_asked_to(in_passive: bool) -> None:
@@ -127,7 +127,7 @@ async def test_passive_takes_messages_only_if_asked_to(in_passive: bool) -> None
     await ws.close()
 
 
-@pytest.mark.spec("G1", "G9")
+@pytest.mark.spec("G1.1", "G9.3")
 @virtual
 async def test_while_closing_messages_are_taken_if_the_engine_will_dial_again() -> None:
     ws, transport = engine(DEAF, UP, outbox=Outbox())
@@ -146,7 +146,7 @@ async def test_while_closing_messages_are_taken_if_the_engine_will_dial_again() 
     await ws.close()
 
 
-@pytest.mark.spec("G5")
+@pytest.mark.spec("G5.3", "G5.4")
 @virtual
 async def test_closing_in_backoff_keeps_messages_and_the_change_counts_them() -> None:
     ws, transport = await waiting(DOWN, UP)
@@ -168,7 +168,7 @@ async def test_closing_in_backoff_keeps_messages_and_the_change_counts_them() ->
     await ws.close()
 
 
-@pytest.mark.spec("G4", "G5")
+@pytest.mark.spec("G4.2", "G4.3", "G5.1")
 @pytest.mark.parametrize("fate", list(Unsent))
 @pytest.mark.parametrize("kind", [Retry, Hold, Stop])
 @virtual
@@ -206,7 +206,7 @@ async def test_the_decision_says_what_becomes_of_what_has_not_left(kind: Any, fa
     await ws.close()
 
 
-@pytest.mark.spec("G4")
+@pytest.mark.spec("G4.2", "G4.3")
 @virtual
 async def test_without_resend_what_was_handed_over_counts_as_sent() -> None:
     ws, transport = engine(UP, UP, outbox=Outbox(resend=False))
@@ -223,7 +223,7 @@ async def test_without_resend_what_was_handed_over_counts_as_sent() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G3")
+@pytest.mark.spec("G3.3")
 @virtual
 async def test_an_interrupted_flush_goes_on_where_it_was() -> None:
     ws, transport = await waiting(DOWN, UP, UP, UP)
@@ -251,7 +251,7 @@ async def test_an_interrupted_flush_goes_on_where_it_was() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G1", "G3")
+@pytest.mark.spec("G1.1", "G3.1")
 @virtual
 async def test_a_send_that_begins_after_the_connection_ended_is_queued() -> None:
     """The coroutine was made while open, and runs when the wire is gone."""
@@ -270,7 +270,7 @@ async def test_a_send_that_begins_after_the_connection_ended_is_queued() -> None
     await ws.close()
 
 
-@pytest.mark.spec("A11", "J1")
+@pytest.mark.spec("A11.2", "A11.5", "J1.2")
 @virtual
 async def test_closing_during_a_flush_leaves_nothing_running_and_keeps_the_rest() -> None:
     ws, transport = await waiting()
@@ -315,7 +315,7 @@ async def test_a_flush_lets_others_have_their_turn() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G1", "G3")
+@pytest.mark.spec("G1.2", "G3.1")
 @pytest.mark.parametrize("flushing", [False, True])
 @virtual
 async def test_a_wire_that_ended_before_anybody_was_told_loses_nothing(flushing: bool) -> None:
@@ -344,7 +344,7 @@ async def test_a_wire_that_ended_before_anybody_was_told_loses_nothing(flushing:
     await ws.close()
 
 
-@pytest.mark.spec("G5")
+@pytest.mark.spec("G5.1")
 @pytest.mark.parametrize(
     ("code", "again"), [(1003, False), (1007, False), (1009, False), (1006, True)]
 )
@@ -369,7 +369,7 @@ async def test_a_refusal_for_content_drops_what_a_cut_keeps(code: int, again: bo
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.1")
 @pytest.mark.parametrize("how", ["cleared", "moved"])
 @pytest.mark.parametrize("acknowledgements", [None, ACKNOWLEDGED])
 @virtual

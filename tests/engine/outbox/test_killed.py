@@ -310,7 +310,7 @@ async def test_what_was_accepted_while_nobody_was_there(tmp_path: Path, lives: i
     assert len(story.mortals.accepted) >= lives
 
 
-@pytest.mark.spec("G3", "G6")
+@pytest.mark.spec("G3.3", "G6")
 @pytest.mark.parametrize("lives", LIVES)
 async def test_flushes_that_are_interrupted(tmp_path: Path, lives: int) -> None:
     story = Story(tmp_path / "outbox.db", seed=2)
@@ -318,7 +318,7 @@ async def test_flushes_that_are_interrupted(tmp_path: Path, lives: int) -> None:
     assert story.marked, "no flush was interrupted"
 
 
-@pytest.mark.spec("G6", "G7")
+@pytest.mark.spec("G6", "G7.1", "G7.2")
 @pytest.mark.parametrize("lives", LIVES)
 async def test_what_is_acknowledged(tmp_path: Path, lives: int) -> None:
     story = Story(tmp_path / "outbox.db", seed=3, acknowledged=True)

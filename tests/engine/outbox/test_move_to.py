@@ -12,7 +12,7 @@ from tests.engine.rig import DOWN, UP, turns, virtual
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 
 
-@pytest.mark.spec("G1", "G7")
+@pytest.mark.spec("G1.2", "G7.7")
 @virtual
 async def test_a_move_that_meets_an_id_of_the_other_engine_moves_nothing() -> None:
     """Those before it were in both outboxes."""
@@ -30,7 +30,7 @@ async def test_a_move_that_meets_an_id_of_the_other_engine_moves_nothing() -> No
     await other.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.3")
 @virtual
 async def test_what_does_not_move_goes_out_in_the_place_of_what_did() -> None:
     """The window was free, and nobody looked."""
@@ -47,7 +47,7 @@ async def test_what_does_not_move_goes_out_in_the_place_of_what_did() -> None:
     await other.close()
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.2", "G6")
 @real
 async def test_what_was_moved_into_a_file_is_not_held_here_meanwhile(path: Path) -> None:
     """Until it was written it could be moved, cleared and sent here once more."""
@@ -80,7 +80,7 @@ async def test_a_key_that_no_file_can_keep_does_not_move_into_one(path: Path) ->
     await other.close()
 
 
-@pytest.mark.spec("G6", "G7")
+@pytest.mark.spec("G6", "G7.7")
 @real
 async def test_an_id_does_not_move_to_where_nothing_is_acknowledged(path: Path) -> None:
     """There it was held for ever, and the next of the same id refused."""
@@ -96,7 +96,7 @@ async def test_an_id_does_not_move_to_where_nothing_is_acknowledged(path: Path) 
     await ws.close()
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.2", "G6")
 @real
 async def test_what_was_moved_out_of_a_closed_engine_has_left_its_file(path: Path) -> None:
     ws, transport = make(path, DOWN, UP)
@@ -113,7 +113,7 @@ async def test_what_was_moved_out_of_a_closed_engine_has_left_its_file(path: Pat
     await other.close()
 
 
-@pytest.mark.spec("G1", "G6")
+@pytest.mark.spec("G1.2", "G6")
 @real
 async def test_what_was_moved_is_not_read_again_before_the_other_file_has_it(
     path: Path, tmp_path: Path

@@ -78,7 +78,7 @@ async def again(ws: recloser.ReconnectingWebSocket, transport: ScriptedTransport
     return await reopened(ws, transport)
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.1")
 @virtual
 async def test_a_message_is_held_until_it_is_acknowledged() -> None:
     ws, wire, _ = await up()
@@ -97,7 +97,7 @@ async def test_a_message_is_held_until_it_is_acknowledged() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7", "G3")
+@pytest.mark.spec("G7.2", "G3.1")
 @virtual
 async def test_what_is_not_acknowledged_goes_out_again_first_and_says_so() -> None:
     ws, wire, transport = await up()
@@ -120,7 +120,7 @@ async def test_what_is_not_acknowledged_goes_out_again_first_and_says_so() -> No
     assert shown(ws) == [(1, 2), (3, 2), (4, 1), (5, 1)]
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.3")
 @virtual
 async def test_the_window_bounds_what_is_on_its_way() -> None:
     ws, wire, _ = await up(window=2)
@@ -142,7 +142,7 @@ async def test_the_window_bounds_what_is_on_its_way() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.4")
 @virtual
 async def test_what_is_overdue_goes_out_again_on_the_same_connection() -> None:
     ws, wire, _ = await up(timeout=10.0)
@@ -164,7 +164,7 @@ async def test_what_is_overdue_goes_out_again_on_the_same_connection() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.4")
 @pytest.mark.parametrize("seconds", [0.1, 1 / 3, 7.3, 1e-3])
 @virtual
 async def test_the_timer_of_an_overdue_message_rings_once_a_timeout(seconds: float) -> None:
@@ -175,7 +175,7 @@ async def test_the_timer_of_an_overdue_message_rings_once_a_timeout(seconds: flo
     await ws.close()
 
 
-@pytest.mark.spec("G7", "G2")
+@pytest.mark.spec("G7.1", "G7.4", "G2.3")
 @virtual
 async def test_a_message_that_is_never_acknowledged_is_given_up_if_so_asked() -> None:
     drops: list[Drop] = []
@@ -192,7 +192,7 @@ async def test_a_message_that_is_never_acknowledged_is_given_up_if_so_asked() ->
     await ws.close()
 
 
-@pytest.mark.spec("G7", "G2")
+@pytest.mark.spec("G7.4", "G2.4")
 @virtual
 async def test_what_is_overdue_does_not_come_behind_what_has_replaced_it() -> None:
     drops: list[Drop] = []
@@ -209,7 +209,7 @@ async def test_what_is_overdue_does_not_come_behind_what_has_replaced_it() -> No
     await ws.close()
 
 
-@pytest.mark.spec("G1", "G7")
+@pytest.mark.spec("G1.1", "G7.1")
 @virtual
 async def test_json_takes_the_options_of_a_message() -> None:
     ws, wire, transport = await up(numbered=False)
@@ -221,7 +221,7 @@ async def test_json_takes_the_options_of_a_message() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.1", "G7.6")
 @virtual
 async def test_ids_of_ones_own() -> None:
     ws, wire, _ = await up(numbered=False)
@@ -256,7 +256,7 @@ async def test_an_id_is_text_a_number_or_bytes(identity: Any) -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.1", "G7.2")
 @virtual
 async def test_an_acknowledgement_that_comes_after_the_end_counts() -> None:
     ws, wire, transport = await up(matcher=None)
@@ -274,7 +274,7 @@ async def test_an_acknowledgement_that_comes_after_the_end_counts() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.5")
 @virtual
 async def test_the_matcher_keeps_acknowledgements_from_the_consumer_unless_told() -> None:
     ws, wire, _ = await up()
@@ -292,7 +292,7 @@ async def test_the_matcher_keeps_acknowledgements_from_the_consumer_unless_told(
     await ws.close()
 
 
-@pytest.mark.spec("I3")
+@pytest.mark.spec("I3.2")
 @virtual
 async def test_a_matcher_that_fails_harms_nobody() -> None:
     def fails(message: str | bytes) -> Any:
@@ -315,7 +315,7 @@ async def test_a_matcher_that_fails_harms_nobody() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G1", "G2")
+@pytest.mark.spec("G1.1", "G2.3")
 @virtual
 async def test_a_message_that_cannot_be_rendered_is_refused_or_reported() -> None:
     def picky(message: Message) -> Any:
@@ -343,7 +343,7 @@ async def test_a_message_that_cannot_be_rendered_is_refused_or_reported() -> Non
     await ws.close()
 
 
-@pytest.mark.spec("G5")
+@pytest.mark.spec("G5.1")
 @virtual
 async def test_what_was_refused_for_its_content_is_not_sent_again() -> None:
     drops: list[Drop] = []
@@ -358,7 +358,7 @@ async def test_what_was_refused_for_its_content_is_not_sent_again() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G4", "I1")
+@pytest.mark.spec("G4.2", "G4.3", "I1.1")
 @virtual
 async def test_a_message_in_the_write_buffer_is_counted_once() -> None:
     ws, wire, transport = await up()
@@ -376,7 +376,7 @@ async def test_a_message_in_the_write_buffer_is_counted_once() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G1")
+@pytest.mark.spec("G1.2")
 @virtual
 async def test_what_is_taken_out_does_not_come_back_with_the_end_of_the_wire() -> None:
     ws, wire, transport = await up()
@@ -391,7 +391,7 @@ async def test_what_is_taken_out_does_not_come_back_with_the_end_of_the_wire() -
     await ws.close()
 
 
-@pytest.mark.spec("G1")
+@pytest.mark.spec("G1.2", "G7.7")
 @virtual
 async def test_messages_move_with_their_ids_but_not_with_their_numbers() -> None:
     ws, _, _ = await up()
@@ -413,7 +413,7 @@ async def test_messages_move_with_their_ids_but_not_with_their_numbers() -> None
         await each.close()
 
 
-@pytest.mark.spec("G7", "G2")
+@pytest.mark.spec("G7.1", "G7.2", "G2.4")
 @virtual
 async def test_a_message_of_one_generation_ends_with_it_acknowledged_or_not() -> None:
     drops: list[Drop] = []
@@ -426,7 +426,7 @@ async def test_a_message_of_one_generation_ends_with_it_acknowledged_or_not() ->
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.1")
 @virtual
 async def test_without_acknowledgements_an_id_is_an_error_and_so_is_an_acknowledgement() -> None:
     for options in ({}, {"outbox": Outbox()}):
@@ -483,7 +483,7 @@ def test_bad_outboxes(options: dict[str, Any], error: type[Exception], said: str
         Outbox(**options)
 
 
-@pytest.mark.spec("G3", "G7")
+@pytest.mark.spec("G3.1", "G7.2")
 @virtual
 async def test_order_survives_time_outs_while_the_peer_reads_nothing() -> None:
     """Each time-out put its messages ahead of those of the one before."""
@@ -503,7 +503,7 @@ async def test_order_survives_time_outs_while_the_peer_reads_nothing() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.4")
 @virtual
 async def test_what_has_not_left_the_process_is_not_overdue() -> None:
     """A large message on a slow line would go out again behind itself, each time-out anew."""
@@ -522,7 +522,7 @@ async def test_what_has_not_left_the_process_is_not_overdue() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G1", "G7")
+@pytest.mark.spec("G1.1", "G7.6")
 @virtual
 async def test_the_id_of_a_message_that_was_refused_is_free() -> None:
     """Too large for an outbox, and the connection that would have taken it had just ended."""
@@ -540,7 +540,7 @@ async def test_the_id_of_a_message_that_was_refused_is_free() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.6")
 @virtual
 async def test_an_id_that_is_a_number_blocks_nobody_who_gives_none() -> None:
     ws, transport = in_memory(UP, acknowledgements=ACKNOWLEDGED)
@@ -553,7 +553,7 @@ async def test_an_id_that_is_a_number_blocks_nobody_who_gives_none() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.1")
 @virtual
 async def test_all_up_to_a_message_that_was_dropped_since_it_was_sent() -> None:
     """The peer goes on naming the last that it got; nothing else would ever settle those before."""
@@ -569,7 +569,7 @@ async def test_all_up_to_a_message_that_was_dropped_since_it_was_sent() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("G7", "I3")
+@pytest.mark.spec("G7.5", "I3.2")
 @virtual
 async def test_a_matcher_that_answers_yes_or_no_is_told_so_and_swallows_nothing() -> None:
     """True is 1 to a dict: it acknowledged the first message, and False kept all others back."""
@@ -586,7 +586,7 @@ async def test_a_matcher_that_answers_yes_or_no_is_told_so_and_swallows_nothing(
     await ws.close()
 
 
-@pytest.mark.spec("G7")
+@pytest.mark.spec("G7.8")
 @pytest.mark.parametrize("call", ["ack", "clear", "move_to"])
 @virtual
 async def test_a_call_from_another_thread_is_refused_and_harms_nothing(call: str) -> None:

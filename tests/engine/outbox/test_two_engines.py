@@ -143,7 +143,7 @@ class Engine:
         return self.ws.state is State.OPEN and not len(self.ws.outbox)
 
 
-@pytest.mark.spec("G1", "G6", "G7")
+@pytest.mark.spec("G1.2", "G6", "G7.1")
 @pytest.mark.parametrize("seed", range(40))
 @real
 async def test_each_message_is_settled_dropped_or_handed_back(seed: int, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_sound_policy_is_exit_status_0(check: Check, name: str) -> None:
     assert lines[-1].startswith(f"checked_policies:{name} keeps all 2 laws (")
 
 
-@pytest.mark.spec("K4", "K1")
+@pytest.mark.spec("K4", "K1.4")
 def test_a_broken_law_is_exit_status_1_and_a_story(check: Check) -> None:
     result = check("checked_policies:Loyal", "--law", "intentional-stops", "--law", "bounded")
     assert result.exit_code == 1
@@ -133,7 +133,7 @@ def test_shipped_policies_go_by_name(check: Check, name: str) -> None:
     assert check(name, "--law", "names-its-rule").exit_code == 0
 
 
-@pytest.mark.spec("K1")
+@pytest.mark.spec("K1.2")
 def test_groups_of_laws_and_their_list(check: Check) -> None:
     result = check("checked_policies:Ends", "--law", "optional", "--examples", "5", "--json")
     laws = json.loads(result.stdout)["laws"]

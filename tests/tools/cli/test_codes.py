@@ -14,7 +14,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-@pytest.mark.spec("L2", "B14")
+@pytest.mark.spec("L2", "B14.2")
 def test_codes_of_a_service() -> None:
     found = json.loads(run("codes", "Kraken", "--json").stdout)
     assert found["service"] == "kraken"

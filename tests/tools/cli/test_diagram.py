@@ -67,7 +67,7 @@ def shell(
     )
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 @pytest.mark.parametrize("kind", TEXTS)
 def test_it_prints(kind: str) -> None:
     assert good("--format", kind) == TEXTS[kind]
@@ -101,7 +101,7 @@ def test_the_name_of_the_file_tells_the_format(suffix: str, kind: str, tmp_path:
     assert out.read_text(encoding="utf-8") == TEXTS[kind]
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 def test_svg_and_png_are_drawn_into_files_and_pipes(tmp_path: Path) -> None:
     pytest.importorskip("pygraphviz")
     good("-o", str(tmp_path / "machine.svg"))
@@ -167,7 +167,7 @@ def test_without_pygraphviz_texts_are_drawn_and_pictures_say_what_to_install(
     assert f"{kind} needs pygraphviz: pip install 'recloser[diagram]'" in line
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.2")
 def test_a_policy_stands_on_the_ways_of_an_end() -> None:
     rows = json.loads(good("--policy", "standard", "--json"))["rows"]
     for row in rows:
@@ -178,7 +178,7 @@ def test_a_policy_stands_on_the_ways_of_an_end() -> None:
     assert "rules of the policy standard" in good("--policy", "standard", "-f", "dot")
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 def test_a_path_is_highlighted() -> None:
     found = json.loads(good("--highlight", "open,backoff,connecting", "--json"))
     lit = [state["name"] for state in found["states"] if state["highlighted"]]
@@ -208,7 +208,7 @@ LOGGED = [
 ]
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.3")
 def test_a_journal_is_counted_on_the_ways(tmp_path: Path) -> None:
     file = tmp_path / "feed.jsonl"
     lines = [json.dumps(LOGGED[at]) for at in (0, 1, 2, 0, 1)]
@@ -224,7 +224,7 @@ def test_a_journal_is_counted_on_the_ways(tmp_path: Path) -> None:
     assert drawing.endswith("5 changes of feed.jsonl\n")
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.3")
 def test_lines_that_cannot_be_counted_are_skipped_and_told(tmp_path: Path) -> None:
     file = tmp_path / "feed.jsonl"
     lines = [

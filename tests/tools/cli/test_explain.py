@@ -152,7 +152,7 @@ def test_all_covers_every_code_and_status_without_gaps(policy: str) -> None:
     assert {"dns", "heartbeat", "unauthorized"} <= {each["numbers"] for each in answers}
 
 
-@pytest.mark.spec("L2")
+@pytest.mark.spec("L2", "B13.1")
 def test_what_all_says_of_a_range_holds_for_each_number_of_it() -> None:
     for name in ("standard", "pusher"):
         policy = policies.standard() if name == "standard" else policies.for_service(name)
@@ -187,7 +187,7 @@ def test_a_policy_of_ones_own_is_found_in_the_current_folder(own: str, kind: str
     assert {each["rule"] for each in every} == {"patience"}
 
 
-@pytest.mark.spec("L6", "B4")
+@pytest.mark.spec("L6", "B4.1")
 def test_a_policy_that_fails_is_a_finding(own: str) -> None:
     result = run("explain", "1006", "--policy", f"{own}:Hasty")
     assert result.exit_code == 1
@@ -232,7 +232,7 @@ def test_bad_input_gets_one_line_and_status_2(arguments: list[str], said: str) -
     assert result.stdout == ""
 
 
-@pytest.mark.spec("L6", "B4")
+@pytest.mark.spec("L6", "B4.6")
 @pytest.mark.parametrize(
     ("kind", "said"),
     [("Later", "never async"), ("number", "has no decide"), ("needy", "without arguments")],

@@ -49,7 +49,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.2")
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_plays_its_script_and_ends_on_ctrl_c(tmp_path: Path, end: signal.Signals) -> None:
     path = tmp_path / "faults.toml"

@@ -182,7 +182,7 @@ def test_bad_input_is_one_line(run, arguments, text):
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.spec("B4", "L6")
+@pytest.mark.spec("B4.1", "L6")
 @pytest.mark.parametrize("more", [(), ("--sweep", "--outages", "1")])
 def test_a_policy_that_fails_is_a_finding_of_one_line(run, more):
     size = ("--engines", "60")

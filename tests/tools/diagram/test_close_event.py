@@ -57,7 +57,7 @@ async def restarting(request: web.Request) -> web.WebSocketResponse:
     return ws
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.4")
 async def test_a_real_close_takes_these_hops_in_this_order_and_no_way_back() -> None:
     app = web.Application()
     app.router.add_get("/", restarting)
@@ -91,7 +91,7 @@ def test_there_are_eight_at_most_and_what_each_gives_is_said() -> None:
     assert [bool(hop.gives) for hop in HOPS] == [True] * (len(HOPS) - 1) + [False]
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.4")
 def test_mermaid_shows_each_hop_once_and_only_the_way_forward() -> None:
     lines = close_event_mermaid().splitlines()
     boxes = [line for line in lines if "<b>" in line]
@@ -103,7 +103,7 @@ def test_mermaid_shows_each_hop_once_and_only_the_way_forward() -> None:
     assert [line.strip() for line in arrows] == expected
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.4")
 def test_dot_shows_each_hop_once_and_only_the_way_forward() -> None:
     groups = dot_groups(close_event_dot())
     expected = {
@@ -114,7 +114,7 @@ def test_dot_shows_each_hop_once_and_only_the_way_forward() -> None:
     assert groups == expected
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.4")
 @pytest.mark.parametrize("signs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 def test_the_terminal_shows_them_from_top_to_bottom(signs: Signs) -> None:
     picture = close_event_terminal(signs)

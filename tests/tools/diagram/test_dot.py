@@ -14,7 +14,7 @@ from tests.tools.diagram.pictures import BARE, NOTED, pictures
 from tests.tools.diagram.reading import dot_groups, read_groups
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 def test_every_row_of_the_table_is_drawn_once() -> None:
     found = read_groups(dot_groups(dot(BARE)))
     assert len(found.rows) == len(TABLE)

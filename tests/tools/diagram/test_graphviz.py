@@ -23,7 +23,7 @@ README = 830 * 0.75
 """Points: how wide a README shows a picture (830 px, CSS pixels of 1/96 inch)."""
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("picture", [BARE, NOTED], ids=["bare", "noted"])
 def test_svg_shows_every_row_of_the_table_once(picture: Picture, theme: str) -> None:
@@ -71,7 +71,7 @@ def texts(picture: bytes) -> list[Text]:
     return [text for text in found if text.words and not text.words.startswith(TIMES)]
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 @pytest.mark.parametrize(
     "source", [dot(BARE), dot(NOTED), close_event_dot()], ids=["bare", "noted", "close-event"]
 )
@@ -80,7 +80,7 @@ def test_no_text_overlaps_another(source: str) -> None:
     assert not [(one.words, other.words) for one, other in pairs if one.hits(other)]
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 def test_the_machine_is_legible_at_the_width_of_a_readme() -> None:
     picture = draw(dot(BARE), "svg")
     width = float(ET.fromstring(picture).get("width", "").removesuffix("pt"))

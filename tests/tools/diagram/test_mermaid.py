@@ -29,7 +29,7 @@ def read(picture: str) -> Read:
     return found
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 def test_every_row_of_the_table_is_drawn_once() -> None:
     found = read(mermaid(BARE))
     assert len(found.rows) == len(TABLE)

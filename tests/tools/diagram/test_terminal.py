@@ -67,7 +67,7 @@ def _arrow(line: str, at: dict[int, State], signs: Signs) -> tuple[State, State,
     return None
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 @BOTH
 def test_every_row_of_the_table_is_drawn_once(signs: Signs) -> None:
     found = read(terminal(BARE, signs), signs)
@@ -81,7 +81,7 @@ def test_counts_stand_on_the_arrows(signs: Signs) -> None:
     assert read(terminal(picture, signs), signs).counts == NOTED.counts
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 @given(pictures)
 def test_no_line_is_longer_than_a_terminal_is_wide(picture: Picture) -> None:
     for signs in (UNICODE, ASCII):
@@ -97,7 +97,7 @@ def test_the_rules_stand_below_their_arrow() -> None:
     assert f"{len(rules)} rules: {rules[0]}" in lines[at + 1]
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 def test_ascii_is_ascii_and_both_say_the_same() -> None:
     picture = terminal(NOTED, ASCII)
     assert picture.isascii()

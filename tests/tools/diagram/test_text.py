@@ -61,7 +61,7 @@ def test_it_is_drawn_from_what_it_is_given() -> None:
     assert found[State.CLOSED, Trigger.CONNECT] == "!"
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.1")
 def test_it_is_ascii_and_fits_a_wide_terminal() -> None:
     picture = text(BARE)
     assert picture.isascii()

@@ -24,7 +24,7 @@ def row(source: State, guard: Guard) -> Row:
     return found
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.2")
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_rule_of_a_shipped_policy_stands_somewhere(name: str) -> None:
     policy = SHIPPED[name]()
@@ -35,7 +35,7 @@ def test_every_rule_of_a_shipped_policy_stands_somewhere(name: str) -> None:
     }
 
 
-@pytest.mark.spec("L1")
+@pytest.mark.spec("L1.2")
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_rule_stands_where_its_action_leads(name: str) -> None:
     policy = SHIPPED[name]()

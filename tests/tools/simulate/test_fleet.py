@@ -25,7 +25,7 @@ def storm(request):
     return request.param, simulate(policies.standard(), scenario).fleet.dials
 
 
-@pytest.mark.spec("D5", "D4")
+@pytest.mark.spec("D5", "D4.1")
 def test_the_first_dials_are_spread_over_their_window(storm):
     # A fleet that was told to move takes five seconds; one that sees only a broken line takes
     # the second that counts as at once. See docs/policies.md.
@@ -35,7 +35,7 @@ def test_the_first_dials_are_spread_over_their_window(storm):
     assert busiest(first) <= 2 * ENGINES / window
 
 
-@pytest.mark.spec("D5", "D2")
+@pytest.mark.spec("D5", "D2.1")
 def test_no_second_stands_out_at_the_cap(storm):
     # One dial for each engine in every window of 30 s, wherever in the outage.
     _, dials = storm
@@ -92,7 +92,7 @@ def test_standard_beats_full_jitter_over_many_cases():
     assert standard["never"] == 0
 
 
-@pytest.mark.spec("D3", "D5")
+@pytest.mark.spec("D3.1", "D5")
 @pytest.mark.parametrize("said", RetryAfter)
 def test_a_server_that_speaks_is_met_near_the_optimum(said):
     # A spread hint in the close and Retry-After in the refusals, against full jitter, which

@@ -179,7 +179,7 @@ def test_a_policy_without_delay_ends_with_the_horizon():
     assert len(got.fleet.dials) <= 2 * 50.1 / TRIP + 2
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.1")
 def test_a_policy_that_fails_is_named_with_its_record():
     class Bad:
         def decide(self, close, context):

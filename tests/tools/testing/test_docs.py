@@ -35,7 +35,7 @@ CHECK = ("-c", "from recloser.cli import main; main()", "check", "feed_policy:Fe
 FLAWS = ("--law", "total", "--law", "intentional-stops")
 
 
-@pytest.mark.spec("K1", "K4")
+@pytest.mark.spec("K1.4", "K4")
 def test_the_walk_through(tmp_path: Path) -> None:
     python = blocks("python")
     flawed, mended, suite = python[:3]
@@ -64,7 +64,7 @@ def test_all_examples_are_run() -> None:
     assert len(blocks("python")) == 6
 
 
-@pytest.mark.spec("K5")
+@pytest.mark.spec("K5.2")
 def test_the_figures_of_the_walk() -> None:
     assert blocks("text")[2] == f"{walk()}\n"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from recloser.clock import Clock
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.2")
 def test_the_hand_clock_calls_what_falls_due_in_order() -> None:
     clock: Clock = HandClock(monotonic=100.0, wall=1e9)
     assert isinstance(clock, HandClock)
@@ -99,7 +99,7 @@ def test_leak(hand_clock):
 """
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.2")
 def test_the_plugin_gives_fixtures(tmp_path: Path) -> None:
     (tmp_path / "test_plugged.py").write_text(PLUGGED, encoding="utf-8")
     known = any(each.value == "recloser.testing.plugin" for each in entry_points(group="pytest11"))

@@ -8,7 +8,7 @@ from recloser.testing import Fault, ScriptError, load_script, parse_script
 from recloser.testing.doubles.faults import DEEDS, DEFAULT_SCRIPT
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.1", "K3.2")
 def test_a_script_says_what_its_tables_say() -> None:
     text = """
         [[fault]]

@@ -42,7 +42,7 @@ async def closes(
     return found, server
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.2")
 async def test_each_deed_is_recorded_as_what_it_was() -> None:
     found, server = await closes(
         Fault(do="close", code=1012, reason="restart"),
@@ -72,7 +72,7 @@ async def test_each_deed_is_recorded_as_what_it_was() -> None:
     assert at == sorted(at)
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.2")
 async def test_ordinary_service_echoes_and_can_repeat_itself() -> None:
     script = [Fault(send=("one", "two"), duplicate=True)]
     async with ScriptedServer(script) as server, aiohttp.ClientSession() as session:
@@ -87,7 +87,7 @@ async def test_ordinary_service_echoes_and_can_repeat_itself() -> None:
         assert [each.detail for each in server.timeline.of("received")] == ["b'x'", "'hello'"]
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.2")
 async def test_silence_and_pings_without_answer() -> None:
     script = [Fault(do="silence"), Fault(do="serve", pongs=False)]
     async with ScriptedServer(script) as server, aiohttp.ClientSession() as session:
@@ -105,7 +105,7 @@ async def test_silence_and_pings_without_answer() -> None:
             assert (await ws.receive()).type is aiohttp.WSMsgType.PONG
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.2")
 async def test_a_flood_and_a_dial_that_hangs() -> None:
     script = [Fault(do="flood", count=300, size=64), Fault(do="hang")]
     async with ScriptedServer(script) as server, aiohttp.ClientSession() as session:
@@ -119,7 +119,7 @@ async def test_a_flood_and_a_dial_that_hangs() -> None:
         await dial
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.2")
 async def test_faults_for_one_client_meet_no_other() -> None:
     script = [Fault(do="refuse", status=403, client="eve", times=0)]
     async with ScriptedServer(script) as server, aiohttp.ClientSession() as session:

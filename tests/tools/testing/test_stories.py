@@ -65,7 +65,7 @@ CASES: list[tuple[Story, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.spec("K1")
+@pytest.mark.spec("K1.3")
 @pytest.mark.parametrize(("story", "path"), CASES, ids=lambda value: None)
 def test_a_story_goes_its_way(story: Story, path: str) -> None:
     assert " ".join(state.value for state in states(story)) == path
@@ -116,7 +116,7 @@ EVIDENCE: list[Any] = [
 ]
 
 
-@pytest.mark.spec("K1")
+@pytest.mark.spec("K1.4")
 @pytest.mark.parametrize("evidence", EVIDENCE, ids=lambda value: type(value).__name__)
 def test_evidence_written_as_python_is_the_same(evidence: Any) -> None:
     seen: list[object] = []
@@ -135,7 +135,7 @@ def test_a_policy_that_cannot_be_imported_is_said_so() -> None:
     assert name == "make_policy"
 
 
-@pytest.mark.spec("A1", "A7", "K1")
+@pytest.mark.spec("A1", "A7", "K1.3")
 @given(strategies.stories())
 def test_any_story_keeps_the_promises_of_the_machine(story: Story) -> None:
     trace = play(policies.standard(), story)
@@ -149,7 +149,7 @@ def test_any_story_keeps_the_promises_of_the_machine(story: Story) -> None:
             assert after.current is (State.CONNECTING if asked else State.CLOSED)
 
 
-@pytest.mark.spec("K1")
+@pytest.mark.spec("K1.3")
 def test_the_client_goes_through_every_case_too() -> None:
     for story, _ in CASES:
         assert play_client(policies.standard(), story) is None
@@ -160,14 +160,14 @@ class Wrong:
         return Retry(1.0) if context.attempt != 2 else "again"
 
 
-@pytest.mark.spec("B4", "K1")
+@pytest.mark.spec("B4.1", "K1.3")
 def test_the_client_tells_of_a_policy_that_fails() -> None:
     problem = play_client(Wrong(), Story((Lose(NOBODY, None, 2),)))
     assert problem is not None
     assert "answered str instead of Retry, Hold or Stop" in problem
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.1")
 @given(strategies.closes(), strategies.contexts(), strategies.decisions())
 def test_strategies_make_what_the_engine_could_meet(
     close: Close, context: Context, decision: object
@@ -180,7 +180,7 @@ def test_strategies_make_what_the_engine_could_meet(
     assert isinstance(policies.standard().decide(close, context), Retry | Hold | Stop)
 
 
-@pytest.mark.spec("K3")
+@pytest.mark.spec("K3.1")
 @given(strategies.schedules(), strategies.fault_scripts())
 def test_schedules_and_scripts(schedule: list[float], script: tuple[object, ...]) -> None:
     assert all(pause >= 0 for pause in schedule)

@@ -159,7 +159,7 @@ FLAWS: dict[str, tuple[str, Flaw]] = {
 }
 
 
-@pytest.mark.spec("K1", "K2")
+@pytest.mark.spec("K1.2", "K2")
 @pytest.mark.parametrize("name", FLAWS)
 def test_it_is_found(name: str) -> None:
     law, flaw = FLAWS[name]
@@ -191,7 +191,7 @@ class Budget:
         return Stop() if close.intentional or self.left < 0 else sound(context)
 
 
-@pytest.mark.spec("K1")
+@pytest.mark.spec("K1.2")
 @pytest.mark.parametrize("make", [Remembers, Budget])
 def test_a_hidden_memory_is_found(make: type[Remembers]) -> None:
     with pytest.raises(BrokenLaw, match="asked the same twice"):
@@ -211,14 +211,14 @@ def module_budget(budget: int) -> type:
     return Shared
 
 
-@pytest.mark.spec("K1")
+@pytest.mark.spec("K1.2")
 @pytest.mark.parametrize("budget", [1, 2, 6, 7, 100, 101, 1000, 30_000])
 def test_what_a_module_remembers_is_found(budget: int) -> None:
     with pytest.raises(BrokenLaw, match=r"it said Retry|asked the same twice|made alike"):
         check_policy(module_budget(budget), laws=["pure"], examples=0)
 
 
-@pytest.mark.spec("K1")
+@pytest.mark.spec("K1.2")
 def test_one_maker_with_two_minds_is_found() -> None:
     made = iter(range(10_000))
 
@@ -235,7 +235,7 @@ class Async:
         return Stop()
 
 
-@pytest.mark.spec("B4")
+@pytest.mark.spec("B4.1")
 def test_an_asynchronous_decide_is_found() -> None:
     with pytest.raises(BrokenLaw, match="it answered coroutine"):
         check_policy(Async, laws=["total"])  # type: ignore[arg-type] # the flaw
