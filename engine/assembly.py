@@ -1,4 +1,4 @@
-"""`recloser.connect`: checks what it is given and puts an engine together."""
+"""`recloser.connect`: checks its arguments and assembles an engine from its parts."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -40,55 +40,63 @@ _NO_FIELDS: Final[Mapping[str, object]] = {}
 def connect(
     url: Url,
     *,
+    # Decisions: what follows the end of a connection
     policy: Policy | None = None,
-    credentials: Credentials | Provider | None = None,
-    on_open: OnOpen | None = None,
-    outbox: Outbox | None = None,
     timeouts: Timeouts = _TIMEOUTS,
-    heartbeat: Heartbeat | float | None = _HEARTBEAT,
-    transport: Transport | None = None,
-    observers: Iterable[Callable[[StateChange], object]] = (),
-    fields: Mapping[str, object] = _NO_FIELDS,
-    session: ClientSession | None = None,
+    # Each dial: asked for anew every time
     headers: Headers = NO_HEADERS,
     subprotocols: Subprotocols = (),
+    credentials: Credentials | Provider | None = None,
+    on_open: OnOpen | None = None,
+    # Sending
+    outbox: Outbox | None = None,
+    # Observation
+    observers: Iterable[Callable[[StateChange], object]] = (),
+    fields: Mapping[str, object] = _NO_FIELDS,
+    # The aiohttp transport
+    session: ClientSession | None = None,
     ssl: SSLContext | Fingerprint | bool = True,
     proxy: str | URL | None = None,
+    heartbeat: Heartbeat | float | None = _HEARTBEAT,
     max_message_size: int = _MESSAGE_SIZE,
     follow_redirects: int = 0,
+    # Another transport, and tests
+    transport: Transport | None = None,
     clock: Clock | None = None,
     seed: int | None = None,
 ) -> ReconnectingWebSocket:
-    """Make an engine for one WebSocket. It dials when it is asked to, not before.
+    """Make an engine for one WebSocket; it does not dial yet.
 
-    Use it as `async with recloser.connect(url) as ws:`, or call `ws.connect()`.
+    It dials when it is entered, `async with recloser.connect(url) as ws:`, or when `ws.connect()`
+    is called.
 
-    url, headers, subprotocols: values, or functions or coroutine functions that give them;
-        functions are asked before every dial.
-    policy: any object with `decide(close, context)`; `policies.standard()` if None.
-    credentials: a token or headers, a function or coroutine function that gives them, asked
-        before every dial, or `Credentials`, which keeps, refreshes and shares them.
-    on_open: called with an `Opening` on every open, before anything else is sent; a
-        coroutine function or a plain one. What it raises makes the dial fail.
-    outbox: what keeps messages that are sent while not open; nothing does if None.
+    url, headers, subprotocols: values, or functions or coroutine functions that return them;
+        functions are called before every dial.
+    policy: an object with `decide(close, context)`; `policies.standard()` if None.
     timeouts: deadlines in seconds, see `Timeouts`.
-    heartbeat: how silence is noticed; a number of seconds serves as interval and time-out,
-        None turns it off.
-    transport: in the place of aiohttp; session, ssl, proxy, heartbeat, max_message_size and
-        follow_redirects are its own business then.
-    observers: called with every `StateChange`, as by `subscribe`.
-    fields: bound to every log line: a session id, a user, ...; read at each line.
-    session: an aiohttp session to dial through; it stays the application's, and aiohttp may
-        repeat a dial on it once by itself.
+    credentials: a token or headers; a function or coroutine function that returns them, called
+        before every dial; or `Credentials`, which keeps, refreshes and shares them.
+    on_open: a coroutine function or a plain function, called with an `Opening` on every open,
+        before anything else is sent. If it raises, the dial has failed.
+    outbox: keeps the messages that are sent while not open; None: `send` raises then.
+    observers: functions that are called with every `StateChange`, as by `subscribe`.
+    fields: names and values for every log line, such as a session id; read at each line.
+    session: an aiohttp session to dial through. It stays the application's to close, and aiohttp
+        may repeat a dial on it once by itself.
     ssl, proxy: as in aiohttp, for every dial.
+    heartbeat: how silence is noticed; a number of seconds is used as interval and as time-out,
+        None turns the heartbeat off.
     max_message_size: in bytes, 0 for no limit; a longer message ends the connection with 1009.
-    follow_redirects: how many redirects a dial follows, never from wss to ws, and with nothing
-        of ours to another origin; one that is not followed is a refused upgrade.
+    follow_redirects: how many redirects a dial follows: never from wss to ws, and without
+        headers, cookies and credentials to another origin. A redirect that is not followed is a
+        refused upgrade.
+    transport: used in the place of aiohttp; the options from session to follow_redirects are
+        refused then.
     clock: where the time comes from; the event loop if None.
-    seed: makes the jitter repeatable.
+    seed: an int that makes the jitter repeatable.
 
-    Raises `TypeError` or `ValueError` for what cannot work, `SessionClosed`, and `ImportError`
-    for an outbox with a path where aiosqlite is not installed.
+    Raises `TypeError` or `ValueError` for arguments that cannot work, `SessionClosed`, and
+    `ImportError` for an outbox with a path where aiosqlite is not installed.
     """
     _check_policy(policy)
     if on_open is not None and not callable(on_open):
@@ -153,7 +161,7 @@ def connect(
 
 @cache
 def _standard() -> Policy:
-    from recloser.policies import standard  # noqa: PLC0415 - who brings a policy loads no others
+    from recloser.policies import standard  # noqa: PLC0415 - not needed with another policy
 
     return standard()  # plain functions of their arguments: one serves all engines
 
@@ -172,7 +180,7 @@ def _check_policy(policy: object) -> None:
 
 
 def _outlet(outbox: object) -> Callable[[Driver], Outlet]:
-    """Give what makes the sending half; only what is asked for is loaded."""
+    """Return the maker of the sender; a file and acknowledgements are loaded when needed."""
     if outbox is None:
         return Outlet
     if not isinstance(outbox, Outbox):
@@ -193,7 +201,7 @@ def _outlet(outbox: object) -> Callable[[Driver], Outlet]:
 
 
 def _check_aiohttp(session: object, ssl: object, proxy: object, max_message_size: object) -> None:
-    """Check what aiohttp would refuse at the first dial only."""
+    """Refuse now what aiohttp would refuse at the first dial."""
     if session is not None and not isinstance(session, ClientSession):
         raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
     if session is not None and session.closed:

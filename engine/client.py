@@ -1,9 +1,9 @@
-"""`ReconnectingWebSocket`: what a service holds in its hands."""
+"""`ReconnectingWebSocket`: one connection, as a service uses it."""
 
 import asyncio
 import json
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
@@ -12,15 +12,14 @@ from recloser.driver.inbound import receiver
 from recloser.driver.scope import Scope
 from recloser.driver.sender import Options
 from recloser.driver.statistics import Statistics
-from recloser.ending import error_of
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.errors import NotOpen
+from recloser.fsm.errors import NotOpen, closed_error
 from recloser.fsm.events import Advise, Ask, Healthy, Hint, Reconnect
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
 from recloser.rest import rest_until
-from recloser.seconds import check_seconds
 from recloser.settled import Settled
 from recloser.transport.base import Delivery
 
@@ -29,13 +28,36 @@ if TYPE_CHECKING:
     from recloser.outbox.message import Id
 
 
-class View:
-    """What can be asked of an engine without changing what it does."""
+_CLOSING: Final = 0.75
+"""Seconds for the closing when an exception leaves the `async with` block (J3)."""
+_RELEASING: Final = 0.2
+"""Seconds for the release that follows."""
 
-    __slots__ = ("_driver",)
+
+class ReconnectingWebSocket:
+    """A WebSocket that lives through any number of connections; made by `recloser.connect`.
+
+    Belongs to the event loop that first used it: a call from another loop or thread raises
+    `WrongLoop`. Nothing is dialled before `connect()` or `async with`.
+    """
+
+    __slots__ = ("__weakref__", "_driver", "_inbound", "_outlet", "_rest")
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self._inbound = driver.inbound
+        self._outlet = driver.outlet
+        self._rest: object = None  # identifies the latest suspend()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.value} generation {self.generation}>"
+
+    # -- the present state --------------------------------------------------------------
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """The application's fields, as given to `connect`; they are in every log line."""
+        return self._driver.fields
 
     @property
     def state(self) -> State:
@@ -83,38 +105,42 @@ class View:
         return generation.scope
 
     def statistics(self) -> Statistics:
-        """Give the counters since the engine was made."""
+        """Return the counters since the engine was made."""
         return self._driver.counters.read()
 
-    def changes(self) -> AsyncIterator[StateChange]:
-        """Iterate over the changes of state from now on, missing none.
+    # -- changes of state ---------------------------------------------------------------
 
-        Ends after the change to closed. However slow the iteration, it delays nothing.
+    def changes(self) -> AsyncIterator[StateChange]:
+        """Iterate over all changes of state from now on.
+
+        Ends after the change to closed. A slow iteration misses no change and delays nothing.
+        Each task needs an iterator of its own: a second task that waits for one raises
+        `ConcurrentReceive`.
         """
         self._driver.bind()
-        return self._driver.observers.watch()
+        return self._driver.observers.changes()
 
     def subscribe(self, callback: Callable[[StateChange], object]) -> Callable[[], None]:
-        """Have `callback(change)` called at every change; the result takes that back.
+        """Call `callback(change)` at every change; the returned function ends that.
 
-        Synchronous and in the event loop: one that takes over 0.1 s is logged. What it
-        raises is logged. Raises `TypeError` for what cannot be called.
+        The call is synchronous and in the event loop. An exception of the callback is logged,
+        and so is a call that takes more than 0.1 s. Raises `TypeError` for what cannot be called.
         """
         return self._driver.observers.subscribe(callback)
 
     def settled(self, after: float = 2.0) -> Settled:
-        """Give a slow view for people: online, offline or gave up.
+        """Return a slow view for people: online, offline or gave up.
 
         Interruptions shorter than `after` seconds do not show; see `Settled`. Raises
-        `TypeError` or `ValueError` for what is no such number.
+        `TypeError` or `ValueError` unless `after` is a finite number of at least 0.
         """
         return Settled(self._driver, after)
 
     async def wait_for(self, state: State) -> None:
         """Wait until the machine is in `state`; return at once if it is.
 
-        Raises `ConnectionClosed` or `PolicyError` once closed is reached and `state` is
-        another, and `TypeError` for what is no `State`.
+        Raises `ConnectionClosed` or `PolicyError` in closed, unless that is `state`, and
+        `TypeError` for what is no `State`.
         """
         if not isinstance(state, State):
             raise TypeError(f"wait_for takes a State such as State.OPEN, not {state!r}")
@@ -126,42 +152,17 @@ class View:
         if self.state in states:
             return
         if self.state is State.CLOSED:
-            raise error_of(driver.last_change)
-        change = await driver.observers.until(frozenset(states))
+            raise closed_error(driver.last_change)
+        change = await driver.observers.wait_for(frozenset(states))
         if change.current not in states:
-            raise error_of(change)
+            raise closed_error(change)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.state.value} generation {self.generation}>"
-
-
-_CLOSING: Final = 0.75
-"""Seconds for the closing when an exception leaves the `async with` block (J3)."""
-_RELEASING: Final = 0.2
-"""Seconds for what is released after that."""
-
-
-class ReconnectingWebSocket(View):
-    """A WebSocket that lives through any number of connections; made by `recloser.connect`.
-
-    Belongs to the event loop that first used it: a call from another loop or thread raises
-    `WrongLoop`. Nothing is dialled before `connect()` or `async with`.
-    """
-
-    __slots__ = ("__weakref__", "_inbound", "_outlet", "_rest")
-
-    def __init__(self, driver: Driver) -> None:
-        super().__init__(driver)
-        self._inbound = driver.inbound
-        self._outlet = driver.outlet
-        self._rest: object = None  # the suspend() that was last
-
-    # -- what the application wants -----------------------------------------------------
+    # -- requests -----------------------------------------------------------------------
 
     def connect(self) -> None:
         """Ask for a connection: from closed and passive, or now instead of after the backoff.
 
-        The failures so far are forgotten. While closing, the wish is remembered; while
+        The failures so far are forgotten. While closing, the request is remembered; while
         connecting or open, nothing happens. Raises `OutboxUnusable`, and stays in closed, where
         the outbox has a file that cannot be used.
         """
@@ -172,8 +173,8 @@ class ReconnectingWebSocket(View):
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """End for good: nothing dials until `connect()` is called.
 
-        Returns when everything is released, within `timeouts.close`, or when a later wish
-        overtakes this one. The first code wins on the wire. Raises `TypeError` or
+        Returns when everything is released, within `timeouts.close`, or when a later request
+        supersedes this one. The first code wins on the wire. Raises `TypeError` or
         `ValueError`, in every state, for a code or reason that a close frame must not carry
         (RFC 6455 section 7.4); nothing has changed then.
         """
@@ -194,9 +195,9 @@ class ReconnectingWebSocket(View):
     ) -> None:
         """Rest as by `suspend()` until `awaitable` is done, then `connect()` and return.
 
-        If the application asks for anything else meanwhile, that stands: leaving the rest
-        cancels the awaitable, as `asyncio.wait_for` would. What it raises is logged and
-        raised, and the engine goes on resting. In closed nothing is awaited.
+        A later request of the application supersedes this one: when the engine leaves passive,
+        the awaitable is cancelled, as by `asyncio.wait_for`. An exception of the awaitable is
+        logged and raised, and the engine goes on resting. In closed nothing is awaited.
         """
         check_close(code, reason)
         self._rest = rest = object()
@@ -213,15 +214,15 @@ class ReconnectingWebSocket(View):
         check_close(code, reason)
         self._driver.bind()
         if self.state is State.CLOSED:
-            raise error_of(self._driver.last_change)
+            raise closed_error(self._driver.last_change)
         self._driver.feed(Reconnect(code, reason))
 
     def wake(self) -> None:
         """Hint that dialling may be worth while now: the network is back, say.
 
-        Ends a backoff and a rest that a policy chose; keeps the failure count and the gap of
-        1 s between dials. While open, the peer is asked for a sign of life. Never overrides
-        `close()` or `suspend()`.
+        Ends a backoff, and a rest that a policy chose; keeps the failure count and the gap of
+        1 s between dials. While open, the peer is pinged. Never overrides `close()` or
+        `suspend()`.
         """
         driver = self._driver
         driver.bind()
@@ -243,8 +244,8 @@ class ReconnectingWebSocket(View):
     ) -> None:
         """Pass on what the server said in-band; the policy sees it once, at the next end.
 
-        `retry_after` and `spread` are in seconds. Raises `TypeError` or `ValueError` for
-        what is no text, and for seconds that are negative or not finite.
+        `retry_after` and `spread` are in seconds. Raises `TypeError` unless `advice` is a str
+        and both are numbers, and `ValueError` for seconds that are negative or not finite.
         """
         if not isinstance(advice, str):
             raise TypeError(f"advice must be a str, not {type(advice).__name__}")
@@ -314,7 +315,9 @@ class ReconnectingWebSocket(View):
         """
 
     __anext__ = receiver(iterating=True)
-    __anext__.__doc__ = """As `receive`, but ends the iteration quietly if `close()` did."""
+    __anext__.__doc__ = (
+        """As `receive`, but ends the iteration where the application has ended the engine."""
+    )
 
     def __aiter__(self) -> Self:
         return self
@@ -346,7 +349,7 @@ class ReconnectingWebSocket(View):
             raise
 
     async def _leave_at_once(self) -> None:
-        await self._driver.leave(Ask(Wish.CLOSE, within=_CLOSING), patience=_RELEASING)
+        await self._driver.leave(Ask(Wish.CLOSE, within=_CLOSING), release_timeout=_RELEASING)
 
     def __del__(self) -> None:
         if self._driver.core.state is not State.CLOSED:
@@ -356,9 +359,9 @@ class ReconnectingWebSocket(View):
                 source=self,
                 stacklevel=2,
             )
-            self._driver.forget()
+            self._driver.close_from_finalizer()
 
 
 def end_soon(ws: ReconnectingWebSocket) -> None:
-    """Ask for an end within a second, and do not wait for it: for an owner that may not wait."""
+    """Begin to close an engine within a second; for an owner that must not wait for the end."""
     ws._driver.feed(Ask(Wish.CLOSE, within=_CLOSING))  # noqa: SLF001 - the same module

@@ -19,7 +19,6 @@ from recloser import redact
 from recloser.fsm import closecodes
 from recloser.fsm.change import StateChange
 from recloser.fsm.record import Close
-from recloser.fsm.states import State
 
 LOGGER: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger("recloser")
 STANDARD: Final = logging.getLogger("recloser")
@@ -71,9 +70,7 @@ def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None
     """Write the line of one change; `own` are the application's fields."""
     close = change.close
     event = CHANGED if change.error is None else POLICY_FAILED
-    if change.error is not None or (
-        change.current is State.CLOSED and close is not None and not close.intentional
-    ):
+    if change.gave_up:
         level = logging.ERROR
     elif close is not None and not close.intentional:
         level = logging.WARNING

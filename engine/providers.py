@@ -1,18 +1,48 @@
-"""What the application may give for an input of a dial: a value, a function or a coroutine."""
+"""What the application gives for an input of a dial: a value, or a function that provides it."""
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias, TypeVar, cast
+
+from recloser.fsm.closecodes import ABNORMAL
+from recloser.fsm.errors import Unauthorized
+from recloser.fsm.record import Cause, Close, Origin, bare
+from recloser.transport.base import DialFailed
 
 T = TypeVar("T")
 
 Input: TypeAlias = T | Callable[[], T | Awaitable[T]]
-"""A plain value, a function that gives one, or a coroutine function that does."""
+"""A value, a function that returns one, or a coroutine function that does."""
 
 
 async def resolve(given: Input[T]) -> T:
-    """Ask for the value; raises what the function raises."""
+    """Return the value, and call the function for it if one is given; raises what that raises."""
     if not callable(given):
         return given
     value = given()
     return cast("T", await value if inspect.isawaitable(value) else value)
+
+
+@contextmanager
+def dial_failure(cause: Cause) -> Iterator[None]:
+    """Raise `DialFailed` with this cause for an exception of a provider, a transport or a hook.
+
+    `Unauthorized` has a cause of its own, and a `DialFailed` passes. A `CancelledError` is an
+    exception like any other unless this task is being cancelled: something that the application
+    awaited was cancelled.
+    """
+    try:
+        yield
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, DialFailed):
+            raise
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        if isinstance(error, Unauthorized):
+            cause = Cause.UNAUTHORIZED
+        close = Close(code=ABNORMAL, origin=Origin.ENGINE, cause=cause, error=bare(error))
+        raise DialFailed(close) from error

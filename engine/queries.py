@@ -1,4 +1,4 @@
-"""Questions and answers on a connection that carries other messages too."""
+"""`Queries`: questions and answers on a connection that carries other messages too."""
 
 import asyncio
 from collections import deque
@@ -9,8 +9,9 @@ from recloser import log
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import ConcurrentReceive, RecloserError
+from recloser.fsm.numbers import check_count, check_seconds
 from recloser.fsm.states import State
-from recloser.seconds import check_seconds
+from recloser.waiter import Waiter
 
 Message = str | bytes
 
@@ -20,14 +21,18 @@ class Queries:
 
         queries = recloser.Queries(ws, key=lambda message: json.loads(message).get("id"))
         answer = await queries.ask('{"id": 7, "op": "time"}', 7)
-        async for message in queries: ...     # what answers no query
+        async for message in queries: ...     # messages that answer no query
 
-    `key(message)` gives what an answer names its query by, and anything else (None, say) for
-    other messages; it is asked only while a query is pending. Make one per engine, and receive
-    through it alone, not through the engine. Nobody need consume: while a query is pending and
-    nobody does, a task in the scope of the generation reads, and up to `backlog` messages are
-    held for the consumer; what it has not taken when the next generation opens is dropped and
-    counted in `undelivered`, as the engine does with its own.
+    `key(message)` returns the key of the query that a message answers, and anything else (None,
+    say) for other messages; it is called only while a query is pending. Make one `Queries` for
+    an engine, and receive through it alone, not through the engine.
+
+    A consumer is not needed. While a query is pending and nobody receives, a task in the scope
+    of the generation reads, and up to `backlog` messages are kept for the consumer. Messages that
+    it has not received when the next generation opens are dropped and counted in `undelivered`,
+    as the engine does with its own.
+
+    Raises `TypeError` or `ValueError` for a key or a backlog that cannot work.
     """
 
     def __init__(
@@ -39,54 +44,51 @@ class Queries:
     ) -> None:
         if not callable(key):
             raise TypeError(f"key must be a function of one message, not {key!r}")
-        if isinstance(backlog, bool) or not isinstance(backlog, int):
-            raise TypeError(f"backlog must be an int of messages, not {backlog!r}")
-        if backlog < 1:
-            raise ValueError(f"backlog must be at least 1, not {backlog}")
+        check_count("backlog", backlog)
         self.undelivered = 0
-        """Messages that were held for the consumer and dropped."""
+        """Messages that were kept for the consumer and dropped."""
         self._ws = ws
         self._key = key
-        self._backlog = backlog
+        self._limit = backlog
         self._pending: dict[object, asyncio.Future[Message]] = {}
-        self._held: deque[Message] = deque()
+        self._backlog: deque[Message] = deque()
         self._reading = False
-        """The consumer is inside the engine's `receive()`."""
+        """Whether the consumer is inside the engine's `receive()`."""
         self._pump: asyncio.Task[None] | None = None
-        """Reads while a query is pending and the consumer is busy or absent."""
-        self._waiter: asyncio.Future[None] | None = None
-        """The consumer, while the pump reads."""
+        """The task that reads while a query is pending and nobody receives."""
+        self._consumer = Waiter()
+        """Waits while the pump reads."""
         ws.subscribe(self._changed)
 
     async def ask(self, message: Message, key: Hashable, *, within: float = 10.0) -> Message:
         """Send `message` and return the first message whose key equals `key`.
 
         `within` is in seconds, sending included. Raises `NotOpen` unless open, `TimeoutError`,
-        `ConnectionError` when the connection ends before the answer came: whether the peer
-        saw the query is not known then. Raises `ValueError` for a key that is pending already,
-        and what `send` raises. An answer that comes too late goes to the consumer.
+        `ValueError` for a key that is pending already, and what `send` raises. Raises
+        `ConnectionError` when the connection ends before the answer comes; the peer may have
+        seen the query or not. An answer that comes too late goes to the consumer.
         """
-        check_seconds("within", within, above=True)
+        check_seconds("within", within, positive=True)
         if key in self._pending:
             raise ValueError(f"a query with the key {key!r} is pending: choose another")
         scope = self._ws.scope
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        taken_back = scope.callback(_settle, answer, _lost())
+        unregister = scope.callback(_fail, answer, _connection_ended())
         self._pending[key] = answer
         try:
             async with asyncio.timeout(within):
-                # With an outbox it may wait behind others; it must not outlive its asker there.
+                # In an outbox the message may wait behind others, but not longer than this call.
                 await self._ws.send(message, ttl=within, this_generation=True)
-                self._read_on()
+                self._start_pump()
                 return await answer
         finally:
-            taken_back()
+            unregister()
             if answer.done() and not answer.cancelled():
-                answer.exception()  # marks it as seen: send() may have raised first
+                answer.exception()  # retrieved, although send() may have raised first
             if self._pending.get(key) is answer:
                 del self._pending[key]
             if not self._pending and self._pump is not None:
-                self._pump.cancel()  # it loses no message (F8)
+                self._pump.cancel()  # this loses no message (F8)
 
     async def receive(self) -> Message:
         """Wait for the next message that answers no query; otherwise as `ws.receive()`."""
@@ -99,18 +101,14 @@ class Queries:
         return await self._next(self._ws.__anext__)
 
     async def _next(self, receive: Callable[[], Awaitable[Message]]) -> Message:
-        if self._reading or self._waiter is not None:
+        if self._reading or self._consumer.waiting:
             raise ConcurrentReceive
-        while not self._held:
+        while not self._backlog:
             if self._pump is None:
                 return await self._read(receive)
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        message = self._held.popleft()
-        self._read_on()
+            await self._consumer.wait()
+        message = self._backlog.popleft()
+        self._start_pump()
         return message
 
     async def _read(self, receive: Callable[[], Awaitable[Message]]) -> Message:
@@ -122,44 +120,45 @@ class Queries:
                     return message
         finally:
             self._reading = False
-            self._read_on()
+            self._start_pump()
 
-    def _read_on(self) -> None:
-        """Have the pump read if a query needs it and nobody else does."""
+    def _start_pump(self) -> None:
+        """Start the pump if a query is pending, nobody reads, and the backlog has room."""
         if not self._pending or self._reading or self._pump is not None:
             return
-        if self._ws.state is State.OPEN and len(self._held) < self._backlog:
-            self._pump = self._ws.scope.create_task(self._pumping(), name="recloser queries")
-            self._pump.add_done_callback(self._pumped)
+        if self._ws.state is State.OPEN and len(self._backlog) < self._limit:
+            self._pump = self._ws.scope.create_task(
+                self._read_for_queries(), name="recloser queries"
+            )
+            self._pump.add_done_callback(self._pump_ended)
 
-    async def _pumping(self) -> None:
+    async def _read_for_queries(self) -> None:
         try:
-            while self._pending and len(self._held) < self._backlog:
+            while self._pending and len(self._backlog) < self._limit:
                 message = await self._ws.receive()
                 if not self._answers(message):
-                    self._held.append(message)
-                    self._wake()
+                    self._backlog.append(message)
+                    self._consumer.wake()
         except RecloserError as error:
             for answer in self._pending.values():
-                _settle(answer, error)
+                _fail(answer, error)
             self._pending.clear()
 
-    def _pumped(self, task: asyncio.Task[None]) -> None:
+    def _pump_ended(self, task: asyncio.Task[None]) -> None:
         if self._pump is task:
             self._pump = None
-            self._wake()
-            self._read_on()
+            self._consumer.wake()
+            self._start_pump()
 
     def _answers(self, message: Message) -> bool:
-        """Settle the query that a message answers, if it answers one."""
+        """Give a message to the query that it answers; False if it answers none."""
         if not self._pending:
             return False
         try:
             key = self._key(message)
             answer = self._pending.get(key)
         except Exception as error:  # noqa: BLE001 - a message that key() cannot read is no answer
-            fields = self._ws._driver.fields  # noqa: SLF001 - a part of the engine
-            log.failed(log.LISTENER_FAILED, fields, self._key, error)
+            log.failed(log.LISTENER_FAILED, self._ws.fields, self._key, error)
             return False
         if answer is None or answer.done():
             return False
@@ -167,21 +166,17 @@ class Queries:
         answer.set_result(message)
         return True
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
     def _changed(self, change: StateChange) -> None:
-        """Drop what the engine would: messages of an old generation (C3)."""
+        """Drop messages of an old generation, as the engine does (C3)."""
         if change.current is State.OPEN or change.previous is State.CLOSING:
-            self.undelivered += len(self._held)
-            self._held.clear()
+            self.undelivered += len(self._backlog)
+            self._backlog.clear()
 
 
-def _settle(answer: asyncio.Future[Message], error: Exception) -> None:
+def _fail(answer: asyncio.Future[Message], error: Exception) -> None:
     if not answer.done():
         answer.set_exception(error)
 
 
-def _lost() -> ConnectionError:
+def _connection_ended() -> ConnectionError:
     return ConnectionError("the connection ended before the answer came: ask again when open")

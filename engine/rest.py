@@ -1,4 +1,4 @@
-"""Rests until something is done, then connects, unless the application asked otherwise."""
+"""`suspend_until`: rest until an awaitable is done, then connect."""
 
 import asyncio
 import inspect
@@ -12,49 +12,49 @@ from recloser.fsm.states import State, Wish
 
 
 async def rest_until(
-    driver: Driver, ask: Ask, awaitable: Awaitable[object], last: Callable[[], bool]
+    driver: Driver, ask: Ask, awaitable: Awaitable[object], latest: Callable[[], bool]
 ) -> None:
-    """Suspend, await, connect; `last()` is whether no other `suspend()` came since.
+    """Suspend, await, connect; `latest()` says whether no other `suspend()` was called since.
 
-    The caller's own task waits, so the rest costs no task of the engine (H1).
+    The task of the caller waits, so the rest costs no task of the engine (H1).
     """
     try:
         await driver.leave(ask)
-        resting = driver.core.state is State.PASSIVE and last()
+        resting = driver.core.state is State.PASSIVE and latest()
     except BaseException:
-        _dismiss(awaitable)
+        _close_coroutine(awaitable)
         raise
     if not resting:
-        _dismiss(awaitable)
+        _close_coroutine(awaitable)
         return
     try:
-        if not await _outlasted(driver, awaitable):
+        if not await _awaited_at_rest(driver, awaitable):
             return
-    # A cancelled future raises the second; only then is it no failure of our own task.
+    # A cancelled future raises CancelledError: a failure, unless this task is being cancelled.
     except (Exception, asyncio.CancelledError) as error:
         task = asyncio.current_task()
         if isinstance(error, Exception) or task is None or not task.cancelling():
             log.failed(log.REST_FAILED, driver.fields, awaitable, error)
         raise
-    if driver.core.state is State.PASSIVE and last():
+    if driver.core.state is State.PASSIVE and latest():
         driver.feed(Ask(Wish.CONNECT))
 
 
-async def _outlasted(driver: Driver, awaitable: Awaitable[object]) -> bool:
-    """Await in passive; False, and cancelled, if the application left it before the end."""
+async def _awaited_at_rest(driver: Driver, awaitable: Awaitable[object]) -> bool:
+    """Await; cancel it and return False when the engine leaves passive first."""
     now = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(None) as limit:
 
-            def left(_: StateChange) -> None:
+            def cancel(_: StateChange) -> None:
                 if not limit.expired():
                     limit.reschedule(now())
 
-            stop = driver.observers.subscribe(left)
+            unsubscribe = driver.observers.subscribe(cancel)
             try:
                 await awaitable
             finally:
-                stop()
+                unsubscribe()
     except TimeoutError:
         if limit.expired():
             return False
@@ -62,7 +62,7 @@ async def _outlasted(driver: Driver, awaitable: Awaitable[object]) -> bool:
     return True
 
 
-def _dismiss(awaitable: Awaitable[object]) -> None:
-    """Let a coroutine go that will not be awaited; what is anybody else's stays alone."""
+def _close_coroutine(awaitable: Awaitable[object]) -> None:
+    """Close a coroutine that will not be awaited; a future belongs to somebody else."""
     if inspect.iscoroutine(awaitable):
         awaitable.close()

@@ -1,4 +1,4 @@
-"""The settled view: online, offline or gave up, without the interruptions that nobody needs."""
+"""The settled view of an engine: online, offline or gave up, without short interruptions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,30 +8,31 @@ from weakref import WeakSet, ref
 from recloser import log
 from recloser.clock import Alarm
 from recloser.driver.driver import Driver
-from recloser.ending import quiet
+from recloser.driver.observers import Observers
 from recloser.fsm.change import StateChange
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.states import State, Trigger
-from recloser.seconds import check_seconds
+from recloser.waiter import LiveIterator
 
 
 class Status(Enum):
-    """What people who do not care about dials and backoff want to know."""
+    """What people want to know who do not care about dials and backoff."""
 
     ONLINE = "online"
     """Messages flow, or will again in a moment."""
     OFFLINE = "offline"
-    """They do not: resting, closed by the application, or not back for too long."""
+    """They do not: the engine rests, the application ended it, or it is not back for too long."""
     GAVE_UP = "gave up"
-    """The engine has ended and the application did not ask for it; only `connect()` helps."""
+    """The engine has ended: a policy answered `Stop`, or failed; only `connect()` helps."""
 
 
 class Settled:
     """The status of one engine, slow to change; made by `ws.settled(after)`.
 
-    A status is shown once it has lasted `after` seconds, in both directions, so neither a
-    short interruption nor a short connection shows. At once are shown: the first connection
-    after the application asked for one, a rest, and the end. There is one timer while a
-    change is pending and somebody watches, and none otherwise.
+    A status shows after it has lasted `after` seconds: neither a short interruption nor a short
+    connection shows. Three things show at once: the first connection after the application
+    asked for one, a rest, and the end. There is one timer while a change is pending and
+    somebody watches, and none otherwise.
     """
 
     __slots__ = (
@@ -39,29 +40,29 @@ class Settled:
         "_actual",
         "_after",
         "_alarm",
+        "_announced",
         "_driver",
-        "_ear",
         "_first",
-        "_iterations",
+        "_iterators",
+        "_listener",
         "_listeners",
         "_shown",
         "_since",
-        "_told",
     )
 
     def __init__(self, driver: Driver, after: float) -> None:
         check_seconds("after", after)
         self._driver = driver
         self._after = after
-        self._actual = self._shown = self._told = _present(driver)
+        self._actual = self._shown = self._announced = _present(driver)
         self._since = 0.0
-        """When `_actual` came about; matters only while it is not the one shown."""
+        """When `_actual` began; matters only while another status is shown."""
         self._first = self._shown is not Status.ONLINE
         """Whether the next connection shows at once."""
         self._alarm = Alarm()
         self._listeners: tuple[tuple[object, Callable[[Status], object]], ...] = ()
-        self._iterations: WeakSet[_Iteration] = WeakSet()
-        self._ear = _Ear(self)
+        self._iterators: WeakSet[_StatusIterator] = WeakSet()
+        self._listener = _ChangeListener(self, driver.observers)
 
     @property
     def status(self) -> Status:
@@ -72,23 +73,23 @@ class Settled:
         return self._actual if due else self._shown
 
     def subscribe(self, callback: Callable[[Status], object]) -> Callable[[], None]:
-        """Have `callback(status)` called when the status changes; the result takes that back.
+        """Call `callback(status)` when the status changes; the returned function ends that.
 
-        In the event loop; what it raises is logged. Raises `TypeError` for what cannot be
-        called, and `WrongLoop`.
+        The call is in the event loop; an exception of the callback is logged. Raises `TypeError`
+        for what cannot be called, and `WrongLoop`.
         """
         if not callable(callback):
             raise TypeError(f"a callback must be callable with one Status, not {callback!r}")
-        self._watched()
+        self._begin()
         key = object()
         self._listeners += ((key, callback),)
-        self._ear.kept = self
+        self._listener.kept_alive = self
         self._arm()
 
         def unsubscribe() -> None:
             self._listeners = tuple(entry for entry in self._listeners if entry[0] is not key)
             if not self._listeners:
-                self._ear.kept = None
+                self._listener.kept_alive = None
             self._arm()
 
         return unsubscribe
@@ -96,19 +97,20 @@ class Settled:
     def __aiter__(self) -> AsyncIterator[Status]:
         """Iterate over the present status and those that follow; ends when the engine closes.
 
-        A slow iteration is given the latest status, not each one.
+        A slow iteration gets the latest status, not each one. A second task that waits for the
+        same iterator raises `ConcurrentReceive`.
         """
-        self._watched()
-        iteration = _Iteration(self)
-        self._iterations.add(iteration)
+        self._begin()
+        iterator = _StatusIterator(self)
+        self._iterators.add(iterator)
         self._arm()
-        return iteration
+        return iterator
 
-    def take(self, change: StateChange) -> None:
+    def update(self, change: StateChange) -> None:
         """Take one change of the engine into account."""
         now = change.at
         self._settle(now)
-        actual = _status(change)
+        actual = status_after(change)
         if actual is not self._actual:
             self._actual, self._since = actual, now
         asked = change.trigger is Trigger.CONNECT
@@ -122,105 +124,87 @@ class Settled:
         if at_once:
             self._shown = actual
         self._settle(now)
-        for iteration in self._iterations if ended else ():
-            iteration.wake(ended=True)
+        for iterator in self._iterators if ended else ():
+            iterator.wake(ended=True)
         self._arm()
 
-    def _watched(self) -> None:
-        """Begin to tell from what is shown now, if nobody watched before."""
+    def _begin(self) -> None:
+        """Announce changes from now on, if nobody watched before."""
         self._driver.bind()
-        if not self._listeners and not self._iterations:
-            self._told = self._shown = self.status
+        if not self._listeners and not self._iterators:
+            self._announced = self._shown = self.status
 
     def _settle(self, now: float) -> None:
-        """Show what has lasted long enough, and tell those who watch."""
+        """Show a status that has lasted long enough, and announce it."""
         if now >= self._since + self._after:
             self._shown = self._actual
-        if self._told is self._shown:
+        if self._announced is self._shown:
             return
-        self._told = status = self._shown
-        for iteration in self._iterations:
-            iteration.wake()
+        self._announced = status = self._shown
+        for iterator in self._iterators:
+            iterator.wake()
         for entry in self._listeners:
-            if self._told is not status:
-                return  # one before it moved the engine, and everybody knows
+            if self._announced is not status:
+                return  # a callback has moved the engine: the newer status is announced already
             if entry not in self._listeners:
-                continue  # taken back by one before it
+                continue  # a callback before it has unsubscribed it
             try:
                 entry[1](status)
-            # It must not stop the machine (I3); a cancelled future raises the second.
+            # A callback must not stop the machine (I3); a cancelled future raises CancelledError.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
                 log.failed(log.LISTENER_FAILED, self._driver.fields, entry[1], error)
 
     def _arm(self) -> None:
-        pending = self._shown is not self._actual and (self._listeners or self._iterations)
+        pending = self._shown is not self._actual and (self._listeners or self._iterators)
         deadline = self._since + self._after if pending else None
         self._alarm.set(deadline, self._driver.clock, self._settle)
 
 
-class _Ear:
-    """Hears the engine for a view without keeping it alive, unless callbacks hang on it."""
+class _ChangeListener:
+    """Passes changes on to a view, and keeps the view alive only while it has callbacks."""
 
-    __slots__ = ("_stop", "_view", "kept")
+    __slots__ = ("_unsubscribe", "_view", "kept_alive")
 
-    def __init__(self, view: Settled) -> None:
-        self.kept: Settled | None = None
-        self._stop = view._driver.observers.subscribe(self._hear)  # noqa: SLF001 - its own half
-        self._view = ref(view, self._gone)
+    def __init__(self, view: Settled, observers: Observers) -> None:
+        self.kept_alive: Settled | None = None
+        self._unsubscribe = observers.subscribe(self._pass_on)
+        self._view = ref(view, self._forget)
 
-    def _hear(self, change: StateChange) -> None:
+    def _pass_on(self, change: StateChange) -> None:
         view = self._view()
         if view is not None:
-            view.take(change)
+            view.update(change)
 
-    def _gone(self, _: object) -> None:
-        self._stop()
+    def _forget(self, _: object) -> None:
+        self._unsubscribe()
 
 
-class _Iteration:
+class _StatusIterator(LiveIterator[Status]):
     """One `async for` over a view."""
 
-    __slots__ = ("__weakref__", "_ended", "_given", "_view", "_waiter")
+    __slots__ = ("_last", "_view")
 
     def __init__(self, view: Settled) -> None:
+        super().__init__()
         self._view = view
-        self._given: Status | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._ended = False
+        self._last: Status | None = None
 
-    def wake(self, *, ended: bool = False) -> None:
-        self._ended = self._ended or ended
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def __aiter__(self) -> AsyncIterator[Status]:
-        return self
-
-    async def __anext__(self) -> Status:
-        if self._waiter is not None:
-            raise RuntimeError("another task waits for this iterator: begin one a task")
-        while True:
-            status = self._view.status
-            if status is not self._given:
-                self._given = status
-                return status
-            if self._ended:
-                raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+    def _next(self) -> Status | None:
+        status = self._view.status
+        if status is self._last:
+            return None
+        self._last = status
+        return status
 
 
-def _status(change: StateChange) -> Status:
+def status_after(change: StateChange) -> Status:
+    """Return the status that a change leads to, before it has settled."""
     if change.current is State.OPEN:
         return Status.ONLINE
-    gave_up = change.current is State.CLOSED and not quiet(change)
-    return Status.GAVE_UP if gave_up else Status.OFFLINE
+    return Status.GAVE_UP if change.gave_up else Status.OFFLINE
 
 
 def _present(driver: Driver) -> Status:
     if driver.core.state is State.CLOSED and driver.last_change is not None:
-        return _status(driver.last_change)
+        return status_after(driver.last_change)
     return Status.ONLINE if driver.core.state is State.OPEN else Status.OFFLINE

@@ -1,4 +1,4 @@
-"""Runs many engines in one service: start, watch, stop all, in good order on a signal."""
+"""`Supervisor`: runs many engines in one service and stops them in good order."""
 
 import asyncio
 import signal
@@ -10,18 +10,23 @@ from typing import Final, Self
 
 from recloser import log
 from recloser.client import ReconnectingWebSocket, end_soon
-from recloser.ending import error_of, quiet
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.errors import ConnectionClosed, NotOpen, PolicyError, RecloserError
+from recloser.fsm.errors import (
+    ConnectionClosed,
+    NotOpen,
+    PolicyError,
+    RecloserError,
+    closed_error,
+)
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.states import State
 from recloser.hints.signals import SignalHandler
-from recloser.seconds import check_seconds
 
 Handler = Callable[[ReconnectingWebSocket], Awaitable[object]]
 
-_LEAVING: Final = 1.0
-"""Seconds for what was cancelled to end (J3)."""
+_CANCELLING: Final = 1.0
+"""Seconds for cancelled handlers to end (J3)."""
 
 
 class Supervisor:
@@ -36,16 +41,17 @@ class Supervisor:
     others go on. The handler of an engine that gave up may end by itself, or call
     `ws.connect()`, within `deadline` seconds; then it is cancelled, whatever it waits for.
 
-    Leaving the block sends what an open engine's outbox holds, in half of `deadline` seconds at
-    most, closes all engines with `code` and `reason`, waits until the handlers have ended by
-    themselves, and cancels those that have not within `deadline`. 1000 is the code of whoever is
-    done, 1001 that of a service that goes away (RFC 6455 section 7.4.1). An exception that leaves
-    the block, or a cancellation, ends everything within a second.
+    The end of the block takes three steps. It sends the messages in the outboxes of open engines,
+    in half of `deadline` seconds at most; it closes all engines with `code` and `reason`; and it
+    waits until the handlers have returned, and cancels those that have not within `deadline`. An
+    exception that leaves the block, or a cancellation, ends everything within a second.
 
+    code: 1000 for a client that is done, 1001 for a service that goes away (RFC 6455 section
+        7.4.1).
     signals: make `wait()` return; a second one cancels the handlers without waiting for
-        `deadline`. Main thread only. What handled a signal before handles it again after the
-        block. A callback of `loop.add_signal_handler` is called meanwhile, too, and an outer
-        supervisor hears of the signals of an inner one; no other handler is called.
+        `deadline`. Main thread only. After the block each signal has its earlier handler again.
+        Meanwhile a callback of `loop.add_signal_handler` is called too, and an outer supervisor
+        gets the signals of an inner one; no other handler is called.
 
     Raises `TypeError` or `ValueError` for what cannot work.
     """
@@ -66,17 +72,17 @@ class Supervisor:
         self._engines: dict[str, ReconnectingWebSocket] = {}
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._failures: dict[str, Exception] = {}
-        self._patience: dict[str, asyncio.TimerHandle] = {}
-        """What cancels the handler of an engine that gave up, by name."""
+        self._cancellations: dict[str, asyncio.TimerHandle] = {}
+        """Timers that cancel the handlers of engines that gave up, by name."""
         self._restore_signals: Callable[[], None] = ExitStack().close
-        self._turn: asyncio.Event | None = None
-        """Set when a handler ends or `stop()` is called; there is one inside the block."""
+        self._progress: asyncio.Event | None = None
+        """Set when a handler ends or `stop()` is called; None outside the block."""
         self.stopping = False
         """Whether `stop()` was called, a signal came, or the block was left."""
 
     @property
     def engines(self) -> Mapping[str, ReconnectingWebSocket]:
-        """All engines by name, those that have ended too."""
+        """All engines by name, also those that have ended."""
         return MappingProxyType(self._engines)
 
     @property
@@ -85,16 +91,16 @@ class Supervisor:
         return MappingProxyType(self._failures)
 
     def states(self) -> dict[str, State]:
-        """Give the present state of every engine: for a health check."""
+        """Return the present state of every engine by name: for a health check."""
         return {name: ws.state for name, ws in self._engines.items()}
 
     def add(self, ws: ReconnectingWebSocket, handler: Handler, *, name: str | None = None) -> None:
         """Connect `ws` now, and run `handler(ws)` once it is open or passive.
 
         When the handler returns, `ws` is closed. Raises `RuntimeError` outside the block and
-        once stopping, `ValueError` for an engine or a name that is there already.
+        once stopping, `ValueError` for an engine or a name that is supervised already.
         """
-        if self._turn is None:
+        if self._progress is None:
             raise RuntimeError("add engines inside 'async with supervisor'")
         if self.stopping:
             raise RuntimeError("the supervisor is stopping: check supervisor.stopping before add")
@@ -119,17 +125,17 @@ class Supervisor:
     def stop(self) -> None:
         """Make `wait()` return, so that the block is left."""
         self.stopping = True
-        if self._turn is not None:
-            self._turn.set()
+        if self._progress is not None:
+            self._progress.set()
 
     async def wait(self) -> None:
         """Wait until every handler has ended, `stop()` was called, or a signal came."""
-        while self._turn is not None and self._tasks and not self.stopping:
-            self._turn.clear()
-            await self._turn.wait()
+        while self._progress is not None and self._tasks and not self.stopping:
+            self._progress.clear()
+            await self._progress.wait()
 
     async def __aenter__(self) -> Self:
-        if self._turn is not None or self.stopping:
+        if self._progress is not None or self.stopping:
             raise RuntimeError("a supervisor is used once: make another")
         with ExitStack() as stack:
             for each in self._signals:
@@ -137,7 +143,7 @@ class Supervisor:
                 handler.install()
                 stack.callback(handler.restore)
             self._restore_signals = stack.pop_all().close
-        self._turn = asyncio.Event()
+        self._progress = asyncio.Event()
         return self
 
     async def __aexit__(
@@ -154,11 +160,11 @@ class Supervisor:
             try:
                 await self._cancel()
             finally:
-                self._turn = None
+                self._progress = None
                 self._restore_signals()
 
     async def _drain(self) -> None:
-        """Close every engine, and let the handlers end."""
+        """Close every engine, and wait for the handlers."""
         loop = asyncio.get_running_loop()
         closing = [
             loop.create_task(self._leave(ws))
@@ -174,62 +180,60 @@ class Supervisor:
                 task.cancel()
 
     async def _leave(self, ws: ReconnectingWebSocket) -> None:
-        """Send what is queued if it can go now, in half of the time at most, and close."""
+        """Send the queued messages of an open engine, in half of the time at most, and close it."""
         if ws.state is State.OPEN:
-            with suppress(TimeoutError, RecloserError):  # what stays is reported with the close
+            with suppress(TimeoutError, RecloserError):  # the change to closed says how many stay
                 async with asyncio.timeout(self._deadline / 2):
                     await ws.drain()
         await ws.close(self._code, self._reason)
 
     async def _cancel(self) -> None:
-        """End what is left. All is asked for before the first wait, which may be cancelled."""
+        """Close the engines and cancel the handlers, before the first wait: it may be cancelled."""
         for task, name in self._tasks.items():
             end_soon(self._engines[name])  # a task that has not begun would not close it
             task.cancel()
         if self._tasks:
-            _, stuck = await asyncio.wait(self._tasks, timeout=_LEAVING)
+            _, stuck = await asyncio.wait(self._tasks, timeout=_CANCELLING)
             for task in stuck:
                 ws = self._engines[self._tasks[task]]
-                fields = ws._driver.fields  # noqa: SLF001 - a part of the engine
-                log.trouble(log.TASK_STUCK, fields, task=task.get_name(), waited=_LEAVING)
+                log.trouble(log.TASK_STUCK, ws.fields, task=task.get_name(), waited=_CANCELLING)
 
     async def _run(self, name: str, ws: ReconnectingWebSocket, handler: Handler) -> None:
         try:
             async with ws:
                 await handler(ws)
-        except Exception as error:  # noqa: BLE001 - one that fails must not take the others along
-            if not (self._asked(error) or (name in self._failures and _only_closed(error))):
-                self._failed(name, error)
+        except Exception as error:  # noqa: BLE001 - a handler that fails must not end the others
+            if not (self._expected(error) or (name in self._failures and _only_closed(error))):
+                self._record_failure(name, error)
 
     def _changed(self, name: str, task: asyncio.Task[None], change: StateChange) -> None:
         """Note an engine that gave up, and give its handler the time to end or to connect."""
-        if change.previous is State.CLOSED and name in self._patience:
-            self._patience.pop(name).cancel()
+        if change.previous is State.CLOSED and name in self._cancellations:
+            self._cancellations.pop(name).cancel()
             del self._failures[name]
-        if change.current is State.CLOSED and not quiet(change):
-            self._failed(name, error_of(change))
+        if change.gave_up:
+            self._record_failure(name, closed_error(change))
             later = asyncio.get_running_loop().call_later
-            self._patience[name] = later(self._deadline, task.cancel)
+            self._cancellations[name] = later(self._deadline, task.cancel)
 
-    def _failed(self, name: str, error: Exception) -> None:
+    def _record_failure(self, name: str, error: Exception) -> None:
         self._failures.setdefault(name, error)
-        fields = self._engines[name]._driver.fields  # noqa: SLF001 - a part of the engine
-        log.failed(log.SUPERVISED_FAILED, fields, name, error)
+        log.failed(log.SUPERVISED_FAILED, self._engines[name].fields, name, error)
 
-    def _asked(self, error: BaseException) -> bool:
+    def _expected(self, error: BaseException) -> bool:
         """Whether an error only says that the application closed the engine."""
         if isinstance(error, BaseExceptionGroup):
-            return all(self._asked(each) for each in error.exceptions)
+            return all(self._expected(each) for each in error.exceptions)
         if isinstance(error, ConnectionClosed):
-            return error.change is not None and quiet(error.change)
+            return error.change is not None and error.change.deliberate
         return self.stopping and isinstance(error, NotOpen | ConnectionError)
 
     def _done(self, unsubscribe: Callable[[], None], task: asyncio.Task[None]) -> None:
         unsubscribe()
-        if patience := self._patience.pop(self._tasks.pop(task), None):
-            patience.cancel()
-        if self._turn is not None:
-            self._turn.set()
+        if timer := self._cancellations.pop(self._tasks.pop(task), None):
+            timer.cancel()
+        if self._progress is not None:
+            self._progress.set()
 
     def _signalled(self) -> None:
         if self.stopping:

@@ -11,9 +11,9 @@ from recloser.fsm.states import State, Trigger
 class StateChange:
     """One change of state. `previous` and `current` always differ.
 
-    From one record it can be told what is going on: waiting (`current` is backoff), resting
-    (passive), ended by the application (closed by a trigger other than `lost`, or with an
-    intentional `close`), gave up (closed by `lost` with a close that was not intentional).
+    One record says what is going on. The engine waits if `current` is backoff, and rests if it
+    is passive. If it is closed, either the application ended the engine (`deliberate`) or the
+    engine gave up (`gave_up`).
     """
 
     previous: State
@@ -44,3 +44,15 @@ class StateChange:
     """Received messages of an ended generation that nobody took: gone with this change."""
     error: Exception | None = None
     """The `PolicyError` that ended the engine, if one did."""
+
+    @property
+    def deliberate(self) -> bool:
+        """Whether the application ended the engine with this change, and no policy failed."""
+        if self.current is not State.CLOSED or self.error is not None:
+            return False
+        return self.trigger is Trigger.CLOSE or (self.close is not None and self.close.intentional)
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the engine ended otherwise: a policy answered `Stop`, or failed."""
+        return self.current is State.CLOSED and not self.deliberate

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from math import isfinite
 from typing import Protocol, runtime_checkable
 
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
 
 
@@ -86,14 +86,7 @@ class Retry:
     """What becomes of unsent messages."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.delay, bool) or not isinstance(self.delay, int | float):
-            raise TypeError(f"delay must be a number of seconds, not {self.delay!r}")
-        try:
-            delay = float(self.delay)
-        except OverflowError:
-            delay = float("inf")
-        if not isfinite(delay) or delay < 0:
-            raise ValueError(f"delay must be finite and at least 0, not {delay!r}")
+        delay = check_seconds("delay", self.delay)
         if not isinstance(self.refresh, bool):
             raise TypeError(f"refresh must be True or False, not {self.refresh!r}")
         _check(self.rule, self.unsent)

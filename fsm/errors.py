@@ -81,6 +81,20 @@ class ConnectionClosed(RecloserError):
         )
 
 
+def closed_error(change: "StateChange | None") -> ConnectionClosed | PolicyError:
+    """Make the error of a call that an engine in `closed` cannot serve.
+
+    `change` led to `closed`; None if the engine has never left it. A `PolicyError` is copied:
+    each raising adds to the traceback of its own exception.
+    """
+    error = None if change is None else change.error
+    if not isinstance(error, PolicyError):
+        return ConnectionClosed(change)
+    copy = PolicyError(error.close, error.context, error.answer, error.problem)
+    copy.__cause__ = error.__cause__
+    return copy
+
+
 class NotOpen(RecloserError):
     """Nothing can be sent in this state; the message was not taken."""
 
@@ -154,10 +168,13 @@ class OutboxNotSaved(OutboxUnusable):
 
 
 class ConcurrentReceive(RecloserError, RuntimeError):
-    """A second task asked for a message while one was waiting."""
+    """Two tasks wait for the next message at the same time, or for the next item of an iterator."""
 
     def __str__(self) -> str:
-        return "another task is in receive(): let one task receive and hand messages on"
+        return (
+            "another task waits here: let one task receive and hand messages on, and give each "
+            "task an iterator of its own"
+        )
 
 
 class WrongLoop(RecloserError, RuntimeError):

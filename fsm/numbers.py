@@ -1,15 +1,24 @@
-"""Checks numbers that a policy is made with, so that a bad one is refused where it stands."""
+"""Checks of numbers that somebody gives: seconds, counts, and the order of two bounds."""
 
-from math import isfinite
+from math import inf, isfinite
 
 
-def check_seconds(name: str, value: float, *, positive: bool = False) -> None:
-    """Raise `TypeError` or `ValueError` unless finite and at least 0, or above 0."""
+def check_seconds(name: str, value: object, *, positive: bool = False) -> float:
+    """Return the seconds as a float: finite, and at least 0, or above 0 if `positive`.
+
+    `name` is what the error calls the number. Raises `TypeError` unless `value` is an int or a
+    float (a bool is neither), `ValueError` for a number out of range.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    if not isfinite(value) or value < 0 or (positive and value == 0):
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = inf  # an int beyond what a float can hold
+    if not isfinite(seconds) or seconds < 0 or (positive and seconds == 0):
         bound = "above 0" if positive else "at least 0"
-        raise ValueError(f"{name} must be finite and {bound}, not {value!r}")
+        raise ValueError(f"{name} must be finite and {bound}, not {seconds!r}")
+    return seconds
 
 
 def check_order(low_name: str, low: float, high_name: str, high: float) -> None:

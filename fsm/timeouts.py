@@ -1,7 +1,8 @@
 """The three deadlines that the core keeps."""
 
 from dataclasses import dataclass, fields
-from math import isfinite
+
+from recloser.fsm.numbers import check_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +18,4 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"timeouts.{each.name} must be a number of seconds, not {value!r}")
-            if not isfinite(value) or value <= 0:
-                raise ValueError(f"timeouts.{each.name} must be finite and above 0, not {value!r}")
+            check_seconds(f"timeouts.{each.name}", getattr(self, each.name), positive=True)

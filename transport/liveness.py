@@ -4,10 +4,10 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
 from time import monotonic
 from typing import Final, Protocol
 
+from recloser.fsm.numbers import check_seconds
 from recloser.transport.ticker import TICK
 
 NEAR: Final = 2 * TICK
@@ -35,14 +35,10 @@ class Heartbeat:
 
     def __post_init__(self) -> None:
         for name in _SECONDS:
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"heartbeat.{name} must be a number of seconds, not {value!r}")
-            if not isfinite(value) or value <= 0:
-                raise ValueError(
-                    f"heartbeat.{name} must be finite and above 0, not {value!r}: "
-                    "use heartbeat=None for no pings"
-                )
+            try:
+                check_seconds(f"heartbeat.{name}", getattr(self, name), positive=True)
+            except ValueError as error:
+                raise ValueError(f"{error}: use heartbeat=None for no pings") from None
         if inspect.iscoroutinefunction(self.message):
             raise TypeError("heartbeat.message must be a plain function: the ping is due now")
         if self.message is not None and not callable(self.message):

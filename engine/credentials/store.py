@@ -9,10 +9,9 @@ from recloser.clock import Clock
 from recloser.credentials.places import Place, header
 from recloser.credentials.sharing import Shared
 from recloser.credentials.token import Held, Token, held
-from recloser.driver.dial import blamed
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause
-from recloser.providers import Input, resolve
-from recloser.seconds import check_seconds
+from recloser.providers import Input, dial_failure, resolve
 from recloser.transport.base import Request
 
 Credential: TypeAlias = str | Mapping[str, str] | Token
@@ -74,9 +73,9 @@ class Credentials:
             raise TypeError("credentials need a provider: a token, or a function that gives one")
         if not callable(place) or inspect.iscoroutinefunction(place):
             raise TypeError(f"place must be a plain function of request and token, not {place!r}")
-        check_seconds("ahead", ahead, above=False)
+        check_seconds("ahead", ahead)
         if timeout is not None:
-            check_seconds("timeout", timeout, above=True)
+            check_seconds("timeout", timeout, positive=True)
         self._provider = provider
         self._refresh = provider if refresh is None else refresh
         self._place = place
@@ -143,9 +142,9 @@ class Credentials:
 
     async def _fetch(self, clock: Clock, *, replacing: bool) -> Held:
         asked = clock.monotonic(), clock.wall()
-        with blamed(Cause.CREDENTIALS):
+        with dial_failure(Cause.CREDENTIALS):
             given = await self._within(self._refresh if replacing else self._provider)
-        with blamed(Cause.CONFIGURATION):
+        with dial_failure(Cause.CONFIGURATION):
             found = held(given, self._version + 1, asked=asked)
         self._version = found.version
         return found

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Final
 
 from recloser.checks import check_headers
 from recloser.clock import Clock
+from recloser.fsm.numbers import check_seconds
 
 _TIMES: Final = ("expires_in", "expires_at")
 
@@ -39,12 +39,8 @@ class Token:
             raise ValueError("a credential must not be empty: raise Unauthorized if there is none")
         for name in _TIMES:
             seconds = getattr(self, name)
-            if seconds is None:
-                continue
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-                raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
-            if not isfinite(seconds) or seconds < 0:
-                raise ValueError(f"{name} must be finite and at least 0, not {seconds!r}")
+            if seconds is not None:
+                check_seconds(name, seconds)
 
 
 @dataclass(frozen=True, slots=True)

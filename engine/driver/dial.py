@@ -2,42 +2,19 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from recloser.clock import Clock
 from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening
 from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.errors import Unauthorized
 from recloser.fsm.record import Cause, Close, Origin, bare
+from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed, Request, Transport
 
 CANCELLED = Close(code=ABNORMAL, origin=Origin.ENGINE, cause=Cause.CANCELLED)
-"""A dial that was given up; the core adds who asked for it."""
-
-
-@contextmanager
-def blamed(cause: Cause) -> Iterator[None]:
-    """Make a failed dial of what a provider, a transport or a hook raises.
-
-    A cancellation is an error like any other if nobody cancelled this task: it came out of
-    something that the application awaited.
-    """
-    try:
-        yield
-    except (Exception, asyncio.CancelledError) as error:
-        if isinstance(error, DialFailed):
-            raise
-        if isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-        if isinstance(error, Unauthorized):
-            cause = Cause.UNAUTHORIZED
-        close = Close(code=ABNORMAL, origin=Origin.ENGINE, cause=cause, error=bare(error))
-        raise DialFailed(close) from error
+"""The record of a cancelled dial; the core adds who asked for it."""
 
 
 async def dial(
@@ -54,40 +31,40 @@ async def dial(
     `request` asks the providers. `wanted` is asked after each wait: a provider that catches
     cancellation must not lead to a dial after `close()` (A1).
     """
-    asked = await request
+    ready = await request
     if not wanted():
         raise DialFailed(CANCELLED)
-    with blamed(Cause.DIAL):
-        generation.wire = await transport.dial(asked, ended)
+    with dial_failure(Cause.DIAL):
+        generation.wire = await transport.dial(ready, ended)
     if not wanted():
         generation.abort()
         raise DialFailed(CANCELLED)
     if on_open is None:
         return
-    with blamed(Cause.HOOK):
+    with dial_failure(Cause.HOOK):
         outcome = on_open(Opening(generation, generation.wire))
         if inspect.isawaitable(outcome):
             await outcome
 
 
-async def pause(clock: Clock, when: float) -> None:
+async def sleep_until(when: float, clock: Clock) -> None:
     """Wait until `when` on the engine's clock."""
     if clock.monotonic() >= when:
         return
-    over = asyncio.Event()
-    timer = clock.call_at(when, over.set)
+    due = asyncio.Event()
+    timer = clock.call_at(when, due.set)
     try:
-        await over.wait()
+        await due.wait()
     finally:
         timer.cancel()
 
 
-def outcome_of(task: asyncio.Task[None]) -> Close | None:
-    """Return why a finished dial failed, None if it did not."""
+def failure_of(task: asyncio.Task[None]) -> Close | None:
+    """Return why a finished dial failed; None if it did not fail."""
     if task.cancelled():
         return CANCELLED
     error = task.exception()
     if error is None or isinstance(error, DialFailed):
         return None if error is None else error.close
-    # An exit of the process, or the application's own clock; whatever it was, the dial is over.
+    # An exit of the process, or an error of the application's own clock: this dial has ended.
     return replace(CANCELLED, error=bare(error))

@@ -4,107 +4,73 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final
 
 from recloser import log
-from recloser.clock import Alarm, Clock, LoopClock
-from recloser.driver.dial import dial, outcome_of, pause
-from recloser.driver.generation import Generation, Releasing
-from recloser.driver.inbound import UNPLUGGED, Inbound
+from recloser.clock import Alarm, Clock
+from recloser.driver.dial import dial, failure_of, sleep_until
+from recloser.driver.generation import Generation, Releaser
+from recloser.driver.inbound import NO_WIRE, Inbound
 from recloser.driver.inputs import Inputs
+from recloser.driver.loop import LoopBinding
 from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import Outlet
 from recloser.driver.statistics import Counters
-from recloser.ending import error_of, quiet
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
-from recloser.fsm.errors import WrongLoop
+from recloser.fsm.errors import closed_error
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.transport.base import Transport
+from recloser.waiter import Waiter
 
 
-class Home:
-    """Bound to a loop at first use; may move to another when the engine holds nothing."""
-
-    __slots__ = ("_clock", "_given", "loop")
-
-    def __init__(self, clock: Clock | None) -> None:
-        self._given: Final = clock
-        self._clock = clock
-        self.loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that was given, or that of the loop."""
-        if self._clock is None:
-            self._clock = LoopClock(asyncio.get_running_loop() if self.loop is None else self.loop)
-        return self._clock
-
-    def enter(self, *, vacant: bool, idle: bool) -> bool:
-        """Check that the running loop is the engine's; True if the engine has just moved.
-
-        `vacant`: the machine is closed; `idle`: nothing is left to release. Raises
-        `WrongLoop` from another loop or thread while the old loop still has something.
-        """
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            raise WrongLoop from None
-        before = self.loop
-        if before is running:
-            return False
-        if before is not None and not (vacant and (idle or before.is_closed())):
-            raise WrongLoop
-        self.loop, self._clock = running, self._given
-        return True
-
-
-class Leavers:
-    """The tasks that wait for the present closing to end."""
+class CloseWaiters:
+    """Callers of `close()` and `suspend()` that wait for the end of a closing."""
 
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: tuple[tuple[Wish, asyncio.Future[None]], ...] = ()
+        self._waiting: tuple[tuple[Wish, Waiter], ...] = ()
 
     async def wait(self, wish: Wish) -> None:
-        """Wait until `over()`, or until another wish than this is the last one."""
-        entry = (wish, asyncio.get_running_loop().create_future())
+        """Wait until the closing has ended, or until another wish than this is the last one."""
+        entry = (wish, Waiter())
         self._waiting += (entry,)
         try:
-            await entry[1]
+            await entry[1].wait()
         finally:
             self._waiting = tuple(each for each in self._waiting if each is not entry)
 
-    def supersede(self, last: Wish) -> None:
-        """Let those go whose wish is no longer the last one."""
-        for wish, future in self._waiting:
-            if wish is not last and not future.done():
-                future.set_result(None)
+    def release_superseded(self, last: Wish) -> None:
+        """Release the callers whose wish is no longer the last one."""
+        for wish, waiter in self._waiting:
+            if wish is not last:
+                waiter.wake()
 
-    def over(self) -> None:
-        """Let everybody go: the closing has ended."""
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_result(None)
+    def release(self) -> None:
+        """Release all callers: the closing has ended."""
+        for _, waiter in self._waiting:
+            waiter.wake()
 
 
 class Driver:
-    """One engine at work. Events go through one inbox, each to its end before the next."""
+    """Feeds one core and performs its effects.
+
+    Events go through one inbox: an event is finished before the next one begins.
+    """
 
     __slots__ = (
         "_alarm",
-        "_draining",
-        "_home",
+        "_binding",
+        "_close_waiters",
+        "_handling",
         "_inbox",
         "_inputs",
-        "_leavers",
         "_on_open",
-        "_releasing",
+        "_releaser",
         "_transport",
         "core",
         "counters",
@@ -131,7 +97,7 @@ class Driver:
     ) -> None:
         self.core = core
         self.fields = fields
-        self.inbound = Inbound(UNPLUGGED, partial(error_of, None))
+        self.inbound = Inbound(NO_WIRE, partial(closed_error, None))
         self.last_change: StateChange | None = None
         self.last_close: Close | None = None
         self.observers = Observers()
@@ -140,36 +106,39 @@ class Driver:
         self._inputs = inputs
         self._transport = transport
         self._on_open = on_open
-        self._home = Home(clock)
-        self._inbox: tuple[Event, ...] = ()  # all but always empty, and an empty tuple is free
-        self._draining = False
+        self._binding = LoopBinding(clock)
+        self._inbox: tuple[
+            Event, ...
+        ] = ()  # nearly always empty, and the empty tuple costs no memory
+        self._handling = False
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
-        self._releasing = Releasing(
+        self._releaser = Releaser(
             transport, self.outlet.released, bound=close_timeout, fields=fields
         )
-        self._leavers = Leavers()
+        self._close_waiters = CloseWaiters()
 
     @property
     def clock(self) -> Clock:
-        """The clock that was given, or that of the loop."""
-        return self._home.clock
+        """The clock that the application gave, or that of the loop."""
+        return self._binding.clock
 
     def bind(self) -> asyncio.AbstractEventLoop:
         """Return the engine's loop, which must be the running one; raises `WrongLoop`.
 
         An engine in closed holds nothing of a loop, so another may take it over.
         """
-        if self._home.enter(vacant=self.core.state is State.CLOSED, idle=self._releasing.over):
-            self._releasing.forget()
+        closed = self.core.state is State.CLOSED
+        if self._binding.bind(closed=closed, released=self._releaser.idle):
+            self._releaser.abandon()
         return asyncio.get_running_loop()
 
     def feed(self, event: Event) -> None:
-        """Put an event into the inbox; it is worked off now, or after the one at work."""
+        """Put an event into the inbox: it is handled now, or after the event being handled."""
         self._inbox += (event,)
-        if self._draining:
+        if self._handling:
             return
-        self._draining = True
+        self._handling = True
         try:
             while self._inbox:
                 event, *rest = self._inbox
@@ -178,36 +147,41 @@ class Driver:
                 try:
                     effects = self.core.handle(event, self.clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):
-                    self._inbox = (event, *self._inbox)  # the policy was interrupted; no change
+                    self._inbox = (
+                        event,
+                        *self._inbox,
+                    )  # the policy was interrupted: nothing has changed
                     raise
                 for effect in effects:
                     self._perform(effect)
-                self._leavers.supersede(self.core.wish)
+                self._close_waiters.release_superseded(self.core.wish)
         finally:
-            self._draining = False
+            self._handling = False
             self._alarm.set(self.core.deadline, self.clock, self._expired)
 
-    async def leave(self, ask: Ask, *, patience: float | None = None) -> None:
-        """Close or suspend, and wait until that is done or a later wish came.
+    async def leave(self, ask: Ask, *, release_timeout: float | None = None) -> None:
+        """Close or suspend; return when that has ended, or when a later wish supersedes it.
 
-        `patience` bounds, in seconds, the wait for what is released after the closing.
+        `release_timeout` bounds, in seconds, the wait for the release that follows the closing.
         """
         self.bind()
         if self.generation is not None:
-            self.generation.spare(asyncio.current_task())
+            self.generation.detach(asyncio.current_task())
         self.feed(ask)
-        if self._draining:
-            await asyncio.sleep(0)  # a listener started this task eagerly; its turn comes now
+        if self._handling:
+            await asyncio.sleep(
+                0
+            )  # a listener started this task eagerly: let the listener return first
         if self.core.state is State.CLOSING and self.core.wish is ask.wish:
-            await self._leavers.wait(ask.wish)
+            await self._close_waiters.wait(ask.wish)
         if self.core.state in (State.CLOSED, State.PASSIVE):
-            await self._releasing.wait(patience)
+            await self._releaser.wait(release_timeout)
 
-    def forget(self) -> None:
-        """Close an engine whose owner is gone; may be called from anywhere."""
-        loop = self._home.loop
+    def close_from_finalizer(self) -> None:
+        """Close an engine that the application has lost; may be called from any thread."""
+        loop = self._binding.loop
         if loop is not None and not loop.is_closed():
-            with suppress(RuntimeError):  # closed by another thread meanwhile
+            with suppress(RuntimeError):  # another thread has closed the loop meanwhile
                 loop.call_soon_threadsafe(self.feed, Ask(Wish.CLOSE))
 
     def _perform(self, effect: Effect) -> None:
@@ -225,12 +199,12 @@ class Driver:
         generation = Generation(effect.generation, self.fields, self._wire_ended)
         self.generation = generation
         name = f"recloser dial {effect.generation}"
-        generation.task = self.bind().create_task(self._dialling(generation, effect), name=name)
-        generation.task.add_done_callback(partial(self._dialled, generation))
+        generation.task = self.bind().create_task(self._run_dial(generation, effect), name=name)
+        generation.task.add_done_callback(partial(self._dial_done, generation))
 
-    async def _dialling(self, generation: Generation, effect: Dial) -> None:
-        await self._releasing.wait()
-        await pause(self.clock, effect.not_before)
+    async def _run_dial(self, generation: Generation, effect: Dial) -> None:
+        await self._releaser.wait()
+        await sleep_until(effect.not_before, self.clock)
         await dial(
             generation,
             request=self._inputs.request(self.clock, refresh=effect.refresh),
@@ -243,13 +217,13 @@ class Driver:
     def _wants(self, generation: Generation) -> bool:
         return generation is self.generation and self.core.state is State.CONNECTING
 
-    def _dialled(self, generation: Generation, task: asyncio.Task[None]) -> None:
-        close = outcome_of(task)
+    def _dial_done(self, generation: Generation, task: asyncio.Task[None]) -> None:
+        close = failure_of(task)
         generation.task = None
         if generation is not self.generation:
-            generation.abort()  # it was given up and yet went on; nothing of it may stay
-        elif self.core.state is State.CLOSING and generation.up:
-            pass  # shut() cancelled on_open; the wire will tell how the closing went
+            generation.abort()  # it was cancelled and went on: nothing of it may stay
+        elif self.core.state is State.CLOSING and generation.connected:
+            pass  # shut() cancelled on_open: the end of the wire is still to come
         elif close is None:
             self.feed(Opened(generation.number, self.inbound.unread))
         else:
@@ -259,7 +233,7 @@ class Driver:
         self.feed(Lost(generation.number, close, self._unread(generation)))
 
     def _unread(self, generation: Generation) -> int:
-        """Count what goes unread with it; when closing, also what an earlier one had left."""
+        """Count the messages that are not received; when closing, also those of an earlier wire."""
         unread = 0 if generation.wire is None else generation.wire.unread
         if self.core.state is State.CLOSING and self.inbound.wire is not generation.wire:
             unread += self.inbound.unread
@@ -267,7 +241,7 @@ class Driver:
 
     def _announce(self, change: StateChange) -> None:
         closed = change.current is State.CLOSED
-        self.last_change = change if closed else None  # nobody asks for it in another state
+        self.last_change = change if closed else None  # used in closed alone
         generation = self.generation
         if generation is not None:
             if change.previous is State.OPEN or change.current is State.CLOSING:
@@ -276,30 +250,29 @@ class Driver:
             if change.trigger is Trigger.LOST:
                 self.last_close = change.close
                 self.generation = None
-                self._releasing.start(self.bind(), generation, last=closed)
+                self._releaser.start(self.bind(), generation, last=closed)
         elif closed:
-            self._releasing.start(self.bind(), None, last=True)
-        self._deliver(change)
+            self._releaser.start(self.bind(), None, last=True)
+        self._update_inbound(change)
         self.counters.count(change)
         log.changed(change, self.clock.wall(), self.fields)
         self.outlet.changed(change, generation)
         if change.previous is State.CLOSING:
-            self._leavers.over()
-        self.observers.tell(change, self.clock, self.fields)
+            self._close_waiters.release()
+        self.observers.notify(change, self.clock, self.fields)
 
-    def _deliver(self, change: StateChange) -> None:
-        """Show the change to the consumer."""
+    def _update_inbound(self, change: StateChange) -> None:
+        """Tell the consumer where its next message comes from, or that none will come."""
         inbound = self.inbound
-        ended = change.current is State.OPEN or change.previous is State.CLOSING
-        if ended:
+        if change.current is State.OPEN or change.previous is State.CLOSING:
             inbound.wire.discard()
         wire = None if self.generation is None else self.generation.wire
         if change.current is State.OPEN and wire is not None:
-            inbound.plug(wire)
+            inbound.attach(wire)
         elif change.current is State.CONNECTING:
             inbound.reopen()
         elif change.current is State.CLOSED:
-            inbound.end(partial(error_of, change), quiet=quiet(change))
+            inbound.end(partial(closed_error, change), deliberate=change.deliberate)
 
     def _expired(self, deadline: float) -> None:
         generation = self.generation

@@ -1,23 +1,20 @@
-"""One dial and everything born from it, and its release once it is over."""
+"""One dial with everything that belongs to it, and the release of all that after its end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recloser import log
 from recloser.driver.scope import Scope
 from recloser.fsm.events import Expired
 from recloser.fsm.record import Close
-from recloser.transport.base import Transport
-
-if TYPE_CHECKING:
-    from recloser.transport.base import Wire
+from recloser.transport.base import Transport, Wire
 
 
 class Generation:
     """Owns the dial task, the wire and the scope of one generation."""
 
-    __slots__ = ("_fields", "_left_at", "_lost", "_scope", "number", "over", "task", "wire")
+    __slots__ = ("_fields", "_left_at", "_lost", "_scope", "number", "task", "wire", "wire_ended")
 
     def __init__(
         self,
@@ -28,21 +25,21 @@ class Generation:
         self.number = number
         self.task: asyncio.Task[None] | None = None
         self.wire: Wire | None = None
-        self.over = False
-        """The wire has told its end, or was aborted."""
+        self.wire_ended = False
+        """Whether the wire has reported its end, or was aborted."""
         self._fields = fields
         self._lost = lost
         self._scope: Scope | None = None
         self._left_at: float | None = None
 
     @property
-    def up(self) -> bool:
+    def connected(self) -> bool:
         """Whether there is a wire that has not ended."""
-        return self.wire is not None and not self.over
+        return self.wire is not None and not self.wire_ended
 
     @property
     def scope(self) -> Scope:
-        """The scope, made when first asked for: most generations need none."""
+        """The scope; it is made when first used, since most generations need none."""
         if self._scope is None:
             self._scope = Scope(self._fields)
             if self._left_at is not None:
@@ -51,54 +48,55 @@ class Generation:
 
     def ended(self, close: Close) -> None:
         """Take the end of the wire, and pass it on."""
-        self.over = True
+        self.wire_ended = True
         self._lost(self, close)
 
-    def spare(self, task: asyncio.Task[Any] | None) -> None:
-        """Leave the task that asks for the end alone, if it is one of the scope's."""
+    def detach(self, task: asyncio.Task[Any] | None) -> None:
+        """Do not cancel or await this task of the scope: it is the caller of `close()`."""
         if self._scope is not None:
-            self._scope.spare(task)
+            self._scope.detach(task)
 
     def leave(self) -> None:
-        """End the scope: what is in it must not outlive the open state."""
+        """End the scope: its tasks and callbacks must not outlive the open state."""
         if self._left_at is None:
             self._left_at = asyncio.get_running_loop().time()
             if self._scope is not None:
                 self._scope.end()
 
     def shut(self, code: int, reason: str) -> None:
-        """Close the wire, or give up the dial; `on_open`, if it is running, is cancelled."""
-        if self.wire is not None and not self.over:
+        """Close the wire and cancel the dial; `on_open` is part of the dial."""
+        if self.wire is not None and not self.wire_ended:
             self.wire.close(code, reason)
         if self.task is not None:
             self.task.cancel()
 
     def abort(self) -> None:
-        """Drop the wire and the dial at once."""
-        if self.wire is not None and not self.over:
-            self.over = True
+        """Abort the wire and cancel the dial."""
+        if self.wire is not None and not self.wire_ended:
+            self.wire_ended = True
             self.wire.abort()
         if self.task is not None:
             self.task.cancel()
 
     def expired(self, deadline: float, unread: int) -> Expired:
-        """Return the event of a deadline that has passed, with what the wire knows."""
+        """Make the event of a deadline that has passed, with what the wire knows."""
         if self.wire is None:
             return Expired(deadline, unread=unread)
         return Expired(deadline, self.wire.sent_code, self.wire.unsent, unread)
 
-    def waits_for(self, task: asyncio.Task[Any] | None) -> bool:
-        """Whether `settled` waits for this task."""
+    def owns(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether `join` waits for this task."""
         return task is not None and (
-            task is self.task or (self._scope is not None and self._scope.holds(task))
+            task is self.task or (self._scope is not None and task in self._scope.tasks())
         )
 
-    async def settled(self, bound: float) -> None:
+    async def join(self, bound: float) -> None:
         """Wait for the tasks that `leave` and `abort` have cancelled.
 
-        Those that are there `bound` seconds after `leave` are named in the log and left.
+        A task that still runs `bound` seconds after `leave` is named in the log; nobody waits
+        for it any more.
         """
-        pending = set() if self._scope is None else self._scope.left()
+        pending = set() if self._scope is None else self._scope.tasks()
         if self.task is not None:
             pending.add(self.task)
         if pending:
@@ -108,21 +106,24 @@ class Generation:
                 log.trouble(log.TASK_STUCK, self._fields, task=task.get_name(), waited=bound)
 
 
-class Releasing:
-    """The releases of one engine: at most one task, which waits for the one before it."""
+class Releaser:
+    """Releases the ended generations of one engine, one after the other.
 
-    __slots__ = ("_also", "_bound", "_ended", "_fields", "_task", "_transport")
+    There is at most one task that the engine waits for: it waits for the task before it.
+    """
+
+    __slots__ = ("_bound", "_ended", "_fields", "_release_outbox", "_task", "_transport")
 
     def __init__(
         self,
         transport: Transport,
-        also: Callable[[], Awaitable[None]],
+        release_outbox: Callable[[], Awaitable[None]],
         *,
         bound: float,
         fields: Mapping[str, object],
     ) -> None:
         self._transport = transport
-        self._also = also  # frees what the outlet holds
+        self._release_outbox = release_outbox
         self._bound = bound
         self._fields = fields
         self._ended: tuple[Generation, ...] = ()
@@ -130,14 +131,14 @@ class Releasing:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def over(self) -> bool:
-        """Whether nothing is left to release."""
+    def idle(self) -> bool:
+        """Whether everything is released."""
         return self._task is None
 
     def start(
         self, loop: asyncio.AbstractEventLoop, generation: Generation | None, *, last: bool
     ) -> None:
-        """End a generation now and free it soon; the transport's own things too if `last`."""
+        """End a generation and release it soon; with `last` also the transport and the outbox."""
         if generation is not None:
             generation.leave()
             generation.abort()
@@ -148,21 +149,21 @@ class Releasing:
         self._task = task
         task.add_done_callback(self._done)
 
-    async def wait(self, patience: float | None = None) -> None:
-        """Wait until all that has ended so far is free, or for `patience` seconds.
+    async def wait(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - no error
+        """Wait until everything that has ended is released, or for `timeout` seconds.
 
-        Returns at once to a task that is itself waited for: a task of the scope that closes
-        the engine while it is being cancelled.
+        Returns at once in a task that the release itself waits for: a task of the scope that
+        closes the engine while it is being cancelled.
         """
         task = self._task
         if task is None:
             return
         current = asyncio.current_task()
-        if not any(generation.waits_for(current) for generation in self._ended):
-            await asyncio.wait({task}, timeout=patience)
+        if not any(generation.owns(current) for generation in self._ended):
+            await asyncio.wait({task}, timeout=timeout)
 
-    def forget(self) -> None:
-        """Begin anew on another event loop; that of the release has gone."""
+    def abandon(self) -> None:
+        """Begin anew: the event loop of the release is closed, or the release has ended."""
         self._task, self._ended = None, ()
 
     async def _release(
@@ -172,23 +173,23 @@ class Releasing:
             await asyncio.wait({before})
         try:
             if generation is not None:
-                await generation.settled(self._bound)
+                await generation.join(self._bound)
                 if generation.wire is not None:
-                    await self._free(generation.wire.wait_closed(), "wire")
+                    await self._attempt(generation.wire.wait_closed(), "wire")
                 generation.wire = None
                 self._ended = tuple(each for each in self._ended if each is not generation)
         finally:
             if last:
-                await self._free(self._transport.aclose(), "transport")
-                await self._free(self._also(), "outbox")
+                await self._attempt(self._transport.aclose(), "transport")
+                await self._attempt(self._release_outbox(), "outbox")
 
-    async def _free(self, what: Awaitable[None], name: str) -> None:
+    async def _attempt(self, release: Awaitable[None], name: str) -> None:
         try:
             async with asyncio.timeout(self._bound):
-                await what
+                await release
         except Exception as error:  # noqa: BLE001 - a broken transport must not stop the engine
             log.failed(log.RELEASE_FAILED, self._fields, name, error)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         if self._task is task:
-            self.forget()
+            self.abandon()

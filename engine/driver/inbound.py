@@ -5,111 +5,109 @@ from collections.abc import Callable, Coroutine
 from threading import get_ident
 from typing import Any, Final, Protocol, cast
 
-from recloser.fsm.errors import ConcurrentReceive, WrongLoop
+from recloser.fsm.errors import WrongLoop
 from recloser.transport.base import Opcode, Wire
+from recloser.waiter import Waiter
 
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
 
 
-class _Unplugged:
-    """Stands in before the first wire: always busy, nothing to take. Spares a test a message."""
+class _NoWire:
+    """In the place of a wire before the first one: always busy, and empty.
+
+    So `receive()` need not test for each message whether there is a wire.
+    """
 
     __slots__ = ()
     busy = True
     unread = 0
 
     def take(self) -> None:
-        """Give nothing."""
+        """Return None: there is no message."""
 
     def discard(self) -> int:
-        """Drop nothing."""
+        """Return 0: there is no message to drop."""
         return 0
 
 
-UNPLUGGED: Final = cast("Wire", _Unplugged())
+NO_WIRE: Final = cast("Wire", _NoWire())
 
 
 class Inbound:
     """Where a consumer finds its next message, across generations."""
 
-    __slots__ = ("_error", "_loop", "_quiet", "_thread", "_waiter", "wire")
+    __slots__ = ("_deliberate", "_error", "_loop", "_thread", "_waiter", "wire")
 
     def __init__(self, wire: Wire, error: Callable[[], Exception]) -> None:
         self.wire = wire
         self._error: Callable[[], Exception] | None = error
-        self._quiet = False
+        self._deliberate = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter = Waiter()
 
     @property
     def unread(self) -> int:
         """Messages of the last open generation that nobody took."""
         return self.wire.unread
 
-    def plug(self, wire: Wire) -> None:
+    def attach(self, wire: Wire) -> None:
         """Go on with the wire of a new generation."""
         self.wire = wire
-        self._wake()
+        self._waiter.wake()
 
     def reopen(self) -> None:
-        """Let consumers wait again: there is something to wait for."""
+        """Let a consumer wait again: the engine has left `closed`."""
         self._error = None
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
 
-    def end(self, error: Callable[[], Exception], *, quiet: bool) -> None:
-        """Let consumers fail, once they have taken what is left; iteration ends if `quiet`."""
-        self._error, self._quiet, self._loop = error, quiet, None
-        self._wake()
+    def end(self, error: Callable[[], Exception], *, deliberate: bool) -> None:
+        """Raise `error()` in `receive()` once no message is left.
+
+        Iteration raises it too, unless the end is `deliberate`: then it ends.
+        """
+        self._error, self._deliberate, self._loop = error, deliberate, None
+        self._waiter.wake()
 
     def check(self) -> None:
         """Raise `WrongLoop` unless called in the loop of the engine.
 
-        Asked for each message that is sent, but of those received only where a consumer waits
-        or fails: it would cost a tenth. Asking asyncio is a system call up to Python 3.11.
+        `send` checks each message. `receive` checks only where it waits or fails, since the
+        check takes a tenth of its time. The running loop is not asked for: up to Python 3.11
+        that is a system call.
         """
         loop = self._loop
         if loop is not None and not (get_ident() == self._thread and loop.is_running()):
             raise WrongLoop
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
     async def ready(self, *, iterating: bool) -> str | bytes | None:
-        """Give a message that is left, or None once a wire can be read."""
+        """Return a message that was read before, or None when a wire can be read."""
         self.check()
         wire = self.wire
         message = wire.take()
         if message is not None or not wire.busy:
             return message
         if self._error is not None:
-            if iterating and self._quiet:
+            if iterating and self._deliberate:
                 raise StopAsyncIteration
             raise self._error()
-        if self._waiter is not None:
-            raise ConcurrentReceive
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        await self._waiter.wait()
         return None
 
 
 class Consumer(Protocol):
-    """Who has a `receive` of the kind below."""
+    """An object whose `receive()` is made by `receiver`."""
 
     @property
     def _inbound(self) -> Inbound: ...
 
 
 def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str | bytes]]:
-    """Make the body of `receive()` and of `__anext__()`.
+    """Make the body of `receive()`, or of `__anext__()` if `iterating`.
 
-    Both must be the one coroutine between the consumer and the wire (DESIGN section 5), so
-    neither can call the other; they are made from one text instead.
+    There is one coroutine between the consumer and the wire (docs/performance.md), so neither
+    of the two can call the other: both are made from this text.
     """
 
     async def receive(self: Consumer) -> str | bytes:
@@ -117,9 +115,9 @@ def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str
         while True:
             wire = inbound.wire
             if wire.busy:
-                left = await inbound.ready(iterating=iterating)
-                if left is not None:
-                    return left
+                earlier = await inbound.ready(iterating=iterating)
+                if earlier is not None:
+                    return earlier
                 continue
             wire.busy = True
             try:

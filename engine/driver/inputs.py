@@ -1,4 +1,4 @@
-"""What a dial needs and the application gives: values, functions or coroutines, asked each time."""
+"""The inputs of every dial: URL, headers, subprotocols and credentials."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,9 +9,8 @@ from yarl import URL
 from recloser.checks import check_credentials, check_headers, check_subprotocols, check_url
 from recloser.clock import Clock
 from recloser.credentials import Credentials
-from recloser.driver.dial import blamed
 from recloser.fsm.record import Cause
-from recloser.providers import Input, resolve
+from recloser.providers import Input, dial_failure, resolve
 from recloser.transport.base import Request
 
 Url: TypeAlias = Input[str | URL]
@@ -20,7 +19,7 @@ Subprotocols: TypeAlias = Input[Iterable[str]]
 
 
 class Inputs:
-    """What every dial needs; plain values are checked at once.
+    """Asks for the inputs before every dial; plain values are checked when an engine is made.
 
     Raises `TypeError` or `ValueError` for plain values that cannot be dialled.
     """
@@ -41,7 +40,7 @@ class Inputs:
         )
         self._credentials = credentials
         self._used = 0
-        """The version of the credential that the last dial took: the one that was refused."""
+        """The version of the credential of the last dial: the one that the server refused."""
 
     @property
     def can_refresh(self) -> bool:
@@ -49,23 +48,24 @@ class Inputs:
         return self._credentials is not None and self._credentials.can_refresh
 
     async def request(self, clock: Clock, *, refresh: bool = False) -> Request:
-        """Ask for everything, in this order; raises `DialFailed` with the cause.
+        """Ask for URL, headers, subprotocols and credentials, in this order.
 
-        With `refresh` the credential of the last dial is not taken again.
+        With `refresh` the credential of the last dial is not used again. Raises `DialFailed`
+        with the cause.
         """
-        with blamed(Cause.CREDENTIALS):
+        with dial_failure(Cause.CREDENTIALS):
             url = await resolve(self._url)
             headers = await resolve(self._headers)
             subprotocols = await resolve(self._subprotocols)
-        with blamed(Cause.CONFIGURATION):
+        with dial_failure(Cause.CONFIGURATION):
             request = _checked(url, headers, subprotocols)
         if self._credentials is None:
             return request
-        with blamed(Cause.CREDENTIALS):
-            held = await self._credentials.ask(clock, refused=self._used if refresh else None)
-            self._used = held.version
-            signed = self._credentials.put(request, held)
-        with blamed(Cause.CONFIGURATION):
+        with dial_failure(Cause.CREDENTIALS):
+            credential = await self._credentials.ask(clock, refused=self._used if refresh else None)
+            self._used = credential.version
+            signed = self._credentials.put(request, credential)
+        with dial_failure(Cause.CONFIGURATION):
             checked = _checked(signed.url, signed.headers, signed.subprotocols)
         private = frozenset(checked.subprotocols).difference(request.subprotocols)
         return replace(checked, private_subprotocols=private)

@@ -1,4 +1,4 @@
-"""Who is told of a change: callbacks, asynchronous watchers, and tasks that wait for a state."""
+"""Delivers every change of state: to callbacks, to iterations, to tasks that wait for a state."""
 
 import asyncio
 from collections import deque
@@ -10,6 +10,7 @@ from recloser import log
 from recloser.clock import Clock
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
+from recloser.waiter import LiveIterator, Waiter
 
 Listener = Callable[[StateChange], object]
 
@@ -18,20 +19,21 @@ SLOW: Final = 0.1
 
 
 class Observers:
-    """Everybody who watches one engine. What a listener raises harms nobody else."""
+    """The observers of one engine. An exception of a listener harms no other observer."""
 
-    __slots__ = ("_listeners", "_waiters", "_watchers")
+    __slots__ = ("_iterators", "_listeners", "_waiters")
 
     def __init__(self) -> None:
         self._listeners: tuple[tuple[object, Listener], ...] = ()
-        self._watchers: WeakSet[_Watcher] | None = None
-        """Weak: an iteration that was broken off would collect changes for ever."""
-        self._waiters: tuple[tuple[frozenset[State], asyncio.Future[StateChange]], ...] = ()
+        self._iterators: WeakSet[_ChangeIterator] | None = None
+        """Weak: an iteration that nobody goes on with must not collect changes for ever."""
+        self._waiters: tuple[_StateWaiter, ...] = ()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have `listener(change)` called at every change; the result takes that back.
+        """Call `listener(change)` at every change; the returned function ends that.
 
-        Each subscription is its own, also of a function that is subscribed twice.
+        A function that is subscribed twice is called twice. Raises `TypeError` for what cannot
+        be called.
         """
         if not callable(listener):
             raise TypeError(f"a listener must be callable with one change, not {listener!r}")
@@ -43,37 +45,38 @@ class Observers:
 
         return unsubscribe
 
-    def watch(self) -> AsyncIterator[StateChange]:
+    def changes(self) -> AsyncIterator[StateChange]:
         """Iterate over all changes from now on; ends after the change to closed."""
-        watcher = _Watcher()
-        if self._watchers is None:
-            self._watchers = WeakSet()
-        self._watchers.add(watcher)
-        return watcher
+        iterator = _ChangeIterator()
+        if self._iterators is None:
+            self._iterators = WeakSet()
+        self._iterators.add(iterator)
+        return iterator
 
-    async def until(self, states: frozenset[State]) -> StateChange:
+    async def wait_for(self, states: frozenset[State]) -> StateChange:
         """Wait for the next change to one of the states, or to closed."""
-        future: asyncio.Future[StateChange] = asyncio.get_running_loop().create_future()
-        entry = (states | {State.CLOSED}, future)
-        self._waiters += (entry,)
+        waiter = _StateWaiter(states | {State.CLOSED})
+        self._waiters += (waiter,)
         try:
-            return await future
+            return await waiter.change()
         finally:
-            self._waiters = tuple(each for each in self._waiters if each is not entry)
+            self._waiters = tuple(each for each in self._waiters if each is not waiter)
 
-    def tell(self, change: StateChange, clock: Clock, fields: Mapping[str, object]) -> None:
-        """Tell everybody, tasks first: a slow listener must not delay them."""
-        for states, future in self._waiters:
-            if change.current in states and not future.done():
-                future.set_result(change)
-        for watcher in self._watchers or ():
-            watcher.tell(change)
+    def notify(self, change: StateChange, clock: Clock, fields: Mapping[str, object]) -> None:
+        """Deliver a change; to tasks first, since a slow listener must not delay them.
+
+        `clock` measures the listeners, and `fields` are for the log.
+        """
+        for waiter in self._waiters:
+            waiter.offer(change)
+        for iterator in self._iterators or ():
+            iterator.add(change)
         if change.current is State.CLOSED:
-            self._watchers = None
+            self._iterators = None
         present = self._listeners
         for entry in present:
             if present is not self._listeners and entry not in self._listeners:
-                continue  # taken back by a listener before it
+                continue  # a listener before it has unsubscribed it
             listener = entry[1]
             started = clock.monotonic()
             try:
@@ -86,34 +89,41 @@ class Observers:
                 log.slow(fields, listener, took)
 
 
-class _Watcher:
-    """One asynchronous iteration: misses nothing, delays nobody."""
+class _StateWaiter:
+    """One task that waits for one of some states."""
 
-    __slots__ = ("__weakref__", "_ended", "_queue", "_waiter")
+    __slots__ = ("_change", "_states", "_waiter")
+
+    def __init__(self, states: frozenset[State]) -> None:
+        self._states = states
+        self._change: StateChange | None = None
+        self._waiter = Waiter()
+
+    def offer(self, change: StateChange) -> None:
+        """Keep the first change to one of the states."""
+        if self._change is None and change.current in self._states:
+            self._change = change
+            self._waiter.wake()
+
+    async def change(self) -> StateChange:
+        """Wait for that change."""
+        while self._change is None:
+            await self._waiter.wait()
+        return self._change
+
+
+class _ChangeIterator(LiveIterator[StateChange]):
+    """One asynchronous iteration; it misses no change."""
+
+    __slots__ = ("_queue",)
 
     def __init__(self) -> None:
+        super().__init__()
         self._queue: deque[StateChange] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._ended = False
 
-    def tell(self, change: StateChange) -> None:
+    def add(self, change: StateChange) -> None:
         self._queue.append(change)
-        self._ended = change.current is State.CLOSED
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self.wake(ended=change.current is State.CLOSED)
 
-    def __aiter__(self) -> AsyncIterator[StateChange]:
-        return self
-
-    async def __anext__(self) -> StateChange:
-        if self._waiter is not None:
-            raise RuntimeError("another task waits for this iterator: call changes() once a task")
-        while not self._queue:
-            if self._ended:
-                raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return self._queue.popleft()
+    def _next(self) -> StateChange | None:
+        return self._queue.popleft() if self._queue else None

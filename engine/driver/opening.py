@@ -1,4 +1,4 @@
-"""What `on_open` talks through: a socket that is up in a generation that is not open yet."""
+"""`Opening`: what `on_open` sends and receives with, before the state is open."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -12,10 +12,10 @@ from recloser.transport.base import Wire
 
 
 class Opening:
-    """Identify, subscribe, wait for the server's greeting; the hook's end makes the state open.
+    """The connection in `on_open`: to identify, to subscribe, to wait for a greeting.
 
-    What is sent here goes out before anything else of this generation. A message that the
-    hook does not receive is left for the application.
+    The state becomes open when the hook returns. Its messages go out before all others of this
+    generation. A message that the hook does not receive is kept for the application.
     """
 
     __slots__ = ("_generation", "_inbound", "_wire")

@@ -1,4 +1,4 @@
-"""What belongs to one generation and ends with it: tasks and callbacks."""
+"""Tasks and callbacks that end with one generation."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -12,10 +12,10 @@ Ts = TypeVarTuple("Ts")
 
 
 class Scope:
-    """Owns pollers, listeners and the like of one generation.
+    """Owns the tasks and callbacks of one generation: pollers, listeners and the like.
 
-    When the generation is left, by whatever way, everything registered here ends once and in
-    reverse order: tasks are cancelled, callbacks called. What they raise is logged.
+    They end with the open state, whatever ends it, once and in reverse order: tasks are
+    cancelled, callbacks are called. An exception of a task or a callback is logged.
     """
 
     __slots__ = ("_entries", "_fields", "ended")
@@ -28,9 +28,9 @@ class Scope:
     def create_task(
         self, coro: Coroutine[Any, Any, T], *, name: str | None = None
     ) -> asyncio.Task[T]:
-        """Start a task that is cancelled when the generation is left.
+        """Start a task that is cancelled when the generation ends.
 
-        Raises `RuntimeError` once that has happened.
+        Raises `RuntimeError` after that.
         """
         if self.ended:
             coro.close()
@@ -41,9 +41,10 @@ class Scope:
         return task
 
     def callback(self, function: Callable[[Unpack[Ts]], object], *args: *Ts) -> Callable[[], None]:
-        """Have `function(*args)` called when the generation is left; the result takes that back.
+        """Register `function(*args)` to be called when the generation ends.
 
-        Raises `RuntimeError` once that has happened.
+        The function that this returns takes the registration back. Raises `RuntimeError` after
+        the end of the generation.
         """
         if self.ended:
             raise RuntimeError("this generation has ended: register in on_open or while open")
@@ -51,13 +52,13 @@ class Scope:
         self._entries[entry] = None
         return lambda: self._entries.pop(entry, None)
 
-    def spare(self, task: asyncio.Task[Any] | None) -> None:
-        """Leave one task alone: it asks for the end itself and cannot wait for its own."""
+    def detach(self, task: asyncio.Task[Any] | None) -> None:
+        """Do not cancel or await this task: it is the caller of `close()`."""
         if isinstance(task, asyncio.Task):
             self._entries.pop(task, None)
 
     def end(self) -> None:
-        """End everything, last come first; a second call does nothing."""
+        """End everything in reverse order; a second call does nothing."""
         if self.ended:
             return
         self.ended = True
@@ -74,12 +75,8 @@ class Scope:
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
                 log.failed(log.LISTENER_FAILED, self._fields, entry.func, error)
 
-    def holds(self, task: asyncio.Task[Any]) -> bool:
-        """Whether the task belongs to the scope and still runs."""
-        return task in self._entries
-
-    def left(self) -> set[asyncio.Task[Any]]:
-        """Return the tasks that are still running and can be waited for."""
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """Return the tasks of this scope that still run."""
         return {entry for entry in self._entries if isinstance(entry, asyncio.Task)}
 
     def _done(self, task: asyncio.Task[Any]) -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Coroutine, Hashable
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from recloser.ending import error_of
 from recloser.fsm.change import StateChange
-from recloser.fsm.errors import NotOpen, RecloserError
+from recloser.fsm.errors import NotOpen, RecloserError, closed_error
 from recloser.fsm.states import State
 from recloser.transport.base import Delivery, Wire
 
@@ -102,5 +101,5 @@ class Outlet:
         if not isinstance(message, str | bytes | bytearray | memoryview):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
         if driver.core.state is State.CLOSED:
-            raise error_of(driver.last_change)
+            raise closed_error(driver.last_change)
         raise NotOpen(driver.core.state)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from recloser.fsm.numbers import check_seconds
 from recloser.hints import rtnetlink
-from recloser.seconds import check_seconds
 
 _DATAGRAM: Final = 65536
 
@@ -18,10 +18,11 @@ _DATAGRAM: Final = 65536
 def network(wake: Callable[[], object], *, debounce: float = 1.0) -> Iterator[None]:
     """Call `wake()` when an interface begins to run or gets an address, in the `with` block.
 
-    One netlink socket and no task; call it once for any number of engines. Link and addresses
-    come one after the other: `wake` is called `debounce` seconds after the first of them, and
-    once for all that came meanwhile. Must be entered inside the event loop of `wake`. Raises
-    `RuntimeError` on other systems than Linux, and `OSError` where netlink is forbidden.
+    Uses one netlink socket and no task; call it once for any number of engines. The kernel
+    reports link and addresses one after the other: `wake` is called `debounce` seconds after the
+    first report, and once for all that came meanwhile. Enter the block inside the event loop of
+    `wake`. Raises `RuntimeError` on other systems than Linux, `OSError` where netlink is
+    forbidden, and `TypeError` or `ValueError` for arguments that cannot work.
     """
     if sys.platform != "linux":
         raise RuntimeError(
@@ -31,31 +32,31 @@ def network(wake: Callable[[], object], *, debounce: float = 1.0) -> Iterator[No
     groups = rtnetlink.LINK | rtnetlink.IPV4_ADDRESS | rtnetlink.IPV6_ADDRESS
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as listening:
         listening.bind((0, groups))
-        with heard(listening, wake, debounce=debounce):
+        with hints_from(listening, wake, debounce=debounce):
             yield
 
 
 @contextmanager
-def heard(
+def hints_from(
     listening: socket.socket, wake: Callable[[], object], *, debounce: float
 ) -> Iterator[None]:
-    """Listen on a socket that is there already."""
+    """Read a netlink socket that the caller has opened, in the `with` block."""
     if not callable(wake):
         raise TypeError(f"give a function without arguments such as ws.wake, not {wake!r}")
     check_seconds("debounce", debounce)
     listening.setblocking(False)
-    ear = _Ear(listening, wake, debounce)
+    reader = _NetlinkReader(listening, wake, debounce)
     loop = asyncio.get_running_loop()
-    loop.add_reader(listening, ear.readable, loop)
+    loop.add_reader(listening, reader.readable, loop)
     try:
         yield
     finally:
         loop.remove_reader(listening)
-        ear.stop()
+        reader.stop()
 
 
-class _Ear:
-    """Turns datagrams into hints."""
+class _NetlinkReader:
+    """Reads datagrams of the kernel and makes hints of them."""
 
     __slots__ = ("_debounce", "_interfaces", "_listening", "_timer", "_wake")
 
@@ -69,7 +70,7 @@ class _Ear:
         self._timer: asyncio.TimerHandle | None = None
 
     def readable(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take one datagram; the loop calls again while there are more."""
+        """Read one datagram; the loop calls this again while there are more."""
         try:
             news = self._interfaces.came_up(self._listening.recv(_DATAGRAM))
         except (BlockingIOError, InterruptedError):
@@ -78,12 +79,12 @@ class _Ear:
             if error.errno != errno.ENOBUFS:
                 loop.remove_reader(self._listening)  # or the loop would call for ever
                 raise
-            news = True  # the kernel could not queue everything: it may have been among it
+            news = True  # the kernel has dropped messages: news may have been among them
         if news and self._timer is None:
             self._timer = loop.call_later(self._debounce, self._ring)
 
     def stop(self) -> None:
-        """Take back a hint that is due."""
+        """Cancel a hint that is due."""
         if self._timer is not None:
             self._timer.cancel()
 

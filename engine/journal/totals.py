@@ -55,7 +55,7 @@ class Totals:
     opens: int = 0
     undelivered: int = 0
     gave_up: int = 0
-    """Ends in closed that nobody asked for."""
+    """Changes with `StateChange.gave_up`: ends in closed that the application did not ask for."""
     breaks: int = 0
     """Changes that do not start where the one before ended: lines are missing, a process was
     killed, or several engines have one name."""
@@ -102,12 +102,11 @@ class Totals:
         self.undelivered += change.undelivered
         if change.delay is not None:
             self.longest_delay = max(change.delay, self.longest_delay or 0.0)
+        self.gave_up += change.gave_up
         close = change.close
         if close is not None:
             self.ends[_kind_of(close)] += 1
             self.rules[change.rule] += 1
-            given_up = change.current is State.CLOSED and not close.intentional
-            self.gave_up += given_up
 
     def _wait(self, entry: Entry, track: _EngineTimes) -> None:
         change = entry.change

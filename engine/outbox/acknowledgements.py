@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 
+from recloser.fsm.numbers import check_seconds
 from recloser.outbox.message import Id, Message
-from recloser.seconds import check_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Acknowledgements:
         _check_count("window", self.window)
         if self.max_deliveries is not None:
             _check_count("max_deliveries", self.max_deliveries)
-        check_seconds("timeout", self.timeout, above=True)
+        check_seconds("timeout", self.timeout, positive=True)
 
 
 def _check_count(name: str, value: object) -> None:

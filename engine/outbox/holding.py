@@ -6,10 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from recloser.driver.sender import Data, no_acknowledgements
-from recloser.ending import error_of
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Unsent
-from recloser.fsm.errors import NotOpen, OutboxFull, RecloserError
+from recloser.fsm.errors import NotOpen, OutboxFull, RecloserError, closed_error
 from recloser.fsm.states import State, Trigger
 from recloser.outbox.drops import Reason
 from recloser.outbox.held import Held
@@ -113,7 +112,7 @@ class Holding(Taking):
             finally:
                 self._drainers = tuple(each for each in self._drainers if each is not future)
         if self.held:
-            raise error_of(driver.last_change)
+            raise closed_error(driver.last_change)
 
     def _admit(self) -> None:
         """See `Taking._admit`; what was taken out may have been the last."""
@@ -167,7 +166,7 @@ class Holding(Taking):
             self._lost(change, generation)
         if self._room is not None:
             if change.current is State.CLOSED:
-                self._room.fail(partial(error_of, change))
+                self._room.fail(partial(closed_error, change))
             elif change.current is State.PASSIVE and not self._options.in_passive:
                 self._room.fail(partial(NotOpen, State.PASSIVE))
         self._admit()

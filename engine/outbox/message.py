@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-from recloser.seconds import check_seconds
+from recloser.fsm.numbers import check_seconds
 
 Id = str | int | bytes
 """What an acknowledgement names a message by."""

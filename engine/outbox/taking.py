@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from recloser import log
 from recloser.driver.sender import Data, Outlet
-from recloser.ending import error_of
-from recloser.fsm.errors import NotOpen, OutboxFull
+from recloser.fsm.errors import NotOpen, OutboxFull, closed_error
 from recloser.fsm.states import State, Wish
 from recloser.outbox.drops import Drop, Reason
 from recloser.outbox.message import Message, made
@@ -61,7 +60,7 @@ class Taking(Outlet):
         core = self._driver.core
         state = core.state
         if state is State.CLOSED:
-            raise error_of(self._driver.last_change)
+            raise closed_error(self._driver.last_change)
         resting = state is State.PASSIVE or (state is State.CLOSING and core.wish is Wish.SUSPEND)
         if resting and not self._options.in_passive:
             raise NotOpen(state)

@@ -59,7 +59,7 @@ async def story(**options: Any) -> list[dict[str, Any]]:
     return list(logs)
 
 
-@pytest.mark.spec("I1.1", "I1.2", "I4", "B10")
+@pytest.mark.spec("I1.1", "I1.2", "I4.1", "B10")
 @virtual
 async def test_one_event_a_change_with_every_field() -> None:
     seen: list[Any] = []
@@ -86,7 +86,7 @@ async def test_one_event_a_change_with_every_field() -> None:
     assert {(1012, "Service Restart"), (1006, "Abnormal Closure")} <= names
 
 
-@pytest.mark.spec("I1.1", "I4")
+@pytest.mark.spec("I1.1", "I4.1")
 @virtual
 async def test_levels_tell_what_needs_a_look() -> None:
     logs = await story()
@@ -371,7 +371,7 @@ async def test_code_that_fails_is_told_with_its_traceback_and_without_its_secret
         assert SECRET not in repr(line)
 
 
-@pytest.mark.spec("I4")
+@pytest.mark.spec("I4.1")
 @virtual
 async def test_waiting_resting_giving_up_and_leaving_are_told_apart_by_one_record() -> None:
     def kind(line: dict[str, Any]) -> str:

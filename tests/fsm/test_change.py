@@ -1,9 +1,13 @@
 """One record is enough to tell what is going on (I4)."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Hold, Retry, Stop
+from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 from tests.fsm.rig import KICKED, Rig
 
@@ -14,18 +18,16 @@ def reading(change: StateChange) -> str:
         return "waiting"
     if change.current is State.PASSIVE:
         return "resting"
-    if change.current is not State.CLOSED:
-        return "going on"
-    if change.trigger is not Trigger.LOST or (change.close and change.close.intentional):
+    if change.deliberate:
         return "closed by us"
-    return "gave up"
+    return "gave up" if change.gave_up else "going on"
 
 
 def last(rig: Rig) -> StateChange:
     return rig.changes[-1]
 
 
-@pytest.mark.spec("I4")
+@pytest.mark.spec("I4.1")
 @pytest.mark.parametrize("before", [State.CONNECTING, State.OPEN])
 @pytest.mark.parametrize(
     ("answer", "text"), [(Retry(1), "waiting"), (Hold(), "resting"), (Stop(), "gave up")]
@@ -36,7 +38,7 @@ def test_what_a_policy_decided(before: State, answer: object, text: str) -> None
     assert reading(last(rig)) == text
 
 
-@pytest.mark.spec("I4")
+@pytest.mark.spec("I4.1")
 @pytest.mark.parametrize("state", [state for state in State if state is not State.CLOSED])
 def test_what_the_application_asked_for(state: State) -> None:
     rig = Rig(Stop()).put(state)
@@ -46,12 +48,40 @@ def test_what_the_application_asked_for(state: State) -> None:
     assert reading(last(rig)) == "closed by us"
 
 
-@pytest.mark.spec("I4")
-def test_a_policy_error_while_closing_is_still_closed_by_us() -> None:
+@pytest.mark.spec("I4.2", "B5")
+@pytest.mark.parametrize("ask", [Rig.close, Rig.suspend, Rig.connect])
+def test_a_policy_that_fails_gives_up_whatever_the_application_asked_for(
+    ask: Callable[[Rig], object],
+) -> None:
     rig = Rig(Retry(1)).put(State.CLOSING)
+    ask(rig)
     rig.lost(KICKED)
-    assert reading(last(rig)) == "closed by us"
+    assert reading(last(rig)) == "gave up"
     assert last(rig).error is not None
+
+
+@pytest.mark.spec("I4.2")
+@pytest.mark.parametrize("current", State)
+@pytest.mark.parametrize("trigger", Trigger)
+@pytest.mark.parametrize("close", [None, KICKED, replace(KICKED, intentional=True)])
+@pytest.mark.parametrize("error", [None, ValueError()])
+def test_an_end_is_either_deliberate_or_given_up(
+    current: State, trigger: Trigger, close: Close | None, error: Exception | None
+) -> None:
+    change = StateChange(
+        previous=State.OPEN,
+        current=current,
+        trigger=trigger,
+        at=0.0,
+        generation=1,
+        attempt=0,
+        close=close,
+        error=error,
+    )
+    assert (change.deliberate or change.gave_up) is (current is State.CLOSED)
+    assert not (change.deliberate and change.gave_up)
+    asked = trigger is Trigger.CLOSE or (close is not None and close.intentional)
+    assert change.deliberate is (current is State.CLOSED and asked and error is None)
 
 
 def test_the_fields_of_one_story() -> None:

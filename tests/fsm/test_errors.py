@@ -70,7 +70,7 @@ TEXTS = [
     (OutboxForeign("a.db", "is a picture"), "the outbox file a.db is a picture: give another path"),
     (OutboxDamaged("a.db", "is damaged"), "the outbox file a.db is damaged: save what can be read"),
     (OutboxNotSaved("a.db", "is full"), "the outbox file a.db is full: make room on the disk"),
-    (ConcurrentReceive(), "another task is in receive(): let one task receive"),
+    (ConcurrentReceive(), "another task waits here: let one task receive"),
     (WrongLoop(), "call the engine from its own event loop"),
     (SessionClosed(), "the aiohttp session is closed: lend an open one"),
     (Unauthorized("no such user"), "no such user"),

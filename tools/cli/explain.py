@@ -1,7 +1,6 @@
 """`recloser explain`: what a policy decides for one end or for all, by which rule, and why."""
 
 import json
-import math
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ from recloser.explain.survey import LATER, SurveyRow, survey
 from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.closecodes import name as code_name
 from recloser.fsm.decisions import Phase, Policy, Retry
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Wish
 from recloser.policies.rules import rules_of
@@ -129,9 +129,10 @@ def _number(name: str, low: int, high: int) -> Any:
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and value >= 0):
-        raise click.BadParameter("give seconds: a number of at least 0", ctx, param)
-    return value
+    try:
+        return None if value is None else check_seconds("the number of seconds", value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
 
 
 @click.command()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from recloser import PolicyError, Retry, State, StateChange, Stop
+from recloser import ConcurrentReceive, PolicyError, Retry, State, StateChange, Stop
 from recloser.driver.observers import Observers
 from tests.engine.rig import (
     CUT,
@@ -96,7 +96,7 @@ async def test_a_watcher_serves_one_task_and_survives_its_cancellation() -> None
         watch = rig.ws.changes()
         first = asyncio.ensure_future(anext(watch))
         await turns()
-        with pytest.raises(RuntimeError, match="once a task"):
+        with pytest.raises(ConcurrentReceive, match="an iterator of its own"):
             await anext(watch)
         rig.ws.connect()
         first.cancel()

@@ -176,7 +176,7 @@ async def test_a_policy_that_is_interrupted_is_asked_again() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("B10", "I4")
+@pytest.mark.spec("B10", "I4.1")
 @virtual
 async def test_the_rule_is_named_or_the_class_of_the_policy() -> None:
     ws, transport = engine(DOWN, DOWN, policy=Answering(Retry(1.0, rule="again"), Retry(1.0)))

@@ -329,5 +329,5 @@ async def test_a_task_that_ends_by_itself_is_forgotten() -> None:
     assert ws.scope is scope
     assert await scope.create_task(short()) == 42
     await turns()
-    assert scope.left() == set()
+    assert scope.tasks() == set()
     await ws.close()

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser import Hold, State, hints
-from recloser.hints.interfaces import heard
+from recloser.hints.interfaces import hints_from
 from recloser.hints.rtnetlink import Interfaces
 from tests.engine.rig import KICKED, UP, Answering, opened, timers, turns, virtual
 
@@ -140,7 +140,7 @@ class TestNetwork:
             calls.append(1)
             rung.set()
 
-        with heard(ours, wake, debounce=0.05):
+        with hints_from(ours, wake, debounce=0.05):
             for datagram in (link(0x1), link(UP_AND_RUNNING), address(7), address(8)):
                 kernels.send(datagram)
             await called(rung)
@@ -156,7 +156,7 @@ class TestNetwork:
         self, pair: tuple[socket.socket, socket.socket]
     ) -> None:
         ours, kernels = pair
-        with heard(ours, pytest.fail, debounce=30):
+        with hints_from(ours, pytest.fail, debounce=30):
             kernels.send(address())
             for _ in range(1000):
                 if timers():
@@ -182,7 +182,7 @@ class TestNetwork:
         with kernels, ours:
             ours.bind(f"\0recloser-{os.getpid()}")
             kernels.connect(ours.getsockname())
-            with heard(ours, rung.set, debounce=0):
+            with hints_from(ours, rung.set, debounce=0):
                 kernels.send(b"x")
                 await called(rung)
                 context = await asyncio.wait_for(reported.get(), 10)
@@ -398,7 +398,7 @@ async def test_a_hint_ends_the_rest_of_a_policy_alone() -> None:
     """What the adapters are given is `ws.wake`."""
     ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     ws, wire, transport = await opened(UP, UP, UP, policy=Answering(Hold()))
-    with ours, kernels, heard(ours, ws.wake, debounce=1.0):
+    with ours, kernels, hints_from(ours, ws.wake, debounce=1.0):
 
         async def come_up(number: int) -> None:
             kernels.send(address(number))

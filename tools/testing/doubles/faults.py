@@ -3,10 +3,10 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import NO_HEADERS
 
 DEEDS: Final[Mapping[str, str]] = {
@@ -65,10 +65,10 @@ class Fault:
             if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
                 raise ScriptError(f"{name} must be {_SAID[name]}, not {value!r}")
         for name in ("after", "delay"):
-            if not isfinite(getattr(self, name)) or getattr(self, name) < 0:
-                raise ScriptError(
-                    f"{name} must be finite and at least 0, not {getattr(self, name)}"
-                )
+            try:
+                check_seconds(name, getattr(self, name))
+            except ValueError as error:
+                raise ScriptError(str(error)) from None
         for name in ("count", "size", "times"):
             if getattr(self, name) < 0:
                 raise ScriptError(f"{name} must be at least 0, not {getattr(self, name)}")

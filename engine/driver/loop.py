@@ -1,0 +1,43 @@
+"""The event loop that an engine belongs to."""
+
+import asyncio
+from typing import Final
+
+from recloser.clock import Clock, LoopClock
+from recloser.fsm.errors import WrongLoop
+
+
+class LoopBinding:
+    """Binds an engine to the loop of its first use; an engine that holds nothing may move."""
+
+    __slots__ = ("_clock", "_given", "loop")
+
+    def __init__(self, clock: Clock | None) -> None:
+        self._given: Final = clock
+        self._clock = clock
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the application gave, or that of the loop."""
+        if self._clock is None:
+            self._clock = LoopClock(asyncio.get_running_loop() if self.loop is None else self.loop)
+        return self._clock
+
+    def bind(self, *, closed: bool, released: bool) -> bool:
+        """Bind to the running loop; return True if the engine has just moved there.
+
+        An engine moves when its machine is `closed` and everything is `released`, or its old
+        loop is closed. Raises `WrongLoop` in every other loop or thread than that of the engine.
+        """
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongLoop from None
+        before = self.loop
+        if before is running:
+            return False
+        if before is not None and not (closed and (released or before.is_closed())):
+            raise WrongLoop
+        self.loop, self._clock = running, self._given
+        return True
