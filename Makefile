@@ -91,6 +91,12 @@ diagrams: $(READY)  ## Draw the live machine, with and without a policy, and the
 	$(DRAW) close-event --format svg --theme light -o diagrams/close-event-light.svg
 	$(DRAW) close-event --format svg --theme dark -o diagrams/close-event-dark.svg
 
+docs: $(READY)  ## Write the generated parts of the documents anew
+	$(BIN)/python -m tests.clauses
+	$(BIN)/python -m tests.policies.documents
+	$(BIN)/python -m tests.tools.testing.gallery_page > $(VENV)/gallery.md
+	mv $(VENV)/gallery.md docs/gallery.md
+
 diagrams-check: $(READY)  ## Pictures and documents agree with the live machine
 	$(PYTEST) tests/test_diagrams.py
 
