@@ -9,6 +9,7 @@ from recloser.policies.backoff import Uniform
 from recloser.policies.conditions import when
 from recloser.policies.intervals import at_least, below
 from recloser.policies.rules import Rule
+from recloser.policies.windows import Windows
 
 PeerNormal = Literal["retry", "hold", "stop"]
 
@@ -18,24 +19,43 @@ _IANA = "IANA registry of WebSocket close codes"
 _LIMIT = 3
 
 
-def peer_normal_rules(answer: PeerNormal) -> tuple[Rule, ...]:
+_LOSS = (
+    r"\bp[io]ngs?\b|time[ds]?[ -]?out|heart-?beat|keep-?alive"
+    r"|\bdied\b|\bdead\b|\blost\b|\bidle\b|\binactiv|unresponsive"
+)
+"""Reasons that speak of a loss: tornado's "ping timed out", RabbitMQ's "STOMP died"."""
+_SLOWER = Windows(factor=2.0, longest=300.0)
+"""Gaps that grow to minutes."""
+
+
+def peer_normal_rules(answer: PeerNormal, stable: float) -> tuple[Rule, ...]:
     """Make the rules for a 1000 that the peer sent (B6)."""
+    lost = (
+        Rule(
+            "peer-lost",
+            when(code=1000, reason=_LOSS, attempt=1, uptime=at_least(stable)),
+            retry(AT_ONCE),
+            "The peer missed our pongs or our messages: a line that broke, whatever the code.",
+            "docs/policies.md, 1000 from the peer",
+        ),
+        Rule(
+            "peer-lost-again",
+            when(code=1000, reason=_LOSS),
+            retry(),
+            "The connection was lost before it had proved itself.",
+            "docs/policies.md, 1000 from the peer",
+        ),
+    )
     if answer == "stop":
         why = "The peer says that all is done, and it is believed."
-        return (Rule("peer-normal", when(code=1000), stop(), why, _RFC),)
+        return (*lost, Rule("peer-normal", when(code=1000), stop(), why, _RFC))
     if answer == "hold":
         why = "The peer says that all is done: rest until there is more to do."
-        return (Rule("peer-normal", when(code=1000), hold(), why, _RFC),)
+        return (*lost, Rule("peer-normal", when(code=1000), hold(), why, _RFC))
     if answer != "retry":
         raise ValueError(f"peer_normal must be 'retry', 'hold' or 'stop', not {answer!r}")
     return (
-        Rule(
-            "peer-normal-held",
-            when(code=1000, streak=at_least(_LIMIT)),
-            hold(),
-            "Three times in a row is no restart any more: the peer means it.",
-            _RFC,
-        ),
+        *lost,
         Rule(
             "peer-normal",
             when(code=1000, attempt=below(_LIMIT)),
@@ -46,9 +66,9 @@ def peer_normal_rules(answer: PeerNormal) -> tuple[Rule, ...]:
         Rule(
             "peer-normal-again",
             when(code=1000),
-            retry(),
-            "Other failures lie between these, so soon would be too often.",
-            _RFC,
+            retry(_SLOWER),
+            "It goes on saying so: it may be full, or mean it; look ever more rarely.",
+            f"{_RFC}; docs/policies.md, 1000 from the peer",
         ),
     )
 

@@ -4,9 +4,9 @@ A server can say when it wants its clients back: in seconds (Retry-After), or as
 which they shall spread. If it said so, now or earlier in this run of failures, `pace` follows
 it; else the backoff decides. Two dangers remain when the server has spoken:
 
-- Every client was told the same number. So a random time is added on top, at least
-  `_SHARE_ON_TOP` of the number, and the width of it grows by `_GROWTH` each time the same end
-  comes again.
+- Every client was told the same number. So a random time is added on top: as wide as the
+  number itself up to the first of the windows, at least `_SHARE_ON_TOP` of it, and grown by
+  `_GROWTH` each time the same end comes again.
 - The spread may be too short for the outage or for the fleet. So after the first failure the
   dials keep at least the distance of `_SHORTEST_WINDOWS`. A dial that was not answered in time
   took long already, so the next one comes within a quarter of the spread, then within half of
@@ -58,12 +58,9 @@ def _server_delay(backoff: Backoff, floor: float, close: Close, context: Context
     roll = context.roll
     if after is not None:
         # The windows without their silent part: what a server says outweighs its silence.
-        width = (
-            max(_SHARE_ON_TOP * after, WINDOWS.length(1, context.busy))
-            if spread is None
-            else spread
-        )
-        return max(floor, after) + roll * _grown(width, context)
+        if spread is None:
+            spread = max(_SHARE_ON_TOP * after, min(after, WINDOWS.length(1, context.busy)))
+        return max(floor, after) + roll * _grown(spread, context)
     if spread is not None:
         return floor + roll * _grown(spread, context)
     spread = _usable(context.spread)

@@ -31,9 +31,10 @@ def standard(*, peer_normal: PeerNormal = "retry", stable: float = 10.0) -> Rule
     """Make the standard policy (B13); docs/policies.md prints it with its reasons.
 
     `peer_normal` says what follows a 1000 that the peer sent: "retry" after about 1 s, and
-    hold once it came three times in a row without a stable period; or at once "hold", or
-    "stop". `stable` is how many seconds of uptime prove that a connection had been well; give
-    the engine's `Timeouts.stable` if that is not 10. Raises `TypeError` or `ValueError`.
+    with gaps that grow to minutes from the third time in a row on; or "hold", or "stop". A
+    reason that speaks of a loss is a loss with all three. `stable` is how many seconds of
+    uptime prove that a connection had been well; give the engine's `Timeouts.stable` if that
+    is not 10. Raises `TypeError` or `ValueError`.
     """
     return with_rows("standard", (), peer_normal=peer_normal, stable=stable)
 
@@ -54,7 +55,7 @@ def with_rows(
     general = (
         _SPENT,
         *REFUSALS,
-        *peer_normal_rules(peer_normal),
+        *peer_normal_rules(peer_normal, stable),
         *lost_rules(stable),
         *CODES,
     )

@@ -29,13 +29,24 @@ def retries(close: object, **facts: object) -> list[float]:
     return [each.delay for each in found if isinstance(each, Retry)]
 
 
-@pytest.mark.spec("D3.1")
-@pytest.mark.parametrize("asked", [1.5, 30.0, 120.0, 300.0])
+@pytest.mark.spec("D3.1", "D3.4")
+@pytest.mark.parametrize("asked", [1.0, 1.5, 5.0, 12.0, 30.0, 120.0, 300.0])
 def test_retry_after_is_a_lower_bound_with_spread_on_top(asked: float) -> None:
     found = retries(refused(503, retry_after=asked))
     assert found[0] == asked
-    assert found[-1] == pytest.approx(asked + max(5.0, asked / 4))
+    assert found[-1] == pytest.approx(asked + max(min(asked, 5.0), asked / 4))
     assert len(set(found)) == len(ROLLS)
+
+
+@pytest.mark.spec("D3.4")
+@given(st.floats(1.0, LIMIT))
+def test_the_spread_of_a_retry_after_follows_the_figure(asked: float) -> None:
+    found = retries(refused(503, retry_after=asked))
+    assert found[-1] - found[0] <= asked
+    again = after(4, phase=Phase.DIAL, streak=4, busy=4, roll=ALMOST_ONE)
+    later = STANDARD.decide(refused(503, retry_after=asked), again)
+    assert isinstance(later, Retry)
+    assert later.delay >= found[-1]
 
 
 @pytest.mark.spec("D3.2")

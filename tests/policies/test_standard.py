@@ -1,6 +1,7 @@
 """The standard policy: tables of what each code, status and cause comes to."""
 
 from dataclasses import replace
+from statistics import mean
 
 import pytest
 
@@ -129,12 +130,48 @@ def test_a_reason_may_hint_that_the_credential_is_spent(reason: str) -> None:
     assert STANDARD.decide(received(3003, reason), after(1)) == Stop("forbidden")
 
 
-@pytest.mark.spec("B6.4")
-def test_the_third_1000_in_a_row_is_believed() -> None:
-    line = Line(STANDARD, lambda _: received(1000), uptime=0.01).run(9)
-    assert len(line.dials) == 3
-    assert [rule for rule in line.rules if rule] == ["peer-normal"] * 2 + ["peer-normal-held"]
-    assert STANDARD.decide(received(1000), after(3)) == Hold("peer-normal-held")
+@pytest.mark.spec("B6.3", "B6.6")
+def test_1000_again_and_again_is_answered_ever_more_slowly_and_never_ends_an_engine() -> None:
+    """sanic says it at each restart, mitmproxy at each crash of the server behind."""
+    line = Line(STANDARD, lambda _: received(1000), uptime=0.01).run(60)
+    assert len(line.dials) == 60
+    assert line.rules == ["peer-normal"] * 2 + ["peer-normal-again"] * 58
+    gaps = list(line.gaps())
+    assert max(gaps[:2]) < 2.5
+    assert mean(gaps[2:5]) < mean(gaps[5:9]) < mean(gaps[9:])
+    assert 60.0 < mean(gaps[20:]) < max(gaps) <= 600.0
+    for attempt in (3, 1000, 10**9):
+        assert isinstance(STANDARD.decide(received(1000), after(attempt)), Retry)
+
+
+LOSSES = [
+    "ping timed out",  # tornado
+    "STOMP died",  # RabbitMQ, as the next
+    "MQTT died",
+    "keepalive ping timeout",
+    "Idle Timeout",
+    "no PONG received",
+    "heartbeat missed",
+    "connection lost",
+    "Client is inactive",
+]
+NO_LOSSES = ["", "Server closed by client", "Normal closure", "Target closed", "hiding", "shipping"]
+
+
+@pytest.mark.spec("B6.7", "B8.1")
+@pytest.mark.parametrize("answer", ["retry", "hold", "stop"])
+def test_a_1000_whose_reason_speaks_of_a_loss_is_one(answer: PeerNormal) -> None:
+    policy = policies.standard(peer_normal=answer)
+    for reason in LOSSES:
+        well = [policy.decide(received(1000, reason), after(1, roll=roll)) for roll in ROLLS]
+        assert [each.delay for each in well if isinstance(each, Retry)] == list(ROLLS)
+        assert {each.rule for each in well} == {"peer-lost"}
+        young = policy.decide(received(1000, reason), after(1, uptime=3.0))
+        assert isinstance(young, Retry)
+        assert young.rule == "peer-lost-again"
+        assert policy.decide(received(1000, reason), after(10**6)).rule == "peer-lost-again"
+    for reason in NO_LOSSES:
+        assert policy.decide(received(1000, reason), after(1)).rule == "peer-normal", reason
 
 
 @pytest.mark.spec("B6.2", "B6.5")

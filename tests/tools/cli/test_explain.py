@@ -80,7 +80,7 @@ def test_one_answer_as_json_says_all_that_is_promised() -> None:
     ("arguments", "decision", "low", "high", "rule"),
     [
         (["1000"], "retry", 0.5, 1.5, "peer-normal"),
-        (["1000", "--attempt", "3"], "hold", None, None, "peer-normal-held"),
+        (["1000", "--attempt", "3"], "retry", 0.0, 29.0, "peer-normal-again"),
         (["1000", "--intentional"], "stop", None, None, "asked"),
         (["--intentional"], "stop", None, None, "asked"),
         (["1000", "--reason", "Token EXPIRED"], "retry", 0.0, 0.0, "token-expired"),
