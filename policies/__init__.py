@@ -5,8 +5,10 @@
 a `RulePolicy` of `Rule`s, written with `when`, `retry`, `hold`, `stop` and their like.
 """
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from recloser.policies import backoff
 from recloser.policies.actions import hold, refresh_then_retry, retry, retry_after, stop
@@ -44,6 +46,11 @@ __all__ = [
     "stop",
     "when",
 ]
+
+SHIPPED: Final[Mapping[str, Callable[[], RulePolicy]]] = MappingProxyType(
+    {"standard": standard, "basic": basic}
+)
+"""The policies that are made without arguments, by the name that a command takes."""
 
 _HOMES = {
     "first_match": "combine",

@@ -20,8 +20,7 @@ ROLLS = (0.0, 0.25, 0.5, 0.75, ALMOST_ONE)
 def makers() -> dict[str, Callable[[], Policy]]:
     """Every policy that is shipped, by a name for the test report."""
     found: dict[str, Callable[[], Policy]] = {
-        "basic": policies.basic,
-        "standard": policies.standard,
+        **policies.SHIPPED,
         "standard-hold": lambda: policies.standard(peer_normal="hold"),
         "standard-stop": lambda: policies.standard(peer_normal="stop"),
     }

@@ -9,7 +9,8 @@ from typing import Final
 
 import click
 
-from recloser.cli.policy_argument import SHIPPED, load_policy
+from recloser import policies
+from recloser.cli.policy_argument import load_policy
 from recloser.cli.tables import text_table
 from recloser.fsm.decisions import Policy
 from recloser.testing.evidence.interview import DEFAULT_MAX_DELAY
@@ -117,7 +118,7 @@ def _source(name: str) -> tuple[str, str]:
     if colon:
         first = path.partition(".")[0]
         return f"from {module} import {first}", path
-    if name in SHIPPED:
+    if name in policies.SHIPPED:
         return f"from recloser.policies import {name}", name
     return "from recloser.policies import for_service", f'for_service("{name}")'
 

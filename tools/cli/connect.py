@@ -14,7 +14,7 @@ import structlog
 
 from recloser import log, redact
 from recloser.assembly import connect
-from recloser.cli.policy_argument import load_policy
+from recloser.cli.policy_argument import POLICY_HELP, load_policy
 from recloser.cli.terminal.conversation import Conversation
 from recloser.cli.terminal.display import Display
 from recloser.cli.terminal.lines import Typed, piped
@@ -69,7 +69,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
     "policy_name",
     default="standard",
     show_default=True,
-    help="standard, basic, a service of `recloser codes`, or module:object.",
+    help=POLICY_HELP,
 )
 @click.option("--binary", is_flag=True, help="Send lines, and print messages, as bytes.")
 @click.option("--json", "pretty", is_flag=True, help="Print messages that are JSON indented.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from recloser.cli.policy_argument import load_policy
+from recloser.cli.policy_argument import POLICY_HELP, load_policy
 from recloser.cli.tables import markdown_table, text_table
 from recloser.explain.question import PolicyFailedError, Question, Reply, ask, make_close, phase_of
 from recloser.explain.survey import LATER, SurveyRow, survey
@@ -161,7 +161,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) ->
     "policy_name",
     default="standard",
     show_default=True,
-    help="standard, basic, a service of `recloser codes`, or module:object.",
+    help=POLICY_HELP,
 )
 @click.option("--all", "everything", is_flag=True, help="Every code, status and cause.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")

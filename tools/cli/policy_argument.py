@@ -11,8 +11,10 @@ import click
 from recloser import policies
 from recloser.fsm.decisions import Policy
 
-SHIPPED: Final = ("basic", "standard")
-"""The policies of `recloser.policies` that a command takes by name."""
+_NAMES: Final = ", ".join(policies.SHIPPED)
+
+POLICY_HELP: Final = f"{_NAMES}, a service of `recloser codes`, or module:object."
+"""What the option --policy of a command takes."""
 
 
 def load_policy(name: str) -> Policy:
@@ -24,13 +26,12 @@ def load_policy(name: str) -> Policy:
     """
     if ":" in name:
         return _imported(name)
-    if name in SHIPPED:
-        shipped: Policy = getattr(policies, name)()
-        return shipped
+    if name in policies.SHIPPED:
+        return policies.SHIPPED[name]()
     try:
         return policies.for_service(name)
     except ValueError as error:
-        text = f"{error}; or give standard, basic or module:object"
+        text = f"{error}; or give {_NAMES} or module:object"
         raise _bad(text.replace("unknown service", "unknown policy")) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from recloser.cli import journal_file
-from recloser.cli.policy_argument import load_policy
+from recloser.cli.policy_argument import POLICY_HELP, load_policy
 from recloser.cli.terminal.wording import (
     describe_close,
     describe_decision,
@@ -30,7 +30,7 @@ _LIMIT: Final = 20
     "--policy",
     "policy_name",
     required=True,
-    help="standard, basic, a service of `recloser codes`, or module:object.",
+    help=POLICY_HELP,
 )
 @click.option(
     "--limit",
