@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recloser import policies
 from recloser.fsm import Cause, Close, Context, Hold, Phase, Policy, Retry, Stop, Wish
 from recloser.policies import RulePolicy
 from recloser.policies.actions import Redial
@@ -116,7 +117,7 @@ def test_what_dialling_cannot_help_stops(
     assert isinstance(decision, Stop)
 
 
-@pytest.mark.parametrize("name", sorted(set(shipped()) - {"basic"}))
+@pytest.mark.parametrize("name", sorted(set(shipped()) - set(policies.SHIPPED) | {"standard"}))
 def test_a_refused_certificate_stops(name: str) -> None:
     close = Close(code=1015, origin=broken().origin, cause=Cause.TLS)
     assert shipped()[name].decide(close, after(phase=Phase.DIAL)) == Stop("certificate")
