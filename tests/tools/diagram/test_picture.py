@@ -11,6 +11,7 @@ from recloser.fsm.change import StateChange
 from recloser.fsm.machine import GUARDS, MACHINE
 from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import TABLE, Row
+from tests.tools.diagram.pictures import rule_lists
 
 
 def test_edges_are_sorted_by_the_enums() -> None:
@@ -31,10 +32,7 @@ def test_they_are_read_from_the_machine_and_not_from_the_table() -> None:
     assert extra not in live_rows()
 
 
-names = st.lists(st.from_regex(r"[a-z]{2,9}(-[a-z]{2,9}){0,3}", fullmatch=True), min_size=1)
-
-
-@given(names, st.integers(20, 80), st.integers(1, 4))
+@given(rule_lists.filter(bool), st.integers(20, 80), st.integers(1, 4))
 def test_a_folded_list_gives_its_length_and_as_many_names_as_fit(
     rules: list[str], width: int, lines: int
 ) -> None:

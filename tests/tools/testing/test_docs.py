@@ -2,12 +2,15 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from recloser.cli import main
 from recloser.testing import LAWS, OPTIONAL_LAWS, examine, parse_script, walk
 from recloser.testing.doubles.faults import DEEDS
 
@@ -31,25 +34,35 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-CHECK = ("-c", "from recloser.cli import main; main()", "check", "feed_policy:FeedPolicy")
 FLAWS = ("--law", "total", "--law", "intentional-stops")
 
 
+def check(*options: str) -> Result:
+    """Run the command as the page does, with a policy that was just written."""
+    sys.modules.pop("feed_policy", None)
+    arguments = ["check", "feed_policy:FeedPolicy", *options]
+    return CliRunner().invoke(main, arguments, env={"COLUMNS": "96"})
+
+
 @pytest.mark.spec("K1.4", "K4")
-def test_the_walk_through(tmp_path: Path) -> None:
-    python = blocks("python")
-    flawed, mended, suite = python[:3]
-    (tmp_path / "feed_policy.py").write_text(flawed, encoding="utf-8")
-    found = run(tmp_path, *CHECK, *FLAWS)
-    assert (found.returncode, found.stderr) == (1, "")
+def test_the_walk_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    flawed, mended, suite = blocks("python")[:3]
+    policy = tmp_path / "feed_policy.py"
+    policy.write_text(flawed, encoding="utf-8")
+    found = check(*FLAWS)
+    assert (found.exit_code, found.stderr) == (1, "")
     for story in blocks("text")[:2]:
         assert story in found.stdout
+    policy.write_text(mended, encoding="utf-8")
     (tmp_path / "test_feed.py").write_text(suite, encoding="utf-8")
-    pytest_once = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_feed.py")
-    (tmp_path / "feed_policy.py").write_text(mended, encoding="utf-8")
-    assert run(tmp_path, *CHECK, *FLAWS).returncode == 0
-    done = run(tmp_path, *pytest_once)
-    assert "1 passed" in done.stdout, done.stdout
+    assert check(*FLAWS, "--examples", "0").exit_code == 0
+    assert f"ends with `keeps all {len(LAWS)} laws` and exit status 0" in PAGE
+    monkeypatch.syspath_prepend(tmp_path)
+    tests = runpy.run_path("test_feed.py")
+    [test] = [tests[name] for name in tests if name.startswith("test_")]
+    test()
+    del sys.modules["feed_policy"]
 
 
 @pytest.mark.parametrize("number", range(3, 6))

@@ -212,7 +212,7 @@ def module_budget(budget: int) -> type:
 
 
 @pytest.mark.spec("K1.2")
-@pytest.mark.parametrize("budget", [1, 2, 6, 7, 100, 101, 1000, 30_000])
+@pytest.mark.parametrize("budget", [1, 6, 7, 1000])
 def test_what_a_module_remembers_is_found(budget: int) -> None:
     with pytest.raises(BrokenLaw, match=r"it said Retry|asked the same twice|made alike"):
         check_policy(module_budget(budget), laws=["pure"], examples=0)
