@@ -105,7 +105,8 @@ async def test_a_policy_that_gives_up_ends_it_although_somebody_types(tmp_path):
         on_terminal("connect", peer.url, "--policy", "quick:Quick", cwd=tmp_path) as terminal,
     ):
         assert await terminal.ended() == 1
-        await terminal.expect('-- stopped: 4000 Private Use "go away" .*; rule enough')
+        await terminal.expect('-- open -> closed: 4000 Private Use "go away" .*; rule enough')
+        await terminal.expect("-- stopped: rule enough gave up")
 
 
 async def test_what_a_peer_says_cannot_steer_the_terminal():

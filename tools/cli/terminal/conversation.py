@@ -6,7 +6,6 @@ from math import isinf
 from typing import Any
 
 from recloser.cli.terminal.display import Display
-from recloser.cli.terminal.wording import describe_change
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import ConnectionClosed, NotOpen, PolicyError
@@ -70,28 +69,31 @@ class Conversation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return max(self._status(task) for task in done)
+        outcomes = {self._outcome(task) for task in done}  # several may have met the same end
+        for _, text in sorted(outcomes):
+            if text:
+                self._display.note(text)
+        return max(status for status, _ in outcomes)
 
     async def _own(self) -> None:
         """Own the engine; a cancellation before the engine is closed aborts it."""
         async with self._ws:
             await asyncio.get_running_loop().create_future()
 
-    def _status(self, task: "asyncio.Future[object]") -> int:
+    def _outcome(self, task: "asyncio.Future[object]") -> tuple[int, str]:
+        """Return the exit status of the end that a task met, and a note on it."""
         error = task.exception()
         if error is None:
-            return 1 if self._refused else 0
+            return (1 if self._refused else 0), ""
         if isinstance(error, BrokenPipeError):
-            return 0  # whoever read the messages has seen enough, as with `head`
+            return 0, ""  # whoever read the messages has seen enough, as with `head`
         if isinstance(error, ConnectionClosed) and error.change is not None:
-            self._display.note(f"stopped: {describe_change(error.change)}")
-        elif isinstance(error, PolicyError | Resting):
-            self._display.note(f"stopped: {error}")
-        elif isinstance(error, OSError):
-            self._display.note(f"cannot read or write: {error.strerror}")
-        else:
-            raise error
-        return 1
+            return 1, f"stopped: rule {error.change.rule} gave up"  # the change itself was shown
+        if isinstance(error, PolicyError | Resting):
+            return 1, f"stopped: {error}"
+        if isinstance(error, OSError):
+            return 1, f"cannot read or write: {error.strerror}"
+        raise error
 
     async def _listen(self) -> None:
         async for message in self._ws:
