@@ -1,8 +1,9 @@
 """How it happens on the wire."""
 
-from recloser.transport.aiohttp_ws import AiohttpTransport
-from recloser.transport.base import Delivery, DialFailed, Frame, Opcode, Request, Transport, Wire
+from recloser.transport.aiohttp_transport import AiohttpTransport
+from recloser.transport.base import Delivery, DialFailed, Frame, Opcode, Request
 from recloser.transport.liveness import Heartbeat
+from recloser.transport.wire import Transport, Wire
 
 __all__ = [
     "AiohttpTransport",

@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from aiohttp.http import WebSocketWriter
 
-from recloser.fsm.errors import NotOpen
-from recloser.fsm.states import State
-from recloser.transport.base import Delivery, OnUndeliverable, Opcode
+from recloser.transport.base import Delivery, Opcode
 from recloser.transport.upgrade import push
+from recloser.transport.wire import Undelivered
 
 CONGESTED = 65_536
 """Bytes in the write buffer beyond which a pong waits: a peer that only pings must not fill it."""
@@ -36,17 +35,18 @@ class Outgoing:
         "_kept",
         "_largest",
         "_owed",
-        "_resend",
         "_room",
         "_transport",
-        "_undeliverable",
+        "_undelivered",
         "_writer",
         "_written",
         "sent_code",
         "shut",
     )
 
-    def __init__(self, writer: WebSocketWriter, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, writer: WebSocketWriter, transport: asyncio.Transport, undelivered: Undelivered
+    ) -> None:
         self._writer = writer
         self._transport = transport
         self._owed: bytes | None = None
@@ -57,8 +57,7 @@ class Outgoing:
         self._written = 0
         """Bytes that did not find, or did not leave behind, an empty buffer: all it can hold."""
         self._largest = 0
-        self._undeliverable: OnUndeliverable | None = None
-        self._resend = False
+        self._undelivered = undelivered
         self.sent_code: int | None = None
         self.shut = False
 
@@ -67,9 +66,7 @@ class Outgoing:
     ) -> Delivery:
         """Hand one message to the socket: see `Wire.send`."""
         if self.shut:
-            if self._undeliverable is not None:
-                return await self._undeliverable(message if item is None else item)
-            raise NotOpen(State.CLOSING)
+            return await self._undelivered(message, item)
         if isinstance(message, str):
             payload, opcode = message.encode(), _TEXT
         elif isinstance(message, bytes):
@@ -97,26 +94,15 @@ class Outgoing:
             else:
                 drained = push(self._writer.send_frame(payload, opcode))
         except ConnectionError:
-            if self._undeliverable is None:
-                raise
-            return await self._undeliverable(message if item is None else item)
+            return await self._undelivered(message, item)
         self._note(message if item is None else item, len(payload))
         if drained is not None:
             await _left(drained)
         if transport.is_closing():
-            if self._resend:
+            if self._undelivered.resend:
                 return Delivery.QUEUED
             raise ConnectionResetError("the connection ended while the message was leaving")
         return _SENT
-
-    def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
-        """See `Wire.on_undeliverable`."""
-        self._undeliverable, self._resend = callback, resend
-
-    @property
-    def resends(self) -> bool:
-        """Whether what has not left must not leave after the end: it will be sent again."""
-        return self._resend
 
     @property
     def unsent(self) -> list[Any]:

@@ -1,270 +1,402 @@
-"""One live aiohttp WebSocket as the engine sees it: `base.Wire`."""
+"""What a transport is: it dials, and each live connection is a wire with this base class."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from contextvars import copy_context
 from dataclasses import replace
 from math import inf
 from typing import Any, Final, Protocol
 
-from aiohttp import EofStream
+from recloser.fsm.errors import ConcurrentReceive, NotOpen
+from recloser.fsm.record import NO_HEADERS, Close
+from recloser.fsm.states import State
+from recloser.transport.base import (
+    Delivery,
+    Frame,
+    Interceptor,
+    OnUndeliverable,
+    Opcode,
+    Request,
+)
+from recloser.transport.intercept import InterceptedReader
 
-from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
-from recloser.fsm.record import Close
-from recloser.transport import classify
-from recloser.transport.base import Frame, OnUndeliverable, Opcode
-from recloser.transport.handshake import lowered
-from recloser.transport.inbox import Inbox
-from recloser.transport.last_received import FrameCounter, last_received, tcp_info
-from recloser.transport.liveness import Heartbeat, Liveness
-from recloser.transport.outgoing import Outgoing
-from recloser.transport.ticker import Ticker
-from recloser.transport.upgrade import Upgrade
+LIMIT: Final = 512 * 1024
+"""Bytes of messages that are read ahead for a consumer that is busy."""
 
-RELEASE: Final = 0.5
-"""Seconds that an ended socket has to flush, to shut TLS down or to linger; then it is aborted."""
+OVERHEAD: Final = 128
+"""Bytes that a message counts besides its length, as in aiohttp's queue."""
 
-
-class Owner(Protocol):
-    """What a wire asks of the transport that dialled it."""
-
-    @property
-    def heartbeat(self) -> Heartbeat | None:
-        """When to ping."""
-        ...
-
-    @property
-    def ask_kernel(self) -> bool:
-        """Whether the kernel may judge silence, where it can."""
-        ...
-
-    @property
-    def backlogged(self) -> Callable[[int], None] | None:
-        """Called with the number of unread messages when reading pauses."""
-        ...
-
-    def session_closed(self) -> bool:
-        """Whether the lent session was closed under its wires."""
-        ...
+_NOTHING: Final[deque[str | bytes]] = deque(maxlen=0)
 
 
-class AiohttpWire(Inbox):
-    """Notices the end of its socket whoever reads, names it once, and lets the socket go."""
+class Undelivered:
+    """Answers for messages that come after `close` or the end of a wire."""
+
+    __slots__ = ("callback", "resend")
+
+    def __init__(self) -> None:
+        self.callback: OnUndeliverable | None = None
+        self.resend = False
+        """What `unsent_messages` gives at the end will be sent again on another wire."""
+
+    async def __call__(self, message: Any, item: object) -> Delivery:
+        """Give the outcome of a message that came too late; raises `NotOpen`."""
+        if self.callback is None:
+            raise NotOpen(State.CLOSING)
+        return await self.callback(message if item is None else item)
+
+
+class Wire(ABC):
+    """One live connection: the transport's half of a generation.
+
+    A transport of your own derives its wire from this class. It must supply:
+
+    - `read`, given to the constructor: a coroutine function that awaits the next frame. It may
+      await futures, but needs no task of its own: no `asyncio.timeout`, no `asyncio.gather`.
+      Cancelling it ends it at once and loses no frame. After the last frame it raises.
+    - `send(message, item)`, `close(code, reason)` and `drop()`.
+    - `connection_lost(error)`: what an exception out of `read` means for the close record.
+    - `wait_closed()`.
+
+    It may supply what only some can do: `control_received(frame)`, `probe()`,
+    `unsent_messages()`, `subprotocol`, `headers` and `sent_code`.
+
+    The class does the rest. A consumer's own task awaits the socket through one coroutine:
+    while `busy` is False a consumer sets it, awaits `read()`, and clears it in a `finally`;
+    then it hands a frame that is no message to `control`, and an exception to `read_failed`.
+    While `busy` is True it asks `take()` first. When nobody consumes, the wire reads ahead
+    into a bounded buffer, so that pings are answered and a close is noticed (F7).
+
+    When the connection has ended, whoever noticed it, the wire calls `end(close)`, which tells
+    the engine exactly once; `busy` stays True, and `take()` gives what had arrived before.
+    """
 
     __slots__ = (
-        "_counted",
+        "_buffer",
         "_ended",
-        "_liveness",
-        "_out",
-        "_owner",
-        "_paused",
-        "_release",
-        "_upgrade",
-        "send",
+        "_excess",
+        "_reading",
+        "_size",
+        "_waiter",
+        "busy",
+        "context",
+        "limit",
+        "over",
+        "read",
+        "undelivered",
     )
 
-    def __init__(self, upgrade: Upgrade, ended: Callable[[Close], None], owner: Owner) -> None:
-        super().__init__(upgrade.reader.read)
-        self._upgrade = upgrade
+    def __init__(
+        self, read: Callable[[], Coroutine[Any, Any, Frame]], ended: Callable[[Close], None]
+    ) -> None:
+        self.read = read
+        """Await the next frame; once the connection has ended and all is read, it raises."""
+        self.busy = False
+        """A consumer waits in `read()`, or `take()` has something to say."""
+        self.over = False
+        """The end was told, or the wire was aborted."""
+        self.context = copy_context()
+        """In which callbacks run: that of the dial, and one object for all of them."""
+        self.limit: float = LIMIT
+        """Bytes beyond which reading ahead stops; infinite where the rest is bounded anyhow."""
+        self.undelivered = Undelivered()
+        """Answers for a message that `send` cannot take any more."""
         self._ended = ended
-        self._owner = owner
-        self._paused = False
-        self._out = Outgoing(upgrade.writer, upgrade.transport)
-        self.send = self._out.send
-        self._release: asyncio.TimerHandle | None = None
-        self._liveness: Liveness | None = None
-        loop = asyncio.get_running_loop()
-        self._counted: FrameCounter | None = None
-        if owner.heartbeat is not None:
-            if not owner.ask_kernel or tcp_info(upgrade.transport) is None:
-                self._counted = FrameCounter(self.read, upgrade.transport)
-                self.read = self._counted.read
-            self._liveness = Liveness(owner.heartbeat, self)
-        upgrade.lost.add_done_callback(self._lost, context=self.context)
-        Ticker.of(loop).add(self)
+        self._buffer = _NOTHING
+        self._size = 0
+        self._excess = 0
+        self._reading: Coroutine[Any, Any, Frame] | None = None
+        self._waiter: asyncio.Future[Any] | None = None
+
+    # -- what a transport supplies ------------------------------------------------------
+
+    @abstractmethod
+    def send(self, message: str | bytes, item: object = None) -> Coroutine[Any, Any, Delivery]:
+        """Hand one message to the connection; waits while its write buffer is full.
+
+        `item`, if given, stands for the message in `unsent_messages` and `undelivered`. A
+        message is `str`, `bytes`, `bytearray` or `memoryview`; raises `TypeError` for others.
+        After `close` or the end the outcome is that of `undelivered(message, item)`. Raises
+        `ConnectionError` if the connection ends while it waits, unless `undelivered.resend` is
+        set: then the message is among the unsent ones, and the answer is `Delivery.QUEUED`.
+        """
+
+    @abstractmethod
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake, and return. A second call does nothing.
+
+        The engine keeps the deadline: it calls `abort` when the end is late.
+        """
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Drop the socket now, without a handshake, and release every sender that waits.
+
+        It may be called again, and after the end.
+        """
+
+    @abstractmethod
+    def connection_lost(self, error: Exception) -> None:
+        """Judge what `read` raised: call `end` with the record of it, once all was read."""
+
+    @abstractmethod
+    async def wait_closed(self) -> None:
+        """Wait until the descriptor is free: soon after the end or `drop`, whatever the peer."""
+
+    # -- what a transport may supply ----------------------------------------------------
+
+    def control_received(self, frame: Frame) -> None:  # noqa: B027 - optional on purpose
+        """Take care of a frame that is no message: answer a ping, `end` at a close frame."""
+
+    def probe(self) -> None:  # noqa: B027 - optional on purpose
+        """Ask the peer for a sign of life now, if there is a heartbeat to judge the answer."""
+
+    def unsent_messages(self) -> list[Any]:
+        """Give the messages, or their items, not known to have left the process, in order.
+
+        It may be too many, and must not be too few; it answers after the end, too.
+        """
+        return []
 
     @property
     def subprotocol(self) -> str | None:
-        """See `Wire.subprotocol`."""
-        return self._upgrade.protocol
+        """The subprotocol that the peer chose."""
+        return None
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """See `Wire.headers`."""
-        return lowered(self._upgrade.response.headers)
+        """Headers of the upgrade's answer, names in lower case."""
+        return NO_HEADERS
 
     @property
     def sent_code(self) -> int | None:
-        """See `Wire.sent_code`."""
-        return self._out.sent_code
-
-    @property
-    def unsent(self) -> int:
-        """See `Wire.unsent`."""
-        return len(self._out.unsent)
-
-    def unsent_messages(self) -> list[Any]:
-        """See `Wire.unsent_messages`."""
-        return self._out.unsent
-
-    def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
-        """See `Wire.on_undeliverable`."""
-        self._out.on_undeliverable(callback, resend=resend)
+        """The code of the close frame that was handed to the connection, if one was."""
+        return None
 
     @property
     def closing(self) -> bool:
-        """Whether our close frame has been written, and the peer's is waited for."""
-        return self._out.shut
+        """Whether messages beyond the bound are no longer wanted, only counted."""
+        return self.sent_code is not None
 
-    def control(self, frame: Frame) -> None:
-        """See `Wire.control`."""
+    # -- the end ------------------------------------------------------------------------
+
+    def end(self, close: Close) -> None:
+        """Tell the engine that the connection has ended, and why. A second call does nothing."""
         if self.over:
-            self.busy = True
-        elif frame.type is Opcode.PING:
-            self._out.pong(frame.data)
-        elif frame.type is Opcode.CLOSE:
-            code = frame.data
-            # 0 is an empty frame, answered alike; 1006 and the like must not be sent back.
-            self._out.close(None if code == 0 else code if sendable(code) else PROTOCOL_ERROR)
-            self._finish(classify.close_frame(code, str(frame.extra or ""), self.sent_code))
-            self._let_go()
-
-    def read_failed(self, error: Exception) -> None:
-        """See `Wire.read_failed`."""
-        if self.over:
-            self.busy = True
-        elif not isinstance(error, EofStream):
-            self._out.close(classify.refusal_code(error))
-            # The socket stays a moment: closing it with input unread would reset it, and the
-            # peer might never see why.
-            self._finish(classify.refused_frame(error, self.sent_code))
-            self._let_go(linger=True)
-        elif self._owner.session_closed():
-            self._finish(classify.session_closed(self.sent_code))
-            self._let_go()
-        else:
-            self._finish(classify.lost(self._reset(), self.sent_code))
-            self._let_go()
-
-    def close(self, code: int, reason: str) -> None:
-        """See `Wire.close`."""
-        if self.over or self.closing:
             return
-        self._out.close(code, reason)
-        self._end_liveness()
-        self.watch()
+        unsent = self.unsent
+        self.finish()
+        self._ended(replace(close, unsent=close.unsent + unsent) if unsent else close)
+
+    def finish(self) -> None:
+        """Stop reading, for good; a transport extends it by what it has to stop itself."""
+        self.over = True
+        self._stop_reading()
+        self.busy = True
 
     def abort(self) -> None:
-        """See `Wire.abort`."""
+        """Drop the connection now; the engine is not told."""
         if not self.over:
             self._ended = _nobody
-            self._drain_received()
+            self.drain_received()
             if not self.over:
-                self._finish(classify.lost(None, self.sent_code))
-        self._drop()
-        self._upgrade.response.close()
+                self.finish()
+        self.drop()
 
-    def probe(self) -> None:
-        """See `Wire.probe`."""
-        if self._liveness is not None:
-            self._liveness.probe()
-
-    async def wait_closed(self) -> None:
-        """See `Wire.wait_closed`."""
-        await asyncio.wait((self._upgrade.lost,))
-
-    def tick(self) -> None:
-        """Look after the wire while nobody does: twice a second, for all wires of a loop."""
-        transport = self._upgrade.transport
-        if transport.is_closing():
-            # The peer's FIN came while bytes of ours were queued: asyncio tells nobody.
-            self._drain_received()
-            if not self.over:
-                self._drop()
-            return
-        if self.full and not transport.is_reading():
-            self._overrun()
-        else:
-            self._paused = False
-        self.watch()
-        if not self.over:
-            self._out.settle()
-            if self._liveness is not None:
-                self._liveness.tick()
-
-    def _overrun(self) -> None:
-        """See whether the peer is still there, and say once that reading has paused."""
-        found = tcp_info(self._upgrade.transport)
-        if found is not None and not found.established:
-            self.limit = inf  # the peer is gone: what the kernel still holds is bounded
-        elif not self._paused:
-            self._paused = True
-            if self._owner.backlogged is not None:
-                self._owner.backlogged(self.unread)
-
-    def _drain_received(self) -> None:
-        """Take in what has arrived: a close frame in it is the truth about the end."""
+    def drain_received(self) -> None:
+        """Process buffered input first: a close frame in it decides the record."""
         self.limit = inf
-        self.watch()
+        self.read_now()
 
-    def ping(self, message: str | bytes | None) -> None:
-        """See `Living.ping`."""
-        if not self._upgrade.transport.is_closing():
-            self._out.ping(message)
+    # -- sending after the end ----------------------------------------------------------
 
-    def last_received(self, now: float) -> float:
-        """See `Living.last_received`."""
-        if self._counted is not None:
-            return self._counted.last_received(now)
-        return last_received(self._upgrade.transport, now)
+    def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
+        """Call this for a message that the ended wire cannot send; its outcome is that of `send`.
 
-    def condemned(self, error: Exception | None) -> None:
-        """See `Living.condemned`: drop the socket, and say so in the same turn (F1)."""
-        self._drain_received()
-        if not self.over:
-            self._finish(classify.condemned(error, self.sent_code))
-            self._drop()
-            self._upgrade.response.close()
+        `resend` says that `unsent_messages` will be sent again on another wire: a `send` that
+        waits at the end gives QUEUED, and nothing may leave after the end.
+        """
+        self.undelivered.callback, self.undelivered.resend = callback, resend
 
-    def _end_liveness(self) -> None:
-        """Neither ping nor judge any more."""
-        if self._liveness is not None:
-            self._liveness.stop()
-            self._liveness = None
+    @property
+    def unsent(self) -> int:
+        """How many sent messages are not known to have left the process: an upper bound."""
+        return len(self.unsent_messages())
 
-    def _reset(self) -> BaseException | None:
-        lost = self._upgrade.lost
-        return lost.exception() if lost.done() and not lost.cancelled() else None
+    # -- reading ------------------------------------------------------------------------
 
-    def _lost(self, lost: "asyncio.Future[None]") -> None:
-        if not lost.cancelled():
-            lost.exception()  # asked for, or asyncio reports that nobody did
-        if self._release is not None:
-            self._release.cancel()
-        if not self.over:
-            self._drain_received()
-        self._upgrade.response.close()
+    @property
+    def attended(self) -> bool:
+        """Whether a consumer is parked in `read()`."""
+        return self.busy and self._reading is None and not self._buffer and not self.over
 
-    def _finish(self, close: Close) -> None:
-        unsent = len(self._out.unsent)
-        if unsent and self._out.resends:
-            self._drop()  # what is sent again must not leave now
-        self.over = True
-        self._out.shut = True
-        self.unwatch()
-        self.busy = True
-        self._end_liveness()
-        Ticker.of(asyncio.get_running_loop()).discard(self)
-        self._ended(replace(close, unsent=unsent))
+    @property
+    def reading_ahead(self) -> bool:
+        """Whether the wire itself waits for the next frame."""
+        return self._reading is not None
 
-    def _let_go(self, *, linger: bool = False) -> None:
-        if not linger:
-            self._upgrade.response.close()
-        if not self._upgrade.lost.done():
-            self._release = asyncio.get_running_loop().call_later(RELEASE, self._drop)
+    @property
+    def full(self) -> bool:
+        """Whether reading has stopped because nobody takes what was read."""
+        return self._reading is None and self._size >= self.limit and not self.over
 
-    def _drop(self) -> None:
-        if not self._upgrade.lost.done():  # asyncio cannot abort what closed by itself
-            self._upgrade.transport.abort()
+    @property
+    def unread(self) -> int:
+        """How many received messages nobody has taken yet, as far as is known."""
+        return len(self._buffer) + self._excess
+
+    def take(self) -> str | bytes | None:
+        """Give a message that was read ahead; None: read, or see whether the wire is over.
+
+        Raises `ConcurrentReceive` if another consumer is parked in `read()`.
+        """
+        if self._buffer:
+            message = self._buffer.popleft()
+            self._size -= len(message) + OVERHEAD
+            self.busy = self.over or self._reading is not None or bool(self._buffer)
+            return message
+        if self._reading is not None:
+            self._stop_reading()
+        elif self.busy and not self.over:
+            raise ConcurrentReceive
+        return None
+
+    def control(self, frame: Frame) -> None:
+        """Take care of a frame that is no message, and that a consumer has read."""
+        if self.over:
+            self.busy = True
+        else:
+            self.control_received(frame)
+
+    def read_failed(self, error: Exception) -> None:
+        """Take care of an exception out of `read()`."""
+        if self.over:
+            self.busy = True
+        else:
+            self.connection_lost(error)
+
+    def intercept(self, interceptor: Interceptor) -> None:
+        """Show each message to this function as it arrives, whoever reads, also those that wait.
+
+        A message for which it returns True is given to no consumer.
+        """
+        attended = self.attended
+        self._stop_reading()
+        waiting, self._buffer, self._size = self._buffer, _NOTHING, 0
+        for message in waiting:
+            if not interceptor(message):
+                self._keep(message)
+        self.busy = attended or self.over or bool(self._buffer)
+        self.read = InterceptedReader(self.read, interceptor, self.read_ahead, self.context).read
+        self.read_ahead()
+
+    def discard(self) -> int:
+        """Drop the messages that nobody took; how many they were."""
+        dropped = self.unread
+        self._buffer, self._size, self._excess = _NOTHING, 0, 0
+        self.busy = self.over or self._reading is not None
+        return dropped
+
+    def read_ahead(self) -> None:
+        """Read what there is and wait for more, unless somebody does or the buffer is full.
+
+        One coroutine reads at a time: a consumer's, or this one, which costs no task. It is
+        driven by hand: the future that it yields calls back.
+        """
+        if self._reading is not None or self.attended:
+            return
+        while not self.over and (self._size < self.limit or self.closing):
+            if self._drive(self.read()):
+                return
+        self.busy = self.over or bool(self._buffer)
+
+    def read_now(self) -> None:
+        """Read what has arrived, also if the loop has not yet called back to say so."""
+        self._stop_reading()
+        self.read_ahead()
+
+    def _drive(self, reading: Coroutine[Any, Any, Frame]) -> bool:
+        """Go on with a read until it is over, or waits; whether it waits.
+
+        It counts as under way meanwhile: an interceptor may call the wire.
+        """
+        self._reading, self._waiter = reading, None
+        try:
+            waiter = reading.send(None)
+        except StopIteration as done:
+            self._reading = None
+            self._received(done.value)
+        except Exception as error:  # noqa: BLE001 - any exception of read() is an end to name
+            self._reading = None
+            self.read_failed(error)
+        else:
+            self.busy = True
+            if waiter is None:  # a bare yield, as in asyncio.sleep(0)
+                waiter = asyncio.get_running_loop().create_future()
+                waiter.set_result(None)
+            self._waiter = waiter
+            waiter.add_done_callback(self._go_on, context=self.context)
+            return True
+        return False
+
+    def _stop_reading(self) -> None:
+        """End the read that is under way; the frame that it waits for stays to be read."""
+        reading, waiter = self._reading, self._waiter
+        if reading is None or waiter is None:
+            return
+        self._reading = self._waiter = None
+        waiter.remove_done_callback(self._go_on)
+        try:
+            reading.throw(asyncio.CancelledError())
+        except asyncio.CancelledError:
+            pass
+        except StopIteration as done:
+            self._received(done.value)
+        else:
+            reading.close()
+            raise RuntimeError("read() of a wire must end at once when it is cancelled")
+        self.busy = self.over or bool(self._buffer)
+
+    def _go_on(self, waiter: asyncio.Future[Any]) -> None:
+        if self._reading is None or waiter is not self._waiter:
+            return  # the loop had been asked to call before that read was stopped
+        self.busy = bool(self._buffer)
+        self._drive(self._reading)
+        self.read_ahead()
+
+    def _received(self, frame: Frame) -> None:
+        if frame.type is not Opcode.TEXT and frame.type is not Opcode.BINARY:
+            self.control(frame)
+        elif self._size >= self.limit:
+            self._excess += 1
+        else:
+            self._keep(frame.data)
+
+    def _keep(self, message: str | bytes) -> None:
+        if self._buffer is _NOTHING:
+            self._buffer = deque()
+        self._buffer.append(message)
+        self._size += len(message) + OVERHEAD
+
+
+class Transport(Protocol):
+    """Dials. One per engine; its wires do not know of each other.
+
+    `recloser.connect(transport=...)` takes one; `recloser.testing.check_transport` checks it.
+    """
+
+    async def dial(self, request: Request, ended: Callable[[Close], None]) -> Wire:
+        """Open a socket; raises `DialFailed`. Cancelling frees whatever was open.
+
+        The engine keeps the deadline. `ended` may be called before this returns.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the transport itself made, such as its own session; it may dial again."""
+        ...
 
 
 def _nobody(close: Close) -> None:

@@ -11,7 +11,8 @@ from recloser.driver.opening import OnOpen, Opening
 from recloser.fsm.closecodes import ABNORMAL
 from recloser.fsm.record import Cause, Close, Origin, bare
 from recloser.providers import dial_failure
-from recloser.transport.base import DialFailed, Request, Transport
+from recloser.transport.base import DialFailed, Request
+from recloser.transport.wire import Transport
 
 CANCELLED = Close(code=ABNORMAL, origin=Origin.ENGINE, cause=Cause.CANCELLED)
 """The record of a cancelled dial; the core adds who asked for it."""

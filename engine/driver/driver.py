@@ -23,7 +23,7 @@ from recloser.fsm.errors import closed_error
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger, Wish
-from recloser.transport.base import Transport
+from recloser.transport.wire import Transport
 from recloser.waiter import Waiter
 
 

@@ -8,7 +8,7 @@ from recloser import log
 from recloser.driver.scope import Scope
 from recloser.fsm.events import Expired
 from recloser.fsm.record import Close
-from recloser.transport.base import Transport, Wire
+from recloser.transport.wire import Transport, Wire
 
 
 class Generation:

@@ -6,7 +6,8 @@ from threading import get_ident
 from typing import Any, Final, Protocol, cast
 
 from recloser.fsm.errors import WrongLoop
-from recloser.transport.base import Opcode, Wire
+from recloser.transport.base import Opcode
+from recloser.transport.wire import Wire
 from recloser.waiter import Waiter
 
 _TEXT: Final = Opcode.TEXT

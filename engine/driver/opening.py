@@ -8,7 +8,7 @@ from recloser.driver.generation import Generation
 from recloser.driver.inbound import Inbound, receiver
 from recloser.driver.scope import Scope
 from recloser.fsm.errors import RecloserError
-from recloser.transport.base import Wire
+from recloser.transport.wire import Wire
 
 
 class Opening:

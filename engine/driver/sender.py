@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import NotOpen, RecloserError, closed_error
 from recloser.fsm.states import State
-from recloser.transport.base import Delivery, Wire
+from recloser.transport.base import Delivery
+from recloser.transport.wire import Wire
 
 if TYPE_CHECKING:
     from recloser.driver.driver import Driver

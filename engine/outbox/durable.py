@@ -20,7 +20,8 @@ from recloser.outbox.options import Outbox
 from recloser.outbox.queue import Queue
 from recloser.outbox.rows import message_of, row_of
 from recloser.outbox.tracking import Tracking
-from recloser.transport.base import Delivery, Wire
+from recloser.transport.base import Delivery
+from recloser.transport.wire import Wire
 
 if TYPE_CHECKING:
     from recloser.driver.driver import Driver

@@ -16,7 +16,8 @@ from recloser.outbox.message import Id, Message
 from recloser.outbox.options import Outbox
 from recloser.outbox.queue import Queue
 from recloser.outbox.taking import Taking
-from recloser.transport.base import Delivery, Wire
+from recloser.transport.base import Delivery
+from recloser.transport.wire import Wire
 
 if TYPE_CHECKING:
     from recloser.driver.driver import Driver

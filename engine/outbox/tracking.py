@@ -13,7 +13,8 @@ from recloser.outbox.message import Id, Message
 from recloser.outbox.numbering import Numbering, storable
 from recloser.outbox.options import Outbox
 from recloser.outbox.unacknowledged import Unacknowledged
-from recloser.transport.base import Delivery, Wire
+from recloser.transport.base import Delivery
+from recloser.transport.wire import Wire
 
 if TYPE_CHECKING:
     from recloser.driver.driver import Driver

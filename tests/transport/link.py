@@ -14,7 +14,7 @@ from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, Opcode, Request
 
 if TYPE_CHECKING:
-    from recloser.transport.wire import AiohttpWire
+    from recloser.transport.aiohttp_wire import AiohttpWire
 
 
 class Link:

@@ -1,7 +1,7 @@
 """The surface of aiohttp that the transport stands on, pinned.
 
 When one of these fails after an upgrade of aiohttp: read what changed, adapt `upgrade.py` (its
-constructor), `inbox.py` (the reader) or `outgoing.py` (the writer), run tests/transport, and only
+constructor), `wire.py` (the reader) or `outgoing.py` (the writer), run tests/transport, and only
 then widen the range of aiohttp in pyproject.toml.
 """
 
@@ -98,7 +98,7 @@ def test_the_shapes_of_messages_and_errors() -> None:
 async def test_read_yields_one_future_and_gives_the_queue_back_when_cancelled(
     loop_factory: Factory,
 ) -> None:
-    """What `Inbox` stands on: driven by hand, `read()` waits once and loses nothing."""
+    """What `Wire` stands on: driven by hand, `read()` waits once and loses nothing."""
     async with linked() as link:
         read = link.wire.read
         first = read()

@@ -15,7 +15,7 @@ from recloser.fsm.record import Cause, Origin
 from recloser.testing.doubles.raw_server import PONG, frame, text
 from recloser.transport import Heartbeat
 from tests.transport.link import linked
-from tests.transport.test_inbox import overrun
+from tests.transport.test_receiving import overrun
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 TEXT, BINARY = 1, 2

@@ -12,8 +12,8 @@ from recloser.fsm.record import Cause, Close, Origin
 from recloser.testing.doubles.raw_server import CLOSE, PING, PONG, close_frame, frame, text
 from recloser.transport import Heartbeat, liveness
 from tests.transport.link import Link, linked, turns
-from tests.transport.test_inbox import overrun
 from tests.transport.test_own_close import blocked_sender
+from tests.transport.test_receiving import overrun
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

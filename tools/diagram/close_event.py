@@ -32,7 +32,7 @@ class Hop(NamedTuple):
 HOPS: Final = (
     Hop(
         "transport reader",
-        "recloser.transport.wire:AiohttpWire.control",
+        "recloser.transport.wire:Wire.control",
         "sees the frame, the end of the stream or the silence",
         "close frame, or error",
     ),

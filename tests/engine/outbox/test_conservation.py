@@ -39,7 +39,7 @@ class Account(Life):
         accepted, waiting = self.outcomes()
         self.accepted |= accepted
         read = [message for wire in self.transport.wires for message in wire.sent]
-        live = [message for wire in self.transport.live for message, _ in wire._buffer]
+        live = [message for wire in self.transport.live for message, _ in wire._write_buffer]
         held = [message.data for message in self.ws.outbox.peek()]
         found = Counter([*read, *live, *held, *self.taken]) + self.dropped
         assert not [message for message, times in found.items() if times > 1]

@@ -188,7 +188,7 @@ async def test_the_file_knows_of_a_flush_before_the_peer_does(path: Path, tmp_pa
 
     ws.subscribe(look)
     async with ws:
-        await settled(lambda: len(transport.wires[0]._buffer) == 1)
+        await settled(lambda: len(transport.wires[0]._write_buffer) == 1)
         copy = killed(path, tmp_path / "copy.db")
         with sqlite3.connect(copy) as connection:
             marks += connection.execute("SELECT deliveries, count(*) FROM message GROUP BY 1")
@@ -480,7 +480,7 @@ async def life(folder: Path, steps: list[tuple[str, Any]], *, acknowledged: bool
 
 async def either(sending: asyncio.Task[Delivery], transport: ScriptedTransport) -> None:
     """Wait until a message was taken, or is stuck in a write buffer."""
-    await settled(lambda: sending.done() or any(wire._buffer for wire in transport.live))
+    await settled(lambda: sending.done() or any(wire._write_buffer for wire in transport.live))
 
 
 async def idle(disk: Any) -> None:

@@ -3,14 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin
-from recloser.testing.doubles.scripted_sender import ScriptedSender
-from recloser.transport.base import DialFailed, Opcode, Request
+from recloser.transport.base import Delivery, DialFailed, Frame, Opcode, Request
+from recloser.transport.wire import Wire
 
 
 class ScriptedFrame(NamedTuple):
@@ -37,73 +36,109 @@ class Plan:
     """What the peer sends as soon as the socket is up."""
 
 
-class ScriptedWire(ScriptedSender):
-    """One scripted socket. The test plays the peer by `deliver` and `end`."""
+class _Incoming:
+    """What the peer sent and nobody has read; an object of its own, so that no cycle arises."""
+
+    def __init__(self, messages: Iterable[str | bytes]) -> None:
+        self.frames = deque(map(_frame, messages))
+        self._ended = False
+        self._arrival: asyncio.Future[None] | None = None
+
+    def add(self, message: str | bytes) -> None:
+        self.frames.append(_frame(message))
+        self._wake()
+
+    def end(self) -> None:
+        self._ended = True
+        self._wake()
+
+    async def read(self) -> ScriptedFrame:
+        """Wait for the next frame; raises `EOFError` after the last."""
+        while not self.frames:
+            if self._ended:
+                raise EOFError("the scripted socket has ended")
+            self._arrival = asyncio.get_running_loop().create_future()
+            try:
+                await self._arrival
+            finally:
+                self._arrival = None
+        return self.frames.popleft()
+
+    def _wake(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+
+class ScriptedWire(Wire):
+    """One scripted socket. The test plays the peer by `deliver`, `stall`, `flow` and `end`."""
+
+    subprotocol: str | None = None
+    headers: Mapping[str, str] = NO_HEADERS
+    sent_code: int | None = None
 
     def __init__(self, plan: Plan, request: Request, ended: Callable[[Close], None]) -> None:
-        super().__init__()
+        self._incoming = _Incoming(plan.messages)
+        super().__init__(self._incoming.read, ended)
         self.request = request
+        self.sent: list[str | bytes] = []
+        """What the peer has read."""
+        self.closed_with: tuple[int, str] | None = None
+        """Code and reason of the engine's close frame."""
         self.aborted = False
         self.probes = 0
-        self.busy = False
-        self.subprotocol: str | None = None
-        self.headers: Mapping[str, str] = NO_HEADERS
-        self.sent_code: int | None = None
+        """How often the engine asked for a sign of life."""
         self._plan = plan
-        self._ended = ended
-        self._queue = deque(_frame(message) for message in plan.messages)
-        self._parked: asyncio.Future[None] | None = None
-        self._hear: Callable[[str | bytes], bool] | None = None
+        self._stalled: asyncio.Future[bool] | None = None  # whether the buffer was emptied
+        self._write_buffer: list[tuple[str | bytes, object]] = []
 
     # -- the peer's side ----------------------------------------------------------------
 
     def deliver(self, message: str | bytes) -> None:
         """Have the peer send one message; an ended socket carries none."""
-        if not self.over and not (self._hear is not None and self._hear(message)):
-            self._queue.append(_frame(message))
-            self._unpark()
+        if not self.over:
+            self._incoming.add(message)
+            if self.reading_ahead:
+                self.read_now()
+
+    def stall(self) -> None:
+        """Have the peer read nothing: what is sent stays in the buffer, and its sender waits."""
+        if self._stalled is None and not self.over:
+            self._stalled = asyncio.get_running_loop().create_future()
+
+    def flow(self, count: int | None = None) -> None:
+        """Have the peer read the first `count` messages of the buffer, or all and what follows."""
+        if self.over:
+            return
+        self.sent += [message for message, _ in self._write_buffer[:count]]
+        del self._write_buffer[:count]
+        if count is None:
+            self._release()
 
     def end(self, close: Close) -> None:
         """End the socket, with this record; a second end changes nothing."""
         if not self.over:
-            self._finish()
-            if self._buffer:
-                close = replace(close, unsent=close.unsent + len(self._buffer))
-            self._ended(close)
+            self.drain_received()
+            super().end(close)
 
-    # -- the engine's side: the contract `recloser.transport.Wire` ----------------------
+    # -- what a wire supplies -----------------------------------------------------------
 
-    async def read(self) -> ScriptedFrame:
-        """Wait for the next frame; raises `EOFError` after the last."""
-        while not self._queue or self.over:
-            if self.over:
-                raise EOFError("the scripted socket has ended")
-            self._parked = asyncio.get_running_loop().create_future()
-            try:
-                await self._parked
-            finally:
-                self._parked = None
-        return self._queue.popleft()
-
-    def take(self) -> str | bytes | None:
-        """Give what an ended socket has left."""
-        if not self.over:
-            raise ConcurrentReceive
-        return self._queue.popleft().data if self._queue else None
-
-    def intercept(self, interceptor: Callable[[str | bytes], bool]) -> None:
-        """Have messages heard as the peer sends them."""
-        self._hear = interceptor
-        self._queue = deque(frame for frame in self._queue if not interceptor(frame.data))
-
-    def control(self, frame: object) -> None:
-        """Refuse: a script has no control frames."""
-        raise AssertionError(f"no control frame was scripted: {frame!r}")
-
-    def read_failed(self, error: Exception) -> None:
-        """Stay ended: `read` raises after the end alone."""
-        del error
-        self.busy = True
+    async def send(self, message: str | bytes, item: object = None) -> Delivery:
+        """Take a message as a socket does: to the peer, or into a buffer that is stuck."""
+        if self.over or self.closed_with is not None:
+            return await self.undelivered(message, item)
+        if not isinstance(message, str | bytes | bytearray | memoryview):
+            raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
+        stalled = self._stalled
+        if stalled is None:
+            self.sent.append(message)
+            return Delivery.SENT
+        self._write_buffer.append((message, message if item is None else item))
+        await asyncio.wait((stalled,))
+        if stalled.result():
+            return Delivery.SENT
+        if not self.undelivered.resend:
+            raise ConnectionResetError("the connection ended while the message was leaving")
+        return Delivery.QUEUED
 
     def close(self, code: int, reason: str) -> None:
         """Note the close frame; the peer answers as planned."""
@@ -121,39 +156,56 @@ class ScriptedWire(ScriptedSender):
             )
             asyncio.get_running_loop().call_later(self._plan.echo_takes, self.end, echo)
 
-    def abort(self) -> None:
-        """End without telling."""
+    def drop(self) -> None:
+        """Note that the engine dropped the socket."""
         self.aborted = True
-        self._finish()
 
-    def probe(self) -> None:
-        """Count the request for a sign of life."""
-        self.probes += 1
-
-    def discard(self) -> int:
-        """Drop what nobody took."""
-        dropped = len(self._queue)
-        self._queue.clear()
-        return dropped
-
-    @property
-    def unread(self) -> int:
-        """Messages that nobody took."""
-        return len(self._queue)
+    def connection_lost(self, error: Exception) -> None:
+        """Refuse: a scripted socket ends by `end` alone, and `read` raises after it."""
+        raise AssertionError(f"the scripted socket broke before its end: {error!r}")
 
     async def wait_closed(self) -> None:
         """Return once the socket is over."""
         if not self.over:
             raise AssertionError("wait_closed() before the end: the engine leaks a socket")
 
-    def _finish(self) -> None:
-        self.over = self.busy = True
-        self._unpark()
+    # -- what a wire may supply ---------------------------------------------------------
+
+    def control_received(self, frame: Frame) -> None:
+        """Refuse: a script has no control frames, except for what an interceptor withholds."""
+        if frame.type is not Opcode.PONG:
+            raise AssertionError(f"no control frame was scripted: {frame!r}")
+
+    def probe(self) -> None:
+        """Count the request for a sign of life."""
+        self.probes += 1
+
+    def unsent_messages(self) -> list[object]:
+        """Give what the peer has not read: nothing, unless it was told to stall."""
+        return [item for _, item in self._write_buffer]
+
+    @property
+    def unread(self) -> int:
+        """Messages that nobody took, those not read ahead among them."""
+        return super().unread + len(self._incoming.frames)
+
+    def discard(self) -> int:
+        """Drop what nobody took."""
+        dropped = self.unread
+        super().discard()
+        self._incoming.frames.clear()
+        return dropped
+
+    def finish(self) -> None:
+        """Stop reading, and release who waits."""
+        super().finish()
+        self._incoming.end()
         self._release()
 
-    def _unpark(self) -> None:
-        if self._parked is not None and not self._parked.done():
-            self._parked.set_result(None)
+    def _release(self) -> None:
+        if self._stalled is not None:
+            self._stalled.set_result(not self.over)
+            self._stalled = None
 
 
 class ScriptedTransport:

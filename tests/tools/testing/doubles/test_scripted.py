@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiohttp.http import WSMessage
 
 from recloser import Close, ConcurrentReceive, NotOpen
 from recloser.fsm import Cause, Origin
@@ -75,6 +76,7 @@ async def test_messages_are_read_in_order_and_the_end_is_told_once() -> None:
         (Opcode.BINARY, b"b"),
         (Opcode.TEXT, "c"),
     ]
+    wire.busy = True  # as a consumer does
     reading = asyncio.ensure_future(ended(wire.read()))
     await turns()
     wire.end(KICKED)
@@ -91,8 +93,10 @@ async def test_messages_are_read_in_order_and_the_end_is_told_once() -> None:
 @virtual
 async def test_what_is_left_after_the_end_is_taken_or_discarded() -> None:
     wire, _ = await dialled(Plan(messages=("a", "b", "c")))
+    wire.busy = True  # as a consumer does
     with pytest.raises(ConcurrentReceive):
         wire.take()
+    wire.busy = False
     wire.end(CUT)
     wire.deliver("too late")
     assert wire.busy
@@ -166,7 +170,9 @@ async def test_a_deaf_peer_and_an_abort() -> None:
 async def test_what_a_script_does_not_hold() -> None:
     wire, _ = await dialled(Plan())
     with pytest.raises(AssertionError, match="no control frame"):
-        wire.control(object())
+        wire.control(WSMessage(Opcode.PING, b"", None))
+    with pytest.raises(AssertionError, match="broke before its end"):
+        wire.read_failed(OSError())
     with pytest.raises(TypeError, match="str or bytes"):
         await wire.send(5)  # type: ignore[arg-type]  # bad on purpose
     wire.probe()

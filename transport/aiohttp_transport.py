@@ -13,12 +13,12 @@ from yarl import URL
 from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Close
 from recloser.transport import classify, sessions
+from recloser.transport.aiohttp_wire import AiohttpWire
 from recloser.transport.base import DialFailed, Request
 from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.liveness import Heartbeat
 from recloser.transport.redirects import Trail
 from recloser.transport.upgrade import Upgrade
-from recloser.transport.wire import AiohttpWire
 
 _SECURE = ("wss:", "https:")
 
