@@ -17,7 +17,7 @@ TABLE = DOCS / "clauses.md"
 
 _CLAUSE = re.compile(
     r"^(?:- \*\*(?P<main>[A-Z]\d+)|  - \*\*(?P<sub>[A-Z]\d+\.\d+))\*\* "
-    r"(?:\*\((?P<mark>planned|given up)\)\* )?(?P<text>\S.*)$",
+    r"(?:\*\((?P<mark>planned|given up)\)\* )?(?P<text>\S.*(?:\n +[^\s-].*)*)$",
     re.MULTILINE,
 )
 
@@ -55,7 +55,7 @@ def clauses(text: str | None = None) -> list[Clause]:
     """Every clause and sub-clause of docs/spec.md, or of `text`, in order."""
     text = SPEC.read_text(encoding="utf-8") if text is None else text
     return [
-        Clause(found["main"] or found["sub"], found["mark"] or "", found["text"])
+        Clause(found["main"] or found["sub"], found["mark"] or "", " ".join(found["text"].split()))
         for found in _CLAUSE.finditer(text)
     ]
 

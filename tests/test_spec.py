@@ -77,10 +77,13 @@ def test_no_test_cites_an_unknown_clause() -> None:
 
 
 def test_clauses_are_read_with_their_marks_and_sub_clauses() -> None:
-    text = "- **A1** One:\n  - **A1.1** *(planned)* half.\n- **B2** *(given up)* why.\nprose\n"
+    text = (
+        "- **A1** One:\n  - **A1.1** *(planned)* half\n    more.\n"
+        "- **B2** *(given up)* why.\nprose\n"
+    )
     assert clauses(text) == [
         Clause("A1", "", "One:"),
-        Clause("A1.1", "planned", "half."),
+        Clause("A1.1", "planned", "half more."),
         Clause("B2", "given up", "why."),
     ]
     assert [each.parent for each in clauses(text)] == ["A1", "A1", "B2"]

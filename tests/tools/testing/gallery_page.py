@@ -16,6 +16,11 @@ default effort. The stories are what `recloser check` tells; a test compares the
 """
 
 
+def wrapped(paragraph: str) -> str:
+    """A paragraph in lines of at most 120 columns."""
+    return "\n".join(textwrap.wrap(paragraph, 120, break_long_words=False))
+
+
 def section(exhibit: Exhibit) -> str:
     """One exhibit: what it does, who shipped it, its code, and its story."""
     name = getattr(exhibit.make, "__name__", "")
@@ -23,9 +28,10 @@ def section(exhibit: Exhibit) -> str:
     [verdict] = examine(exhibit.make, laws=[exhibit.law]).broken
     code = textwrap.dedent(inspect.getsource(exhibit.make)).rstrip()
     return (
-        f"## {name}\n\n{inspect.getdoc(exhibit.make)} Seen in: {exhibit.seen}.\n\n"
+        f"## {name}\n\n{wrapped(f'{inspect.getdoc(exhibit.make)} Seen in: {exhibit.seen}.')}\n\n"
         f"```python\n{code}\n```\n\n"
-        f"Breaks `{exhibit.law}`: {verdict.problem}.\n\n```text\n{verdict.story}\n```\n"
+        f"{wrapped(f'Breaks `{exhibit.law}`: {verdict.problem}.')}\n\n"
+        f"```text\n{verdict.story}\n```\n"
     )
 
 
