@@ -14,7 +14,7 @@ from table import Table
 
 import recloser
 from recloser import Close, Outbox, Retry
-from recloser.fsm import Cause, Origin
+from recloser.fsm import Cause
 from recloser.testing import Plan, ScriptedTransport
 
 BATCH = 1000
@@ -24,7 +24,7 @@ GOAL = 1e6 / 20_000
 
 RAW = "sqlite3, one transaction"
 AWAY = Plan(
-    refused=Close(code=1006, origin=Origin.NETWORK, cause=Cause.TCP),
+    refused=Close.cut(Cause.TCP),
 )
 INSERT = "INSERT INTO message (data) VALUES (?)"
 

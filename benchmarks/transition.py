@@ -14,17 +14,15 @@ from recloser.fsm.core import Core
 from recloser.fsm.effects import Announce
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.machine import fire
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.fsm.timeouts import Timeouts
 
 GOAL = 25.0
 CYCLES = 10
 FIELDS = {"session_id": "5f2c", "user": "alice"}
-RESTART = Close(
-    code=1012, reason="server restart", origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True
-)
-ANSWER = Close(code=1000, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True)
+RESTART = Close.frame(1012, "server restart")
+ANSWER = Close.frame(1000)
 
 
 class Null(io.StringIO):

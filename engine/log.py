@@ -11,14 +11,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from recloser import redact
-from recloser.fsm import closecodes
+from recloser.change_line import error_text, event_of, fields_of, milliseconds
 from recloser.fsm.change import StateChange
-from recloser.fsm.record import Close
 
 LOGGER: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger("recloser")
 STANDARD: Final = logging.getLogger("recloser")
@@ -29,12 +28,7 @@ _LEAST: Final = {structlog.make_filtering_bound_logger(level): level for level i
 Of any other logger this is not known: a processor may want to see what another one drops.
 """
 _METHODS: Final = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
-_NO_CLOSE: Final[Mapping[str, object]] = dict.fromkeys(
-    ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
-)
 
-CHANGED: Final = "websocket.state_changed"
-POLICY_FAILED: Final = "websocket.policy_failed"
 LISTENER_FAILED: Final = "websocket.listener_failed"
 LISTENER_SLOW: Final = "websocket.listener_slow"
 TASK_FAILED: Final = "websocket.scope_task_failed"
@@ -48,28 +42,13 @@ NOT_SAVED: Final = "websocket.outbox_not_saved"
 OVERDUE: Final = "websocket.messages_unacknowledged"
 
 
-def fields_of(change: StateChange) -> dict[str, Any]:
-    """Return a change as flat fields, the same names in every line, secrets taken out."""
-    fields: dict[str, Any] = {
-        "from": change.previous.value,
-        "to": change.current.value,
-        "trigger": change.trigger.value,
-        "rule": change.rule,
-        "generation": change.generation,
-        "attempt": change.attempt,
-        "delay": _round(change.delay),
-        "uptime": _round(change.uptime),
-        "unsent": change.unsent,
-        "undelivered": change.undelivered,
-    }
-    fields.update(_NO_CLOSE if change.close is None else _close(change.close))
-    return fields
-
-
 def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None:
-    """Write the line of one change; `own` are the application's fields."""
+    """Write the line of one change.
+
+    `wall` is the time in seconds since the epoch, `own` are the application's fields.
+    """
     close = change.close
-    event = CHANGED if change.error is None else POLICY_FAILED
+    event = event_of(change)
     if change.gave_up:
         level = logging.ERROR
     elif close is not None and not close.intentional:
@@ -84,8 +63,6 @@ def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None
         fields = {**own, **fields_of(change)}
         stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
         fields["timestamp"] = stamp
-        if change.error is not None:
-            fields["error"] = redact.text(f"{change.error} ({change.error.__cause__!r})")
         write(event, **fields)
     except Exception as error:  # noqa: BLE001 - a full disk must not stop the machine
         _unwritten(event, error)
@@ -98,18 +75,18 @@ def trouble(event: str, own: Mapping[str, object], **fields: object) -> None:
 
 def failed(event: str, own: Mapping[str, object], who: object, error: BaseException) -> None:
     """Write an error line, with its traceback, about code that is not the engine's."""
-    trouble(event, own, who=_name(who), error=_text(error), exception=_traceback(error))
+    trouble(event, own, who=_name(who), error=error_text(error), exception=_traceback(error))
 
 
 def slow(own: Mapping[str, object], who: object, took: float) -> None:
     """Write an error line about a listener that held up the event loop, `took` in seconds."""
-    trouble(LISTENER_SLOW, own, who=_name(who), took=_round(took))
+    trouble(LISTENER_SLOW, own, who=_name(who), took=milliseconds(took))
 
 
 class Backlogged:
-    """Writes a line when reading pauses: a close frame behind what is unread is not seen (F7).
+    """Writes a line when reading pauses: a close frame behind unread messages is not seen (F7).
 
-    One is kept by every engine; a `partial` would be five times as large.
+    Every engine keeps one; a `partial` would be five times as large.
     """
 
     __slots__ = ("_own",)
@@ -118,7 +95,7 @@ class Backlogged:
         self._own = own
 
     def __call__(self, unread: int) -> None:
-        """Take the number of messages that nobody has taken."""
+        """Write the line; `unread` is the number of messages that nobody has received."""
         trouble(BACKLOGGED, self._own, unread=unread)
 
 
@@ -133,7 +110,7 @@ def dropped(own: Mapping[str, object], reason: str, count: int, size: int, *, as
 
 def overdue(own: Mapping[str, object], count: int, after: float) -> None:
     """Write a line about messages that nobody acknowledged within `after` seconds (G7)."""
-    trouble(OVERDUE, own, count=count, after=_round(after))
+    trouble(OVERDUE, own, count=count, after=milliseconds(after))
 
 
 def _line(level: int, event: str, own: Mapping[str, object], fields: Mapping[str, object]) -> None:
@@ -146,7 +123,7 @@ def _line(level: int, event: str, own: Mapping[str, object], fields: Mapping[str
 
 
 def _writer(level: int) -> Callable[..., object] | None:
-    """Return what writes a line of this level; None if nobody would see it."""
+    """Return the function that writes a line of this level; None if nobody would see the line."""
     if not structlog.is_configured():
         return partial(_standard, level) if STANDARD.isEnabledFor(level) else None
     logger = LOGGER.bind()
@@ -157,7 +134,7 @@ def _writer(level: int) -> Callable[..., object] | None:
 
 
 def _standard(level: int, event: str, **fields: object) -> None:
-    """Write a record of the standard library: the event, then what is known as name=value."""
+    """Write a record of the standard library: the event, then each known field as name=value."""
     known = " ".join(
         f"{name}={value}"
         for name, value in fields.items()
@@ -167,7 +144,7 @@ def _standard(level: int, event: str, **fields: object) -> None:
 
 
 def _unwritten(event: str, error: Exception) -> None:
-    """Report a line that could not be written where asyncio reports what nobody awaits."""
+    """Report a line that could not be written to the exception handler of the event loop."""
     asyncio.get_running_loop().call_exception_handler(
         {"message": f"recloser could not log {event}", "exception": error}
     )
@@ -180,42 +157,8 @@ def _name(who: object) -> str:
     return name if isinstance(name, str) else type(who).__qualname__
 
 
-def _text(error: BaseException) -> str:
-    try:
-        return redact.text(f"{type(error).__name__}: {error}")
-    except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
-        return f"{type(error).__name__} (no text: {type(unprintable).__name__})"
-
-
 def _traceback(error: BaseException) -> str:
     try:
         return redact.text("".join(traceback.format_exception(error)))
     except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
         return f"no traceback ({type(unprintable).__name__})"
-
-
-def _close(close: Close) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "code": close.code,
-        "code_name": closecodes.name(close.code),
-        "reason": redact.text(close.reason),
-        "intentional": close.intentional,
-        "origin": close.origin.value,
-        "cause": close.cause.value,
-        "clean": close.clean,
-    }
-    if close.sent_code is not None:
-        fields["sent_code"] = close.sent_code
-    if close.status is not None:
-        fields["status"] = close.status
-    if close.retry_after is not None:
-        fields["retry_after"] = close.retry_after
-    if close.advice is not None:
-        fields["advice"] = redact.text(close.advice)
-    if close.error is not None:
-        fields["error"] = _text(close.error)
-    return fields
-
-
-def _round(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)

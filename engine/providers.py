@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias, TypeVar, cast
 
-from recloser.fsm.closecodes import ABNORMAL
 from recloser.fsm.errors import Unauthorized
-from recloser.fsm.record import Cause, Close, Origin, bare
+from recloser.fsm.record import Cause, Close, bare
 from recloser.transport.base import DialFailed
 
 T = TypeVar("T")
@@ -44,5 +43,5 @@ def dial_failure(cause: Cause) -> Iterator[None]:
                 raise
         if isinstance(error, Unauthorized):
             cause = Cause.UNAUTHORIZED
-        close = Close(code=ABNORMAL, origin=Origin.ENGINE, cause=cause, error=bare(error))
+        close = Close.by_engine(cause, error=bare(error))
         raise DialFailed(close) from error

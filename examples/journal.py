@@ -16,7 +16,7 @@ import structlog
 
 import recloser
 from recloser import Close, State
-from recloser.fsm import Cause, Origin
+from recloser.fsm import Cause
 from recloser.journal import Journal
 from recloser.testing import Plan, ScriptedTransport, run
 
@@ -24,29 +24,35 @@ MORNING = datetime(2025, 3, 3, 8, tzinfo=UTC).timestamp()
 HOUR = 3600.0
 
 
-def frame(code: int, reason: str = "") -> Close:
-    """Make the record of a close frame of the peer."""
-    return Close(code=code, reason=reason, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True)
-
-
-def failed(cause: Cause, origin: Origin = Origin.NETWORK, **facts: float) -> Plan:
+def failed(close: Close) -> Plan:
     """Make a dial that comes to nothing."""
-    return Plan(takes=0.08, refused=Close(code=1006, origin=origin, cause=cause, **facts))
+    return Plan(takes=0.08, refused=close)
 
 
+NO_NAME = failed(Close.cut(Cause.DNS))
+NOBODY = failed(Close.cut(Cause.TCP))
 UP = Plan(takes=0.12)
-BUSY = failed(Cause.REFUSED, Origin.PEER, status=503, retry_after=20.0)
-CUT = Close(code=1006, origin=Origin.NETWORK, cause=Cause.RESET)
-SILENT = Close(code=1006, origin=Origin.ENGINE, cause=Cause.HEARTBEAT)
+BUSY = failed(Close.refused(503, retry_after=20.0))
+CUT = Close.cut(Cause.RESET)
+SILENT = Close.by_engine(Cause.HEARTBEAT)
 
 DAY = (
-    (2.0 * HOUR, frame(1012, "deploying"), [BUSY, BUSY, UP]),
-    (1.5 * HOUR, CUT, [failed(Cause.DNS), failed(Cause.TCP), failed(Cause.TCP), UP]),
-    (1.0 * HOUR, frame(1000, "shift is over"), [UP]),
-    (4.0, frame(1000, "shift is over"), [UP]),
-    (0.8 * HOUR, frame(4004, "unknown topic"), [UP]),
-    (1.2 * HOUR, SILENT, [failed(Cause.CONNECT_TIMEOUT, Origin.ENGINE), UP]),
-    (0.5 * HOUR, frame(1001, "going away"), [UP]),
+    (2.0 * HOUR, Close.frame(1012, "deploying"), [BUSY, BUSY, UP]),
+    (
+        1.5 * HOUR,
+        CUT,
+        [
+            failed(Close.cut(Cause.DNS)),
+            failed(Close.cut(Cause.TCP)),
+            failed(Close.cut(Cause.TCP)),
+            UP,
+        ],
+    ),
+    (1.0 * HOUR, Close.frame(1000, "shift is over"), [UP]),
+    (4.0, Close.frame(1000, "shift is over"), [UP]),
+    (0.8 * HOUR, Close.frame(4004, "unknown topic"), [UP]),
+    (1.2 * HOUR, SILENT, [failed(Close.by_engine(Cause.CONNECT_TIMEOUT)), UP]),
+    (0.5 * HOUR, Close.frame(1001, "going away"), [UP]),
 )
 """How long the connection lasts, what ends it, and how the next dials go."""
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 from recloser.fsm.change import StateChange
-from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
+from recloser.fsm.decisions import Context, Decision, Policy, Retry
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
 from recloser.fsm.errors import PolicyError
 from recloser.fsm.events import (
@@ -26,21 +24,6 @@ from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.run import Run
 from recloser.fsm.states import Guard, State, Trigger, Wish
 from recloser.fsm.timeouts import Timeouts
-
-_TRIGGERS: Final = {
-    Wish.CONNECT: Trigger.CONNECT,
-    Wish.CLOSE: Trigger.CLOSE,
-    Wish.SUSPEND: Trigger.SUSPEND,
-}
-_GUARDS: Final = {
-    Retry: Guard.RETRY,
-    Hold: Guard.HOLD,
-    Stop: Guard.STOP,
-    Wish.CONNECT: Guard.CONNECT,
-    Wish.CLOSE: Guard.CLOSE,
-    Wish.SUSPEND: Guard.SUSPEND,
-}
-_LIVE: Final = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
 
 
 class Core:
@@ -92,7 +75,7 @@ class Core:
         `IllegalTrigger` for what no correct driver does, and lets an interruption of the
         policy (a keyboard interrupt) through; nothing has changed then.
         """
-        live = self.state in _LIVE
+        live = self.state.live
         match event:
             case Lost(generation, close, unread) if live and generation == self.generation:
                 return self._lost(close, unread, now)
@@ -113,11 +96,11 @@ class Core:
         return []
 
     def _ask(self, wish: Wish, ask: Ask, now: float) -> list[Effect]:
-        if wish is Wish.CONNECT and self.state not in _LIVE:
+        if wish is Wish.CONNECT and not self.state.live:
             # The failures are forgotten; that the credential is spent is not one of them.
             self.run = Run(since=now, refresh_next=self.run.refresh_next)
         before = self.state
-        effects = self._move(_TRIGGERS[wish], now)
+        effects = self._move(wish.trigger, now)
         if self.state is State.CLOSING:
             self.wish = wish
             if before is not State.CLOSING:
@@ -145,7 +128,7 @@ class Core:
     def _stable(self) -> None:
         fire(self, Trigger.STABLE)
         self.deadline = None
-        self.run = Run(opened_at=self.run.opened_at, dialled_at=self.run.dialled_at)
+        self.run = self.run.stable()
 
     def _expired(self, event: Expired, now: float) -> list[Effect]:
         if self.state is State.OPEN:
@@ -155,10 +138,8 @@ class Core:
             return self._move(Trigger.RETRY, now)
         closing = self.state is State.CLOSING
         generation = self.generation
-        close = Close(
-            code=ABNORMAL,
-            origin=Origin.ENGINE,
-            cause=Cause.CLOSE_TIMEOUT if closing else Cause.CONNECT_TIMEOUT,
+        close = Close.by_engine(
+            Cause.CLOSE_TIMEOUT if closing else Cause.CONNECT_TIMEOUT,
             sent_code=event.sent_code,
             unsent=event.unsent,
         )
@@ -172,18 +153,26 @@ class Core:
             close = self._advice.onto(close)
         if self.held:
             close = replace(close, unsent=close.unsent + self.held)
-        # A copy, because a policy may be interrupted: nothing has changed then.
-        run = self.run if asked else replace(self.run)
+        problem: PolicyError | None = None
+
+        def decide(close: Close, context: Context) -> Decision:
+            nonlocal problem
+            decision, problem = judge(self._policy, close, context)
+            return decision
+
+        run = replace(self.run)  # a copy: a policy may be interrupted, and nothing has changed then
+        context, decision = run.lost(
+            close,
+            now,
+            decide,
+            roll=self._roll(),
+            can_refresh=self.can_refresh,
+            stable_after=self._timeouts.stable,
+        )
         if not asked:
-            run.failed(close, now)
-        uptime = run.uptime(now)
-        context = run.context(now, can_refresh=self.can_refresh, roll=self._roll())
-        decision, problem = judge(self._policy, close, context)
-        if not asked:
-            self.guard = _GUARDS[type(decision)]
+            self.guard = decision.guard
         else:
-            self.guard = _GUARDS[self.wish if problem is None else Wish.CLOSE]
-        run.ended(decision, now, context.roll)
+            self.guard = (self.wish if problem is None else Wish.CLOSE).guard
         self.run = Run(since=now) if self.guard is Guard.CONNECT else run
         self._advice = None
         return self._move(
@@ -192,7 +181,7 @@ class Core:
             close=close,
             context=context,
             decision=decision,
-            uptime=uptime,
+            uptime=context.uptime,
             # What came before the end is still given out, unless `opened` never showed it.
             undelivered=unread if asked or self.state is State.CONNECTING else 0,
             error=problem,

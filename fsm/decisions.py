@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
+from recloser.fsm.states import Guard
+from recloser.fsm.timeouts import STABLE
+
+MIN_GAP: Final = 1.0
+"""Seconds between the starts of two dials, unless an immediate dial is allowed (D4)."""
 
 
 class Phase(Enum):
@@ -60,6 +65,34 @@ class Context:
     """There is a provider that can be asked for a new credential."""
     roll: float = 0.5
     """A number in [0, 1), drawn by the engine: the only randomness a policy has."""
+    stable_after: float = STABLE
+    """`Timeouts.stable` of the engine: the uptime in seconds that proves a connection healthy."""
+
+    @property
+    def stable(self) -> bool:
+        """Whether the generation was open for a stable period: `stable_after` or longer."""
+        return self.uptime is not None and self.uptime >= self.stable_after
+
+    @property
+    def next_dial_in(self) -> float:
+        """Seconds from now before which the next dial would be too soon (D4)."""
+        return earliest_dial(
+            0.0, dialled_at=-self.since_dial, ended_at=0.0, immediate=self.previous_immediate
+        )
+
+
+def earliest_dial(
+    now: float, *, dialled_at: float, ended_at: float | None, immediate: bool
+) -> float:
+    """Return the earliest moment for the next dial (D4), all times on one clock, in seconds.
+
+    It is `MIN_GAP` after the start of the last dial, at `dialled_at`. If that dial was an
+    `immediate` one, it is also `MIN_GAP` after the end of its generation, at `ended_at`.
+    """
+    moment = max(now, dialled_at + MIN_GAP)
+    if immediate and ended_at is not None:
+        moment = max(moment, ended_at + MIN_GAP)
+    return moment
 
 
 def _check(rule: str, unsent: Unsent) -> None:
@@ -76,6 +109,8 @@ class Retry:
     Raises `TypeError` or `ValueError` for a delay that is no finite number of at least 0.
     """
 
+    guard: ClassVar[Guard] = Guard.RETRY
+    """The guard that this decision sets for the machine."""
     delay: float
     """Seconds from now to the next dial."""
     refresh: bool = False
@@ -97,6 +132,8 @@ class Retry:
 class Hold:
     """Rest until somebody asks or hints: to `passive`."""
 
+    guard: ClassVar[Guard] = Guard.HOLD
+    """The guard that this decision sets for the machine."""
     rule: str = ""
     """The rule that decided; empty: the engine puts the name of the policy's class."""
     unsent: Unsent = Unsent.KEEP
@@ -110,6 +147,8 @@ class Hold:
 class Stop:
     """End: to `closed`, which only `connect()` leaves."""
 
+    guard: ClassVar[Guard] = Guard.STOP
+    """The guard that this decision sets for the machine."""
     rule: str = ""
     """The rule that decided; empty: the engine puts the name of the policy's class."""
     unsent: Unsent = Unsent.KEEP

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
-from recloser.fsm.closecodes import TRY_LATER
+from recloser.fsm.closecodes import ABNORMAL, TRY_LATER
 from recloser.fsm.states import Wish, Word
 
 NO_HEADERS: Final[Mapping[str, str]] = {}
@@ -133,6 +133,85 @@ class Close:
     """Messages not known to have left the process: an upper bound."""
     error: BaseException | None = field(default=None, repr=False, compare=False)
     """The exception behind it, without traceback and context: they would pin frames."""
+
+    @classmethod
+    def frame(
+        cls,
+        code: int,
+        reason: str = "",
+        *,
+        sent_code: int | None = None,
+        spread: float | None = None,
+    ) -> Self:
+        """Make the record of a close frame of the peer."""
+        return cls(
+            code=code,
+            origin=Origin.PEER,
+            cause=Cause.CLOSE_FRAME,
+            reason=reason,
+            sent_code=sent_code,
+            clean=True,
+            spread=spread,
+        )
+
+    @classmethod
+    def refused(
+        cls,
+        status: int,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        retry_after: float | None = None,
+        error: BaseException | None = None,
+    ) -> Self:
+        """Make the record of an upgrade that the peer answered with an HTTP status."""
+        return cls(
+            code=ABNORMAL,
+            origin=Origin.PEER,
+            cause=Cause.REFUSED,
+            status=status,
+            headers=headers,
+            retry_after=retry_after,
+            error=error,
+        )
+
+    @classmethod
+    def cut(
+        cls,
+        cause: Cause = Cause.EOF,
+        *,
+        sent_code: int | None = None,
+        spread: float | None = None,
+        error: BaseException | None = None,
+    ) -> Self:
+        """Make the record of an end without a word: a connection that broke, a dial unanswered."""
+        return cls(
+            code=ABNORMAL,
+            origin=Origin.NETWORK,
+            cause=cause,
+            sent_code=sent_code,
+            spread=spread,
+            error=error,
+        )
+
+    @classmethod
+    def by_engine(
+        cls,
+        cause: Cause,
+        *,
+        code: int = ABNORMAL,
+        sent_code: int | None = None,
+        unsent: int = 0,
+        error: BaseException | None = None,
+    ) -> Self:
+        """Make the record of an end that this library chose: a time-out, a hook that failed."""
+        return cls(
+            code=code,
+            origin=Origin.ENGINE,
+            cause=cause,
+            sent_code=sent_code,
+            unsent=unsent,
+            error=error,
+        )
 
     @property
     def busy(self) -> bool:

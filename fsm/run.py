@@ -1,13 +1,11 @@
 """What the core remembers of one run of failures: from one stable period to the next."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
-from recloser.fsm.decisions import Context, Decision, Phase, Retry
+from recloser.fsm.decisions import MIN_GAP, Context, Decision, Phase, Retry, earliest_dial
 from recloser.fsm.record import Close
-
-MIN_GAP: Final = 1.0
-"""Seconds between starts of dials; a dial sooner than this after an end is an immediate one."""
+from recloser.fsm.timeouts import STABLE
 
 
 @dataclass(slots=True)
@@ -31,6 +29,32 @@ class Run:
     dialled_at: float = 0.0
     opened_at: float | None = None
 
+    def lost(
+        self,
+        close: Close,
+        now: float,
+        decide: Callable[[Close, Context], Decision],
+        *,
+        roll: float,
+        can_refresh: bool,
+        stable_after: float = STABLE,
+    ) -> tuple[Context, Decision]:
+        """Count the end of a generation, have `decide` answer it, and keep what follows from it.
+
+        Everything that asks a policy goes this way: the core, and the tools that play a run of
+        failures in fast motion. An end that the application asked for is no failure.
+        """
+        if not close.intentional:
+            self.failed(close, now)
+        context = self.context(now, can_refresh=can_refresh, roll=roll, stable_after=stable_after)
+        decision = decide(close, context)
+        self.ended(decision, now, roll)
+        return context, decision
+
+    def stable(self) -> "Run":
+        """Return the run that begins in the open generation when the failures are forgotten."""
+        return Run(opened_at=self.opened_at, dialled_at=self.dialled_at)
+
     def uptime(self, now: float) -> float | None:
         """Seconds since the generation opened, None if it did not."""
         return None if self.opened_at is None else now - self.opened_at
@@ -50,8 +74,10 @@ class Run:
         if self.since is None:
             self.since = now
 
-    def context(self, now: float, *, can_refresh: bool, roll: float) -> Context:
-        """Tell a policy what is known of this run at the end of a generation."""
+    def context(
+        self, now: float, *, can_refresh: bool, roll: float, stable_after: float = STABLE
+    ) -> Context:
+        """Return what a policy is told of this run at the end of a generation."""
         return Context(
             phase=Phase.DIAL if self.opened_at is None else Phase.OPEN,
             attempt=self.attempt,
@@ -67,6 +93,7 @@ class Run:
             refreshed=self.refreshed,
             can_refresh=can_refresh,
             roll=roll,
+            stable_after=stable_after,
         )
 
     def ended(self, decision: Decision, now: float, roll: float) -> None:
@@ -79,13 +106,12 @@ class Run:
 
     def earliest(self, now: float) -> float:
         """When a dial that a hint asked for may start (D4)."""
-        start = max(now, self.dialled_at + MIN_GAP)
-        if self.immediate and self.ended_at is not None:
-            start = max(start, self.ended_at + MIN_GAP)
-        return start
+        return earliest_dial(
+            now, dialled_at=self.dialled_at, ended_at=self.ended_at, immediate=self.immediate
+        )
 
     def dialling(self, start: float) -> bool:
-        """Note the start of a dial; whether it needs a new credential."""
+        """Keep the start of a dial; return whether it needs a new credential."""
         refresh, self.refresh_next = self.refresh_next, False
         self.immediate = self.ended_at is not None and start < self.ended_at + MIN_GAP
         self.dialled_at = start

@@ -1,6 +1,7 @@
 """The words of the machine: its states, its triggers, its guards, and the last wish."""
 
 from enum import Enum
+from typing import Final
 
 
 class Word(Enum):
@@ -39,6 +40,14 @@ class State(Word):
     """A timer is set; its end is the next dial."""
     PASSIVE = "passive"
     """Resting: no socket, no timer; what the application registered is kept."""
+
+    @property
+    def live(self) -> bool:
+        """Whether there is a generation that has not ended: connecting, open or closing."""
+        return self in _LIVE
+
+
+_LIVE: Final = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
 
 
 class Trigger(Word):
@@ -81,3 +90,17 @@ class Wish(Word):
     CLOSE = "close"
     SUSPEND = "suspend"
     CONNECT = "connect"
+
+    @property
+    def trigger(self) -> Trigger:
+        """The trigger that the wish fires."""
+        return _TRIGGERS[self]
+
+    @property
+    def guard(self) -> Guard:
+        """The guard by which the wish decides how `closing` is left."""
+        return _GUARDS[self]
+
+
+_TRIGGERS: Final = {wish: Trigger[wish.name] for wish in Wish}
+_GUARDS: Final = {wish: Guard[wish.name] for wish in Wish}

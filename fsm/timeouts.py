@@ -1,8 +1,12 @@
 """The three deadlines that the core keeps."""
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 from recloser.fsm.numbers import check_seconds
+
+STABLE: Final = 10.0
+"""Seconds: `Timeouts.stable` unless the application says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +17,7 @@ class Timeouts:
     """For one dial: providers, look-up, TCP, TLS, upgrade and `on_open` together."""
     close: float = 5.0
     """For closing in all, however deaf or chatty the peer; then the transport is aborted."""
-    stable: float = 10.0
+    stable: float = STABLE
     """How long open counts as proof of health: the failures are forgotten then."""
 
     def __post_init__(self) -> None:

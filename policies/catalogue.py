@@ -89,10 +89,10 @@ class Service:
     rows: tuple[ServiceRow, ...]
     """The more special ones first: with a reason, then by the width of their numbers."""
 
-    def policy(self, *, peer_normal: PeerNormal = "retry", stable: float = 10.0) -> RulePolicy:
+    def policy(self, *, peer_normal: PeerNormal = "retry") -> RulePolicy:
         """Make the standard policy with this service's rows; see `standard` for the rest."""
         rules = (rule for row in self.rows for rule in _rules(self.name, row))
-        return with_rows(self.name, rules, peer_normal=peer_normal, stable=stable)
+        return with_rows(self.name, rules, peer_normal=peer_normal)
 
 
 def services() -> tuple[str, ...]:
@@ -116,14 +116,12 @@ def service(name: str) -> Service:
     return _service(known[wanted])
 
 
-def for_service(
-    name: str, *, peer_normal: PeerNormal = "retry", stable: float = 10.0
-) -> RulePolicy:
+def for_service(name: str, *, peer_normal: PeerNormal = "retry") -> RulePolicy:
     """Make the policy of a service: its own rows, and the standard policy for the rest (B14).
 
     Raises `UnknownServiceError`, a `ValueError` that names what comes near.
     """
-    return service(name).policy(peer_normal=peer_normal, stable=stable)
+    return service(name).policy(peer_normal=peer_normal)
 
 
 def _plain(name: str) -> str:

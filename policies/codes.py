@@ -28,12 +28,12 @@ _SLOWER = Windows(factor=2.0, longest=300.0)
 """Gaps that grow to minutes."""
 
 
-def peer_normal_rules(answer: PeerNormal, stable: float) -> tuple[Rule, ...]:
+def peer_normal_rules(answer: PeerNormal) -> tuple[Rule, ...]:
     """Make the rules for a 1000 that the peer sent (B6)."""
     lost = (
         Rule(
             "peer-lost",
-            when(code=1000, reason=_LOSS, attempt=1, uptime=at_least(stable)),
+            when(code=1000, reason=_LOSS, attempt=1, stable=True),
             retry(AT_ONCE),
             "The peer missed our pongs or our messages: a line that broke, whatever the code.",
             "docs/policies.md, 1000 from the peer",
@@ -73,52 +73,50 @@ def peer_normal_rules(answer: PeerNormal, stable: float) -> tuple[Rule, ...]:
     )
 
 
-def lost_rules(stable: float) -> tuple[Rule, ...]:
-    """Make the rules for an end without a close frame, and for a dial that failed."""
-    return (
-        Rule(
-            "deaf",
-            when(cause=Cause.DEAF),
-            retry(),
-            "A server that sends but hears nothing is most often leaving: come back spread out.",
-            "recloser: liveness; aiohttp.web 3.14.5 after SIGTERM, for twice its shutdown_timeout",
+LOST = (
+    Rule(
+        "deaf",
+        when(cause=Cause.DEAF),
+        retry(),
+        "A server that sends but hears nothing is most often leaving: come back spread out.",
+        "recloser: liveness; aiohttp.web 3.14.5 after SIGTERM, for twice its shutdown_timeout",
+    ),
+    Rule(
+        "silent",
+        when(cause=Cause.HEARTBEAT, attempt=1),
+        retry(AT_ONCE),
+        "Only our own line went silent, so nobody else dials with us.",
+        "recloser: liveness",
+    ),
+    Rule(
+        "alone",
+        when(
+            code=1006,
+            cause=(Cause.EOF, Cause.RESET),
+            phase=Phase.OPEN,
+            attempt=1,
+            stable=True,
         ),
-        Rule(
-            "silent",
-            when(cause=Cause.HEARTBEAT, attempt=1),
-            retry(AT_ONCE),
-            "Only our own line went silent, so nobody else dials with us.",
-            "recloser: liveness",
-        ),
-        Rule(
-            "alone",
-            when(
-                code=1006,
-                cause=(Cause.EOF, Cause.RESET),
-                phase=Phase.OPEN,
-                attempt=1,
-                uptime=at_least(stable),
-            ),
-            retry(AT_ONCE),
-            "A connection that had been well broke; most often only this one.",
-            _RFC,
-        ),
-        Rule(
-            "no-connection",
-            when(code=1006, phase=Phase.DIAL),
-            retry(),
-            "Nobody answered; that may last, but never ends an engine by itself.",
-            "RFC 6455 section 7.2.3",
-        ),
-        Rule(
-            "abnormal",
-            when(code=1006),
-            retry(),
-            "The connection broke before it had proved itself.",
-            "RFC 6455 section 7.2.3",
-        ),
-    )
-
+        retry(AT_ONCE),
+        "A connection that had been well broke; most often only this one.",
+        _RFC,
+    ),
+    Rule(
+        "no-connection",
+        when(code=1006, phase=Phase.DIAL),
+        retry(),
+        "Nobody answered; that may last, but never ends an engine by itself.",
+        "RFC 6455 section 7.2.3",
+    ),
+    Rule(
+        "abnormal",
+        when(code=1006),
+        retry(),
+        "The connection broke before it had proved itself.",
+        "RFC 6455 section 7.2.3",
+    ),
+)
+"""The rules for an end without a close frame, and for a dial that failed, in order."""
 
 CODES = (
     Rule(

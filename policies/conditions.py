@@ -32,6 +32,7 @@ _OF_CONTEXT: Final = {
     "can_refresh": "can_refresh",
     "refreshed": "refreshed",
     "immediate": "previous_immediate",
+    "stable": "stable",
 }
 _TEXTS: Final = {
     ("intentional", True): "the application asked for it",
@@ -42,6 +43,8 @@ _TEXTS: Final = {
     ("can_refresh", False): "no credential to ask for",
     ("refreshed", True): "asked for one in this streak",
     ("refreshed", False): "not asked for one in this streak",
+    ("stable", True): "open for a stable period",
+    ("stable", False): "not open for a stable period",
     ("immediate", True): "the dial was an immediate one",
     ("immediate", False): "the dial was not an immediate one",
 }
@@ -201,15 +204,16 @@ def when(
     can_refresh: bool | None = None,
     refreshed: bool | None = None,
     immediate: bool | None = None,
+    stable: bool | None = None,
 ) -> When:
     """Make the condition that all of these hold; without any it always holds.
 
     The words are the fields of `Close` and `Context`; `refused` says whether there is a
-    `status`, `immediate` is `previous_immediate`. `reason` is a regular expression, searched
-    whatever the case, or several that must all be found; `advice` is compared whatever the
-    case. Counts are given as `3`, `at_least(3)` or `below(3)`, times in seconds as
-    `at_least(10)` or `below(10)`. A time that is not known fits nothing. Raises `TypeError` or
-    `ValueError` for what cannot be meant.
+    `status`, `immediate` is `previous_immediate`, and `stable` is the property of that name.
+    `reason` is a regular expression, searched whatever the case, or several that must all be
+    found; `advice` is compared whatever the case. Counts are given as `3`, `at_least(3)` or
+    `below(3)`, times in seconds as `at_least(10)` or `below(10)`. A time that is not known fits
+    nothing. Raises `TypeError` or `ValueError` for what cannot be meant.
 
     >>> str(when(code=range(4000, 5000), streak=at_least(3)))
     'code 4000-4999; streak at least 3'
@@ -226,6 +230,7 @@ def when(
         "can_refresh": can_refresh,
         "refreshed": refreshed,
         "immediate": immediate,
+        "stable": stable,
     }
     tests.extend((name, _several(flag, bool)) for name, flag in flags.items() if flag is not None)
     named = (("origin", origin, Origin), ("cause", cause, Cause), ("phase", phase, Phase))

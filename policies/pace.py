@@ -19,7 +19,7 @@ from typing import Final
 from recloser.fsm.decisions import Context
 from recloser.fsm.record import Cause, Close
 from recloser.policies.backoff import Backoff
-from recloser.policies.windows import Windows, earliest
+from recloser.policies.windows import Windows
 
 LIMIT: Final = 300.0
 """The most, in seconds, that is taken of a Retry-After or of a spread (D3)."""
@@ -48,7 +48,7 @@ def pace(backoff: Backoff, floor: float, close: Close, context: Context) -> floa
         delay = _server_delay(backoff, floor, close, context)
     else:
         delay = floor + backoff.delay(close, context)
-    start = earliest(context)
+    start = context.next_dial_in
     return delay if delay >= start else start + delay
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause
 from recloser.policies.actions import refresh_then_retry
-from recloser.policies.codes import CODES, PeerNormal, lost_rules, peer_normal_rules
+from recloser.policies.codes import CODES, LOST, PeerNormal, peer_normal_rules
 from recloser.policies.conditions import when
 from recloser.policies.guards import ADVICE, CERTIFICATE, HOPELESS, INTENTIONAL
 from recloser.policies.overlaps import hidden
@@ -27,36 +26,27 @@ _SPENT: Final = Rule(
 )
 
 
-def standard(*, peer_normal: PeerNormal = "retry", stable: float = 10.0) -> RulePolicy:
+def standard(*, peer_normal: PeerNormal = "retry") -> RulePolicy:
     """Make the standard policy (B13); docs/policies.md prints it with its reasons.
 
     `peer_normal` says what follows a 1000 that the peer sent: "retry" after about 1 s, and
     with gaps that grow to minutes from the third time in a row on; or "hold", or "stop". A
-    reason that speaks of a loss is a loss with all three. `stable` is how many seconds of
-    uptime prove that a connection had been well; give the engine's `Timeouts.stable` if that
-    is not 10. Raises `TypeError` or `ValueError`.
+    reason that speaks of a loss is a loss with all three. Raises `ValueError` for any other word.
     """
-    return with_rows("standard", (), peer_normal=peer_normal, stable=stable)
+    return with_rows("standard", (), peer_normal=peer_normal)
 
 
-def with_rows(
-    name: str,
-    rows: Iterable[Rule],
-    *,
-    peer_normal: PeerNormal = "retry",
-    stable: float = 10.0,
-) -> RulePolicy:
+def with_rows(name: str, rows: Iterable[Rule], *, peer_normal: PeerNormal = "retry") -> RulePolicy:
     """Make the standard policy with a service's own rows behind the guards.
 
     A general rule is left out if the service's rows decide all its ends.
     """
-    check_seconds("stable", stable)
     own = tuple(rows)
     general = (
         _SPENT,
         *REFUSALS,
-        *peer_normal_rules(peer_normal, stable),
-        *lost_rules(stable),
+        *peer_normal_rules(peer_normal),
+        *LOST,
         *CODES,
     )
     rest = (rule for rule in general if not hidden(rule, own))

@@ -8,21 +8,7 @@ from recloser.fsm.numbers import check_order, check_seconds
 from recloser.fsm.record import Close
 from recloser.policies.backoff import Backoff
 
-GAP: Final = 1.0
-"""Seconds between the starts of two dials, unless an immediate one is allowed (D4)."""
-
 _MAX_STEPS: Final = 200
-
-
-def earliest(context: Context) -> float:
-    """Return the seconds from now until the next dial may start (D4).
-
-    It may start a second after the start of the last dial; a second from now if the last dial
-    was an immediate one.
-    """
-    if context.previous_immediate:
-        return GAP
-    return max(0.0, GAP - context.since_dial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +72,7 @@ class Windows(Backoff):
     def delay(self, close: Close, context: Context, /) -> float:
         """Return the rest of the window of the dial that failed, and a moment in the next."""
         attempt, busy, before = context.attempt, context.busy, context.last_roll
-        start = earliest(context)
+        start = context.next_dial_in
         if before is not None and attempt > 1 and not context.previous_immediate:
             window = self.length(attempt - 1, busy - 1 if busy and close.busy else busy)
             start = max(start, window * (1.0 - before) - context.since_dial)

@@ -2,31 +2,22 @@
 
 from aiohttp.http import WebSocketError
 
-from recloser.fsm.closecodes import ABNORMAL, MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR
+from recloser.fsm.closecodes import MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR
 from recloser.fsm.errors import SessionClosed
-from recloser.fsm.record import Cause, Close, Origin, bare
+from recloser.fsm.record import Cause, Close, bare
 
 
 def close_frame(code: int, reason: str, sent_code: int | None) -> Close:
     """Record the peer's close frame; aiohttp shows one without a code as 0."""
-    return Close(
-        code=code or NO_STATUS,
-        reason=reason,
-        sent_code=sent_code,
-        origin=Origin.PEER,
-        cause=Cause.CLOSE_FRAME,
-        clean=True,
-    )
+    return Close.frame(code or NO_STATUS, reason, sent_code=sent_code)
 
 
 def lost(error: BaseException | None, sent_code: int | None) -> Close:
     """Record a stream that ended without a close frame, by this error or by its plain end."""
     origin = error.__cause__ if error is not None else None
-    return Close(
-        code=ABNORMAL,
+    return Close.cut(
+        Cause.EOF if error is None else Cause.RESET,
         sent_code=sent_code,
-        origin=Origin.NETWORK,
-        cause=Cause.EOF if error is None else Cause.RESET,
         error=None if error is None else bare(origin or error),
     )
 
@@ -39,32 +30,26 @@ def refusal_code(error: Exception) -> int:
 def refused_frame(error: Exception, sent_code: int | None) -> Close:
     """Record a frame that we refused."""
     too_big = refusal_code(error) == MESSAGE_TOO_BIG
-    return Close(
-        code=ABNORMAL,
+    return Close.by_engine(
+        Cause.TOO_BIG if too_big else Cause.PROTOCOL,
         sent_code=sent_code,
-        origin=Origin.ENGINE,
-        cause=Cause.TOO_BIG if too_big else Cause.PROTOCOL,
         error=bare(error),
     )
 
 
 def condemned(error: Exception | None, sent_code: int | None) -> Close:
     """Record a peer that gave no sign of life, or a ping of the application's that failed."""
-    return Close(
-        code=ABNORMAL,
+    return Close.by_engine(
+        Cause.HEARTBEAT if error is None else Cause.HOOK,
         sent_code=sent_code,
-        origin=Origin.ENGINE,
-        cause=Cause.HEARTBEAT if error is None else Cause.HOOK,
         error=None if error is None else bare(error),
     )
 
 
 def session_closed(sent_code: int | None = None) -> Close:
     """Record that the lent session was closed, under a live wire or before a dial (J4)."""
-    return Close(
-        code=ABNORMAL,
+    return Close.by_engine(
+        Cause.SESSION_CLOSED,
         sent_code=sent_code,
-        origin=Origin.ENGINE,
-        cause=Cause.SESSION_CLOSED,
         error=SessionClosed(),
     )

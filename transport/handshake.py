@@ -70,11 +70,8 @@ def dial_failed(error: Exception, *, secure: bool, now: datetime) -> Close:
 
 def _refused(error: ClientResponseError, now: datetime) -> Close:
     headers = lowered(error.headers)
-    return Close(
-        code=ABNORMAL,
-        origin=Origin.PEER,
-        cause=Cause.REFUSED,
-        status=error.status,
+    return Close.refused(
+        error.status,
         headers=headers,
         retry_after=retry_after(headers, now),
         error=bare(_without_secrets(error)),

@@ -8,13 +8,12 @@ from dataclasses import replace
 from recloser.clock import Clock
 from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening
-from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.record import Cause, Close, Origin, bare
+from recloser.fsm.record import Cause, Close, bare
 from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed, Request
 from recloser.transport.wire import Transport
 
-CANCELLED = Close(code=ABNORMAL, origin=Origin.ENGINE, cause=Cause.CANCELLED)
+CANCELLED = Close.by_engine(Cause.CANCELLED)
 """The record of a cancelled dial; the core adds who asked for it."""
 
 

@@ -45,9 +45,11 @@ class Facts:
         """Return an integer, None where it is missing or null."""
         return self.integer(name) if self.has(name) else None
 
-    def number(self, name: str) -> float:
-        """Return a finite number."""
+    def number(self, name: str, default: float | None = None) -> float:
+        """Return a finite number, the default where it is missing or null."""
         value = self._line.get(name)
+        if value is None and default is not None:
+            return default
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BadLineError(f"{name} is no number")
         try:

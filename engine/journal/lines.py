@@ -16,6 +16,7 @@ from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Context, Decision, Hold, Phase, Retry, Stop, Unsent
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import State, Trigger, Wish
+from recloser.fsm.timeouts import STABLE
 from recloser.journal.facts import BadLineError, Facts
 
 
@@ -191,6 +192,7 @@ def _context_of(facts: Facts) -> Context:
         refreshed=facts.flag("refreshed"),
         can_refresh=facts.flag("can_refresh"),
         roll=facts.number("roll"),
+        stable_after=facts.number("stable_after", STABLE),
     )
 
 

@@ -3,24 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from recloser.change_line import CHANGED, FIELDS, POLICY_FAILED
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision, Hold, Retry, Stop
 from recloser.fsm.states import State, Trigger
 from recloser.journal.facts import BadLineError, Facts
 from recloser.journal.lines import Entry, RecordedError, close_of
 
-CHANGED: Final = "websocket.state_changed"
-POLICY_FAILED: Final = "websocket.policy_failed"
 _EVENT: Final = ("event", "message", "msg")
 """The fields that may hold the name of the event: structlog's own, and two usual others."""
-_KNOWN: Final = frozenset(
-    {
-        *("from", "to", "trigger", "rule", "generation", "attempt", "delay", "uptime", "unsent"),
-        *("undelivered", "code", "code_name", "reason", "intentional", "origin", "cause"),
-        *("clean", "sent_code", "status", "retry_after", "advice", "error", "timestamp", "level"),
-        *("logger", *_EVENT),
-    }
-)
+_KNOWN: Final = FIELDS | {"level", "logger", *_EVENT}
 
 
 def is_change(line: Mapping[str, Any]) -> bool:

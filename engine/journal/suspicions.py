@@ -7,14 +7,12 @@ from typing import Final
 from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.record import Close, Origin
 from recloser.fsm.states import State
-from recloser.fsm.timeouts import Timeouts
+from recloser.fsm.timeouts import STABLE
 from recloser.journal.lines import Entry
 
 LOOP_DIALS: Final = 10
 LOOP_SECONDS: Final = 10.0
 """So many dials of one engine in so many seconds are a loop: each hits the server anew."""
-STABLE: Final = Timeouts().stable
-"""Seconds; a generation that was open for less was not stable (`Timeouts.stable`)."""
 FLAPS: Final = 5
 """So many generations in a row that opened and ended at once are flapping."""
 REPEATS: Final = 5
@@ -96,8 +94,9 @@ class Suspicions:
         track.looping = looping
 
     def _ended(self, entry: Entry, track: _EngineRuns, close: Close) -> None:
-        uptime = entry.change.uptime
-        if close.intentional or (uptime is not None and uptime >= STABLE):
+        uptime, context = entry.change.uptime, entry.change.context
+        stable = STABLE if context is None else context.stable_after
+        if close.intentional or (uptime is not None and uptime >= stable):
             track.flaps = track.repeats = 0
             track.alike = None
         if close.intentional:
@@ -107,11 +106,11 @@ class Suspicions:
             if close.code == NORMAL and close.origin is Origin.PEER:
                 self._normals += 1
                 self._first_normal = self._first_normal or entry
-            if uptime < STABLE:
+            if uptime < stable:
                 track.flaps += 1
                 if track.flaps >= FLAPS:
                     text = (
-                        f"{track.flaps} connections in a row opened and ended within {STABLE:g} s:"
+                        f"{track.flaps} connections in a row opened and ended within {stable:g} s:"
                         " is the peer accepting what it then refuses?"
                     )
                     new = track.flaps == FLAPS

@@ -7,14 +7,14 @@ from typing import Any, Self, cast
 
 import recloser
 from recloser import Close, Context, Hold, Retry, State, StateChange, Stop
-from recloser.fsm import Cause, Decision, Origin
+from recloser.fsm import Cause, Decision
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire, run
 
 URL = "ws://feed.example/v1"
 
-KICKED = Close(code=1012, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, reason="restart", clean=True)
-CUT = Close(code=1006, origin=Origin.NETWORK, cause=Cause.EOF)
-REFUSED = Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=503)
+KICKED = Close.frame(1012, "restart")
+CUT = Close.cut(Cause.EOF)
+REFUSED = Close.refused(503)
 
 HANGS = Plan(takes=float("inf"))
 DEAF = Plan(deaf=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recloser import log
+from recloser import change_line, log
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
@@ -18,7 +18,8 @@ TEXT = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
 def test_every_event_stands_in_the_table_and_no_other() -> None:
     events = {
         value
-        for value in vars(log).values()
+        for module in (log, change_line)
+        for value in vars(module).values()
         if isinstance(value, str) and value.startswith("websocket.")
     }
     assert set(re.findall(r"^\| `(websocket\.\w+)` \|", TEXT, re.MULTILINE)) == events
@@ -36,7 +37,7 @@ def test_the_lines_behind_a_queue_arrive() -> None:
     assert done.stdout == "hello\n"
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert {line["logger"] for line in lines} == {"recloser", "aiohttp.access"}
-    changes = [line["to"] for line in lines if line["event"] == log.CHANGED]
+    changes = [line["to"] for line in lines if line["event"] == change_line.CHANGED]
     assert changes == ["connecting", "open", "closing", "closed"]
     assert {line["user"] for line in lines if line["logger"] == "recloser"} == {"ada"}
     block = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[-1]

@@ -7,19 +7,19 @@ from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Decision, Hold, Retry
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import Guard, State, Wish
 from recloser.fsm.timeouts import Timeouts
 
-CUT = Close(code=1006, origin=Origin.NETWORK, cause=Cause.RESET)
+CUT = Close.cut(Cause.RESET)
 """The line broke."""
-LEFT = Close(code=1000, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True)
+LEFT = Close.frame(1000)
 """The peer said goodbye."""
-KICKED = Close(code=4401, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True, reason="go")
+KICKED = Close.frame(4401, "go")
 """The peer threw us out."""
 
 ALL = tuple(State)
-LIVE = (State.CONNECTING, State.OPEN, State.CLOSING)
+LIVE = tuple(state for state in State if state.live)
 
 
 class Scripted:

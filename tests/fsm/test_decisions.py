@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recloser.fsm.decisions import Hold, Policy, Retry, Stop, Unsent
+from recloser.fsm.decisions import (
+    MIN_GAP,
+    Context,
+    Hold,
+    Phase,
+    Policy,
+    Retry,
+    Stop,
+    Unsent,
+)
+from recloser.fsm.run import Run
+from recloser.fsm.states import Guard, State, Trigger
+from recloser.fsm.table import TABLE
 from tests.fsm.rig import Scripted
 
 
@@ -60,3 +72,32 @@ class TestEveryDecision:
 def test_any_object_with_decide_is_a_policy() -> None:
     assert isinstance(Scripted(Stop()), Policy)
     assert not isinstance(object(), Policy)
+
+
+def test_the_decisions_are_the_guards_of_a_lost_generation() -> None:
+    guards = {Retry(1).guard, Hold().guard, Stop().guard}
+    assert guards == {Guard.RETRY, Guard.HOLD, Guard.STOP}
+    for state in (State.CONNECTING, State.OPEN):
+        rows = {row.guard for row in TABLE if row[:2] == (state, Trigger.LOST)}
+        assert rows == guards
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_a_period_is_stable_from_the_moment_that_the_engine_says(up: float, after: float) -> None:
+    context = Context(phase=Phase.OPEN, attempt=1, uptime=up, stable_after=after)
+    assert context.stable is (up >= after)
+    assert not Context(phase=Phase.DIAL, attempt=1, stable_after=after).stable
+
+
+@pytest.mark.spec("D4.3", "D4.4")
+@given(st.floats(0, 5), st.floats(0, 5))
+def test_policy_and_core_have_one_formula_for_the_next_dial(open_for: float, gap: float) -> None:
+    run = Run()
+    run.dialling(0.0)
+    run.ended(Retry(gap), open_for, 0.5)
+    run.dialling(open_for + gap)
+    now = open_for + gap + 0.25
+    context = run.context(now, can_refresh=False, roll=0.5)
+    run.ended(Retry(0), now, 0.5)
+    assert now + context.next_dial_in == pytest.approx(run.earliest(now))
+    assert context.next_dial_in >= (MIN_GAP if run.immediate else MIN_GAP - 0.25 - 1e-9)

@@ -24,7 +24,7 @@ from recloser.fsm.errors import (
     Unauthorized,
     WrongLoop,
 )
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 from tests.fsm.rig import KICKED
 
@@ -44,7 +44,7 @@ def change(close: Close | None, rule: str = "") -> StateChange:
     )
 
 
-REFUSED = Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=403)
+REFUSED = Close.refused(403)
 
 TEXTS = [
     (IllegalTrigger(State.OPEN, Trigger.RETRY), "no row for retry in open: see fsm/table.py"),

@@ -2,7 +2,7 @@
 
 import pickle
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -16,6 +16,35 @@ def test_what_was_not_seen_is_empty() -> None:
     assert (close.intentional, close.wish, close.clean, close.unsent) == (False, None, False, 0)
     assert close.headers is NO_HEADERS
     assert (close.retry_after, close.spread, close.error) == (None, None, None)
+
+
+@pytest.mark.spec("B2.1")
+def test_the_makers_of_records() -> None:
+    frame = Close(
+        code=4401, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True, reason="go", sent_code=1
+    )
+    assert Close.frame(4401, "go", sent_code=1) == frame
+    assert Close.frame(4401, "go", sent_code=1, spread=5.0) == replace(frame, spread=5.0)
+    refused = Close(
+        code=1006,
+        origin=Origin.PEER,
+        cause=Cause.REFUSED,
+        status=503,
+        headers={"a": "b"},
+        retry_after=3.0,
+    )
+    assert Close.refused(503, headers={"a": "b"}, retry_after=3.0) == refused
+    cut = Close(code=1006, origin=Origin.NETWORK, cause=Cause.EOF)
+    assert Close.cut() == cut
+    assert Close.cut(Cause.TCP, sent_code=1000, spread=2.0) == replace(
+        cut, cause=Cause.TCP, sent_code=1000, spread=2.0
+    )
+    ended = Close(code=1015, origin=Origin.ENGINE, cause=Cause.TLS, sent_code=1002, unsent=4)
+    assert Close.by_engine(Cause.TLS, code=1015, sent_code=1002, unsent=4) == ended
+    error = OSError()
+    for close in (Close.refused(401, error=error), Close.cut(error=error)):
+        assert close.error is error
+    assert Close.by_engine(Cause.HOOK, error=error).error is error
 
 
 @pytest.mark.spec("B9.1")

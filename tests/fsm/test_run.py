@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.fsm.core import Core
-from recloser.fsm.decisions import Context, Hold, Phase, Retry, Stop
+from recloser.fsm.decisions import MIN_GAP, Context, Hold, Phase, Retry, Stop
 from recloser.fsm.events import Ask, Expired, Healthy, Lost, Opened
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.fsm.run import MIN_GAP, Run
+from recloser.fsm.run import Run
 from recloser.fsm.states import Wish
 from recloser.fsm.timeouts import Timeouts
 from tests.fsm.rig import CUT, KICKED, LEFT
@@ -48,13 +48,13 @@ def test_every_end_counts_and_a_streak_is_of_one_kind() -> None:
         Close(code=1001, origin=Origin.PEER, cause=Cause.REFUSED, status=401),
         Close(code=1006, origin=Origin.ENGINE, cause=Cause.REFUSED, status=401),
         Close(code=1006, origin=Origin.PEER, cause=Cause.EOF, status=401),
-        Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=403),
+        Close.refused(403),
     ],
     ids=["code", "origin", "cause", "status"],
 )
 def test_a_streak_ends_with_any_of_four_facts(other: Close) -> None:
     run = Run()
-    run.failed(Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=401), NOW)
+    run.failed(Close.refused(401), NOW)
     run.ended(Retry(0, refresh=True), NOW, 0.5)
     assert run.refreshed
     run.failed(other, NOW)
@@ -95,7 +95,7 @@ def test_busy_answers_and_the_spread_hint_are_kept() -> None:
     run = Run()
     run.failed(Close(code=1013, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, spread=30.0), NOW)
     run.failed(LEFT, NOW)
-    run.failed(Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=503), NOW)
+    run.failed(Close.refused(503), NOW)
     context = run.context(NOW, can_refresh=False, roll=0)
     assert (context.busy, context.spread) == (2, 30.0)
 
@@ -168,8 +168,8 @@ def test_hints_cannot_make_a_hot_loop(steps: list[tuple[float, float, float]]) -
     assert not any(a and b for a, b in itertools.pairwise(immediate))
 
 
-BUSY = Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=503)
-DOWN = Close(code=1006, origin=Origin.NETWORK, cause=Cause.TCP)
+BUSY = Close.refused(503)
+DOWN = Close.cut(Cause.TCP)
 
 
 class Keeping:
@@ -221,9 +221,9 @@ def test_the_latest_spread_of_a_run_is_told_until_a_stable_period() -> None:
     ("close", "busy"),
     [
         (BUSY, True),
-        (Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=429), True),
+        (Close.refused(429), True),
         (Close(code=1013, origin=Origin.PEER, cause=Cause.CLOSE_FRAME), True),
-        (Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=500), False),
+        (Close.refused(500), False),
         (DOWN, False),
     ],
     ids=str,

@@ -29,9 +29,17 @@ def test_names_and_values_agree(words: type[State | Trigger | Wish]) -> None:
 
 def test_every_wish_is_a_trigger_and_a_guard() -> None:
     for wish in Wish:
-        assert Trigger[wish.name].value == wish.value
-        assert Guard[wish.name].value == f"last wish is {wish.value}"
+        assert wish.trigger.value == wish.value
+        assert wish.guard.value == f"last wish is {wish.value}"
 
 
 def test_guard_texts_fit_a_mermaid_label() -> None:
     assert not [guard for guard in Guard if set(guard.value) & set(":;,[]\n")]
+
+
+def test_a_generation_lives_in_three_states() -> None:
+    assert {state for state in State if state.live} == {
+        State.CONNECTING,
+        State.OPEN,
+        State.CLOSING,
+    }

@@ -82,6 +82,7 @@ PLAIN: dict[type, dict[str, object]] = {
         "refreshed": False,
         "can_refresh": False,
         "roll": 0.5,
+        "stable_after": 10.0,
     },
     StateChange: {
         "delay": None,

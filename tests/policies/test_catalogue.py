@@ -172,7 +172,7 @@ def test_limits_are_given_where_a_service_publishes_them() -> None:
 
 
 def test_arguments_of_the_standard_policy_reach_the_rules_below_a_service() -> None:
-    policy = policies.for_service("anycable", peer_normal="hold", stable=99.0)
+    policy = policies.for_service("anycable", peer_normal="hold")
     assert policy.decide(received(1000), after(1)) == Hold("peer-normal")
 
 

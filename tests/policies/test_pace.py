@@ -8,17 +8,11 @@ from hypothesis import strategies as st
 
 from recloser import policies
 from recloser.fsm import Cause, Phase, Retry
-from recloser.fsm.run import MIN_GAP
 from recloser.policies.backoff import Uniform
 from recloser.policies.pace import LIMIT, pace
-from recloser.policies.windows import GAP
 from tests.policies.rig import ALMOST_ONE, ROLLS, Line, after, broken, received, refused
 
 STANDARD = policies.standard()
-
-
-def test_the_gap_is_that_of_the_core() -> None:
-    assert GAP == MIN_GAP
 
 
 def retries(close: object, **facts: object) -> list[float]:

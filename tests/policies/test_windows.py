@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from recloser.fsm.decisions import Context, Phase
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Cause, Close
 from recloser.policies.pace import WINDOWS, pace
 
 SPREAD = 100.0
 """Longer than every window, so that it alone decides."""
-SILENT = Close(code=1006, origin=Origin.ENGINE, cause=Cause.CONNECT_TIMEOUT)
-NOBODY = Close(code=1006, origin=Origin.NETWORK, cause=Cause.TCP)
-BUSY = Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=503)
+SILENT = Close.by_engine(Cause.CONNECT_TIMEOUT)
+NOBODY = Close.cut(Cause.TCP)
+BUSY = Close.refused(503)
 TOLD = Context(phase=Phase.DIAL, attempt=2, spread=SPREAD, since_dial=20.0, roll=0.5)
 
 

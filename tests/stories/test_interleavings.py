@@ -14,12 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recloser import Close, Hold, Retry, State, Stop
-from recloser.fsm import Cause, Origin
 from recloser.testing import Plan, run
 from tests.engine.rig import CUT, DEAF, HANGS, KICKED, REFUSED, others, pass_time, timers, turns
 from tests.stories.world import World
 
-NORMAL = Close(code=1000, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True)
+NORMAL = Close.frame(1000)
 
 Move = Callable[[World], object]
 

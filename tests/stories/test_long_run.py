@@ -34,8 +34,8 @@ ENDS = (
     Close(code=1001, **SAID),
     Close(code=1012, reason="restart", **SAID),
     Close(code=1013, **SAID),
-    Close(code=1006, origin=Origin.NETWORK, cause=Cause.RESET),
-    Close(code=1006, origin=Origin.ENGINE, cause=Cause.HEARTBEAT),
+    Close.cut(Cause.RESET),
+    Close.by_engine(Cause.HEARTBEAT),
 )
 DIALS = (
     *(Plan() for _ in range(12)),
@@ -43,8 +43,8 @@ DIALS = (
     Plan(takes=float("inf")),
     Plan(refused=Close(status=503, retry_after=7.0, **REFUSED)),
     Plan(refused=Close(status=429, **REFUSED)),
-    Plan(refused=Close(code=1006, origin=Origin.NETWORK, cause=Cause.TCP)),
-    Plan(refused=Close(code=1006, origin=Origin.NETWORK, cause=Cause.DNS)),
+    Plan(refused=Close.cut(Cause.TCP)),
+    Plan(refused=Close.cut(Cause.DNS)),
 )
 
 

@@ -12,8 +12,9 @@ from typing import Any, Final, TextIO
 import click
 import structlog
 
-from recloser import log, redact
+from recloser import redact
 from recloser.assembly import connect
+from recloser.change_line import CHANGED, POLICY_FAILED
 from recloser.cli.policy_argument import POLICY_HELP, load_policy
 from recloser.cli.terminal.conversation import Conversation
 from recloser.cli.terminal.display import Display
@@ -208,7 +209,7 @@ def _configure_log(stream: TextIO | None, display: Display) -> None:
 
     def show(logger: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
         del logger, method
-        if line["event"] not in (log.CHANGED, log.POLICY_FAILED):
+        if line["event"] not in (CHANGED, POLICY_FAILED):
             display.note(" ".join(f"{name}={value}" for name, value in line.items()))
         if stream is None:
             raise structlog.DropEvent

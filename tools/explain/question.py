@@ -1,5 +1,6 @@
 """Asks a policy about one end, with the counters that a real run of failures would have."""
 
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
@@ -166,29 +167,30 @@ def ask(policy: Policy, question: Question) -> Reply:
 
 
 def _decided(policy: Policy, question: Question, before: float, roll: float) -> Decision:
-    close = question.close
     run, now = Run(), 0.0
     for attempt in range(1, question.attempt):
-        now = _end(run, close, question, attempt, now)
-        context = run.context(now, can_refresh=question.can_refresh, roll=before)
-        decision = _judged(policy, close, context)
-        run.ended(decision, now, before)
+        now, decision = _end(policy, question, run, attempt, now, before)
         now += decision.delay if isinstance(decision, Retry) else 0.0
-    now = _end(run, close, question, question.attempt, now)
-    context = run.context(now, can_refresh=question.can_refresh, roll=roll)
-    return _judged(policy, close, context)
+    return _end(policy, question, run, question.attempt, now, roll)[1]
 
 
-def _end(run: Run, close: Close, question: Question, attempt: int, now: float) -> float:
-    """Dial at `now`, stay open as the question says, count the end; return its moment."""
+def _end(
+    policy: Policy, question: Question, run: Run, attempt: int, now: float, roll: float
+) -> tuple[float, Decision]:
+    """Dial at `now`, stay open as asked; return the moment of the end, and the answer."""
     run.dialling(now)
     if question.phase is Phase.OPEN:
         run.opened_at = now
         usual = WELL if attempt == 1 else FLASH
         now += usual if question.uptime is None else question.uptime
-    if not close.intentional:
-        run.failed(close, now)
-    return now
+    _, decision = run.lost(
+        question.close,
+        now,
+        partial(_judged, policy),
+        roll=roll,
+        can_refresh=question.can_refresh,
+    )
+    return now, decision
 
 
 def _judged(policy: Policy, close: Close, context: Context) -> Decision:

@@ -6,23 +6,13 @@ from typing import Final
 from recloser.explain.question import Question, ask, make_close, phase_of
 from recloser.explain.survey import survey
 from recloser.fsm.closecodes import NORMAL
-from recloser.fsm.decisions import Context, Decision, Hold, Phase, Policy, Retry, Stop
+from recloser.fsm.decisions import Context, Phase, Policy
 from recloser.fsm.record import Origin
 from recloser.fsm.states import Guard, State, Trigger, Wish
 from recloser.fsm.table import Row
 from recloser.policies.conditions import Among
 from recloser.policies.rules import Rule, rules_of
 
-_GUARDS: Final[dict[type[Decision], Guard]] = {
-    Retry: Guard.RETRY,
-    Hold: Guard.HOLD,
-    Stop: Guard.STOP,
-}
-_WISHES: Final = {
-    Wish.CLOSE: Guard.CLOSE,
-    Wish.SUSPEND: Guard.SUSPEND,
-    Wish.CONNECT: Guard.CONNECT,
-}
 _STATES: Final = {Phase.DIAL: State.CONNECTING, Phase.OPEN: State.OPEN}
 
 _Lead = tuple[State, Guard, str]
@@ -60,13 +50,13 @@ def _by_survey(policy: Policy) -> Iterable[_Lead]:
         for each in survey(policy, can_refresh=can_refresh):
             state = _STATES[each.question.phase]
             for reply in (each.first, each.later):
-                yield state, _GUARDS[type(reply.decision)], reply.decision.rule
+                yield state, reply.decision.guard, reply.decision.rule
 
 
 def _by_wish(policy: Policy) -> Iterable[_Lead]:
-    for wish, guard in _WISHES.items():
+    for wish in Wish:
         close = make_close(NORMAL, None, origin=Origin.APPLICATION, intentional=True, wish=wish)
-        yield State.CLOSING, guard, ask(policy, Question(close, Phase.OPEN)).decision.rule
+        yield State.CLOSING, wish.guard, ask(policy, Question(close, Phase.OPEN)).decision.rule
 
 
 def _by_conditions(rule: Rule) -> Iterable[_Lead]:
@@ -76,7 +66,7 @@ def _by_conditions(rule: Rule) -> Iterable[_Lead]:
     close = make_close(NORMAL, None)
     for phase in _phases(rule):
         decision = rule.then.answers(rule.name)(close, Context(phase=phase, attempt=1, roll=0.5))
-        yield _STATES[phase], _GUARDS[type(decision)], rule.name
+        yield _STATES[phase], decision.guard, rule.name
 
 
 def _phases(rule: Rule) -> set[Phase]:
@@ -88,6 +78,6 @@ def _phases(rule: Rule) -> set[Phase]:
         return {Phase.DIAL}
     if isinstance(causes, Among):
         return {phase_of(make_close(None, None, cause=cause)) for cause in causes.values}
-    if when.get("code") is not None or when.get("uptime") is not None:
+    if any(when.get(fact) is not None for fact in ("code", "uptime", "stable")):
         return {Phase.OPEN}
     return set(Phase)

@@ -5,14 +5,14 @@ from random import Random
 from typing import Final, Literal
 
 from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Cause, Close
 from recloser.simulate.scenario import Down, Refusal, RetryAfter, Scenario
 
 _DEBT: Final = 2.0
 """Seconds of work that refusals may queue up; further dials are dropped and cost nothing."""
 _SLACK: Final = 1e-9
 _HALF: Final = 0.5
-_NO_LISTENER: Final = Close(code=ABNORMAL, origin=Origin.NETWORK, cause=Cause.TCP)
+_NO_LISTENER: Final = Close.cut(Cause.TCP)
 
 
 class Gate:
@@ -44,11 +44,8 @@ class Gate:
 
 def busy(retry_after: int | None) -> Close:
     """Make the record of an upgrade refused with 503."""
-    return Close(
-        code=ABNORMAL,
-        origin=Origin.PEER,
-        cause=Cause.REFUSED,
-        status=503,
+    return Close.refused(
+        503,
         headers={} if retry_after is None else {"retry-after": str(retry_after)},
         retry_after=None if retry_after is None else float(retry_after),
     )
@@ -56,14 +53,9 @@ def busy(retry_after: int | None) -> Close:
 
 def parting(scenario: Scenario) -> Close:
     """Make the record with which every connection ends at 0."""
-    seen = scenario.close != ABNORMAL
-    return Close(
-        code=scenario.close,
-        origin=Origin.PEER if seen else Origin.NETWORK,
-        cause=Cause.CLOSE_FRAME if seen else Cause.EOF,
-        clean=seen,
-        spread=scenario.spread,
-    )
+    if scenario.close == ABNORMAL:
+        return Close.cut(spread=scenario.spread)
+    return Close.frame(scenario.close, spread=scenario.spread)
 
 
 class Server:

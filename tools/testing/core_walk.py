@@ -29,9 +29,7 @@ from recloser.fsm.events import (
 from recloser.fsm.record import Close
 from recloser.fsm.states import Guard, State, Wish
 from recloser.fsm.timeouts import Timeouts
-from recloser.testing.evidence.ends import frame
 
-LIVE: Final = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
 _CALLS: Final[tuple[Event, ...]] = (
     *(Ask(wish) for wish in Wish),
     Ask(Wish.CLOSE, within=1.0),
@@ -47,7 +45,7 @@ _ENDS: Final = {
     Wish.SUSPEND: State.PASSIVE,
     Wish.CONNECT: State.CONNECTING,
 }
-_KICKED: Final = frame(4401, "go")
+_KICKED: Final = Close.frame(4401, "go")
 
 
 class BrokenPromise(AssertionError):
@@ -136,7 +134,7 @@ class Situation:
         """Whether an event belongs to an older generation or deadline."""
         match event:
             case Opened(generation) | Lost(generation):
-                return generation != self.core.generation or self.core.state not in LIVE
+                return generation != self.core.generation or not self.core.state.live
             case Expired(deadline):
                 return deadline != self.core.deadline
         return False
@@ -200,7 +198,7 @@ def _account(effects: list[Effect], path: tuple[str, ...], *, wanted: bool, owed
 
 def _check(core: Core, path: tuple[str, ...], *, owed: bool) -> None:
     """Look at what holds in every situation."""
-    hold((core.state in LIVE) is owed, "A7: a record is owed while a generation lives", path)
+    hold((core.state.live) is owed, "A7: a record is owed while a generation lives", path)
     if core.state in (State.CLOSED, State.PASSIVE):
         hold(core.deadline is None, "H1, J1: a deadline in closed or passive", path)
         advice = core._advice  # noqa: SLF001 - nothing else tells
@@ -272,7 +270,7 @@ def walk(answers: Iterable[object] = ANSWERS, *, make_core: MakeCore = Core) -> 
         _can_be_closed(here, said)
         for event in here.events():
             asks = isinstance(event, Lost | Expired) and not here.stale(event)
-            possible = said if asks and here.core.state in LIVE else said[:1]
+            possible = said if asks and here.core.state.live else said[:1]
             for answer, after in product(possible, PAUSES):
                 there = here.step(event, answer, after)
                 steps += 1

@@ -15,9 +15,10 @@ from recloser.fsm.closecodes import MAX_REASON_BYTES
 from recloser.fsm.decisions import Context, Decision, Hold, Phase, Retry, Stop, Unsent
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Wish
+from recloser.fsm.timeouts import STABLE
 from recloser.testing.doubles.faults import Fault
 from recloser.testing.evidence.contexts import LAST_ROLL, REASONS, ROLLS, SECONDS
-from recloser.testing.evidence.ends import BREAKS, DIALS, asked, frame, refused
+from recloser.testing.evidence.ends import BREAKS, DIALS, asked, refused
 from recloser.testing.evidence.literals import Literals
 from recloser.testing.evidence.stories import Act, Ask, Call, Lose, Open, Story, Tell, Wait
 
@@ -26,6 +27,7 @@ T = TypeVar("T")
 _NONE = Literals()
 _CODES = (*range(1000, 1016), 3000, 3003, 3008, 4000, 4001, 4401, 4999, 0, 999, 5000, 65535)
 _FLAGS = st.tuples(*[st.booleans()] * 5)
+_STABLE = (STABLE, 0.5, 120.0)
 _ADVICE = ("stop", "hold", "retry", "refresh")
 
 
@@ -73,7 +75,7 @@ def codes(known: Literals = _NONE) -> st.SearchStrategy[int]:
 
 def ends(known: Literals = _NONE) -> st.SearchStrategy[Close]:
     """Make records of ends that nobody asked for, as the transport would."""
-    framed = st.builds(frame, codes(known), reasons(known))
+    framed = st.builds(Close.frame, codes(known), reasons(known))
     statuses = _or_literal(st.integers(100, 599), _whole(known, 100, 599))
     after = st.one_of(st.none(), seconds(known, most=1e6))
     return st.one_of(
@@ -141,6 +143,7 @@ def _contexts(
         refreshed=retried and yes[3],
         can_refresh=yes[4],
         roll=draw(drawn),
+        stable_after=draw(st.sampled_from(_STABLE)),
     )
 
 

@@ -6,13 +6,11 @@ from typing import Any
 
 from recloser.clock import Timer
 from recloser.credentials import Credential
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Close
 from recloser.testing import ScriptedWire
 
-SPENT = Close(
-    code=1000, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, reason="Token expired", clean=True
-)
-NOT_LET_IN = Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=401)
+SPENT = Close.frame(1000, "Token expired")
+NOT_LET_IN = Close.refused(401)
 
 
 class Asked:

@@ -61,7 +61,7 @@ async def test_a_crossing_close_keeps_intent_and_the_code_of_the_peer() -> None:
     ws, wire, transport = await opened(DEAF, policy=policy)
     closing = asyncio.ensure_future(ws.close(1000, "bye"))
     await turns()
-    wire.end(Close(code=4401, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True))
+    wire.end(Close.frame(4401))
     wire.end(KICKED)
     await closing
     close = ws.last_close

@@ -51,6 +51,7 @@ contexts = st.builds(
     refreshed=st.booleans(),
     can_refresh=st.booleans(),
     roll=rolls,
+    stable_after=seconds,
 )
 unsents = st.sampled_from(Unsent)
 decisions = (
@@ -86,7 +87,7 @@ def changes(draw):
     )
 
 
-KICKED = Close(code=1012, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, reason="restart", clean=True)
+KICKED = Close.frame(1012, "restart")
 
 LOST = StateChange(
     previous=State.OPEN,

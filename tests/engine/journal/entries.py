@@ -16,9 +16,9 @@ from recloser.fsm import (
 from recloser.fsm.states import Trigger
 from recloser.journal import Entry
 
-GONE = Close(code=1000, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True)
-CUT = Close(code=1006, origin=Origin.NETWORK, cause=Cause.EOF)
-BUSY = Close(code=1006, origin=Origin.PEER, cause=Cause.REFUSED, status=503)
+GONE = Close.frame(1000)
+CUT = Close.cut(Cause.EOF)
+BUSY = Close.refused(503)
 LEFT = Close(
     code=1000, origin=Origin.APPLICATION, cause=Cause.CLOSE_FRAME, clean=True, intentional=True
 )

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recloser.change_line import fields_of
 from recloser.fsm import Close, StateChange, Wish
 from recloser.journal import Journal, Reader, RecordedError
-from recloser.log import fields_of
 from recloser.redact import MASK
 from tests.engine.journal.changes import KICKED, LOST, OPENED, changes
 

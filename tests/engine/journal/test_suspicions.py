@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from recloser.fsm import Close, Retry
+from recloser.fsm.timeouts import STABLE
 from recloser.journal.suspicions import (
     FLAPS,
     LOOP_DIALS,
     LOOP_SECONDS,
     NORMALS,
     REPEATS,
-    STABLE,
     Suspicion,
     Suspicions,
 )
@@ -40,6 +40,16 @@ def lives(closes: list[Close], uptime: float) -> Telling:
     for close in closes:
         telling.connect(60).open(1).lost(close, Retry(60), uptime)
     return telling
+
+
+@pytest.mark.parametrize(("stable", "found"), [(0.5, set()), (1.0, set()), (3.0, {"flapping"})])
+def test_the_stable_period_is_that_of_the_engine(stable: float, found: set[str]) -> None:
+    telling = lives(OTHERS[: 3 * FLAPS], 1.0)
+    for place, entry in enumerate(telling.entries):
+        if entry.change.context is not None:
+            context = replace(entry.change.context, stable_after=stable)
+            telling.entries[place] = replace(entry, change=replace(entry.change, context=context))
+    assert set(seen(telling)) == found
 
 
 def test_many_dials_in_a_short_time_are_a_loop():

@@ -7,15 +7,12 @@ from hypothesis import strategies as st
 
 import recloser
 from recloser import Close, Delivery, Hold, Outbox, Retry, State, Stop
-from recloser.fsm import Cause, Origin, Unsent
+from recloser.fsm import Unsent
 from recloser.testing import Plan, ScriptedTransport
 from tests.engine.rig import CUT, others, pass_time, timers, turns
 
 CODES = (1000, 1001, 1003, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 3000, 4000, 4401)
-ENDS = st.sampled_from(
-    [CUT]
-    + [Close(code=code, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True) for code in CODES]
-)
+ENDS = st.sampled_from([CUT] + [Close.frame(code) for code in CODES])
 DECISIONS = st.sampled_from(
     [
         decision

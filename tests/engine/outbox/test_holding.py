@@ -19,7 +19,7 @@ from recloser import (
     Stop,
     policies,
 )
-from recloser.fsm import Cause, Hold, Origin, Retry, Unsent
+from recloser.fsm import Hold, Retry, Unsent
 from recloser.outbox import Reason
 from recloser.testing import Plan, ScriptedTransport
 from tests.engine.outbox.engines import ACKNOWLEDGED, in_backoff, in_memory
@@ -359,7 +359,7 @@ async def test_a_refusal_for_content_drops_what_a_cut_keeps(code: int, again: bo
     sender = ws.send("refused")
     wire.closed_with = (1000, "")  # it takes nothing more, and its end is not told yet
     assert await sender is Delivery.QUEUED
-    wire.end(Close(code=code, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, clean=True))
+    wire.end(Close.frame(code))
     await turns()
     assert [drop.reason for drop in drops] == ([] if again else [Reason.DECISION])
     ws.connect()

@@ -22,7 +22,6 @@ from recloser.testing import (
     check_policy,
     examine,
 )
-from recloser.testing.evidence.ends import frame
 from recloser.testing.evidence.interview import Interview
 from recloser.testing.laws.groups import choose
 
@@ -167,11 +166,11 @@ def test_max_delay_is_the_callers() -> None:
 
 @pytest.mark.spec("K1.1", "K1.2")
 def test_assert_law_holds_one_story_against_one_law() -> None:
-    story = Story((Lose(frame(1012), 5.0, times=30),))
+    story = Story((Lose(Close.frame(1012), 5.0, times=30),))
     assert_law("no-hot-loop", Hopeful, story)
     assert_law("gives-up", Sleeper, story)
     with pytest.raises(BrokenLaw, match="it still retries"):
-        assert_law("gives-up", Hopeful, Story((Lose(frame(1012), 5.0, times=50),)))
+        assert_law("gives-up", Hopeful, Story((Lose(Close.frame(1012), 5.0, times=50),)))
 
 
 def test_without_hypothesis_one_line_says_what_to_do() -> None:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from recloser.fsm.closecodes import ABNORMAL
-from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin
+from recloser.fsm.record import NO_HEADERS, Cause, Close
 from recloser.transport.base import Delivery, DialFailed, Frame, Opcode, Request
 from recloser.transport.wire import Wire
 
@@ -146,14 +145,7 @@ class ScriptedWire(Wire):
             return
         self.closed_with, self.sent_code = (code, reason), code
         if not self._plan.deaf:
-            echo = Close(
-                code=code,
-                reason=reason,
-                sent_code=code,
-                origin=Origin.PEER,
-                cause=Cause.CLOSE_FRAME,
-                clean=True,
-            )
+            echo = Close.frame(code, reason, sent_code=code)
             asyncio.get_running_loop().call_later(self._plan.echo_takes, self.end, echo)
 
     def drop(self) -> None:
@@ -251,7 +243,7 @@ class ScriptedTransport:
         self.released += 1
 
 
-DEAD = Close(code=ABNORMAL, origin=Origin.NETWORK, cause=Cause.TCP)
+DEAD = Close.cut(Cause.TCP)
 """The record of a dial that nobody answered."""
 
 

@@ -23,7 +23,7 @@ from recloser.testing.evidence.contexts import (
     ROLLS,
     SECONDS,
 )
-from recloser.testing.evidence.ends import CODES, COMMON, STATUSES, End, asked, frame, refused
+from recloser.testing.evidence.ends import CODES, COMMON, STATUSES, End, asked, refused
 from recloser.testing.evidence.literals import Literals
 
 Case = tuple[Close, Context]
@@ -72,7 +72,7 @@ def codes() -> Iterator[Case]:
 
 
 def _everywhere(code: int) -> Iterator[Case]:
-    closed = frame(code)
+    closed = Close.frame(code)
     for context in (*OPEN, FAILED, AGAIN):
         yield closed, context
     for reason in REASONS[:2]:
@@ -85,13 +85,13 @@ def _everywhere(code: int) -> Iterator[Case]:
 
 
 def _by_turns(code: int, turn: int) -> Iterator[Case]:
-    closed = frame(code)
+    closed = Close.frame(code)
     first, later = OPEN[:4], OPEN[4:]
     yield closed, first[turn % len(first)]
     yield closed, later[turn % len(later)]
     yield closed, later[(turn + len(later) // 2) % len(later)]
     yield closed, (FAILED, AGAIN)[turn % 2]
-    yield frame(code, REASONS[turn % 3]), first[turn % len(first)]
+    yield Close.frame(code, REASONS[turn % 3]), first[turn % len(first)]
     yield asked(Wish.CLOSE, code), ASKED[turn % len(ASKED)]
     yield asked((Wish.SUSPEND, Wish.CONNECT)[turn % 2], code), ASKED[turn % 2]
 
@@ -155,7 +155,12 @@ def fields() -> Iterator[Case]:
 
 def attempts() -> Iterator[Case]:
     """Every attempt up to some thousands, the same end each time or always another, by turns."""
-    for end in (COMMON[0], End(frame(1012), 1.0), End(refused(503)), End(frame(4000), 1.0)):
+    for end in (
+        COMMON[0],
+        End(Close.frame(1012), 1.0),
+        End(refused(503)),
+        End(Close.frame(4000), 1.0),
+    ):
         base = _base(end)
         for attempt in range(1, _STEADY):
             streak = attempt if (attempt % 2 == 0) is (end.uptime is None) else 1
@@ -240,6 +245,6 @@ def with_value(case: Case, name: str, value: Any) -> Case:
         )
     if name in OF_CLOSE or name in _TEXTS:
         if name == "code" and close.cause is not Cause.CLOSE_FRAME:
-            close = frame(value, close.reason)
+            close = Close.frame(value, close.reason)
         return replace(close, **{name: value}), context
     return close, with_field(context, name, value)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from recloser.fsm.closecodes import ABNORMAL, NO_STATUS, TLS_HANDSHAKE
+from recloser.fsm.closecodes import NO_STATUS, TLS_HANDSHAKE
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Wish
 
@@ -28,21 +28,10 @@ class End:
     uptime: float | None = None
 
 
-def frame(code: int, reason: str = "") -> Close:
-    """Make the record of the peer's close frame."""
-    return Close(code=code, origin=Origin.PEER, cause=Cause.CLOSE_FRAME, reason=reason, clean=True)
-
-
 def refused(status: int, retry_after: float | None = None) -> Close:
-    """Make the record of an upgrade that was answered with this HTTP status."""
-    return Close(
-        code=ABNORMAL,
-        origin=Origin.PEER,
-        cause=Cause.REFUSED,
-        status=status,
-        headers={} if retry_after is None else {"retry-after": f"{retry_after:g}"},
-        retry_after=retry_after,
-    )
+    """Make the record of a refused upgrade, with a Retry-After in seconds in its headers."""
+    headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
+    return Close.refused(status, headers=headers, retry_after=retry_after)
 
 
 def asked(wish: Wish, code: int = 1000, cause: Cause = Cause.CLOSE_FRAME) -> Close:
@@ -58,45 +47,40 @@ def asked(wish: Wish, code: int = 1000, cause: Cause = Cause.CLOSE_FRAME) -> Clo
     )
 
 
-def lost(cause: Cause, origin: Origin = Origin.NETWORK, *, sent_code: int | None = None) -> Close:
-    """Make the record of an end without a close frame."""
-    return Close(code=ABNORMAL, origin=origin, cause=cause, sent_code=sent_code)
-
-
-NOBODY: Final = lost(Cause.TCP)
+NOBODY: Final = Close.cut(Cause.TCP)
 """Nobody listens: what every dial of an outage comes to."""
 
-_TLS: Final = Close(code=TLS_HANDSHAKE, origin=Origin.ENGINE, cause=Cause.TLS)
-_DATES: Final = Close(code=TLS_HANDSHAKE, origin=Origin.ENGINE, cause=Cause.VALIDITY)
+_TLS: Final = Close.by_engine(Cause.TLS, code=TLS_HANDSHAKE)
+_DATES: Final = Close.by_engine(Cause.VALIDITY, code=TLS_HANDSHAKE)
 
 DIALS: Final = (
     NOBODY,
-    lost(Cause.DNS),
-    lost(Cause.TLS),
+    Close.cut(Cause.DNS),
+    Close.cut(Cause.TLS),
     _TLS,
     _DATES,
-    lost(Cause.DIAL, Origin.ENGINE),
-    lost(Cause.EOF),
-    lost(Cause.RESET),
-    lost(Cause.PROTOCOL, Origin.ENGINE),
-    lost(Cause.CONNECT_TIMEOUT, Origin.ENGINE),
-    lost(Cause.HOOK, Origin.ENGINE),
-    lost(Cause.CREDENTIALS, Origin.ENGINE),
-    lost(Cause.UNAUTHORIZED, Origin.ENGINE),
-    lost(Cause.SESSION_CLOSED, Origin.ENGINE),
-    lost(Cause.CONFIGURATION, Origin.ENGINE),
+    Close.by_engine(Cause.DIAL),
+    Close.cut(Cause.EOF),
+    Close.cut(Cause.RESET),
+    Close.by_engine(Cause.PROTOCOL),
+    Close.by_engine(Cause.CONNECT_TIMEOUT),
+    Close.by_engine(Cause.HOOK),
+    Close.by_engine(Cause.CREDENTIALS),
+    Close.by_engine(Cause.UNAUTHORIZED),
+    Close.by_engine(Cause.SESSION_CLOSED),
+    Close.by_engine(Cause.CONFIGURATION),
 )
 """The ways in which a dial fails without an answer."""
 
 BREAKS: Final = (
-    lost(Cause.EOF),
-    lost(Cause.RESET),
-    lost(Cause.HEARTBEAT, Origin.ENGINE),
-    lost(Cause.DEAF, Origin.ENGINE),
-    lost(Cause.PROTOCOL, Origin.ENGINE, sent_code=1002),
-    lost(Cause.PROTOCOL, Origin.ENGINE, sent_code=1007),
-    lost(Cause.TOO_BIG, Origin.ENGINE, sent_code=1009),
-    lost(Cause.SESSION_CLOSED, Origin.ENGINE),
+    Close.cut(Cause.EOF),
+    Close.cut(Cause.RESET),
+    Close.by_engine(Cause.HEARTBEAT),
+    Close.by_engine(Cause.DEAF),
+    Close.by_engine(Cause.PROTOCOL, sent_code=1002),
+    Close.by_engine(Cause.PROTOCOL, sent_code=1007),
+    Close.by_engine(Cause.TOO_BIG, sent_code=1009),
+    Close.by_engine(Cause.SESSION_CLOSED),
 )
 """The ways in which a connection ends without a close frame."""
 
@@ -104,9 +88,9 @@ COMMON: Final = (
     *(End(each) for each in DIALS),
     *(End(each, FLASH) for each in BREAKS),
     *(End(refused(status)) for status in (200, 302, 400, 401, 403, 404, 429, 500, 502, 503)),
-    *(End(frame(code), FLASH) for code in (*range(1000, 1016), 3000, 3003, 3008, 4000, 4401)),
-    End(frame(1000, "Token expired"), FLASH),
-    End(frame(4000)),
+    *(End(Close.frame(code), FLASH) for code in (*range(1000, 1016), 3000, 3003, 3008, 4000, 4401)),
+    End(Close.frame(1000, "Token expired"), FLASH),
+    End(Close.frame(4000)),
 )
 """The ends that a service meets; those of open connections come at once after the opening."""
 
@@ -115,7 +99,7 @@ def repeatable() -> Iterator[End]:
     """Every end that a server or a network can go on producing: codes, statuses, breaks."""
     yield from COMMON
     for code in CODES:
-        yield End(frame(code), FLASH)
+        yield End(Close.frame(code), FLASH)
     for status in STATUSES:
         yield End(refused(status))
 

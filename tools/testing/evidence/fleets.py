@@ -6,10 +6,10 @@ from random import Random
 from typing import Final
 
 from recloser.fsm.decisions import Context, Decision, Retry
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Cause, Close
 from recloser.fsm.run import Run
 from recloser.simulate.scenario import Down, Refusal, RetryAfter, Scenario
-from recloser.testing.evidence.ends import HOUR, NOBODY, TAKES, frame, lost, refused
+from recloser.testing.evidence.ends import HOUR, NOBODY, TAKES, refused
 
 ENGINES: Final = 1000
 DEPTH: Final = 12
@@ -28,12 +28,12 @@ class Fleet:
 
 
 FLEETS: Final = (
-    Fleet(parting=frame(1012)),
-    Fleet(parting=frame(1001), dials=refused(503)),
-    Fleet(parting=frame(1013), dials=refused(502)),
-    Fleet(parting=lost(Cause.EOF), dials=lost(Cause.CONNECT_TIMEOUT, Origin.ENGINE)),
-    Fleet(parting=lost(Cause.RESET), dials=refused(500)),
-    Fleet(parting=lost(Cause.RESET), dials=refused(503, 30.0)),
+    Fleet(parting=Close.frame(1012)),
+    Fleet(parting=Close.frame(1001), dials=refused(503)),
+    Fleet(parting=Close.frame(1013), dials=refused(502)),
+    Fleet(parting=Close.cut(Cause.EOF), dials=Close.by_engine(Cause.CONNECT_TIMEOUT)),
+    Fleet(parting=Close.cut(Cause.RESET), dials=refused(500)),
+    Fleet(parting=Close.cut(Cause.RESET), dials=refused(503, 30.0)),
 )
 """Ends that hit everybody at once."""
 
@@ -61,11 +61,7 @@ def waits(decide: Callable[[Close, Context], Decision], fleet: Fleet) -> Sequenc
         run, now = Run(opened_at=-HOUR, dialled_at=-HOUR - TAKES), 0.0
         for attempt in range(fleet.depth):
             close = fleet.dials if attempt else fleet.parting
-            run.failed(close, now)
-            roll = rng.random()
-            context = run.context(now, can_refresh=False, roll=roll)
-            decision = decide(close, context)
-            run.ended(decision, now, roll)
+            _, decision = run.lost(close, now, decide, roll=rng.random(), can_refresh=False)
             if not isinstance(decision, Retry):
                 break
             found[attempt].append(decision.delay)

@@ -15,7 +15,6 @@ from recloser.testing.evidence.ends import (
     STATUSES,
     TAKES,
     End,
-    frame,
     refused,
     repeatable,
 )
@@ -74,12 +73,9 @@ def live(
             run.opened_at = now
             now += uptime
             if uptime >= TIMEOUTS.stable:
-                run = Run(opened_at=run.opened_at, dialled_at=run.dialled_at)
-        run.failed(close, now)
+                run = run.stable()
         drawn = fair(number) if roll is None else roll
-        context = run.context(now, can_refresh=can_refresh, roll=drawn)
-        decision = decide(close, context)
-        run.ended(decision, now, drawn)
+        context, decision = run.lost(close, now, decide, roll=drawn, can_refresh=can_refresh)
         asked.append(Exchange(now, close, context, decision))
         if not isinstance(decision, Retry):
             break
@@ -115,7 +111,7 @@ def plans(known: Literals) -> Iterator[Plan]:
         yield ends, False, None
     numbers = {int(each) for each in known.numbers if isinstance(each, int)}
     for number in sorted(numbers & {*CODES, *STATUSES}):
-        yield [End(frame(number), 0.05)] * LONG, True, None
+        yield [End(Close.frame(number), 0.05)] * LONG, True, None
         if number in STATUSES:
             yield [End(refused(number))] * LONG, True, None
 
@@ -124,4 +120,4 @@ def _alternating() -> Iterator[list[End]]:
     """Give connections that live for a while, and dials that fail in between."""
     cut = next(each for each in COMMON if each.close.cause is Cause.EOF and each.uptime)
     yield [COMMON[0], cut] * (LONG // 2)
-    yield [End(frame(1012), 5.0), COMMON[0]] * (LONG // 2)
+    yield [End(Close.frame(1012), 5.0), COMMON[0]] * (LONG // 2)

@@ -26,7 +26,6 @@ from recloser.testing.evidence.stories import (
     Wait,
 )
 
-_LIVE = (State.CONNECTING, State.OPEN, State.CLOSING)
 _MOST = 20_000
 """Events in one story: more than any that somebody would read."""
 
@@ -201,7 +200,7 @@ class _CoreStage:
             self.until(self.now + (uptime or 0.0))
         elif self.core.state is State.CLOSING:
             self.until(self.now + self.story.takes)
-        if self.core.state in _LIVE:
+        if self.core.state.live:
             self.give(Lost(self.core.generation, close), describe(close))
 
 

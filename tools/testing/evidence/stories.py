@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
 
 from recloser.fsm.decisions import Context, Phase
 from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.timeouts import STABLE
 from recloser.testing.evidence.ends import TAKES, End
 
 
@@ -87,9 +87,6 @@ class Question:
     context: Context
 
 
-_HEALTHY: Final = 10.0
-
-
 def story_of(question: Question) -> Story | None:
     """Return the shortest story that may lead to such a question; None if none is short.
 
@@ -109,7 +106,7 @@ def story_of(question: Question) -> Story | None:
         return Story((*before, *asks, answer), context.can_refresh, context.roll)
     if context.attempt > 64 or context.attempt != max(context.streak, 1):  # noqa: PLR2004 - short
         return None
-    if uptime is not None and uptime >= _HEALTHY and context.attempt > 1:
+    if uptime is not None and uptime >= STABLE and context.attempt > 1:
         return None
     lose = Lose(close, uptime, context.attempt)
     if close.advice is not None:

@@ -3,7 +3,7 @@
 from statistics import fmean, median
 from typing import Final
 
-from recloser.fsm.decisions import Retry
+from recloser.fsm.decisions import MIN_GAP, Retry
 from recloser.testing.evidence.ends import describe
 from recloser.testing.evidence.interview import Exchange, delays
 from recloser.testing.evidence.lives import Life
@@ -22,7 +22,7 @@ _QUICK: Final = 1.25
 """Seconds: a pace as quick as this needs a reason, if the policy is slower elsewhere."""
 _SAWTOOTH: Final = 8.0
 _LEAST: Final = 0.1
-_GAP: Final = 1.0 - 1e-9
+_GAP: Final = MIN_GAP - 1e-9
 _KNOCKING: Final = 5.0
 """Seconds: whoever is refused for want of a credential must not knock more often than this."""
 

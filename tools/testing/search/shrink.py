@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from recloser.fsm.decisions import Phase
 from recloser.fsm.record import Cause
+from recloser.fsm.timeouts import STABLE
 from recloser.testing.evidence.ends import FLASH, HOUR, TAKES
 from recloser.testing.evidence.stories import Lose, Question, Story, story_of
 
@@ -33,6 +34,7 @@ _PLAIN_CONTEXT: Final[dict[str, Any]] = {
     "can_refresh": False,
     "streak": 1,
     "roll": 0.5,
+    "stable_after": STABLE,
 }
 
 Broken = Callable[[Any], bool]

@@ -24,7 +24,7 @@ from recloser.testing import (
     play,
     strategies,
 )
-from recloser.testing.evidence.ends import NOBODY, frame, lost, refused
+from recloser.testing.evidence.ends import NOBODY, refused
 from recloser.testing.laws.client_law import play_client
 from recloser.testing.verdict.narrative import lines_of, path_of
 from recloser.testing.verdict.source import policy_source, source_of
@@ -42,23 +42,23 @@ CASES: list[tuple[Story, str]] = [
     (Story((Open(),)), "closed connecting open"),
     (Story((Lose(NOBODY),)), "closed connecting backoff"),
     (Story((Lose(refused(403)),)), "closed connecting closed"),
-    (Story((Lose(frame(1012), 60.0),)), "closed connecting open backoff"),
+    (Story((Lose(Close.frame(1012), 60.0),)), "closed connecting open backoff"),
     (Story((Lose(NOBODY, None, 2),)), "closed connecting backoff connecting backoff"),
     (
-        Story((Open(), Ask(Call.CLOSE), Lose(frame(4401)))),
+        Story((Open(), Ask(Call.CLOSE), Lose(Close.frame(4401)))),
         "closed connecting open closing closed",
     ),
     (
-        Story((Open(), Ask(Call.CLOSE), Ask(Call.CONNECT), Lose(frame(1000)))),
+        Story((Open(), Ask(Call.CLOSE), Ask(Call.CONNECT), Lose(Close.frame(1000)))),
         "closed connecting open closing connecting",
     ),
     (Story((Open(), Ask(Call.SUSPEND))), "closed connecting open closing passive"),
     (Story((Open(), Ask(Call.RECONNECT))), "closed connecting open closing connecting"),
     (
-        Story((Open(), Tell("hold"), Lose(frame(1000), 1.0), Wait(9e4))),
+        Story((Open(), Tell("hold"), Lose(Close.frame(1000), 1.0), Wait(9e4))),
         "closed connecting open passive",
     ),
-    (Story((Open(), Tell("hold"), Lose(frame(1000)), Ask(Call.WAKE))),
+    (Story((Open(), Tell("hold"), Lose(Close.frame(1000)), Ask(Call.WAKE))),
      "closed connecting open passive connecting"),
     (Story((Wait(20.0),)), "closed connecting backoff"),
     (Story((Lose(NOBODY), Ask(Call.CLOSE))), "closed connecting backoff closed"),
@@ -72,7 +72,7 @@ def test_a_story_goes_its_way(story: Story, path: str) -> None:
 
 
 def test_what_is_told_is_what_was_played() -> None:
-    story = Story((Lose(frame(1012, "restart"), 3600.0), Lose(NOBODY), Open()), roll=0.5)
+    story = Story((Lose(Close.frame(1012, "restart"), 3600.0), Lose(NOBODY), Open()), roll=0.5)
     trace = play(policies.standard(), story)
     text = "\n".join(lines_of(trace))
     for part in (
@@ -105,13 +105,13 @@ def test_fair_rolls_are_even() -> None:
 
 
 EVIDENCE: list[Any] = [
-    Story((Open(), Ask(Call.CLOSE), Lose(frame(4401, "who?"))), can_refresh=True, roll=0.25),
+    Story((Open(), Ask(Call.CLOSE), Lose(Close.frame(4401, "who?"))), can_refresh=True, roll=0.25),
     Story((Tell("stop", 3.0), Wait(5.0), Lose(refused(503, 30.0), None, 3))),
     Question(
         Close(code=1006, origin=Origin.ENGINE, cause=Cause.HEARTBEAT),
         Context(phase=Phase.OPEN, attempt=10**9, uptime=1e-9, roll=0.0),
     ),
-    Fleet(parting=lost(Cause.RESET), dials=refused(500), seed=3),
+    Fleet(parting=Close.cut(Cause.RESET), dials=refused(500), seed=3),
     Scenario(engines=50, outage=3.0, down=Down.BUSY),
 ]
 

@@ -1,0 +1,88 @@
+"""The log line of one change of state: the names of its events and fields, and their values.
+
+`recloser.log` writes such lines, and `recloser.journal` reads them.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from recloser import redact
+from recloser.fsm import closecodes
+from recloser.fsm.change import StateChange
+from recloser.fsm.record import Close
+
+CHANGED: Final = "websocket.state_changed"
+POLICY_FAILED: Final = "websocket.policy_failed"
+"""In the place of `CHANGED` if a policy failed."""
+
+_OF_CHANGE: Final = (
+    *("from", "to", "trigger", "rule", "generation", "attempt"),
+    *("delay", "uptime", "unsent", "undelivered"),
+)
+_OF_CLOSE: Final = ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
+_IF_KNOWN: Final = ("sent_code", "status", "retry_after", "advice", "error")
+FIELDS: Final = frozenset((*_OF_CHANGE, *_OF_CLOSE, *_IF_KNOWN, "timestamp"))
+"""All fields that a line may have besides the application's own."""
+
+_NO_CLOSE: Final[Mapping[str, object]] = dict.fromkeys(_OF_CLOSE)
+
+
+def event_of(change: StateChange) -> str:
+    """Return the event of the line."""
+    return CHANGED if change.error is None else POLICY_FAILED
+
+
+def fields_of(change: StateChange) -> dict[str, Any]:
+    """Return the fields of a change: the same names in every line, secrets redacted."""
+    fields: dict[str, Any] = {
+        "from": change.previous.value,
+        "to": change.current.value,
+        "trigger": change.trigger.value,
+        "rule": change.rule,
+        "generation": change.generation,
+        "attempt": change.attempt,
+        "delay": milliseconds(change.delay),
+        "uptime": milliseconds(change.uptime),
+        "unsent": change.unsent,
+        "undelivered": change.undelivered,
+    }
+    fields.update(_NO_CLOSE if change.close is None else _close(change.close))
+    if change.error is not None:
+        fields["error"] = redact.text(f"{change.error} ({change.error.__cause__!r})")
+    return fields
+
+
+def _close(close: Close) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "code": close.code,
+        "code_name": closecodes.name(close.code),
+        "reason": redact.text(close.reason),
+        "intentional": close.intentional,
+        "origin": close.origin.value,
+        "cause": close.cause.value,
+        "clean": close.clean,
+    }
+    if close.sent_code is not None:
+        fields["sent_code"] = close.sent_code
+    if close.status is not None:
+        fields["status"] = close.status
+    if close.retry_after is not None:
+        fields["retry_after"] = close.retry_after
+    if close.advice is not None:
+        fields["advice"] = redact.text(close.advice)
+    if close.error is not None:
+        fields["error"] = error_text(close.error)
+    return fields
+
+
+def error_text(error: BaseException) -> str:
+    """Return type and text of an error, secrets redacted."""
+    try:
+        return redact.text(f"{type(error).__name__}: {error}")
+    except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
+        return f"{type(error).__name__} (no text: {type(unprintable).__name__})"
+
+
+def milliseconds(seconds: float | None) -> float | None:
+    """Round seconds to milliseconds."""
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,28 @@
+"""The log line of one change has the fields that its module names, and the journal knows them."""
+
+from dataclasses import replace
+
+from hypothesis import given
+
+from recloser.change_line import CHANGED, FIELDS, POLICY_FAILED, event_of, fields_of
+from recloser.fsm.record import Close
+from tests.engine.journal.changes import LOST, changes
+
+
+@given(changes())
+def test_every_field_of_a_line_is_named(change) -> None:
+    assert set(fields_of(change)) <= FIELDS - {"timestamp"}
+
+
+def test_every_named_field_can_be_in_a_line() -> None:
+    close = replace(
+        Close.refused(429, retry_after=3.0, error=OSError()), sent_code=1002, advice="slow"
+    )
+    assert set(fields_of(replace(LOST, close=close))) == FIELDS - {"timestamp"}
+
+
+def test_a_policy_that_failed_has_an_event_of_its_own() -> None:
+    assert event_of(LOST) == CHANGED
+    failed = replace(LOST, error=ValueError("token=tiger1"))
+    assert event_of(failed) == POLICY_FAILED
+    assert "tiger" not in fields_of(failed)["error"]
