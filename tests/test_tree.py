@@ -56,10 +56,13 @@ ELSEWHERE = {
         "tools/testing/test_policy_check.py",
         "tools/testing/evidence/test_stories.py",
     ),
-    "transport/aiohttp_ws.py": ("transport/test_dialling.py", "transport/test_cancelling.py"),
+    "transport/aiohttp_transport.py": (
+        "transport/test_dialling.py",
+        "transport/test_cancelling.py",
+    ),
+    "transport/aiohttp_wire.py": ("transport/test_own_close.py", "transport/test_peer_ends.py"),
     "transport/base.py": ("transport/test_classify.py", "engine/driver/test_inputs.py"),
     "transport/handshake.py": ("transport/test_dialling.py", "transport/test_classify.py"),
-    "transport/wire.py": ("transport/test_own_close.py", "transport/test_peer_ends.py"),
 }
 """Where the other source files, or all of a folder, are tested: paths beneath `tests`."""
 
@@ -84,8 +87,8 @@ def mirrored(source: str) -> Path:
 
 
 def elsewhere(source: str) -> bool:
-    """Whether the table says where a file, or its folder, is tested."""
-    return source in ELSEWHERE or source.rpartition("/")[0] in ELSEWHERE
+    """Whether the table says where a file, or a folder above it, is tested."""
+    return any(source == each or source.startswith(f"{each}/") for each in ELSEWHERE)
 
 
 @pytest.mark.parametrize("folder", folders())
