@@ -1,9 +1,9 @@
-"""What may happen: states, triggers, the table, the machine, and the sans-I/O core.
+"""The rules of what may happen: states, triggers, the table, the machine, the core without I/O.
 
 Pure: no asyncio, no clock, no randomness, no logging, no I/O. `recloser.fsm.machine` and
 `recloser.fsm.core`, which load the `transitions` library, are imported by their own names.
 
-Names load when they are used (PEP 562), so that a diagram loads the machine and no record.
+A name loads when it is first used (PEP 562): a diagram loads the machine, and no record.
 """
 
 from importlib import import_module

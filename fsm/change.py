@@ -19,7 +19,7 @@ class StateChange:
     previous: State
     current: State
     trigger: Trigger
-    """What moved the machine: who ended it is said by this, not by the code alone."""
+    """The trigger that moved the machine. It says who ended the connection; the code does not."""
     at: float
     """The engine's monotonic clock at the change, in seconds."""
     generation: int
@@ -29,9 +29,9 @@ class StateChange:
     close: Close | None = None
     """The close record, if a generation ended with this change."""
     context: Context | None = None
-    """What the policy was told besides the close record, if it was asked."""
+    """The context that the policy was given, if it was asked."""
     decision: Decision | None = None
-    """What the policy answered, if it was asked."""
+    """The answer of the policy, if it was asked."""
     rule: str = ""
     """The rule behind the decision; empty if no policy was asked."""
     delay: float | None = None
@@ -41,7 +41,7 @@ class StateChange:
     unsent: int = 0
     """Messages that have not left, or are not known to have."""
     undelivered: int = 0
-    """Received messages of an ended generation that nobody took: gone with this change."""
+    """Received messages of an ended generation that were not consumed: dropped with this change."""
     error: Exception | None = None
     """The `PolicyError` that ended the engine, if one did."""
 

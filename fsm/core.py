@@ -29,8 +29,8 @@ from recloser.fsm.timeouts import Timeouts
 class Core:
     """One connection through all its generations.
 
-    Knows no clock, no socket and no randomness: `now` is an argument, `roll` is given. It
-    never waits for the transport: an expired deadline ends the generation there and then.
+    It has no clock, no socket and no randomness: `now` is an argument, `roll` is given. It
+    never waits for the transport: a deadline that passes ends the generation at once.
     """
 
     __slots__ = (
@@ -64,16 +64,16 @@ class Core:
         self.state = State.CLOSED
         self.guard: Guard | None = None
         self.wish = Wish.CLOSE
-        self.generation = self.held = 0  # held: messages in the outbox, told with every change
+        self.generation = self.held = 0  # held: messages in the outbox, stated in every change
         self.deadline: float | None = None
         self.run = Run()
 
     def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take one event to its end; what is to be done, in order.
+        """Handle one event completely; return the effects to perform, in order.
 
         Events of an old generation or an old deadline change nothing. Raises
-        `IllegalTrigger` for what no correct driver does, and lets an interruption of the
-        policy (a keyboard interrupt) through; nothing has changed then.
+        `IllegalTrigger` for an event that no correct driver sends. An interruption of the
+        policy (a keyboard interrupt) passes through. In both cases nothing has changed.
         """
         live = self.state.live
         match event:
@@ -97,7 +97,7 @@ class Core:
 
     def _ask(self, wish: Wish, ask: Ask, now: float) -> list[Effect]:
         if wish is Wish.CONNECT and not self.state.live:
-            # The failures are forgotten; that the credential is spent is not one of them.
+            # The failures are forgotten. A refused credential is no failure, so it stays refused.
             self.run = Run(since=now, refresh_next=self.run.refresh_next)
         before = self.state
         effects = self._move(wish.trigger, now)
@@ -160,7 +160,7 @@ class Core:
             decision, problem = judge(self._policy, close, context)
             return decision
 
-        run = replace(self.run)  # a copy: a policy may be interrupted, and nothing has changed then
+        run = replace(self.run)  # a copy: an interrupted policy must change nothing
         context, decision = run.lost(
             close,
             now,
@@ -182,7 +182,7 @@ class Core:
             context=context,
             decision=decision,
             uptime=context.uptime,
-            # What came before the end is still given out, unless `opened` never showed it.
+            # Messages from before the end can still be received, if the generation was open.
             undelivered=unread if asked or self.state is State.CONNECTING else 0,
             error=problem,
         )
@@ -199,7 +199,7 @@ class Core:
         undelivered: int = 0,
         error: PolicyError | None = None,
     ) -> list[Effect]:
-        """Fire, set what the new state owns, and tell: the one place where the state changes."""
+        """Fire the trigger, set the deadline, announce: the one place where the state changes."""
         previous = self.state
         if not fire(self, trigger) or self.state is previous:
             return []

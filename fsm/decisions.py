@@ -1,4 +1,4 @@
-"""What a policy is given, and what it may answer."""
+"""The policy's side: the context it is given, and the decisions it may answer."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +14,7 @@ MIN_GAP: Final = 1.0
 
 
 class Phase(Enum):
-    """What ended."""
+    """The kind of end: a failed dial, or an open generation."""
 
     DIAL = "dial"
     """A dial that never opened."""
@@ -23,7 +23,7 @@ class Phase(Enum):
 
 
 class Unsent(Enum):
-    """What becomes of messages that have not left."""
+    """The fate of messages that have not left the process."""
 
     KEEP = "keep"
     DROP = "drop"
@@ -31,7 +31,7 @@ class Unsent(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the engine knows besides the close record. All times are in seconds.
+    """The facts besides the close record that a policy is given. All times are in seconds.
 
     A *run* of failures lasts from one stable period, `mark_healthy()` or explicit
     `connect()` to the next.
@@ -40,9 +40,9 @@ class Context:
     phase: Phase
     """Whether a dial failed or an open generation ended."""
     attempt: int
-    """Failures in this run, this one included; an end that the application asked for is none."""
+    """Failures in this run, this one included. An intentional end does not count."""
     uptime: float | None = None
-    """How long the generation was open; None if it never was."""
+    """Time for which the generation was open; None if it never was."""
     elapsed: float = 0.0
     """Time since this run began: its first dial by `connect()`, or its first failure."""
     since_dial: float = 0.0
@@ -54,11 +54,11 @@ class Context:
     previous_immediate: bool = False
     """The dial of this generation followed the end before it in less than a second."""
     busy: int = 0
-    """How many ends of this run were `Close.busy`, this one included."""
+    """Number of ends of this run that were `Close.busy`, this one included."""
     spread: float | None = None
     """The latest `Close.spread` of this run; None if the server has not given one."""
     streak: int = 1
-    """How many ends in a row were alike (code, origin, cause, status), this one included."""
+    """Number of ends in a row with the same code, origin, cause and status, this one included."""
     refreshed: bool = False
     """A new credential was asked for in this streak already."""
     can_refresh: bool = False
@@ -106,7 +106,7 @@ def _check(rule: str, unsent: Unsent) -> None:
 class Retry:
     """Dial again after `delay` seconds: to `backoff`.
 
-    Raises `TypeError` or `ValueError` for a delay that is no finite number of at least 0.
+    Raises `TypeError` or `ValueError` unless the delay is finite and at least 0.
     """
 
     guard: ClassVar[Guard] = Guard.RETRY
@@ -118,7 +118,7 @@ class Retry:
     rule: str = ""
     """The rule that decided; empty: the engine puts the name of the policy's class."""
     unsent: Unsent = Unsent.KEEP
-    """What becomes of unsent messages."""
+    """The fate of unsent messages."""
 
     def __post_init__(self) -> None:
         delay = check_seconds("delay", self.delay)
@@ -130,14 +130,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Rest until somebody asks or hints: to `passive`."""
+    """Rest until the application connects, or a hint comes: to `passive`."""
 
     guard: ClassVar[Guard] = Guard.HOLD
     """The guard that this decision sets for the machine."""
     rule: str = ""
     """The rule that decided; empty: the engine puts the name of the policy's class."""
     unsent: Unsent = Unsent.KEEP
-    """What becomes of unsent messages."""
+    """The fate of unsent messages."""
 
     def __post_init__(self) -> None:
         _check(self.rule, self.unsent)
@@ -152,7 +152,7 @@ class Stop:
     rule: str = ""
     """The rule that decided; empty: the engine puts the name of the policy's class."""
     unsent: Unsent = Unsent.KEEP
-    """What becomes of unsent messages."""
+    """The fate of unsent messages."""
 
     def __post_init__(self) -> None:
         _check(self.rule, self.unsent)
@@ -165,12 +165,12 @@ Decision = Retry | Hold | Stop
 class Policy(Protocol):
     """Decides what follows an end. Any object with this method is one.
 
-    A plain function of its arguments: asked once for each ended generation and each failed
-    dial, the first dial and intentional ends included. For an intentional end the last wish
-    decides the state, and the answer gives only the rule and the fate of unsent messages:
-    `Stop` is always right there; `Retry`, or `Hold` after a wish to close, is a policy error.
+    It is a plain function of its arguments. It is asked once for each ended generation and each
+    failed dial, the first dial and intentional ends included. For an intentional end the last
+    wish decides the state; the answer gives only the rule and the fate of unsent messages.
+    `Stop` is always valid then; `Retry`, or `Hold` after a wish to close, is a policy error.
     """
 
     def decide(self, close: Close, context: Context, /) -> Decision:
-        """Answer `Retry`, `Hold` or `Stop`; what it raises ends the engine in `closed`."""
+        """Answer `Retry`, `Hold` or `Stop`. An exception ends the engine in `closed`."""
         ...

@@ -1,4 +1,4 @@
-"""What comes out of the core, for the driver to perform in order."""
+"""The effects that come out of the core; the driver performs them in order."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from recloser.fsm.change import StateChange
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Open a socket, once what is left of the generation before is released."""
+    """Open a socket, as soon as the generation before is released."""
 
     generation: int
     not_before: float
@@ -34,7 +34,7 @@ class Abort:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Tell everybody."""
+    """Announce a change to log, observers and waiters."""
 
     change: StateChange
 

@@ -44,7 +44,7 @@ class IllegalTrigger(RecloserError):
 
 
 class PolicyError(RecloserError):
-    """A policy raised, or answered what is no decision for this end; the engine is closed.
+    """A policy raised, or its answer was not valid for this end; the engine is closed.
 
     The policy's own exception, if it raised one, is the `__cause__`.
     """
@@ -61,7 +61,7 @@ class PolicyError(RecloserError):
 
 
 class ConnectionClosed(RecloserError):
-    """The engine is in `closed`; `change` is how it got there, None if it never left."""
+    """The engine is in `closed`; `change` led there, None if it never left `closed`."""
 
     def __init__(self, change: "StateChange | None") -> None:
         super().__init__(change)
@@ -96,7 +96,7 @@ def closed_error(change: "StateChange | None") -> ConnectionClosed | PolicyError
 
 
 class NotOpen(RecloserError):
-    """Nothing can be sent in this state; the message was not taken."""
+    """Nothing can be sent in this state; the message was not accepted."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)

@@ -1,7 +1,7 @@
-"""What goes into the core. Events of a generation carry its number.
+"""The events that go into the core. Events of a generation carry its number.
 
-They are tuples, which cost half of a data class to make and a sixth to define; but for what
-carries nothing, since an empty tuple equals any other.
+They are tuples: a tuple costs half of a data class to make, and a sixth to define. Events without
+a fact are data classes, since one empty tuple equals another.
 """
 
 from dataclasses import dataclass, replace
@@ -17,10 +17,10 @@ class Ask(NamedTuple):
 
     wish: Wish
     code: int = NORMAL
-    """For the close frame, if one is sent; checked by the caller."""
+    """The code of the close frame, if one is sent; checked by the caller."""
     reason: str = ""
     within: float | None = None
-    """Bound on closing in seconds, where it is to be shorter than `Timeouts.close`."""
+    """Bound on closing, in seconds, if it is to be shorter than `Timeouts.close`."""
 
 
 class Reconnect(NamedTuple):
@@ -32,7 +32,7 @@ class Reconnect(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """From outside: dialling may be worth while now."""
+    """A hint from outside: dialling may be worth while now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +45,31 @@ class Opened(NamedTuple):
 
     generation: int
     unread: int = 0
-    """Messages of the generation before that nobody took; they are dropped now."""
+    """Messages of the generation before that were not consumed; they are dropped now."""
 
 
 class Lost(NamedTuple):
     """The generation ended or its dial failed.
 
-    The core adds to the record what only it knows: intent, wish, advice, and the origin of
-    an end that the application asked for.
+    The core adds the facts that only it knows to the record: intent, wish, advice, and the
+    origin of an intentional end.
     """
 
     generation: int
     close: Close
     unread: int = 0
-    """Received messages that nobody took; dropped if the application asked for the end."""
+    """Received messages that were not consumed; dropped if the end is intentional."""
 
 
 class Advise(NamedTuple):
-    """What the server said in-band, for the policy to see once, at the next end."""
+    """A message of the server, in the words of the application; the policy sees it once."""
 
     advice: str
     retry_after: float | None = None
     spread: float | None = None
 
     def onto(self, close: Close) -> Close:
-        """Add it to the record; a number that was told in-band wins."""
+        """Add the advice to a record; a number in the advice replaces one in the record."""
         return replace(
             close,
             advice=self.advice,
@@ -79,7 +79,7 @@ class Advise(NamedTuple):
 
 
 class Expired(NamedTuple):
-    """This deadline has passed; the rest is what the transport knows at that moment."""
+    """This deadline has passed. The other fields are facts of the transport at that moment."""
 
     deadline: float
     sent_code: int | None = None

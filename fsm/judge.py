@@ -1,4 +1,4 @@
-"""Asks a policy once, and turns whatever it does into a decision the machine has a row for."""
+"""Asks a policy once, and makes a decision of its answer for which the machine has a row."""
 
 from dataclasses import replace
 from inspect import iscoroutine
@@ -13,9 +13,9 @@ POLICY_ERROR = "policy-error"
 
 
 def judge(policy: Policy, close: Close, context: Context) -> tuple[Decision, PolicyError | None]:
-    """Return the decision, and the error if the policy raised or its answer cannot stand.
+    """Return the decision, and the error if the policy raised or its answer is not valid.
 
-    An exception that is no `Exception` (a keyboard interrupt) passes through.
+    A `BaseException` that is no `Exception` (a keyboard interrupt) passes through.
     """
     try:
         answer: object = policy.decide(close, context)
@@ -23,7 +23,7 @@ def judge(policy: Policy, close: Close, context: Context) -> tuple[Decision, Pol
         failure = PolicyError(close, context, None, f"raised {type(error).__name__}")
         failure.__cause__ = error
         return Stop(rule=POLICY_ERROR), failure
-    # The very types: a subclass could leave out what their constructors check.
+    # These exact types: a subclass could leave out the checks of their constructors.
     if not (type(answer) is Retry or type(answer) is Hold or type(answer) is Stop):
         if iscoroutine(answer):
             answer.close()

@@ -16,7 +16,7 @@ from recloser.fsm.table import IGNORED, TABLE
 
 
 class Model(Protocol):
-    """What the machine moves: any object with these two attributes; slots are fine."""
+    """The object that the machine moves: it has these two attributes; slots are fine."""
 
     state: State
     guard: Guard | None

@@ -1,4 +1,4 @@
-"""Checks of numbers that somebody gives: seconds, counts, and the order of two bounds."""
+"""Checks of numbers that an application gives: seconds, counts, the order of two bounds."""
 
 from math import inf, isfinite
 
@@ -6,7 +6,7 @@ from math import inf, isfinite
 def check_seconds(name: str, value: object, *, positive: bool = False) -> float:
     """Return the seconds as a float: finite, and at least 0, or above 0 if `positive`.
 
-    `name` is what the error calls the number. Raises `TypeError` unless `value` is an int or a
+    `name` is the name of the number in the error. Raises `TypeError` unless `value` is an int or a
     float (a bool is neither), `ValueError` for a number out of range.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""The close record: everything known of why a generation ended or a dial failed."""
+"""The close record: all known facts of the end of a generation, or of a failed dial."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ E = TypeVar("E", bound=BaseException)
 def bare(error: E) -> E:
     """Strip an error that a record will keep, and the errors among its arguments.
 
-    Traceback, cause and context go: they would pin frames for as long as the record lives.
+    Traceback, cause and context are removed: they would keep frames alive with the record.
     """
     left: list[BaseException] = [error]
     seen = set[int]()
@@ -35,20 +35,20 @@ def bare(error: E) -> E:
 
 
 class Origin(Word):
-    """Who ended it."""
+    """The party that ended it."""
 
     APPLICATION = "application"
     """Our own application asked for it."""
     PEER = "peer"
     """The other endpoint said so: a close frame, a refused upgrade."""
     NETWORK = "network"
-    """Nobody said anything: the line broke or was never there."""
+    """No message said so: the line broke, or was never there."""
     ENGINE = "engine"
-    """This library gave up on it: a time-out, liveness, a frame it refused, a hook."""
+    """This library ended it: a time-out, liveness, a refused frame, a hook."""
 
 
 class Cause(Word):
-    """What was seen last."""
+    """The last fact that was seen of the connection."""
 
     CLOSE_FRAME = "close_frame"
     """The peer's close frame arrived."""
@@ -69,9 +69,9 @@ class Cause(Word):
     DIAL = "dial"
     """The dial failed with an error that the transport does not know; see `Close.error`."""
     CONNECT_TIMEOUT = "connect_timeout"
-    """The dial was not over, `on_open` included, within `Timeouts.connect`."""
+    """The dial, `on_open` included, took longer than `Timeouts.connect`."""
     CLOSE_TIMEOUT = "close_timeout"
-    """The closing was not over within `Timeouts.close`; the transport was aborted."""
+    """The closing took longer than `Timeouts.close`; the transport was aborted."""
     HEARTBEAT = "heartbeat"
     """The peer was silent for longer than the heartbeat allows."""
     DEAF = "deaf"
@@ -87,28 +87,28 @@ class Cause(Word):
     CREDENTIALS = "credentials"
     """A provider of the URL, headers, subprotocols or credentials failed."""
     UNAUTHORIZED = "unauthorized"
-    """A provider raised `Unauthorized`: there is no credential to be had."""
+    """A provider raised `Unauthorized`: asking again gives no credential."""
     SESSION_CLOSED = "session_closed"
     """The aiohttp session that the application lent has been closed."""
     CONFIGURATION = "configuration"
-    """What was given cannot be dialled: a bad URL, a bad header; the checks before a dial tell."""
+    """The given values cannot be dialled: a bad URL, a bad header, found before the dial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close:
-    """What ended a generation, or made a dial fail.
+    """The end of a generation, or the failure of a dial.
 
     `code` is the one received (RFC 6455 section 7.1.5), or a local marker: 1005 for a close
     frame without a code, 1006 for no close frame, 1015 for a certificate that was refused.
-    It is a plain `int`: numbers that no registry knows arrive as they are.
+    It is a plain `int`: a number that is in no registry arrives unchanged.
     """
 
     code: int
     """The code received, or 1005, 1006 or 1015."""
     origin: Origin
-    """Who ended it."""
+    """The party that ended it."""
     cause: Cause
-    """What was seen last."""
+    """The last fact that was seen of the connection."""
     reason: str = ""
     """The peer's text: a hint, never needed for a decision, never for end users."""
     sent_code: int | None = None
@@ -116,23 +116,23 @@ class Close:
     intentional: bool = False
     """The application asked for the end."""
     wish: Wish | None = None
-    """What the application asked for last; None unless `intentional`."""
+    """The last wish of the application; None unless `intentional`."""
     clean: bool = False
-    """A close frame was received, so the end was said and not just seen."""
+    """A close frame was received: the peer said that it ends."""
     status: int | None = None
     """HTTP status of a refused upgrade."""
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False, hash=False)
-    """Headers of a refused upgrade, names in lower case; kept out of `repr`: they hold secrets."""
+    """Headers of a refused upgrade, names in lower case; not in `repr`, since they hold secrets."""
     retry_after: float | None = None
     """Seconds that a refused upgrade asks us to wait (RFC 9110 section 10.2.3)."""
     spread: float | None = None
     """Seconds over which the server asks its clients to spread their return."""
     advice: str | None = None
-    """What the application was told in-band before the close, by `advise()`."""
+    """The text that the application passed on by `advise()` before the end."""
     unsent: int = 0
     """Messages not known to have left the process: an upper bound."""
     error: BaseException | None = field(default=None, repr=False, compare=False)
-    """The exception behind it, without traceback and context: they would pin frames."""
+    """The exception behind the end, without traceback and context: they would keep frames alive."""
 
     @classmethod
     def frame(
@@ -183,7 +183,7 @@ class Close:
         spread: float | None = None,
         error: BaseException | None = None,
     ) -> Self:
-        """Make the record of an end without a word: a connection that broke, a dial unanswered."""
+        """Make the record of an end without a message: a broken connection, an unanswered dial."""
         return cls(
             code=ABNORMAL,
             origin=Origin.NETWORK,

@@ -1,4 +1,4 @@
-"""What the core remembers of one run of failures: from one stable period to the next."""
+"""The memory of one run of failures: from one stable period to the next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class Run:
     """Counters and moments of one run; replaced, never reset, when the failures are forgotten."""
 
     since: float | None = None
-    """When it began: its first dial by `connect()`, or its first failure."""
+    """The moment it began: its first dial by `connect()`, or its first failure."""
     attempt: int = 0
     streak: int = 0
     alike: tuple[object, ...] | None = None
-    """What the ends of the present streak have in common."""
+    """The facts that the ends of the present streak have in common."""
     refreshed: bool = False
     refresh_next: bool = False
     last_delay: float | None = None
@@ -39,10 +39,10 @@ class Run:
         can_refresh: bool,
         stable_after: float = STABLE,
     ) -> tuple[Context, Decision]:
-        """Count the end of a generation, have `decide` answer it, and keep what follows from it.
+        """Count the end of a generation, ask `decide`, and keep the facts that the answer sets.
 
-        Everything that asks a policy goes this way: the core, and the tools that play a run of
-        failures in fast motion. An end that the application asked for is no failure.
+        Every caller that asks a policy uses this: the core, and the tools that play a run of
+        failures in fast motion. An intentional end does not count as a failure.
         """
         if not close.intentional:
             self.failed(close, now)
@@ -60,7 +60,7 @@ class Run:
         return None if self.opened_at is None else now - self.opened_at
 
     def failed(self, close: Close, now: float) -> None:
-        """Count one end that nobody asked for."""
+        """Count one end that is not intentional."""
         alike = (close.code, close.origin, close.cause, close.status)
         if alike == self.alike:
             self.streak += 1
@@ -77,7 +77,7 @@ class Run:
     def context(
         self, now: float, *, can_refresh: bool, roll: float, stable_after: float = STABLE
     ) -> Context:
-        """Return what a policy is told of this run at the end of a generation."""
+        """Return the context of a policy at the end of a generation."""
         return Context(
             phase=Phase.DIAL if self.opened_at is None else Phase.OPEN,
             attempt=self.attempt,
@@ -97,7 +97,7 @@ class Run:
         )
 
     def ended(self, decision: Decision, now: float, roll: float) -> None:
-        """Keep what the next dial and the next context need of the end of a generation."""
+        """Keep the facts that the next dial and the next context need."""
         self.ended_at, self.opened_at = now, None
         if isinstance(decision, Retry):
             self.last_delay, self.last_roll = decision.delay, roll
@@ -105,7 +105,7 @@ class Run:
             self.refreshed = self.refreshed or decision.refresh
 
     def earliest(self, now: float) -> float:
-        """When a dial that a hint asked for may start (D4)."""
+        """Return the earliest moment of a dial that a hint asked for (D4)."""
         return earliest_dial(
             now, dialled_at=self.dialled_at, ended_at=self.ended_at, immediate=self.immediate
         )

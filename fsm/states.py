@@ -7,7 +7,7 @@ from typing import Final
 class Word(Enum):
     """A word of the machine. Members are unique, so their identity is their hash.
 
-    What `Enum` hashes by is a Python call, its name and its value are two each, and the machine
+    `Enum` hashes by a Python call, and takes two calls each for a name and a value. The machine
     asks for them a dozen times at each event.
     """
 
@@ -16,26 +16,26 @@ class Word(Enum):
 
     @property
     def name(self) -> str:
-        """As it is written in code."""
+        """The word as it is written in code."""
         return self._name_
 
     @property
     def value(self) -> str:
-        """As it is written everywhere else."""
+        """The word as it is written everywhere else."""
         return self._value_
 
 
 class State(Word):
-    """Where one engine stands. The first four are those of RFC 6455 and WHATWG."""
+    """The state of one engine. The first four are those of RFC 6455 and WHATWG."""
 
     CLOSED = "closed"
-    """Nothing is held; where an engine starts and ends."""
+    """No socket, no timer: an engine starts and ends here."""
     CONNECTING = "connecting"
     """A dial is under way, up to and including the `on_open` hook."""
     OPEN = "open"
     """Messages flow."""
     CLOSING = "closing"
-    """The application asked to leave; the generation is being wound up."""
+    """The application asked to leave; the closing handshake is under way."""
     BACKOFF = "backoff"
     """A timer is set; its end is the next dial."""
     PASSIVE = "passive"
@@ -51,7 +51,7 @@ _LIVE: Final = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
 
 
 class Trigger(Word):
-    """What may move the machine."""
+    """A cause of a change of state."""
 
     CONNECT = "connect"
     """The application asks for a connection."""
@@ -85,7 +85,7 @@ class Guard(Word):
 
 
 class Wish(Word):
-    """What the application asked for last; it alone decides how `closing` is left."""
+    """The last request of the application; it alone decides how `closing` is left."""
 
     CLOSE = "close"
     SUSPEND = "suspend"

@@ -16,9 +16,9 @@ class Timeouts:
     connect: float = 20.0
     """For one dial: providers, look-up, TCP, TLS, upgrade and `on_open` together."""
     close: float = 5.0
-    """For closing in all, however deaf or chatty the peer; then the transport is aborted."""
+    """For closing in all, whatever the peer does; then the transport is aborted."""
     stable: float = STABLE
-    """How long open counts as proof of health: the failures are forgotten then."""
+    """Time in open after which the failures are forgotten."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
