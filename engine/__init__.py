@@ -23,12 +23,6 @@ if TYPE_CHECKING:
         ConnectionClosed,
         IllegalTrigger,
         NotOpen,
-        OutboxDamaged,
-        OutboxForeign,
-        OutboxFull,
-        OutboxInUse,
-        OutboxNotSaved,
-        OutboxUnusable,
         PolicyError,
         RecloserError,
         SessionClosed,
@@ -38,7 +32,17 @@ if TYPE_CHECKING:
     from recloser.fsm.record import Close
     from recloser.fsm.states import State
     from recloser.fsm.timeouts import Timeouts
-    from recloser.outbox import Acknowledgements, Drop, Outbox
+    from recloser.outbox import (
+        Acknowledgements,
+        Drop,
+        Outbox,
+        OutboxDamaged,
+        OutboxForeign,
+        OutboxFull,
+        OutboxInUse,
+        OutboxNotSaved,
+        OutboxUnusable,
+    )
     from recloser.queries import Queries
     from recloser.settled import Settled, Status
     from recloser.supervisor import Supervisor
@@ -59,12 +63,12 @@ _HOMES = {
     "NotOpen": "recloser.fsm.errors",
     "Opening": "recloser.driver.opening",
     "Outbox": "recloser.outbox",
-    "OutboxDamaged": "recloser.fsm.errors",
-    "OutboxForeign": "recloser.fsm.errors",
-    "OutboxFull": "recloser.fsm.errors",
-    "OutboxInUse": "recloser.fsm.errors",
-    "OutboxNotSaved": "recloser.fsm.errors",
-    "OutboxUnusable": "recloser.fsm.errors",
+    "OutboxDamaged": "recloser.outbox.errors",
+    "OutboxForeign": "recloser.outbox.errors",
+    "OutboxFull": "recloser.outbox.errors",
+    "OutboxInUse": "recloser.outbox.errors",
+    "OutboxNotSaved": "recloser.outbox.errors",
+    "OutboxUnusable": "recloser.outbox.errors",
     "Policy": "recloser.fsm.decisions",
     "PolicyError": "recloser.fsm.errors",
     "Queries": "recloser.queries",

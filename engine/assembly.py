@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
-from os import fspath
+from pathlib import Path
 from ssl import SSLContext
 from typing import Final
 
@@ -15,19 +15,20 @@ from yarl import URL
 from recloser import log
 from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
+from recloser.contract import Engine, Sender
 from recloser.credentials.store import Credentials, Provider, credentials_of
 from recloser.driver.driver import Driver
 from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
 from recloser.driver.opening import OnOpen
-from recloser.driver.sender import Outlet
+from recloser.driver.sender import DirectSender
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
 from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
-from recloser.outbox.holding import Holding
 from recloser.outbox.options import Outbox
+from recloser.outbox.store import MemoryStore, Store
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
 
 _TIMEOUTS: Final = Timeouts()
@@ -137,7 +138,7 @@ def connect(
             "the aiohttp transport: give them to your own transport"
         )
     inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
-    outlet = _outlet(outbox)
+    sender = _sender(outbox)
     core = Core(
         _standard() if policy is None else policy,
         timeouts=timeouts,
@@ -152,7 +153,7 @@ def connect(
         fields=fields,
         close_timeout=timeouts.close,
         clock=clock,
-        outlet=outlet,
+        sender=sender,
     )
     for observer in observers:
         driver.observers.subscribe(observer)
@@ -179,25 +180,26 @@ def _check_policy(policy: object) -> None:
         )
 
 
-def _outlet(outbox: object) -> Callable[[Driver], Outlet]:
-    """Return the maker of the sender; a file and acknowledgements are loaded when needed."""
+def _sender(outbox: object) -> Callable[[Driver], Sender]:
+    """Return the maker of the sender; an outbox and its file are loaded when needed."""
     if outbox is None:
-        return Outlet
+        return DirectSender
     if not isinstance(outbox, Outbox):
         raise TypeError(f"outbox must be a recloser.Outbox, not {outbox!r}")
-    if outbox.path is not None:
-        if find_spec("aiosqlite") is None:
-            raise ImportError(
-                "an outbox with a path needs aiosqlite: pip install 'recloser[durable]'"
-            )
-        from recloser.outbox.durable import Durable  # noqa: PLC0415 - loads SQLite
+    from recloser.outbox.sender import OutboxSender  # noqa: PLC0415 - most engines have none
 
-        return partial(Durable, options=outbox, path=fspath(outbox.path))
-    if outbox.acknowledgements is not None:
-        from recloser.outbox.tracking import Tracking  # noqa: PLC0415 - few need it
+    return partial(OutboxSender, options=outbox, store=_store(outbox))
 
-        return partial(Tracking, options=outbox)
-    return partial(Holding, options=outbox)
+
+def _store(outbox: Outbox) -> Callable[[Engine], Store]:
+    """Return the maker of the store: a file, or memory alone."""
+    if outbox.path is None:
+        return lambda _: MemoryStore()
+    if find_spec("aiosqlite") is None:
+        raise ImportError("an outbox with a path needs aiosqlite: pip install 'recloser[durable]'")
+    from recloser.outbox.file.writer import GroupCommitWriter  # noqa: PLC0415 - loads SQLite
+
+    return partial(GroupCommitWriter, str(Path(outbox.path).absolute()), outbox)
 
 
 def _check_aiohttp(session: object, ssl: object, proxy: object, max_message_size: object) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import receiver
 from recloser.driver.scope import Scope
-from recloser.driver.sender import Options
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
@@ -24,8 +23,9 @@ from recloser.settled import Settled
 from recloser.transport.base import Delivery
 
 if TYPE_CHECKING:
-    from recloser.outbox import Held
     from recloser.outbox.message import Id
+    from recloser.outbox.options import MessageOptions
+    from recloser.outbox.view import OutboxView
 
 
 _CLOSING: Final = 0.75
@@ -41,12 +41,12 @@ class ReconnectingWebSocket:
     `WrongLoop`. Nothing is dialled before `connect()` or `async with`.
     """
 
-    __slots__ = ("__weakref__", "_driver", "_inbound", "_outlet", "_rest")
+    __slots__ = ("__weakref__", "_driver", "_inbound", "_rest", "_sender")
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._inbound = driver.inbound
-        self._outlet = driver.outlet
+        self._sender = driver.sender
         self._rest: object = None  # identifies the latest suspend()
 
     def __repr__(self) -> str:
@@ -167,7 +167,7 @@ class ReconnectingWebSocket:
         the outbox has a file that cannot be used.
         """
         self._driver.bind()
-        self._outlet.prepare()
+        self._sender.prepare()
         self._driver.feed(Ask(Wish.CONNECT))
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
@@ -281,15 +281,15 @@ class ReconnectingWebSocket:
         # A plain function, and not `bind`: either would cost more than the transport's own layer.
         self._inbound.check()
         if ttl is None and key is None and id is None and not this_generation:
-            return self._outlet.send(message)
-        return self._outlet.offer(message, ttl, key, id, this_generation=this_generation)
+            return self._sender.send(message)
+        return self._sender.offer(message, ttl, key, id, this_generation=this_generation)
 
     async def send_json(
         self,
         value: object,
         *,
         dumps: Callable[[Any], str | bytes] = json.dumps,
-        **options: Unpack[Options],
+        **options: Unpack["MessageOptions"],
     ) -> Delivery:
         """Send a value as JSON; takes and answers what `send` does, raises as that and `dumps`."""
         return await self.send(dumps(value), **options)
@@ -299,12 +299,14 @@ class ReconnectingWebSocket:
 
         Raises `ConnectionClosed` or `PolicyError` in closed if it is not.
         """
-        await self._outlet.drain()
+        await self._sender.drain()
 
     @property
-    def outbox(self) -> "Held":
+    def outbox(self) -> "OutboxView":
         """What was accepted and is not handed over; `RecloserError` if there is no outbox."""
-        return self._outlet.shown()
+        from recloser.outbox.view import OutboxView  # noqa: PLC0415 - most engines have none
+
+        return OutboxView(self._sender)
 
     receive = receiver(iterating=False)
     receive.__doc__ = """Wait for the next message, across reconnections and rests.

@@ -74,7 +74,7 @@ THIRD = {
 """What each layer may import of others; multidict and yarl are aiohttp's own vocabulary."""
 
 ALONE = {
-    "aiosqlite": "engine/outbox/disk.py",
+    "aiosqlite": "engine/outbox/file/writer.py",
     "matplotlib": "tools/simulate/curves.py",
     "pygraphviz": "tools/diagram/graphviz.py",
     "transitions": "fsm/machine.py",

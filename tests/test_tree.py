@@ -20,6 +20,7 @@ LIMIT = 100
 
 ELSEWHERE = {
     "engine/assembly.py": ("engine/test_bad_input.py", "engine/test_client.py"),
+    "engine/contract.py": ("engine/test_client.py", "engine/outbox/test_holding.py"),
     "engine/driver/driver.py": (
         "engine/driver/test_closing.py",
         "engine/driver/test_loops.py",
@@ -28,6 +29,11 @@ ELSEWHERE = {
     "engine/driver/generation.py": ("engine/driver/test_dial.py", "engine/driver/test_scope.py"),
     "engine/driver/sender.py": ("engine/test_client.py", "engine/outbox/test_holding.py"),
     "engine/journal/facts.py": ("engine/journal/test_lines.py",),
+    "engine/outbox/file": (
+        "engine/outbox/test_damaged.py",
+        "engine/outbox/test_durable.py",
+        "engine/outbox/test_file.py",
+    ),
     "engine/outbox": ("engine/outbox/test_holding.py", "engine/outbox/test_damaged.py"),
     "policies/actions.py": ("policies/test_rules.py",),
     "policies/codes.py": ("policies/test_standard.py", "policies/test_catalogue.py"),

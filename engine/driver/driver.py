@@ -7,6 +7,7 @@ from functools import partial
 
 from recloser import log
 from recloser.clock import Alarm, Clock
+from recloser.contract import Sender
 from recloser.driver.dial import dial, failure_of, sleep_until
 from recloser.driver.generation import Generation, Releaser
 from recloser.driver.inbound import NO_WIRE, Inbound
@@ -14,7 +15,7 @@ from recloser.driver.inputs import Inputs
 from recloser.driver.loop import LoopBinding
 from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
-from recloser.driver.sender import Outlet
+from recloser.driver.sender import DirectSender
 from recloser.driver.statistics import Counters
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
@@ -80,7 +81,7 @@ class Driver:
         "last_change",
         "last_close",
         "observers",
-        "outlet",
+        "sender",
     )
 
     def __init__(
@@ -93,7 +94,7 @@ class Driver:
         fields: Mapping[str, object],
         close_timeout: float,
         clock: Clock | None,
-        outlet: Callable[["Driver"], Outlet] = Outlet,
+        sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
         self.core = core
         self.fields = fields
@@ -102,7 +103,7 @@ class Driver:
         self.last_close: Close | None = None
         self.observers = Observers()
         self.counters = Counters()
-        self.outlet = outlet(self)
+        self.sender = sender(self)
         self._inputs = inputs
         self._transport = transport
         self._on_open = on_open
@@ -114,7 +115,7 @@ class Driver:
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
         self._releaser = Releaser(
-            transport, self.outlet.released, bound=close_timeout, fields=fields
+            transport, self.sender.released, bound=close_timeout, fields=fields
         )
         self._close_waiters = CloseWaiters()
 
@@ -143,7 +144,7 @@ class Driver:
             while self._inbox:
                 event, *rest = self._inbox
                 self._inbox = tuple(rest)
-                self.core.held = self.outlet.apart
+                self.core.held = self.sender.not_on_wire
                 try:
                     effects = self.core.handle(event, self.clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):
@@ -245,7 +246,7 @@ class Driver:
         generation = self.generation
         if generation is not None:
             if change.previous is State.OPEN or change.current is State.CLOSING:
-                self.outlet.left()
+                self.sender.leave()
                 generation.leave()
             if change.trigger is Trigger.LOST:
                 self.last_close = change.close
@@ -256,7 +257,7 @@ class Driver:
         self._update_inbound(change)
         self.counters.count(change)
         log.changed(change, self.clock.wall(), self.fields)
-        self.outlet.changed(change, generation)
+        self.sender.changed(change, generation)
         if change.previous is State.CLOSING:
             self._close_waiters.release()
         self.observers.notify(change, self.clock, self.fields)

@@ -1,106 +1,70 @@
-"""The sending half of an engine: to the open wire, or to nobody while there is none."""
+"""The sending half of an engine without an outbox."""
 
 from collections.abc import Callable, Coroutine, Hashable
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
+from recloser.contract import Data, Engine, OpenGeneration
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import NotOpen, RecloserError, closed_error
 from recloser.fsm.states import State
 from recloser.transport.base import Delivery
-from recloser.transport.wire import Wire
-
-if TYPE_CHECKING:
-    from recloser.driver.driver import Driver
-    from recloser.driver.generation import Generation
-    from recloser.outbox.held import Held
-    from recloser.outbox.message import Id
-
-Data = str | bytes
 
 
-class Options(TypedDict, total=False):
-    """What may be said about a message besides its data; see `ReconnectingWebSocket.send`."""
+class DirectSender:
+    """Sends to the open connection, and refuses while there is none."""
 
-    ttl: float | None
-    key: Hashable
-    id: "Id | None"
-    this_generation: bool
+    __slots__ = ("_engine", "send")
 
-
-def no_acknowledgements(id: object) -> None:  # noqa: A002 - as in `send`
-    """Raise `RecloserError` for a message that asks to be held until it is acknowledged."""
-    if id is not None:
-        raise RecloserError(
-            "an id is for what is acknowledged: give "
-            "Outbox(acknowledgements=recloser.Acknowledgements(...))"
-        )
-
-
-class Outlet:
-    """Sends while open and refuses otherwise; `send` is bound anew when that changes."""
-
-    __slots__ = ("_driver", "send")
-
-    def __init__(self, driver: "Driver") -> None:
-        self._driver = driver
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self.send: Callable[[Data], Coroutine[Any, Any, Delivery]] = self._refuse
 
     @property
-    def held(self) -> int:
-        """Messages that were accepted and not handed to a connection."""
+    def not_on_wire(self) -> int:
+        """Nothing is held."""
         return 0
-
-    @property
-    def apart(self) -> int:
-        """How many of those a wire does not count as unsent, if it ends now."""
-        return self.held
-
-    def prepare(self) -> None:
-        """Get ready to leave closed; raises `OutboxUnusable` if that cannot be."""
-
-    async def released(self) -> None:
-        """Free what this holds in closed, and return when it is free."""
 
     def offer(
         self,
         message: Data,
         ttl: float | None,
         key: Hashable,
-        id: "Id | None",  # noqa: A002 - the name it has for who calls send
+        id: str | int | bytes | None,  # noqa: A002 - the name it has for who calls send
         *,
         this_generation: bool,
     ) -> Coroutine[Any, Any, Delivery]:
-        """Send a message with what matters only if it has to wait; nothing waits here."""
+        """Send a message: what matters only if it has to wait does not matter here."""
         del ttl, key, this_generation
-        no_acknowledgements(id)
+        if id is not None:
+            raise RecloserError(
+                "an id is for what is acknowledged: give "
+                "Outbox(acknowledgements=recloser.Acknowledgements(...))"
+            )
         return self.send(message)
 
     async def drain(self) -> None:
-        """Return: nothing waits here."""
+        """Return: nothing is held."""
 
-    def shown(self) -> "Held":
-        """Give what `ws.outbox` is; raises `RecloserError` where there is none."""
-        raise RecloserError("there is no outbox: give connect(outbox=recloser.Outbox())")
+    def prepare(self) -> None:
+        """Nothing is needed."""
 
-    def left(self) -> None:
-        """Stop sending: the generation is being left."""
+    async def released(self) -> None:
+        """Nothing is held in closed."""
+
+    def leave(self) -> None:
+        """Refuse from now on."""
         self.send = self._refuse
 
-    def changed(self, change: StateChange, generation: "Generation | None") -> None:
-        """Take a change of state; `generation` is the one that opened or ended with it."""
+    def changed(self, change: StateChange, generation: OpenGeneration | None) -> None:
+        """Send to the connection that has opened."""
         if change.current is State.OPEN and generation is not None and generation.wire is not None:
-            self.opened(generation, generation.wire)
-
-    def opened(self, generation: "Generation", wire: Wire) -> None:
-        """Send to this wire from now on."""
-        del generation
-        self.send = wire.send
+            self.send = generation.wire.send
 
     async def _refuse(self, message: Data) -> Delivery:
-        driver = self._driver
-        driver.bind()
+        engine = self._engine
+        engine.bind()
         if not isinstance(message, str | bytes | bytearray | memoryview):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
-        if driver.core.state is State.CLOSED:
-            raise closed_error(driver.last_change)
-        raise NotOpen(driver.core.state)
+        if engine.core.state is State.CLOSED:
+            raise closed_error(engine.last_change)
+        raise NotOpen(engine.core.state)

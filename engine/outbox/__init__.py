@@ -1,36 +1,56 @@
 """What is kept for a connection that is not there: the outbox, its options and its reports.
 
-What needs a file loads when it is used (PEP 562): without one, SQLite is not loaded.
+What needs a file loads when it is used (PEP 562): without one, SQLite is not loaded. Nor is the
+outbox itself where an engine has none.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from recloser.outbox.acknowledgements import Acknowledgements, UpTo
-from recloser.outbox.drops import Drop, Reason
-from recloser.outbox.held import Held
-from recloser.outbox.message import Message
+from recloser.outbox.errors import (
+    OutboxDamaged,
+    OutboxForeign,
+    OutboxFull,
+    OutboxInUse,
+    OutboxNotSaved,
+    OutboxUnusable,
+)
+from recloser.outbox.message import Drop, Message, Reason
 from recloser.outbox.options import Outbox
 
 if TYPE_CHECKING:
-    from recloser.outbox.salvaging import Salvaged, salvage
+    from recloser.outbox.file.recovery import Salvaged, salvage
+    from recloser.outbox.view import OutboxView
 
 __all__ = [
     "Acknowledgements",
     "Drop",
-    "Held",
     "Message",
     "Outbox",
+    "OutboxDamaged",
+    "OutboxForeign",
+    "OutboxFull",
+    "OutboxInUse",
+    "OutboxNotSaved",
+    "OutboxUnusable",
+    "OutboxView",
     "Reason",
     "Salvaged",
     "UpTo",
     "salvage",
 ]
 
+_LAZY = {
+    "OutboxView": "recloser.outbox.view",
+    "Salvaged": "recloser.outbox.file.recovery",
+    "salvage": "recloser.outbox.file.recovery",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name not in ("Salvaged", "salvage"):
+    if name not in _LAZY:
         raise AttributeError(f"module 'recloser.outbox' has no attribute {name!r}")
-    value = getattr(import_module("recloser.outbox.salvaging"), name)
+    value = getattr(import_module(_LAZY[name]), name)
     globals()[name] = value
     return value

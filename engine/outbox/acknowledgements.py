@@ -1,6 +1,6 @@
 """`Acknowledgements`: how the peer says that it has a message, and what if it does not."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 
@@ -17,6 +17,22 @@ class UpTo:
 
 Acknowledged = Id | UpTo | Collection[Id] | None
 """What a matcher finds in an incoming message: ids, or None where it is no acknowledgement."""
+
+
+def ids_in(found: Id | UpTo | Iterable[Id]) -> Iterator[tuple[Id, bool]]:
+    """Give the ids that a matcher has found, each with whether all before it are meant, too.
+
+    Raises `TypeError` for what is no such thing.
+    """
+    if isinstance(found, UpTo):
+        yield found.id, True
+    elif isinstance(found, str | int | bytes):
+        yield found, False
+    elif isinstance(found, Mapping):
+        raise TypeError("a matcher gives ids, not a message that it has parsed")
+    else:
+        for identity in found:
+            yield identity, False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,21 @@
-"""One message that waits, with what was said about it."""
+"""One message of an outbox, with what was said about it, and what is told when it is dropped."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
 
 from recloser.fsm.numbers import check_seconds
+from recloser.outbox.table import IGNORED, TARGETS, IllegalMove, Kind, MessageState, MessageTrigger
+
+if TYPE_CHECKING:
+    from recloser.transport.base import Delivery
 
 Id = str | int | bytes
 """What an acknowledgement names a message by."""
+
+LARGEST: Final = 2**63
+"""Ids and keys that are int are smaller: SQLite stores eight bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,18 +44,107 @@ class Message:
         """Whether the peer may have it already: it was handed to a connection before this one."""
         return self.deliveries > 1
 
-    def handed(self) -> "Message":
-        """Give the same message, delivered once more."""
-        return replace(self, deliveries=self.deliveries + 1)
+    def delivered(self, times: int) -> "Message":
+        """Copy the message with so many more deliveries."""
+        # Not by `replace`, which takes twice as long.
+        return Message(
+            self.data,
+            self.size,
+            self.key,
+            self.expires_at,
+            self.generation,
+            self.number,
+            self.id,
+            self.deliveries + times,
+        )
 
 
-def made(
-    data: object, *, now: float, ttl: float | None, key: Hashable, generation: int | None
+class Entry:
+    """One message and where it stands: what the outbox keeps, and what it hands to a connection.
+
+    `message` is replaced when it gets its number, and each time that it is handed over.
+    """
+
+    __slots__ = ("awaits", "delivery", "message", "state")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.state = MessageState.OFFERED
+        self.awaits = False
+        """Whether it is to be acknowledged."""
+        self.delivery: Delivery | None = None
+        """What `send` answers; None until that is known."""
+
+    def move(self, trigger: MessageTrigger, kind: Kind = Kind.PLAIN) -> bool:
+        """Move along the table; False where the table skips the trigger on purpose.
+
+        Raises `IllegalMove` for every other pair; the message is as it was then.
+        """
+        target = TARGETS.get((self.state, trigger, kind))
+        if target is None:
+            if (self.state, trigger) not in IGNORED:
+                raise IllegalMove(self.state, trigger)
+            return False
+        self.state = target
+        return True
+
+    def hand_over(self) -> None:
+        """Move to the connection; where messages have numbers, deliveries are counted."""
+        if self.message.number:
+            self.message = self.message.delivered(1)
+        self.move(MessageTrigger.HAND_OVER)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.message.number} {self.state.value}>"
+
+
+class Reason(Enum):
+    """Why a message was dropped."""
+
+    EXPIRED = "expired"
+    """Its `ttl` ran out."""
+    REPLACED = "replaced"
+    """A newer message had the same `key`."""
+    GENERATION = "generation"
+    """It was meant for one generation, which ended."""
+    OLDEST = "oldest"
+    """The outbox was full, and drops what is oldest."""
+    NEWEST = "newest"
+    """The outbox was full, and drops what is newest: `send` gave `Delivery.DROPPED`."""
+    DECISION = "decision"
+    """The policy said so."""
+    UNACKNOWLEDGED = "unacknowledged"
+    """It was delivered `max_deliveries` times, and never acknowledged."""
+    UNRENDERED = "unrendered"
+    """`render` raised, or gave neither `str` nor `bytes`; the error was logged."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether the application asked for it, by `ttl`, `key` or `this_generation`."""
+        return self in (Reason.EXPIRED, Reason.REPLACED, Reason.GENERATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """One message that was dropped, and why."""
+
+    message: Message
+    reason: Reason
+
+
+def make_message(
+    data: object,
+    *,
+    now: float = 0.0,
+    ttl: float | None = None,
+    key: Hashable = None,
+    generation: int | None = None,
 ) -> Message:
-    """Check a message as the connection would, and put down its own copy.
+    """Check a message as the connection would, and copy its data.
 
-    Raises `TypeError` for what is neither `str` nor `bytes`, `UnicodeEncodeError` for text
-    that UTF-8 cannot carry, `ValueError` for a `ttl` that is negative or not finite.
+    `ttl` is in seconds from `now`. Raises `TypeError` for what is neither `str` nor `bytes`,
+    `UnicodeEncodeError` for text that UTF-8 cannot carry, `ValueError` for a `ttl` that is
+    negative or not finite.
     """
     if isinstance(data, str):
         size = len(data.encode())
@@ -59,3 +157,13 @@ def made(
         check_seconds("ttl", ttl)
     hash(key)
     return Message(data, size, key, None if ttl is None else now + ttl, generation)
+
+
+def check_storable(what: str, value: object) -> None:
+    """Check an id or a key: raises `TypeError` or `ValueError` for what no file could keep."""
+    if isinstance(value, bool) or not isinstance(value, str | int | bytes):
+        raise TypeError(f"{what} must be a str, an int or bytes here, not {value!r}")
+    if isinstance(value, int) and not -LARGEST <= value < LARGEST:
+        raise ValueError(f"{what} must fit into eight bytes, not {value}")
+    if isinstance(value, str):
+        value.encode()

@@ -1,13 +1,13 @@
 """`Outbox`: how much is kept while there is no connection, and what gives way when it is full."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from os import PathLike, fspath
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypedDict, get_args
 
 from recloser.outbox.acknowledgements import Acknowledgements
-from recloser.outbox.drops import Drop
+from recloser.outbox.message import Drop, Id
 
 WhenFull = Literal["wait", "raise", "drop-oldest", "drop-newest"]
 _CHOICES: Final[tuple[str, ...]] = get_args(WhenFull)
@@ -82,3 +82,12 @@ class Outbox:
             raise TypeError(f"path must be a str or a path of str, not {path!r}")
         if not name or name.startswith((":", "file:")):
             raise ValueError(f"path must be that of a file, not {name!r}")
+
+
+class MessageOptions(TypedDict, total=False):
+    """What may be said about a message besides its data; see `ReconnectingWebSocket.send`."""
+
+    ttl: float | None
+    key: Hashable
+    id: Id | None
+    this_generation: bool

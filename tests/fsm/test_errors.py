@@ -12,12 +12,6 @@ from recloser.fsm.errors import (
     ConnectionClosed,
     IllegalTrigger,
     NotOpen,
-    OutboxDamaged,
-    OutboxForeign,
-    OutboxFull,
-    OutboxInUse,
-    OutboxNotSaved,
-    OutboxUnusable,
     PolicyError,
     RecloserError,
     SessionClosed,
@@ -63,13 +57,6 @@ TEXTS = [
         "closed: code 1006 from peer (refused, status 403, rule refused); connect() starts afresh",
     ),
     (NotOpen(State.BACKOFF), "cannot send in backoff: await wait_for(State.OPEN) first"),
-    (OutboxFull("messages held", 9), "the outbox is full (messages held: 9): wait, or give"),
-    (OutboxFull("max_bytes", 9), "the message can never fit (max_bytes: 9): split it"),
-    (OutboxUnusable("a.db", "is a folder"), "the outbox file a.db is a folder: check the path"),
-    (OutboxInUse("a.db", "is in use"), "the outbox file a.db is in use: close the other engine"),
-    (OutboxForeign("a.db", "is a picture"), "the outbox file a.db is a picture: give another path"),
-    (OutboxDamaged("a.db", "is damaged"), "the outbox file a.db is damaged: save what can be read"),
-    (OutboxNotSaved("a.db", "is full"), "the outbox file a.db is full: make room on the disk"),
     (ConcurrentReceive(), "another task waits here: let one task receive"),
     (WrongLoop(), "call the engine from its own event loop"),
     (SessionClosed(), "the aiohttp session is closed: lend an open one"),
@@ -110,7 +97,5 @@ def test_facts_are_attributes() -> None:
     error = PolicyError(KICKED, CONTEXT, 7, "answered int")
     assert (error.close, error.context, error.answer) == (KICKED, CONTEXT, 7)
     assert NotOpen(State.PASSIVE).state is State.PASSIVE
-    unusable = OutboxForeign("a.db", "is a picture")
-    assert (unusable.path, unusable.problem) == ("a.db", "is a picture")
     ended = change(KICKED)
     assert ConnectionClosed(ended).change is ended

@@ -10,10 +10,10 @@ import click
 
 from recloser.cli.tables import text_table
 from recloser.cli.terminal.wording import moment, printable
-from recloser.fsm.errors import OutboxUnusable
-from recloser.outbox.aside import read_aside
-from recloser.outbox.file import Row
-from recloser.outbox.salvaging import Salvaged, salvage
+from recloser.outbox.errors import OutboxUnusable
+from recloser.outbox.file.database import Row
+from recloser.outbox.file.recovery import Salvaged, salvage
+from recloser.outbox.file.snapshot import read_snapshot
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(*, file: Path, messages: bool, new: Path | None, json_wanted: bool) 
     try:
         if new is not None:
             return _salvage(file, new, json_wanted=json_wanted)
-        rows, last = read_aside(file)
+        rows, last = read_snapshot(file)
     except OutboxUnusable as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
     now = time.time()

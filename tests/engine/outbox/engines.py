@@ -1,9 +1,12 @@
 """Engines with an outbox in memory, brought into a state; what their outboxes hold."""
 
+import sqlite3
 from typing import Any
 
 import recloser
 from recloser import Acknowledgements, Outbox, State
+from recloser.outbox.file.writer import GroupCommitWriter
+from recloser.outbox.sender import OutboxSender
 from recloser.testing import Plan, ScriptedTransport
 from tests.engine.rig import Answering, turns
 
@@ -37,7 +40,26 @@ def data_of(ws: Engine) -> list[str | bytes]:
     return [message.data for message in ws.outbox.peek()]
 
 
+def sender_of(ws: Engine) -> OutboxSender:
+    """The half of an engine that these tests are about: its core and its store are public."""
+    sender = ws._sender
+    assert isinstance(sender, OutboxSender)
+    return sender
+
+
+def writer_of(ws: Engine) -> GroupCommitWriter:
+    store = sender_of(ws).store
+    assert isinstance(store, GroupCommitWriter)
+    return store
+
+
+def connection_of(ws: Engine) -> sqlite3.Connection:
+    """The connection to the file, to watch it or to make it fail."""
+    database = writer_of(ws).database
+    assert database is not None
+    return database.connection
+
+
 def file_is_current(ws: Engine) -> bool:
     """Whether the file is up to date."""
-    disk = getattr(ws._outlet, "_disk")  # noqa: B009 - not every outlet has one
-    return disk._task is None and not disk.unwritten
+    return writer_of(ws).idle

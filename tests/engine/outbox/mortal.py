@@ -21,9 +21,10 @@ import structlog
 
 import recloser
 from recloser import Acknowledgements, Close, Context, Delivery, Drop, Outbox, Retry, State, Stop
-from recloser.outbox import Message, durable
+from recloser.outbox import Message, sender
+from recloser.outbox.file import writer
 
-LOADED = (durable,)
+LOADED = (sender, writer)
 """What an engine would import in each life."""
 DELIVERIES = {Delivery.SENT.value, Delivery.QUEUED.value}
 SENDERS = 8

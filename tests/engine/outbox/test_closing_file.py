@@ -15,6 +15,7 @@ from tests.engine.outbox.engines import (
     Engine,
     data_of,
     in_backoff,
+    writer_of,
 )
 from tests.engine.outbox.files import make, real, rows, settled
 from tests.engine.rig import CUT, DOWN, UP, turns
@@ -25,8 +26,8 @@ SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 async def closing(ws: Engine) -> asyncio.Task[None]:
     """Begin to close, up to where the file is being given free; then ask for a connection."""
     task = asyncio.ensure_future(ws.close())
-    disk = getattr(ws._outlet, "_disk")  # noqa: B009 - not every outlet has one
-    await settled(lambda: disk.closing)
+    store = writer_of(ws)
+    await settled(lambda: store.ready and store.database is None)
     ws.connect()
     assert ws.state is State.CONNECTING
     return task

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from recloser import Acknowledgements, Drop, Outbox
 from recloser.outbox import Message, UpTo
 from recloser.testing import run
+from tests.engine.outbox.engines import sender_of
 from tests.engine.outbox.lives import DECISIONS, ENDS, Life
 from tests.engine.rig import turns
 
@@ -77,8 +78,7 @@ class Account(Life):
         assert first == sorted(first), "sent in order, whatever is sent again"
         acknowledgements = outbox.acknowledgements
         assert acknowledgements is not None
-        unacknowledged = self.ws._outlet._unacknowledged  # type: ignore[attr-defined] # its bound
-        assert len(unacknowledged) <= acknowledgements.window
+        assert sender_of(self.ws).core.unacknowledged <= acknowledgements.window
         statistics = self.ws.statistics()
         assert statistics.acknowledged == self.acknowledged
 

@@ -12,7 +12,7 @@ import pytest
 
 from recloser import OutboxDamaged, OutboxForeign, OutboxInUse, OutboxUnusable
 from recloser.outbox import Salvaged, salvage
-from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row
+from recloser.outbox.file.database import APPLICATION, PUT, REMOVE, VERSION, Database, Row
 from tests.engine.outbox.files import away, make, real, shown
 from tests.engine.outbox.test_file import (
     FOREIGN,
@@ -82,7 +82,7 @@ def tried(path: Path) -> list[Row] | OutboxUnusable:
     """What is in a file, or why that cannot be told."""
     content = path.read_bytes()
     try:
-        with closing(File(str(path), fsync=False)) as file:
+        with closing(Database(str(path), fsync=False)) as file:
             found, last = file.rows(), file.last()
     except OutboxUnusable as error:
         assert path.read_bytes() == content
@@ -144,7 +144,7 @@ def saved(path: Path) -> tuple[Salvaged, dict[int, Row], int]:
     before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
     new = path.with_name("new.db")
     answer = salvage(path, new)
-    with closing(File(str(new), fsync=False)) as file:
+    with closing(Database(str(new), fsync=False)) as file:
         rows, last = file.rows(), file.last()
     new.unlink()
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
@@ -193,7 +193,7 @@ def test_what_is_saved_is_as_it_was_written_and_what_is_lost_is_told(
 def test_all_but_the_damaged_pages_is_saved(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     written = [Row(number, None, None, "x" * 500, None, 0) for number in range(1, 601)]
-    with closing(File(str(path), fsync=False)) as file, file.connection as connection:
+    with closing(Database(str(path), fsync=False)) as file, file.connection as connection:
         connection.executemany(PUT, [row.sealed() for row in written])
     pages = path.stat().st_size // PAGE
     holes(path, pages // 3, pages // 2)
@@ -256,8 +256,8 @@ def test_no_number_is_used_again_where_nobody_knows_the_last(tmp_path: Path) -> 
 def test_the_end_of_a_file_is_lost_up_to_the_last_number(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     written = filled(path, 300)
-    with closing(File(str(path), fsync=False)) as file:
-        file.remove(range(1, 101))
+    with closing(Database(str(path), fsync=False)) as file:
+        file.write([(REMOVE, [(number,) for number in range(1, 101)])])
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 3 // 4])
     answer, rows, last = saved(path)
@@ -274,8 +274,8 @@ def test_what_a_killed_process_left_in_the_log_is_saved_too(tmp_path: Path, link
     written = filled(path, 300)
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row\n"
-        "file = File(sys.argv[1], fsync=False)\n"
+        "from recloser.outbox.file.database import APPLICATION, PUT, VERSION, Database, Row\n"
+        "file = Database(sys.argv[1], fsync=False)\n"
         "file.connection.execute(PUT, Row(301, None, None, 'last words', None, 0).sealed())\n"
         "file.connection.commit()\n"
         "os._exit(0)\n"
@@ -334,7 +334,7 @@ def test_nothing_is_made_where_nothing_can_be_saved(tmp_path: Path) -> None:
     refused_with(OutboxUnusable, "is there already: name one that is not", target=path)
     nowhere = tmp_path / "nowhere" / "new.db"
     refused_with(OutboxUnusable, "cannot be made (No such file or directory)", target=nowhere)
-    with closing(File(str(path), fsync=False)):
+    with closing(Database(str(path), fsync=False)):
         refused_with(OutboxInUse, "is in use")
         with pytest.raises(OutboxInUse):  # and it is still locked
-            File(str(path), fsync=False)
+            Database(str(path), fsync=False)

@@ -25,7 +25,14 @@ from recloser import (
 from recloser.fsm import Unsent
 from recloser.outbox import Reason, UpTo
 from recloser.testing import ScriptedTransport
-from tests.engine.outbox.engines import ACKNOWLEDGED, file_is_current, open_
+from tests.engine.outbox.engines import (
+    ACKNOWLEDGED,
+    Engine,
+    connection_of,
+    file_is_current,
+    open_,
+    sender_of,
+)
 from tests.engine.outbox.files import away, killed, make, real, rows, settled, shown
 from tests.engine.rig import CUT, DOWN, UP, Answering, engine, turns
 
@@ -66,8 +73,7 @@ async def test_many_at_once_share_a_transaction(path: Path) -> None:
     async with away(path) as ws:
         commits: list[str] = []
         await ws.send("first")
-        disk = ws._outlet._disk  # type: ignore[attr-defined] # the transactions are its own
-        connection = disk._file.connection
+        connection = connection_of(ws)
         connection.set_trace_callback(lambda sql: commits.append(sql) if "COMMIT" in sql else None)
         await asyncio.gather(*(ws.send(str(each)) for each in range(1000)))
         connection.set_trace_callback(None)
@@ -365,7 +371,7 @@ async def test_a_full_disk_refuses_what_is_new_and_keeps_what_is_there(path: Pat
     ws.connect()
     await turns()
     await ws.send("a")
-    connection = ws._outlet._disk._file.connection  # type: ignore[attr-defined] # to fill the disk
+    connection = connection_of(ws)
     connection.execute("PRAGMA max_page_count = 1")
     with structlog.testing.capture_logs() as lines:
         results = await asyncio.gather(
@@ -471,9 +477,8 @@ async def life(folder: Path, steps: list[tuple[str, Any]], *, acknowledged: bool
                 ws.connect()
                 engines.append(ws)
         await turns()
-        outlet: Any = ws._outlet
-        await idle(outlet._disk)
-        check(path, folder, outlet, account)
+        await settled(lambda ws=ws: file_is_current(ws))  # type: ignore[misc]  # binds the loop's
+        check(path, folder, ws, account)
     for each in engines:
         await each.close()
 
@@ -483,26 +488,17 @@ async def either(sending: asyncio.Task[Delivery], transport: ScriptedTransport) 
     await settled(lambda: sending.done() or any(wire._write_buffer for wire in transport.live))
 
 
-async def idle(disk: Any) -> None:
-    await settled(lambda: disk._task is None and not (disk.up and disk.unwritten))
-
-
-def check(path: Path, folder: Path, outlet: Any, account: dict[str, str]) -> None:
+def check(path: Path, folder: Path, ws: Engine, account: dict[str, str]) -> None:
     """The file has what is held or on its way, each once, in order, and nothing else."""
     copy = folder / "look.db"
     for suffix in ("", "-wal"):
         Path(f"{copy}{suffix}").unlink(missing_ok=True)
     found = rows(killed(path, copy))
-    held = [(each.number, each.data) for each in outlet.peek()]
-    leaving = [(each.number, each.data) for each in outlet._leaving]
-    assert set(held) <= set(found) <= set(held) | set(leaving) | set(outlet_at_hand(outlet))
+    held = shown(ws)
+    leaving = [(each.number, each.data) for each in sender_of(ws).core.leaving()]
+    assert set(held) <= set(found) <= set(held) | set(leaving)
     assert {data for _, data in found} <= set(account)
     assert not [data for _, data in found if account[str(data)] == "taken"]
-
-
-def outlet_at_hand(outlet: Any) -> list[tuple[int, Any]]:
-    message = outlet._at_hand
-    return [] if message is None else [(message.number, message.data)]
 
 
 FORGETFUL = """

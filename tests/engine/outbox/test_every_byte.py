@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recloser.outbox.holding import TURN
+from recloser.outbox.dispatch import TURN
 from recloser.transport import ticker
 from tests.engine.outbox.narrow import EXACT, ROUGH, Cut, Message, framed, line
 

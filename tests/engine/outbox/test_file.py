@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from recloser import OutboxForeign, OutboxInUse, OutboxUnusable, State
-from recloser.outbox import durable
-from recloser.outbox.file import APPLICATION, PUT, VERSION, File, Row
+from recloser.outbox.file import writer
+from recloser.outbox.file.database import APPLICATION, PUT, VERSION, Database, Row
 from tests.engine.outbox import full_disk as full_disk_story
 from tests.engine.outbox.files import away, make, real, rows
 
-LOADED = (durable,)
+LOADED = (writer,)
 """Loaded before anybody gives up the right to read this folder."""
 NOBODY = 65534
 PAGE = 4096
@@ -41,7 +41,7 @@ def filled(path: Path, count: int, seed: int = 1) -> list[Row]:
         )
         for number in range(1, count + 1)
     ]
-    with closing(File(str(path), fsync=False)) as file, file.connection as connection:
+    with closing(Database(str(path), fsync=False)) as file, file.connection as connection:
         connection.executemany(PUT, [row.sealed() for row in made])
     return made
 
@@ -223,8 +223,8 @@ def test_a_file_that_another_process_has_is_refused(tmp_path: Path) -> None:
     written = filled(path, 3)
     program = (
         "import sys\n"
-        "from recloser.outbox.file import File\n"
-        "file = File(sys.argv[1], fsync=False)\n"
+        "from recloser.outbox.file.database import Database\n"
+        "file = Database(sys.argv[1], fsync=False)\n"
         "print('open', flush=True)\n"
         "sys.stdin.read()\n"
     )
@@ -236,7 +236,7 @@ def test_a_file_that_another_process_has_is_refused(tmp_path: Path) -> None:
         advice = "close the other engine, or give each a path of its own"
         refused(path, OutboxInUse, "is in use", advice=advice)
     assert process.returncode == 0
-    with closing(File(str(path), fsync=False)) as file:
+    with closing(Database(str(path), fsync=False)) as file:
         assert file.rows() == written
 
 

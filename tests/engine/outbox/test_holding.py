@@ -22,7 +22,7 @@ from recloser import (
 from recloser.fsm import Hold, Retry, Unsent
 from recloser.outbox import Reason
 from recloser.testing import Plan, ScriptedTransport
-from tests.engine.outbox.engines import ACKNOWLEDGED, in_backoff, in_memory
+from tests.engine.outbox.engines import ACKNOWLEDGED, in_backoff, in_memory, sender_of
 from tests.engine.rig import CUT, DEAF, DOWN, UP, Answering, ended, engine, turns, virtual
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
@@ -80,14 +80,14 @@ async def test_queued_in_order_and_flushed_before_what_is_sent_directly() -> Non
 
 @pytest.mark.spec("G1.1")
 @virtual
-async def test_an_empty_outbox_is_no_object_and_sends_go_to_the_wire() -> None:
+async def test_while_nothing_is_held_send_is_that_of_the_wire() -> None:
     ws, transport = await waiting()
     await ws.send("a")
     ws.connect()
     await ws.wait_for(State.OPEN)
     await ws.drain()
-    assert ws._outlet._queue is None
-    assert ws._outlet.send == transport.wires[0].send
+    assert sender_of(ws).core.blank
+    assert sender_of(ws).send == transport.wires[0].send
     await ws.close()
 
 

@@ -12,6 +12,7 @@ import recloser
 from recloser import Acknowledgements, Drop, Outbox, RecloserError, Retry, State
 from recloser.outbox import Message
 from recloser.testing import ScriptedTransport
+from tests.engine.outbox.engines import sender_of
 from tests.engine.outbox.files import real, rows, settled
 from tests.engine.rig import CUT, UP, Answering, turns
 
@@ -163,7 +164,7 @@ async def test_each_message_is_settled_dropped_or_handed_back(seed: int, tmp_pat
     await asyncio.gather(*tasks)
     for engine in engines:
         await engine.ws.drain()
-        assert not getattr(engine.ws._outlet, "_ids", None)
+        assert sender_of(engine.ws).core.blank
         await engine.ws.close()
         assert engine.path is None or rows(engine.path) == []
     for data, what in account.items():

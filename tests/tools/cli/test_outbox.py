@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recloser.cli import main
-from recloser.outbox.file import PUT, File, Row
+from recloser.outbox.file.database import PUT, REMOVE, Database, Row
 from tests.tools.cli.test_group import loaded
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +29,7 @@ ROWS = [
 
 def made(path: Path, rows: list[Row]) -> Path:
     """A file in which these rows wait."""
-    with closing(File(str(path), fsync=False)) as file:
+    with closing(Database(str(path), fsync=False)) as file:
         with file.connection as connection:
             connection.executemany(PUT, [row.sealed() for row in rows])
         assert file.rows() == rows
@@ -66,8 +66,8 @@ def test_it_shows_what_waits_and_no_message(path: Path) -> None:
 
 
 def test_an_empty_one_says_which_number_was_the_last(path: Path) -> None:
-    with closing(File(str(path), fsync=False)) as file:
-        file.remove(row.number for row in ROWS)
+    with closing(Database(str(path), fsync=False)) as file:
+        file.write([(REMOVE, [(row.number,) for row in ROWS])])
     assert run("outbox.db", "--messages").stdout.splitlines() == [
         "outbox.db: 0 messages, 0 bytes",
         "the last of them had number 7",
@@ -109,8 +109,8 @@ def test_what_a_killed_process_left_is_shown_and_stays_as_it_is(path: Path) -> N
     """The rows are in SQLite's log, which another reader would move into the file."""
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file import PUT, File, Row\n"
-        "file = File(sys.argv[1], fsync=False)\n"
+        "from recloser.outbox.file.database import PUT, Database, Row\n"
+        "file = Database(sys.argv[1], fsync=False)\n"
         "file.connection.execute(PUT, Row(8, None, None, 'last words', None, 0).sealed())\n"
         "file.connection.commit()\n"
         "os._exit(0)\n"
@@ -212,7 +212,7 @@ def test_bad_input_gets_one_line(path: Path, arguments: list[str], problem: str)
 @pytest.mark.spec("L6")
 @pytest.mark.parametrize("options", [[], ["--salvage", "new.db"]])
 def test_one_that_an_engine_has_open_is_left_alone(path: Path, options: list[str]) -> None:
-    with closing(File(str(path), fsync=False)):
+    with closing(Database(str(path), fsync=False)):
         result = subprocess.run(
             [RECLOSER, "outbox", "outbox.db", *options], capture_output=True, text=True, check=False
         )

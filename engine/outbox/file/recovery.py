@@ -1,13 +1,26 @@
-"""Reads the rows of a damaged outbox file, around what SQLite cannot read."""
+"""Recovers the readable rows of a damaged outbox file, and saves them into a new one."""
 
+import os
 import sqlite3
 from collections import deque
+from collections.abc import Collection
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from recloser.fsm.errors import OutboxForeign
-from recloser.outbox.file import APPLICATION, COLUMNS, VERSION, File, Row
+from recloser.outbox.errors import OutboxForeign, OutboxUnusable
+from recloser.outbox.file.database import (
+    APPLICATION,
+    COLUMNS,
+    PUT,
+    VERSION,
+    Database,
+    Row,
+    absolute,
+    named,
+)
+from recloser.outbox.file.snapshot import snapshot
 
 _ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged file raises; the latter where SQLite quotes it."""
@@ -18,6 +31,9 @@ _DOWN: Final = f"{_UP} DESC"
 _ONE: Final = f"{_ROWS} = ?"
 _LOOKS: Final = 100_000
 """How often it is tried to find more in the damaged parts: a few seconds."""
+_SKIPPED: Final = 2**32
+"""Numbers that are left out where the last is not known: a peer that remembers a number would take
+a new message of that number for a double."""
 _LEAST: Final = 16
 """Bytes that the shortest message takes in the file, or more."""
 _LEAF: Final = 0x0D
@@ -26,7 +42,7 @@ _PAGE_SIZE, _PAGES = slice(16, 18), slice(28, 32)
 many they are: https://www.sqlite.org/fileformat2.html, parts 1.3 and 1.6."""
 
 
-class Around:
+class RecoveryReader:
     """What can be read of the copy of a file, which is written to if that helps.
 
     `rows` has what is as it was written, by number, and `spoilt` the numbers of what is not.
@@ -190,9 +206,74 @@ def _leaves(copy: str) -> list[int]:
 def _mend(copy: str) -> None:
     """Replace the first page: but for what counts the others, it is the same in all outboxes."""
     fresh = f"{copy}-fresh"
-    File(fresh, fsync=False).close()
+    Database(fresh, fsync=False).close()
     front = bytearray(Path(fresh).read_bytes())
     size = int.from_bytes(front[_PAGE_SIZE])
     front[_PAGES] = (Path(copy).stat().st_size // size).to_bytes(4)
     with Path(copy).open("r+b") as file:
         file.write(front[:size])
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What became of the messages of a damaged file."""
+
+    messages: int
+    """How many are in the new file."""
+    bytes: int
+    """Their size, text as UTF-8."""
+    spoilt: int
+    """How many were found, but not as they had been written: they are left out."""
+    missing: int | None
+    """How many more may be in the parts that cannot be read: it counts numbers, and those that
+    were settled before have one, too. None: nobody can tell."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all messages are in the new file."""
+        return not self.spoilt and self.missing == 0
+
+
+def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Salvaged:
+    """Read what can be read of the outbox file at `path`, and write it to a new one at `to`.
+
+    Numbers, ids and deliveries are kept. The damaged file is not touched: what is read is a
+    copy, which stands beside `to` meanwhile. Raises `OutboxUnusable` or one of its kinds, with
+    nothing made at `to`, where there is no file, where it is in use or no outbox, and where `to`
+    is there already or cannot be written.
+    """
+    source, target = absolute(path), absolute(to)
+    try:
+        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise OutboxUnusable(target, "is there already: name one that is not") from error
+    except OSError as error:
+        raise OutboxUnusable(target, f"cannot be made ({error.strerror})") from error
+    try:
+        with snapshot(source, str(Path(target).parent)) as copy:
+            found = RecoveryReader(source, copy)
+        rows = [found.rows[number] for number in sorted(found.rows)]
+        last = found.last
+        if last is None:
+            last = max(found.rows, default=0) + _SKIPPED
+        _write(target, rows, last)
+    except BaseException:
+        for end in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                Path(f"{target}{end}").unlink()
+        raise
+    size = sum(row.size for row in rows)
+    return Salvaged(len(rows), size, len(found.spoilt), found.missing)
+
+
+def _write(path: str, rows: Collection[Row], last: int) -> None:
+    database = Database(path, fsync=True)
+    try:
+        with database.connection as connection:
+            connection.executemany(PUT, [row.sealed() for row in rows])
+            connection.execute("DELETE FROM sqlite_sequence")
+            connection.execute("INSERT INTO sqlite_sequence VALUES ('message', ?)", (last,))
+    except sqlite3.Error as error:
+        raise named(path, error) from error
+    finally:
+        database.close()

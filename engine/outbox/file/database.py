@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from recloser.fsm.errors import (
+from recloser.outbox.errors import (
     OutboxDamaged,
     OutboxForeign,
     OutboxInUse,
@@ -84,7 +84,7 @@ class Row(NamedTuple):
         return crc32(data, crc32(repr(facts).encode()))
 
 
-class File:
+class Database:
     """An open outbox file, which nobody else can open meanwhile.
 
     Raises `OutboxUnusable`, one of its kinds where it is known which; the file is as it was then.
@@ -164,11 +164,12 @@ class File:
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise unreadable(self.path, error) from error
 
-    def remove(self, numbers: Iterable[int]) -> None:
-        """Take messages out, at once."""
+    def write(self, statements: Iterable[tuple[str, list[tuple[object, ...]]]]) -> None:
+        """Run statements in one transaction, at once."""
         try:
             with self.connection:
-                self.connection.executemany(REMOVE, [(number,) for number in numbers])
+                for statement, parameters in statements:
+                    self.connection.executemany(statement, parameters)
         except sqlite3.Error as error:
             raise named(self.path, error) from error
 

@@ -1,4 +1,4 @@
-"""Reads an outbox file that nobody has open, from a copy: the file itself is not touched."""
+"""Reads an outbox file that no engine has open, from a copy: the file itself is not touched."""
 
 import os
 import shutil
@@ -8,26 +8,26 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from recloser.fsm.errors import OutboxInUse, OutboxUnusable
-from recloser.outbox.file import File, Row, absolute, named
+from recloser.outbox.errors import OutboxInUse, OutboxUnusable
+from recloser.outbox.file.database import Database, Row, absolute, named
 
 _ENDS = ("", "-wal", "-journal")
 """The file, and the two logs of which SQLite leaves one beside it if a process was killed."""
 
 
-def read_aside(path: str | os.PathLike[str]) -> tuple[list[Row], int]:
+def read_snapshot(path: str | os.PathLike[str]) -> tuple[list[Row], int]:
     """Give what is in the file, and the last number that was used; raises `OutboxUnusable`."""
     original = absolute(path)
-    with aside(original) as copy:
+    with snapshot(original) as copy:
         try:
-            with closing(File(copy, fsync=False)) as file:
-                return file.rows(), file.last()
+            with closing(Database(copy, fsync=False)) as database:
+                return database.rows(), database.last()
         except OutboxUnusable as error:
             raise type(error)(original, error.problem) from error
 
 
 @contextmanager
-def aside(path: str, folder: str | None = None) -> Iterator[str]:
+def snapshot(path: str, folder: str | None = None) -> Iterator[str]:
     """Give the path of a copy, readable by its owner alone, which is removed at the end.
 
     It stands in `folder`, or where temporary files do. Raises `OutboxUnusable` where there is

@@ -1,0 +1,358 @@
+"""The outbox without I/O: an event and the time go in, effects and one deadline come out.
+
+In plain words: `send` offers a message. If the connection is open and nothing is held, the message
+is handed over at once. Otherwise it waits in the backlog, within bounds, or in line for room. When
+a connection opens, a flush hands over what waits, one message after the other; from then on
+messages go directly. When a connection ends, what may not have left it comes back to the head of
+the backlog. Where messages are acknowledged, each is held until it is, in the ledger, and at most
+a window of them is on its way.
+
+With a file, two rules make that outlive the process. A message is noted before it is accepted. And
+it is marked before it is handed over, so that whoever finds it after a crash knows that the peer
+may have it. Both are an effect `Save`, which the sender must have answered before the core goes on.
+
+Each message moves along the table of `table.py`, and by no other way.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from recloser.fsm.errors import NotOpen
+from recloser.fsm.states import State, Wish
+from recloser.outbox import events
+from recloser.outbox.dispatch import Dispatch
+from recloser.outbox.effects import Answer, Effect, Look, Save
+from recloser.outbox.errors import OutboxFull
+from recloser.outbox.holdings import Holdings
+from recloser.outbox.ledger import id_is_held
+from recloser.outbox.message import Entry, Id, Message, Reason, check_storable
+from recloser.outbox.options import Outbox
+from recloser.outbox.table import Kind, MessageState, MessageTrigger
+from recloser.transport.base import Delivery
+
+_T: Final = MessageTrigger
+
+
+class OutboxCore:
+    """The outbox of one engine. Knows no clock, no connection and no file.
+
+    `closed` makes the error that says why the engine is closed.
+    """
+
+    __slots__ = ("_closed", "_dispatch", "_held", "_options", "deadline")
+
+    def __init__(self, options: Outbox, *, closed: Callable[[], Exception]) -> None:
+        self._options = options
+        self._closed = closed
+        self._held = Holdings(options)
+        self._dispatch = Dispatch(self._held)
+        self.deadline: float | None = None
+        """When `Due` must be told; None: there is nothing to wait for."""
+
+    # -- what can be asked --------------------------------------------------------------
+
+    @property
+    def held(self) -> int:
+        """Messages that were accepted and are neither handed over nor settled."""
+        return len(self._held)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all was handed over, and what is acknowledged is settled."""
+        held = self._held
+        return not (self._dispatch.flushing or held.backlog.order or held.ledger.sent_at)
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is remembered of any message, but the highest number."""
+        return self.idle and self._held.blank
+
+    @property
+    def unacknowledged(self) -> int:
+        """Messages that were handed over and are held until they are acknowledged."""
+        return len(self._held.ledger.sent_at)
+
+    def leaving(self) -> tuple[Message, ...]:
+        """Give what is in the file, was handed over, and was not seen to have left."""
+        return tuple(entry.message for entry in self._held.ledger.leaving)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Give what is held, in the order in which it will go out."""
+        return (*self._held.ledger.sent_at, *self._held.backlog.order)
+
+    def awaited(self, entries: Iterable[object]) -> int:
+        """Count those of some entries that were handed over, and are held until acknowledged."""
+        unacknowledged = self._held.ledger.sent_at
+        return sum(entry in unacknowledged for entry in entries)
+
+    def named(self, identity: Id, *, up_to: bool) -> list[Entry]:
+        """Find the message that an acknowledgement names, and with `up_to` all before it.
+
+        Only what was handed over can be acknowledged: about the rest the peer is mistaken. Raises
+        `TypeError` for what is no id, `RecloserError` where nothing is acknowledged.
+        """
+        return self._held.named(identity, up_to=up_to)
+
+    # -- events -------------------------------------------------------------------------
+
+    def handle(self, event: events.Event, now: float) -> list[Effect]:
+        """Take one event to its end; what is to be done, in order.
+
+        Events of an old generation or an old deadline change nothing.
+        """
+        held, dispatch = self._held, self._dispatch
+        match event:
+            case events.Offered(entry, state, wish, own):
+                self._enter(entry, self._refusal(entry.message, state, wish), own, now)
+            case events.Sent():
+                self._sent(event, now)
+            case events.Ready(generation):
+                self._hand_on(generation, now)
+            case events.Saved(entry):
+                self._accept(entry)
+            case events.NotSaved(entry, error):
+                self._not_saved(entry, error)
+            case events.Cancelled(entry):
+                if entry.state is MessageState.OFFERED:
+                    held.backlog.step_out(entry)
+                    self._refuse(entry)
+            case events.Bounced(entry, state, wish, generation):
+                if dispatch.bounced(entry, generation):
+                    self._accept(entry)  # it waits again
+                else:
+                    self._enter(entry, self._refusal(entry.message, state, wish), None, now)
+            case events.Unrendered(entry, flush):
+                self._unrendered(entry, flush, now)
+            case _:
+                self._take_note(event, now)
+        if held.acknowledged or (self.deadline is None) is bool(held.ledger.leaving):
+            self.deadline = dispatch.arm(now)
+        found, held.effects = held.effects, []
+        if held.reports:
+            found += held.reports
+            held.reports = []
+        return found
+
+    def _take_note(self, event: events.Event, now: float) -> None:
+        """Take an event that is not about one message that is being sent."""
+        held, dispatch = self._held, self._dispatch
+        match event:
+            case events.Acknowledged(entries):
+                held.remove(entries, _T.ACKNOWLEDGE)
+                self._go_on()
+            case events.Due(deadline, unsent):
+                if deadline == self.deadline:
+                    self.deadline = None
+                    dispatch.overdue(deadline, unsent, now)
+                    self._go_on()
+            case events.Looked(unsent):
+                held.depart(unsent)
+            case events.Connected(generation):
+                dispatch.connect(generation)
+            case events.Disconnecting():
+                dispatch.disconnect()
+                self.deadline = None
+            case events.Disconnected():
+                self._disconnected(event, now)
+            case events.Stopped(state):
+                self._stopped(state)
+            case events.Shown():
+                held.expire(now)
+                self._go_on()
+            case events.Cleared():
+                held.remove(self.entries(), _T.WITHDRAW)
+                self._go_on()
+            case events.MovedOut(entries):
+                held.remove(entries, _T.WITHDRAW, hidden=True)
+                self._go_on()
+            case events.MovedIn():
+                self._moved_in(event)
+            case events.Restored(messages, last, unwritten):
+                held.restore(messages, last, unwritten)
+                for entry in held.backlog.line:
+                    if not held.ledger.knows(entry):
+                        held.backlog.step_out(entry)
+                        self._refuse(entry, id_is_held(entry.message.id))
+
+    # -- what is offered ----------------------------------------------------------------
+
+    def _refusal(self, message: Message, state: State, wish: Wish) -> Exception | None:
+        """Say why a message is not taken in this state of the engine, if it is not."""
+        if state is State.CLOSED:
+            return self._closed()
+        if state is not State.OPEN:
+            leaving = state is State.CLOSING
+            resting = state is State.PASSIVE or (leaving and wish is Wish.SUSPEND)
+            if (
+                (resting and not self._options.in_passive)
+                or (leaving and wish is Wish.CLOSE)
+                or (message.generation is not None and state is not State.CONNECTING)
+            ):
+                return NotOpen(state)
+        if message.key is not None and self._held.durable:
+            try:
+                check_storable("key", message.key)
+            except (TypeError, ValueError) as error:
+                return error
+        return None
+
+    def _enter(self, entry: Entry, problem: Exception | None, own: Id | None, now: float) -> None:
+        """Hand a message over, queue it, or let it wait for room; unless there is a problem."""
+        held, dispatch, message = self._held, self._dispatch, entry.message
+        if problem is None and not message.number and (held.numbered or own is not None):
+            problem = held.number(entry, own)
+            message = entry.message
+        if problem is not None:
+            self._refuse(entry, problem)
+            return
+        if dispatch.connection is not None and dispatch.goes_directly(entry):
+            dispatch.hand_over(entry, now)
+            return
+        if held.backlog.timed:
+            held.expire(now)
+        if held.backlog.takes(message) or self._makes_room(entry, message):
+            held.admit(entry)
+            if dispatch.connection is not None:
+                dispatch.resume()
+
+    def _makes_room(self, entry: Entry, message: Message) -> bool:
+        """Make room for a message if that is wanted; if not, it is dropped, refused or waits."""
+        options, held = self._options, self._held
+        if message.size > options.max_bytes:
+            self._refuse(entry, OutboxFull("max_bytes", options.max_bytes))
+        elif options.when_full == "wait":
+            held.backlog.line_up(entry)
+        elif options.when_full == "raise":
+            self._refuse(entry, OutboxFull("messages held", len(held)))
+        elif options.when_full == "drop-newest":
+            held.drop([entry], Reason.NEWEST)
+            held.effects.append(Answer(entry, Delivery.DROPPED))
+        else:
+            held.drop(held.backlog.make_room(message), Reason.OLDEST)
+            return True
+        return False
+
+    def _accept(self, entry: Entry) -> None:
+        """Answer that a message was accepted."""
+        if entry.delivery is None:
+            entry.delivery = Delivery.QUEUED
+        self._held.effects.append(Answer(entry, entry.delivery))
+        if entry in self._held.ledger.leaving:
+            self._held.effects.append(Look())
+
+    def _refuse(self, entry: Entry, problem: Exception | None = None) -> None:
+        """Answer that a message was not taken; without a problem nobody waits for an answer."""
+        entry.move(_T.WITHDRAW)
+        self._held.ledger.forget(entry)
+        if problem is not None:
+            self._held.effects.append(Answer(entry, problem))
+
+    def _not_saved(self, entry: Entry, error: Exception) -> None:
+        """Refuse a message that is not in the file, unless it was handed over meanwhile."""
+        if entry.delivery is not None or entry.state is not MessageState.WAITING:
+            self._accept(entry)
+            return
+        self._held.remove([entry], _T.WITHDRAW)
+        self._held.effects.append(Answer(entry, error))
+        self._go_on()
+
+    def _moved_in(self, event: events.MovedIn) -> None:
+        """Take messages of another outbox, behind what waits; all or none."""
+        messages, state, wish = event
+        held = self._held
+        found = (self._refusal(message, state, wish) for message in messages)
+        problem = next((each for each in found if each is not None), None)
+        if problem is None and not held.backlog.fit_all(messages, len(held)):
+            problem = OutboxFull("messages to be held", len(held) + len(messages))
+        if problem is None:
+            problem = held.move_in(messages)
+        if problem is None:
+            self._dispatch.resume()
+        else:
+            held.effects.append(Answer(None, problem))
+
+    def _let_in(self) -> None:
+        """Queue those who waited for room, in their turn, if there is some."""
+        backlog = self._held.backlog
+        while backlog.line and (entry := backlog.next_in_line()) is not None:
+            self._held.admit(entry)
+
+    def _send_away(self, problem: Callable[[], Exception], generation: int | None = None) -> None:
+        """Refuse those who wait for room."""
+        for entry in self._held.backlog.send_away(generation):
+            self._refuse(entry, problem())
+
+    # -- what was handed over -----------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Let in those who wait for room, and hand over what may go."""
+        self._let_in()
+        self._dispatch.resume()
+
+    def _hand_on(self, generation: int | None, now: float) -> None:
+        """Let in those who wait for room, and go on with the flush of a generation."""
+        held, dispatch = self._held, self._dispatch
+        if dispatch.flushing and generation == dispatch.connection:
+            if held.backlog.line:
+                held.expire(now)
+                self._let_in()
+            dispatch.hand_on(now)
+
+    def _sent(self, event: events.Sent, now: float) -> None:
+        """Go on when the connection has taken a message, or has ended meanwhile."""
+        entry, delivery, unsent, flush = event
+        if delivery is Delivery.SENT:
+            entry.move(_T.SENT, Kind.ACKNOWLEDGED if entry.awaits else Kind.PLAIN)
+        if flush is None:
+            self._sent_directly(entry, delivery, unsent=unsent)
+        elif delivery is Delivery.SENT:
+            self._hand_on(flush, now)
+
+    def _sent_directly(self, entry: Entry, delivery: Delivery, *, unsent: bool) -> None:
+        """Answer a `send` that went to the connection, once the file knows what it must."""
+        held = self._held
+        entry.delivery = delivery
+        if held.durable and not entry.awaits:
+            if entry.state in (MessageState.HANDED_OVER, MessageState.ON_THE_WIRE):
+                if unsent:
+                    held.leave_later(entry)
+                else:
+                    entry.move(_T.LEAVE)
+            if unsent or delivery is Delivery.QUEUED:
+                held.effects.append(Save(entry))
+                return
+        self._accept(entry)
+
+    def _unrendered(self, entry: Entry, flush: int | None, now: float) -> None:
+        """Drop a message that cannot be rendered; one that was sent directly was never taken."""
+        if entry.state is MessageState.HANDED_OVER:  # `render` itself may have taken it out
+            self._held.recall(entry)
+            entry.message = entry.message.delivered(-1)
+            if flush is None:
+                self._refuse(entry)
+            else:
+                self._held.drop([entry], Reason.UNRENDERED)
+        self._hand_on(flush, now)
+
+    # -- the life of the engine ---------------------------------------------------------
+
+    def _disconnected(self, event: events.Disconnected, now: float) -> None:
+        """Take back what may not have left, and do with it as the policy decided."""
+        generation, state, returned, drop = event
+        held = self._held
+        if self._options.resend:
+            held.take_back(returned)
+        self._send_away(lambda: NotOpen(state), generation)
+        held.expire(now)
+        held.drop(held.backlog.take(generation), Reason.GENERATION)
+        if drop:
+            held.drop(held.backlog.take(), Reason.DECISION)
+        self._let_in()
+
+    def _stopped(self, state: State) -> None:
+        """Refuse those who wait for room: there will be none."""
+        if state is State.CLOSED:
+            self._send_away(self._closed)
+        elif not self._options.in_passive:
+            self._send_away(lambda: NotOpen(state))
+        self._let_in()

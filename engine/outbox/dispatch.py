@@ -1,0 +1,192 @@
+"""What goes to the connection, and when: the flush of what waits, marks in the file, time-outs."""
+
+from collections.abc import Container
+from math import inf
+from typing import Final
+
+from recloser.outbox.backlog import passes
+from recloser.outbox.effects import Direct, Flush, Look, Mark, Overdue, Save, Send, Spend
+from recloser.outbox.holdings import Holdings
+from recloser.outbox.message import Entry, Message, Reason
+from recloser.outbox.table import MessageState, MessageTrigger
+
+TURN: Final = 64
+"""Messages that are marked together, and after which a flush lets others have their turn."""
+LOOK: Final = 0.5
+"""Seconds until a message that was in the write buffer is looked for again."""
+
+_T: Final = MessageTrigger
+_NONE: Final[frozenset[int]] = frozenset()
+
+
+class Dispatch:
+    """Decides which message goes to the connection, and when; one flush is under way at most."""
+
+    __slots__ = (
+        "_flushed",
+        "_held",
+        "_look_at",
+        "_marked",
+        "_marking",
+        "connection",
+        "flushing",
+    )
+
+    def __init__(self, held: Holdings) -> None:
+        self._held = held
+        self._flushed: Entry | None = None
+        """What the flush handed over last."""
+        self._marking = self._marked = _NONE
+        """Numbers of the messages of which the file is being told, and knows, that they go."""
+        self._look_at: float | None = None
+        self.connection: int | None = None
+        """The generation whose connection takes messages."""
+        self.flushing = False
+        """Whether what waits is being handed over."""
+
+    # -- the connection -----------------------------------------------------------------
+
+    def connect(self, generation: int) -> None:
+        """Hand messages to the connection of this generation from now on."""
+        self.connection = generation
+        self.resume()
+
+    def disconnect(self) -> None:
+        """Hand over nothing more."""
+        self.connection, self.flushing = None, False
+        self._marked = self._marking = _NONE
+
+    def bounced(self, entry: Entry, generation: int) -> bool:
+        """Take back what a connection did not take as it had ended; whether it waits again.
+
+        So does what the flush handed over. What `send` did is to be offered once more.
+        """
+        if generation == self.connection:
+            self.disconnect()
+        self._held.recall(entry)
+        if entry is self._flushed:
+            self._flushed = None
+            entry.move(_T.RETURN)
+            self._held.put_back([entry])
+        elif entry.state is MessageState.HANDED_OVER:
+            entry.move(_T.BOUNCE)
+        return entry.state is not MessageState.OFFERED
+
+    # -- what goes now ------------------------------------------------------------------
+
+    def goes_directly(self, entry: Entry) -> bool:
+        """Whether a message may go without waiting: nothing is ahead of it that may go."""
+        if self.connection is None or self.flushing:
+            return False
+        held = self._held
+        if entry.awaits:
+            return not (held.backlog.order or held.durable or held.ledger.full)
+        return not held.backlog.order or passes(entry.message)
+
+    def hand_over(self, entry: Entry, now: float) -> None:
+        """Hand a message to the connection."""
+        entry.hand_over()
+        if entry.awaits:
+            self._held.ledger.add(entry, now)
+        self._held.effects.append(Send(entry))
+
+    def next(self) -> Entry | None:
+        """Give the message that may go now: the first that waits, or one that may pass it."""
+        held = self._held
+        first = held.backlog.first
+        if first is not None and first.awaits and held.ledger.full:
+            return held.backlog.passing
+        return first
+
+    # -- the flush ----------------------------------------------------------------------
+
+    def resume(self) -> None:
+        """Flush what waits, if a connection takes messages; send directly if nothing is held."""
+        if self.connection is None or self.flushing:
+            return
+        held = self._held
+        if self.next() is not None:
+            self.flushing = True
+            held.effects.append(Flush(self.connection))
+        elif not (held.numbered or held.backlog.order):
+            held.effects.append(Direct())
+
+    def hand_on(self, now: float) -> None:
+        """Go on with the flush: hand over the next, mark some first, or end it.
+
+        What was marked before is in the file by now, or it cannot be written.
+        """
+        held = self._held
+        if self._marking:
+            self._marked, self._marking = self._marked | self._marking, _NONE
+        if held.backlog.timed:
+            held.expire(now)
+        entry = self.next()
+        if entry is None:
+            self.flushing, self._flushed = False, None
+            if held.ledger.leaving:
+                held.effects.append(Look())
+            self.resume()
+            return
+        message = entry.message
+        if held.durable and message.number not in self._marked and not passes(message):
+            if held.ledger.leaving:
+                held.effects.append(Look())
+            self._mark(held.backlog.head(TURN))
+            return
+        held.backlog.remove(entry)
+        self._flushed = entry
+        if entry.awaits:
+            held.ledger.add(entry, now)
+        elif held.durable:
+            held.ledger.leaving[entry] = None
+        entry.hand_over()
+        held.effects.append(Send(entry))
+
+    def _mark(self, batch: list[Message]) -> None:
+        """Have the file know of messages that are about to be handed over."""
+        effects = self._held.effects
+        self._marked, self._marking = _NONE, frozenset([each.number for each in batch])
+        lasting = {each.number: each.deliveries + 1 for each in batch if each.generation is None}
+        if lasting:
+            effects.append(Mark(lasting))
+        spent = [each.number for each in batch if each.generation is not None]
+        if spent:
+            effects.append(Spend(tuple(spent)))
+        effects.append(Save(None))
+
+    # -- what the connection has --------------------------------------------------------
+
+    def overdue(self, deadline: float, unsent: Container[object], now: float) -> None:
+        """Send again what was not acknowledged in time; what has not left is given more."""
+        held = self._held
+        back = []
+        for entry in held.ledger.overdue(deadline):
+            if entry in unsent:  # once more would be behind it
+                held.ledger.add(entry, now)
+            else:
+                entry.move(_T.OVERDUE)
+                back.append(entry)
+        if back:
+            held.effects.append(Overdue(len(back)))
+            outdated = held.ledger.outdated(back)
+            held.drop(outdated, Reason.REPLACED)
+            held.send_again([each for each in back if each not in outdated])
+        self._look_at = None
+        held.depart(unsent)
+
+    def arm(self, now: float) -> float | None:
+        """Give when the first message is overdue or the write buffer must be looked at."""
+        ledger, due = self._held.ledger, inf
+        if self.connection is None:
+            self._look_at = None
+        else:
+            if ledger.sent_at:
+                due = ledger.due
+            if not ledger.leaving:
+                self._look_at = None
+            elif self._look_at is None:
+                self._look_at = now + LOOK
+        if self._look_at is not None:
+            due = min(due, self._look_at)
+        return None if due == inf else due

@@ -1,0 +1,184 @@
+"""What goes into the core of an outbox.
+
+They are tuples, which cost half of a data class to make.
+"""
+
+from collections.abc import Collection, Container
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from recloser.fsm.states import State, Wish
+from recloser.outbox.errors import OutboxUnusable
+from recloser.outbox.message import Entry, Id, Message
+from recloser.transport.base import Delivery
+
+
+class Offered(NamedTuple):
+    """The application sends a message. `state` and `wish` are those of the engine."""
+
+    entry: Entry
+    state: State
+    wish: Wish
+    id: Id | None = None
+    """What acknowledges it, if the application chose that."""
+
+
+class Cancelled(NamedTuple):
+    """The application waits no more for room for a message."""
+
+    entry: Entry
+
+
+class Bounced(NamedTuple):
+    """The connection of `generation` had ended when it was given a message, and did not take it."""
+
+    entry: Entry
+    state: State
+    wish: Wish
+    generation: int
+
+
+class Sent(NamedTuple):
+    """The connection's `send` has returned `delivery`."""
+
+    entry: Entry
+    delivery: Delivery
+    unsent: bool = False
+    """Whether the message may still be in the write buffer of the connection, which is open."""
+    flush: int | None = None
+    """The generation whose flush handed it over; None: `send` did, directly."""
+
+
+class Unrendered(NamedTuple):
+    """What goes over the wire could not be made of a message that was about to be handed over."""
+
+    entry: Entry
+    flush: int | None = None
+    """As in `Sent`."""
+
+
+class Saved(NamedTuple):
+    """The file has all that was noted for a message."""
+
+    entry: Entry
+
+
+class NotSaved(NamedTuple):
+    """The file could not be written."""
+
+    entry: Entry
+    error: OutboxUnusable
+
+
+class Ready(NamedTuple):
+    """The flush of a generation may go on: it has begun, or its marks were written.
+
+    Also if they could not be: that was logged, and the messages can go all the same.
+    """
+
+    generation: int
+
+
+class Connected(NamedTuple):
+    """A generation is open: its connection takes messages."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnecting:
+    """The open generation is being left: its connection is given nothing more."""
+
+
+class Disconnected(NamedTuple):
+    """A generation or its dial has ended; the engine is in `state` now."""
+
+    generation: int
+    state: State
+    returned: Collection[Entry] = ()
+    """The messages that may not have left, in order."""
+    drop: bool = False
+    """Whether the policy has nothing kept."""
+
+
+class Stopped(NamedTuple):
+    """The engine has come to closed or passive."""
+
+    state: State
+
+
+class Acknowledged(NamedTuple):
+    """The peer has these messages, see `OutboxCore.named`."""
+
+    entries: Collection[Entry]
+
+
+class Due(NamedTuple):
+    """This deadline has passed; `unsent` may still be in the write buffer."""
+
+    deadline: float
+    unsent: Container[object] = ()
+
+
+class Looked(NamedTuple):
+    """The write buffer was looked at: of all that was handed over, `unsent` may be in it."""
+
+    unsent: Container[object] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Somebody looks at what is held: what is no longer worth sending goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The application takes back all that is held."""
+
+
+class MovedOut(NamedTuple):
+    """These messages are another outbox's now."""
+
+    entries: Collection[Entry]
+
+
+class MovedIn(NamedTuple):
+    """Messages of another outbox are this one's now, all or none."""
+
+    messages: Collection[Message]
+    state: State
+    wish: Wish
+
+
+class Restored(NamedTuple):
+    """The file was opened and read; another engine may have had it meanwhile."""
+
+    messages: Collection[Message]
+    last: int
+    """The highest number that was ever used."""
+    unwritten: Container[int] = frozenset()
+    """Numbers of messages that are not in the file yet."""
+
+
+Event = (
+    Offered
+    | Cancelled
+    | Bounced
+    | Sent
+    | Unrendered
+    | Saved
+    | NotSaved
+    | Ready
+    | Connected
+    | Disconnecting
+    | Disconnected
+    | Stopped
+    | Acknowledged
+    | Due
+    | Looked
+    | Shown
+    | Cleared
+    | MovedOut
+    | MovedIn
+    | Restored
+)

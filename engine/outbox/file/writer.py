@@ -1,0 +1,324 @@
+"""Writes what an outbox does into its file, all of a moment in one transaction."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import aiosqlite
+
+from recloser import log
+from recloser.contract import Engine
+from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Spend
+from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
+from recloser.outbox.events import Restored
+from recloser.outbox.file.database import MARK, PUT, REMOVE, Database, Row, named
+from recloser.outbox.message import Message
+from recloser.outbox.options import Outbox
+
+_CHUNK: Final = 64
+"""Rows that aiosqlite would fetch at a time; nothing is fetched through it."""
+
+Waiter = asyncio.Future[OutboxUnusable | None]
+
+
+class Batch:
+    """What one transaction writes: three maps by number, of which the latest wins."""
+
+    __slots__ = ("marked", "put", "removed")
+
+    def __init__(self) -> None:
+        self.put: dict[int, Row] = {}
+        self.marked: dict[int, int] = {}
+        self.removed: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.marked or self.removed)
+
+    def note(self, row: Row) -> None:
+        """Have a message there."""
+        self.removed.discard(row.number)
+        self.marked.pop(row.number, None)
+        self.put[row.number] = row
+
+    def spend(self, number: int) -> None:
+        """Have a number used, of a message that will not be there."""
+        self.put[number] = Row(number, None, None, "", None, 0)
+        self.removed.add(number)  # in the same transaction: what remains is SQLite's count
+
+    def forget(self, number: int) -> None:
+        """Have a message there no more."""
+        self.put.pop(number, None)
+        self.marked.pop(number, None)
+        self.removed.add(number)
+
+    def behind(self, older: "Batch") -> "Batch":
+        """Join what could not be written with what was noted meanwhile, which is newer."""
+        newer = self.put.keys() | self.removed
+        joined = Batch()
+        joined.put = {n: row for n, row in older.put.items() if n not in newer} | self.put
+        joined.marked = {n: d for n, d in older.marked.items() if n not in newer} | self.marked
+        joined.removed = (older.removed - newer) | self.removed
+        return joined
+
+    def statements(self) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
+        """Give what SQLite has to do, each with its parameters."""
+        if self.put:
+            yield PUT, [row.sealed() for row in self.put.values()]
+        if self.marked:
+            yield MARK, [(deliveries, number) for number, deliveries in self.marked.items()]
+        if self.removed:
+            yield REMOVE, [(number,) for number in self.removed]
+
+
+class GroupCommitWriter:
+    """The file of one engine, open from `connect()` to closed; see `recloser.outbox.store.Store`.
+
+    Commits everything noted since the last transaction in one. One task does that, and ends when
+    nothing is left; aiosqlite's thread waits for the disk. A transaction that fails is undone, and
+    tried again with the next one.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_busy",
+        "_connection",
+        "_engine",
+        "_fsync",
+        "_hidden",
+        "_numbered",
+        "_path",
+        "_task",
+        "_waiters",
+        "database",
+        "ready",
+    )
+
+    def __init__(self, path: str, options: Outbox, engine: Engine) -> None:
+        wanted = options.acknowledgements
+        self._path = path
+        self._fsync = options.fsync
+        self._numbered = wanted is not None and wanted.numbered
+        self._engine = engine
+        self.database: Database | None = None
+        """The open file."""
+        self._connection: aiosqlite.Connection | None = None
+        self._batch = Batch()
+        self._hidden: set[int] = set()
+        self._waiters: list[Waiter] = []
+        self._busy: list[Waiter] = []
+        self._task: asyncio.Task[None] | None = None
+        self.ready = False
+        """Whether the file is open, or is being given free: then it can be opened afterwards."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that can be written is."""
+        return self._task is None and not (self.database is not None and self._batch)
+
+    # -- the file -----------------------------------------------------------------------
+
+    def open(self) -> Restored | None:
+        """Open the file and read it, unless it is open or being given free.
+
+        In the event loop's thread: nothing may be dialled before it is known to be ours. Raises
+        `OutboxUnusable`; those who wait for the file are told.
+        """
+        if self.ready:
+            return None
+        try:
+            database = Database(self._path, fsync=self._fsync)
+            try:
+                rows, last = database.rows(), database.last()
+            except BaseException:
+                database.close()
+                raise
+        except OutboxUnusable as error:
+            _tell(self._waiters, error)  # they came while it was being given free
+            raise
+        self.database, self.ready = database, True
+        self._start()
+        gone = self._batch.removed | self._hidden
+        messages = [self._message(row) for row in rows if row.number not in gone]
+        return Restored(messages, last, frozenset(self._batch.put))
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Have the file for changes that are noted meanwhile, also while it is not open.
+
+        Raises `OutboxUnusable` before any of them was made. What could not be written then is
+        logged and kept, to be written when the file is opened again.
+        """
+        if self.ready:
+            yield
+            return
+        database = Database(self._path, fsync=self._fsync)
+        try:
+            yield
+            batch, self._batch = self._batch, Batch()
+            try:
+                database.write(batch.statements())
+            except OutboxUnusable as error:
+                self._batch = self._batch.behind(batch)
+                self._log(error)
+        finally:
+            database.close()
+
+    async def release(self, wanted: Callable[[], bool]) -> None:
+        """Write what is left and give the file free, as long as that is `wanted`.
+
+        Those who wait are told if not all could be written; that was logged.
+        """
+        written = True
+        while wanted() and (self.database is not None or (written and self._batch)):
+            if self.database is None:
+                self.open()  # for what was noted while it was being closed
+            written = await self._close(wanted)
+
+    async def _close(self, wanted: Callable[[], bool]) -> bool:
+        """Write what is left, and give the file free if that is still wanted; whether all was."""
+        tried = False
+        while self._task is not None or (self._batch and not tried):
+            self._start()
+            if self._task is not None:
+                await asyncio.wait((self._task,))  # more may have been noted when this goes on
+            tried = True
+        written, database = not self._batch, self.database
+        if database is None or not wanted():
+            return written
+        self.database = None  # but `ready`: it can be opened when this is over
+        connection, self._connection = self._connection, None
+        try:
+            if connection is not None:
+                await connection.close()
+        finally:
+            database.close()
+            self.ready = False
+        return written
+
+    # -- what happened ------------------------------------------------------------------
+
+    def note(self, change: Change) -> None:
+        """Take a change; it is written soon."""
+        batch = self._batch
+        match change:
+            case Note(message):
+                batch.note(self._row(message))
+            case Forget(numbers):
+                for number in numbers:
+                    batch.forget(number)
+                    self._hidden.discard(number)
+            case Mark(deliveries):
+                batch.marked.update(deliveries)
+            case Spend(numbers):
+                for number in numbers:
+                    batch.spend(number)
+            case Hide(numbers):
+                self._hidden.update(numbers)
+        if self._task is None:
+            self._start()
+
+    def saved(self) -> Waiter | None:
+        """Give what is done when all that was noted so far is in the file, with what went wrong.
+
+        None: it is there already.
+        """
+        if not self._batch and self._task is None:
+            return None
+        waiter: Waiter = asyncio.get_running_loop().create_future()
+        if not self._batch:
+            self._busy.append(waiter)
+        elif self.ready:
+            self._waiters.append(waiter)
+            self._start()
+        else:
+            waiter.set_result(OutboxNotSaved(self._path, "is not open"))
+        return waiter
+
+    def _row(self, message: Message) -> Row:
+        """Give what is written of a message: what is on a clock there must outlive its machine."""
+        expires_at = message.expires_at
+        if expires_at is not None:
+            expires_at += self._engine.clock.wall() - self._engine.clock.monotonic()
+        return Row(
+            message.number, message.id, message.key, message.data, expires_at, message.deliveries
+        )
+
+    def _message(self, row: Row) -> Message:
+        """Give the message of a row; its number is its id where that is so, and it has no other."""
+        expires_at = row.expires_at
+        if expires_at is not None:
+            expires_at += self._engine.clock.monotonic() - self._engine.clock.wall()
+        return Message(
+            row.data,
+            row.size,
+            row.key,
+            expires_at,
+            number=row.number,
+            id=row.number if self._numbered and row.id is None else row.id,
+            deliveries=row.deliveries,
+        )
+
+    # -- writing ------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if self._task is None and self.database is not None and self._batch:
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._write(self.database), name="recloser outbox")
+
+    async def _write(self, database: Database) -> None:
+        """Write until all is written, or until it fails and nobody waits for another try."""
+        written = True
+        try:
+            while self._batch and (written or self._waiters):
+                written = await self._commit(database)
+        finally:
+            self._task = None
+
+    async def _commit(self, database: Database) -> bool:
+        """Write what was noted so far; note it again, and tell those who wait, if that fails."""
+        batch, self._batch = self._batch, Batch()
+        self._busy, self._waiters = self._waiters, []
+        problem: OutboxUnusable | None = None
+        done = False
+        try:
+            await self._transact(database, batch)
+            done = True
+        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
+            problem = named(database.path, error)
+            self._log(error)
+        finally:
+            if not done:
+                problem = problem or OutboxNotSaved(database.path, "was not written to any more")
+                self._batch = self._batch.behind(batch)
+            busy, self._busy = self._busy, []
+            _tell(busy, problem)
+        return done
+
+    async def _transact(self, database: Database, batch: Batch) -> None:
+        connection = self._connection
+        if connection is None:
+            connection = aiosqlite.Connection(lambda: database.connection, _CHUNK)
+            # An engine that nobody closes must not keep the interpreter from ending.
+            connection._thread.daemon = True  # noqa: SLF001 - pinned by tests/engine/outbox
+            self._connection = await connection
+        try:
+            for statement, parameters in batch.statements():
+                await connection.executemany(statement, parameters)
+            await connection.commit()
+        except BaseException:
+            with suppress(sqlite3.Error):
+                await connection.rollback()
+            raise
+
+    def _log(self, error: Exception) -> None:
+        log.trouble(log.NOT_SAVED, self._engine.fields, path=self._path, error=str(error))
+
+
+def _tell(waiters: list[Waiter], problem: OutboxUnusable | None) -> None:
+    """Tell those who wait how it went."""
+    while waiters:
+        waiter = waiters.pop(0)
+        if not waiter.done():
+            waiter.set_result(problem)

@@ -1,0 +1,251 @@
+"""All messages of one outbox: where each is kept, and what has to be told when that changes."""
+
+from collections.abc import Collection, Container, Iterable
+from typing import Final
+
+from recloser.fsm.errors import RecloserError
+from recloser.outbox.backlog import Backlog
+from recloser.outbox.effects import Answer, Dropped, Effect, Forget, Hide, Note, Resent, Save
+from recloser.outbox.ledger import Ledger
+from recloser.outbox.message import Entry, Id, Message, Reason
+from recloser.outbox.options import Outbox
+from recloser.outbox.table import MessageState, MessageTrigger
+from recloser.transport.base import Delivery
+
+_T: Final = MessageTrigger
+
+
+class Holdings:
+    """The backlog and the ledger, changed together: a message is in one of them at a time.
+
+    Each change becomes effects: the file is told of it, and the application of what is dropped.
+    """
+
+    __slots__ = (
+        "_last",
+        "acknowledged",
+        "backlog",
+        "durable",
+        "effects",
+        "ledger",
+        "numbered",
+        "reports",
+    )
+
+    def __init__(self, options: Outbox) -> None:
+        self.acknowledged: Final = options.acknowledgements is not None
+        self.durable: Final = options.path is not None
+        self.numbered: Final = self.acknowledged or self.durable
+        """Whether messages have numbers."""
+        self.backlog: Final = Backlog(options)
+        self.ledger: Final = Ledger(options.acknowledgements)
+        self.effects: list[Effect] = []
+        """What is to be done, and was not collected yet."""
+        self.reports: list[Effect] = []
+        """The same, of what the application is told when all else is done."""
+        self._last = 0
+        """The highest number that was ever used."""
+
+    def __len__(self) -> int:
+        """How many messages were accepted and are neither handed over nor settled."""
+        return len(self.backlog.order) + len(self.ledger.sent_at)
+
+    @property
+    def blank(self) -> bool:
+        """Whether no message has a place, an id, or a claim to one."""
+        return not (len(self) or self.backlog.line or self.ledger.ids or self.ledger.leaving)
+
+    # -- what comes in ------------------------------------------------------------------
+
+    def number(
+        self, entry: Entry, own: Id | None, reserved: Container[object] = frozenset()
+    ) -> Exception | None:
+        """Give a message its number and its id; or say why it cannot have that id."""
+        number = self._last + 1
+        if self.acknowledged or own is not None:
+            try:
+                number, own = self.ledger.id_for(number, own, reserved)
+            except (RecloserError, TypeError, ValueError) as error:
+                return error
+        if self.numbered:
+            self._last = number
+            entry.message = _numbered(entry.message, number, own)
+            if own is not None:
+                self.ledger.register(entry)
+        return None
+
+    def admit(self, entry: Entry) -> None:
+        """Queue a message for which there is room; it is accepted when it is in the file."""
+        self.queue(entry)
+        if self.durable and entry.message.generation is None:
+            self.effects.append(Save(entry))
+        else:
+            entry.delivery = Delivery.QUEUED
+            self.effects.append(Answer(entry, Delivery.QUEUED))
+
+    def queue(self, entry: Entry) -> None:
+        """Let a message wait behind the others."""
+        entry.move(_T.ADMIT)
+        replaced = self.backlog.append(entry)
+        if self.durable and entry.message.generation is None:
+            self.effects.append(Note(entry.message))
+        if replaced is not None:
+            self.drop([replaced], Reason.REPLACED)
+
+    def move_in(self, messages: Collection[Message]) -> Exception | None:
+        """Queue messages of another outbox, all or none; or say why not."""
+        ledger = self.ledger
+        own = [ledger.own_id(message) for message in messages]
+        try:
+            for identity in own:
+                if identity is not None:
+                    ledger.id_for(0, identity)
+        except (TypeError, ValueError) as error:
+            return error
+        reserved = frozenset(own)
+        for message, identity in zip(messages, own, strict=True):
+            entry = Entry(_numbered(message, 0, None))
+            self.number(entry, identity, reserved)
+            entry.delivery = Delivery.QUEUED
+            self.queue(entry)
+        return None
+
+    def restore(self, messages: Collection[Message], last: int, unwritten: Container[int]) -> None:
+        """Hold what is in the file, and of what was held only what is not in it yet.
+
+        What was held and is not in the file any more was sent by another engine.
+        """
+        self._last = max(self._last, last)
+        known = {entry.message.number: entry for entry in self.backlog.take()}
+        kept = {each.number: known.get(each.number) or Entry(each) for each in messages}
+        for number, entry in known.items():
+            if entry.message.generation is not None or number in unwritten:
+                kept[number] = entry
+            elif number not in kept:
+                entry.move(_T.WITHDRAW)
+                self.ledger.forget(entry)
+        for number in sorted(kept):
+            entry = kept[number]
+            self.ledger.register(entry)
+            if entry.state is MessageState.OFFERED:
+                entry.move(_T.ADMIT)
+                entry.delivery = Delivery.QUEUED
+            replaced = self.backlog.append(entry)
+            if replaced is not None:
+                self.drop([replaced], Reason.REPLACED)
+
+    def named(self, identity: Id, *, up_to: bool) -> list[Entry]:
+        """Find what an acknowledgement means, see `OutboxCore.named`."""
+        return self.ledger.named(identity, up_to=up_to, last=self._last, backlog=self.backlog.order)
+
+    def leave_later(self, entry: Entry) -> None:
+        """Keep a message in the file that was sent directly, until it is seen to have left."""
+        self.ledger.leaving[entry] = None
+        if entry.message.generation is None:
+            self.effects.append(Note(entry.message))
+
+    def recall(self, entry: Entry) -> None:
+        """Await nothing of a message that the connection did not take."""
+        self.ledger.remove(entry)
+        self.ledger.leaving.pop(entry, None)
+
+    # -- what comes back ----------------------------------------------------------------
+
+    def take_back(self, returned: Iterable[Entry]) -> None:
+        """Put back what may not have left with a connection, and all that awaits an answer."""
+        ledger = self.ledger
+        back = [each for each in returned if not each.awaits and each.move(_T.RETURN)]
+        for entry in ledger.take():  # what is to be acknowledged comes back wherever it is
+            entry.move(_T.RETURN)
+            back.append(entry)
+        if self.numbered:
+            back.sort(key=lambda each: each.message.number)
+        for entry in back:
+            ledger.leaving.pop(entry, None)
+        self.depart(())
+        self.send_again(back)
+
+    def send_again(self, entries: list[Entry]) -> None:
+        """Put back messages that were handed over, to be sent once more; not without end."""
+        if not entries:
+            return
+        self.effects.append(Resent(len(entries)))
+        self.put_back(entries)
+        over = [
+            each
+            for each in entries
+            if each.state is MessageState.WAITING and self.ledger.exhausted(each.message)
+        ]
+        for entry in over:
+            self.backlog.remove(entry)
+        self.drop(over, Reason.UNACKNOWLEDGED)
+
+    def put_back(self, entries: list[Entry]) -> None:
+        """Put messages back to the head of the backlog."""
+        if self.durable:
+            self.effects += [Note(e.message) for e in entries if e.message.generation is None]
+        self.drop(self.backlog.put_back(entries), Reason.REPLACED)
+
+    # -- what goes ----------------------------------------------------------------------
+
+    def remove(
+        self, entries: Collection[Entry], trigger: MessageTrigger, *, hidden: bool = False
+    ) -> None:
+        """Hold messages no more; `hidden`: in the file until somebody else has them for certain."""
+        for entry in entries:
+            if entry.state is MessageState.WAITING:
+                self.backlog.remove(entry)
+            else:
+                self.ledger.remove(entry)
+            entry.move(trigger)
+            self.ledger.forget(entry)
+        if hidden and self.durable:
+            self.effects.append(Hide(tuple(each.message.number for each in entries)))
+        else:
+            self._forget(entries)
+
+    def drop(self, entries: Collection[Entry], reason: Reason) -> None:
+        """Report messages that were taken out."""
+        if not entries:
+            return
+        self._forget([each for each in entries if each.state is not MessageState.OFFERED])
+        for entry in entries:
+            entry.move(_T.DROP)
+            self.ledger.forget(entry)
+        self.reports.append(Dropped(tuple(each.message for each in entries), reason))
+
+    def expire(self, now: float) -> None:
+        """Drop what is no longer worth sending."""
+        if self.backlog.timed:
+            self.drop(self.backlog.expired(now), Reason.EXPIRED)
+
+    def depart(self, unsent: Container[object]) -> None:
+        """Take out of the file what has left the process; `unsent` may not have."""
+        leaving = self.ledger.leaving
+        entries = [entry for entry in leaving if entry not in unsent]
+        self._forget(entries)
+        for entry in entries:
+            del leaving[entry]
+            entry.move(_T.LEAVE)
+
+    def _forget(self, entries: Iterable[Entry]) -> None:
+        """Take messages out of the file."""
+        if self.durable:
+            numbers = tuple(e.message.number for e in entries if e.message.generation is None)
+            if numbers:
+                self.effects.append(Forget(numbers))
+
+
+def _numbered(message: Message, number: int, identity: Id | None) -> Message:
+    """Copy a message with this number and id."""
+    # Not by `replace`, which takes twice as long.
+    return Message(
+        message.data,
+        message.size,
+        message.key,
+        message.expires_at,
+        message.generation,
+        number,
+        identity,
+        message.deliveries,
+    )

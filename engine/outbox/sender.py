@@ -1,0 +1,400 @@
+"""The sending half of an engine with an outbox: performs what the core says."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable, Iterable
+from functools import partial
+from typing import Any, Final
+
+from recloser import log
+from recloser.clock import Alarm, Clock
+from recloser.contract import Data, Engine, OpenGeneration
+from recloser.fsm.change import StateChange
+from recloser.fsm.decisions import Unsent
+from recloser.fsm.errors import NotOpen, closed_error
+from recloser.fsm.states import State, Trigger
+from recloser.outbox import effects, events
+from recloser.outbox.acknowledgements import ids_in
+from recloser.outbox.core import OutboxCore
+from recloser.outbox.dispatch import TURN
+from recloser.outbox.message import Drop, Entry, Id, Message, Reason, make_message
+from recloser.outbox.options import Outbox
+from recloser.outbox.store import Store
+from recloser.outbox.table import MessageState
+from recloser.transport.base import Delivery
+from recloser.transport.wire import Wire
+from recloser.waiter import Waiter
+
+_WAITING: Final = "recloser: the message had been put into the outbox before"
+_HANDED_OVER: Final = "recloser: the message had been handed to the connection before"
+_REFUSED: Final = "recloser: the message was not taken"
+
+
+class OutboxSender:
+    """Gives the core its events and performs its effects: on the wire, the loop and the store.
+
+    `send` is the wire's own while the connection is open and nothing is held; where messages have
+    numbers, it never is.
+    """
+
+    __slots__ = (
+        "_alarm",
+        "_clock",
+        "_deadline",
+        "_drainers",
+        "_generation",
+        "_line",
+        "_options",
+        "_timeout",
+        "_wire",
+        "core",
+        "engine",
+        "send",
+        "store",
+    )
+
+    def __init__(self, engine: Engine, options: Outbox, store: Callable[[Engine], Store]) -> None:
+        self.engine = engine
+        self._options = options
+        wanted = options.acknowledgements
+        self._timeout = 0.0 if wanted is None else wanted.timeout
+        self._clock: Clock | None = None  # the engine's, from leaving closed until closed
+        self._alarm = Alarm()
+        self._deadline: float | None = None
+        self._wire: Wire | None = None  # of the open generation, until its end is told
+        self._generation: OpenGeneration | None = None
+        self._line: dict[Entry, asyncio.Future[effects.Effect]] = {}
+        self._drainers: tuple[Waiter, ...] = ()
+        self.core = OutboxCore(options, closed=lambda: closed_error(engine.last_change))
+        self.store = store(engine)
+        self.send: Callable[[Data], Coroutine[Any, Any, Delivery]] = self._accept
+
+    @property
+    def not_on_wire(self) -> int:
+        """Messages held here and not in the connection's write buffer."""
+        core, wire = self.core, self._wire
+        return core.held if wire is None else core.held - core.awaited(wire.unsent_messages())
+
+    # -- what the application sends -----------------------------------------------------
+
+    def _accept(self, message: Data) -> Coroutine[Any, Any, Delivery]:
+        """Take a message that cannot go straight to the wire; `send` is this then."""
+        return self._follow(Entry(make_message(message)))
+
+    def offer(
+        self,
+        message: Data,
+        ttl: float | None,
+        key: Hashable,
+        id: Id | None,  # noqa: A002 - the name it has for who calls send
+        *,
+        this_generation: bool,
+    ) -> Coroutine[Any, Any, Delivery]:
+        """Send a message with what matters if it has to wait; see `ReconnectingWebSocket.send`."""
+        self.bind()
+        made = make_message(
+            message,
+            now=0.0 if ttl is None else self.now(),
+            ttl=ttl,
+            key=key,
+            generation=self.engine.core.generation if this_generation else None,
+        )
+        return self._follow(Entry(made), id)
+
+    async def _follow(
+        self, entry: Entry, own: Id | None = None, bounced: int | None = None
+    ) -> Delivery:
+        """Offer a message to the core, and do what it says until it gives the answer.
+
+        `bounced` is the generation whose connection did not take it.
+        """
+        at, wire = self.engine.core, self._wire
+        if at.state is State.CLOSED:
+            self.engine.bind()
+        elif not self.store.ready:
+            self.prepare()
+        if bounced is None:
+            step = self.tell(events.Offered(entry, at.state, at.wish, own), entry)
+        else:
+            step = self.tell(events.Bounced(entry, at.state, at.wish, bounced), entry)
+        while True:
+            match step:
+                case effects.Answer(_, outcome):
+                    if isinstance(outcome, Exception):
+                        raise outcome
+                    return outcome
+                case effects.Save():
+                    waiter = self.store.saved()
+                    try:
+                        problem = None if waiter is None else await waiter
+                    except asyncio.CancelledError as error:
+                        error.add_note(_WAITING if entry.delivery is None else _HANDED_OVER)
+                        raise
+                    if problem is None:
+                        step = self.tell(events.Saved(entry), entry)
+                    else:
+                        step = self.tell(events.NotSaved(entry, problem), entry)
+                case effects.Send() if wire is not None:
+                    try:
+                        data = self._render(entry.message)
+                    except BaseException:
+                        self.tell(events.Unrendered(entry))
+                        raise
+                    delivery = await wire.send(data, entry)
+                    if entry.delivery is not None:
+                        return delivery  # it bounced, and was answered then
+                    unsent = wire is self._wire and self._in_buffer(entry, wire)
+                    step = self.tell(events.Sent(entry, delivery, unsent), entry)
+                case _:
+                    step = await self._admitted(entry)
+
+    async def _admitted(self, entry: Entry) -> effects.Effect:
+        """Wait for room; give what is to be done next."""
+        future: asyncio.Future[effects.Effect] = asyncio.get_running_loop().create_future()
+        self._line[entry] = future
+        try:
+            return await future
+        except asyncio.CancelledError as error:
+            self.tell(events.Cancelled(entry))
+            refused = entry.delivery is None and entry.state is MessageState.WITHDRAWN
+            error.add_note(_REFUSED if refused else _WAITING)
+            raise
+        finally:
+            self._line.pop(entry, None)
+
+    def _render(self, message: Message) -> Data:
+        """Give what goes over the wire; raises what `render` does."""
+        wanted = self._options.acknowledgements
+        if wanted is None or wanted.render is None or message.id is None:
+            return message.data
+        data = wanted.render(message)
+        if not isinstance(data, str | bytes):
+            raise TypeError(f"render must give str or bytes, not {type(data).__name__}")
+        return data
+
+    def _in_buffer(self, entry: Entry, wire: Wire) -> bool:
+        """Whether a message may still be in the write buffer; only a file has to know."""
+        durable = self._options.path is not None
+        return durable and any(item is entry for item in reversed(wire.unsent_messages()))
+
+    # -- the core -----------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Read the engine's clock."""
+        clock = self._clock
+        return (self.engine.clock if clock is None else clock).monotonic()
+
+    def tell(self, event: events.Event, own: Entry | None = None) -> effects.Effect | None:
+        """Give the core an event and perform its effects; give what the caller has to do next.
+
+        That is about `own`, the message that it sends, or about the flush.
+        """
+        return self.perform(self.core.handle(event, self.now()), own)
+
+    def perform(
+        self, found: Iterable[effects.Effect], own: Entry | None = None
+    ) -> effects.Effect | None:
+        """Perform effects of the core; see `tell`."""
+        step: effects.Effect | None = None
+        wire = self._wire
+        for effect in found:
+            match effect:
+                case effects.Answer(entry) | effects.Save(entry):
+                    if entry is own:
+                        step = effect
+                    elif entry in self._line and not self._line[entry].done():
+                        self._line[entry].set_result(effect)
+                case effects.Send():
+                    step = effect
+                case effects.Flush(number) if wire is not None and self._generation is not None:
+                    self.send, flush = self._accept, self._flush(number, wire)
+                    self._generation.scope.create_task(flush, name="recloser flush")
+                case effects.Direct() if wire is not None:
+                    self.send = wire.send
+                case effects.Look() if wire is not None:
+                    self.tell(events.Looked(set(wire.unsent_messages())))
+                case effects.Resent(number):
+                    self.engine.counters.resent += number
+                case effects.Overdue(number):
+                    log.overdue(self.engine.fields, number, self._timeout)
+                case effects.Dropped(messages, reason):
+                    self._report(messages, reason)
+                case _ if isinstance(effect, effects.Change):
+                    self.store.note(effect)
+        deadline = self.core.deadline
+        if deadline != self._deadline and self._clock is not None:
+            self._deadline = deadline
+            self._alarm.set(deadline, self._clock, self._due)
+        if self._drainers and self.core.idle:
+            self._release_drainers()
+        return step
+
+    def _due(self, deadline: float) -> None:
+        self._deadline = None
+        unsent = set() if self._wire is None else set(self._wire.unsent_messages())
+        self.tell(events.Due(deadline, unsent))
+
+    def _report(self, messages: tuple[Message, ...], reason: Reason) -> None:
+        """Report what will not be sent; whoever hears of it may call the engine."""
+        engine = self.engine
+        engine.counters.dropped += len(messages)
+        size = sum(message.size for message in messages)
+        log.dropped(engine.fields, reason.value, len(messages), size, asked=reason.asked)
+        listener = self._options.on_drop
+        if listener is None:
+            return
+        for message in messages:
+            try:
+                listener(Drop(message, reason))
+            except Exception as error:  # noqa: BLE001 - as for any listener: it harms nobody (I3)
+                log.failed(log.LISTENER_FAILED, engine.fields, listener, error)
+
+    # -- the life of the connection -----------------------------------------------------
+
+    def leave(self) -> None:
+        """Stop sending: the generation is being left."""
+        self.send = self._accept
+        self.tell(events.Disconnecting())
+
+    def changed(self, change: StateChange, generation: OpenGeneration | None) -> None:
+        """Take a change of state; `generation` is the one that opened or ended with it."""
+        state = change.current
+        if change.trigger is Trigger.LOST:
+            items = () if self._wire is None else self._wire.unsent_messages()
+            returned = [entry for entry in map(_entry_of, items) if entry is not None]
+            self._wire = self._generation = None
+            drop = change.decision is not None and change.decision.unsent is Unsent.DROP
+            self.tell(events.Disconnected(change.generation, state, returned, drop))
+        if state is State.CLOSED or state is State.PASSIVE:
+            self.tell(events.Stopped(state))
+        if state is State.CLOSED:
+            self._clock = None
+            self._release_drainers()
+        elif state is State.OPEN and generation is not None and generation.wire is not None:
+            self._open(change.generation, generation, generation.wire)
+
+    def _open(self, number: int, generation: OpenGeneration, wire: Wire) -> None:
+        """Send to this wire from now on."""
+        self._generation, self._wire = generation, wire
+        wanted = self._options.acknowledgements
+        if wanted is not None and wanted.matcher is not None:
+            wire.intercept(self._hear)
+        wire.on_undeliverable(partial(self._undelivered, number, wire), resend=self._options.resend)
+        self.tell(events.Connected(number))
+
+    async def _undelivered(self, number: int, wire: Wire, item: object) -> Delivery:
+        """Take what the wire of a generation could not: it ended, though nobody was told yet."""
+        if wire is self._wire:
+            self.send = self._accept
+        entry = _entry_of(item)
+        if entry is None:
+            raise NotOpen(State.CLOSING)
+        return await self._follow(entry, bounced=number)
+
+    async def _flush(self, number: int, wire: Wire) -> None:
+        """Hand over what waits, first things first; from then on messages go directly."""
+        step = self.tell(events.Ready(number))
+        sent = 0
+        while True:
+            match step:
+                case effects.Send(entry):
+                    try:
+                        data = self._render(entry.message)
+                    except Exception as error:  # noqa: BLE001 - it must not stop all behind it
+                        log.failed(log.LISTENER_FAILED, self.engine.fields, "render", error)
+                        step = self.tell(events.Unrendered(entry, number))
+                        continue
+                    try:
+                        delivery = await wire.send(data, entry)
+                    except ConnectionError:
+                        return  # it had been handed over, and is not to be sent again
+                    sent += 1
+                    if not sent % TURN:
+                        await asyncio.sleep(0)
+                    step = self.tell(events.Sent(entry, delivery, flush=number))
+                case effects.Save():
+                    waiter = self.store.saved()
+                    if waiter is not None:
+                        await waiter  # if it failed, that was logged, and the messages can go
+                    step = self.tell(events.Ready(number))
+                case _:
+                    return
+
+    async def drain(self) -> None:
+        """Wait until nothing is held; see `ReconnectingWebSocket.drain`."""
+        engine = self.engine
+        engine.bind()
+        if self.core.idle:
+            return
+        if engine.core.state is not State.CLOSED:
+            waiter = Waiter()
+            self._drainers += (waiter,)
+            try:
+                await waiter.wait()
+            finally:
+                self._drainers = tuple(each for each in self._drainers if each is not waiter)
+        if self.core.held:
+            raise closed_error(engine.last_change)
+
+    def _release_drainers(self) -> None:
+        for waiter in self._drainers:
+            waiter.wake()
+
+    # -- acknowledgements ---------------------------------------------------------------
+
+    def acknowledge(self, identity: Id, *, up_to: bool) -> int:
+        """Settle what the peer has; see `OutboxView.ack`."""
+        self.bind()
+        entries = self.core.named(identity, up_to=up_to)
+        if entries:
+            with self.store.claim():
+                self.engine.counters.acknowledged += len(entries)
+                self.tell(events.Acknowledged(entries))
+        return len(entries)
+
+    def _hear(self, message: Data) -> bool:
+        """Take an incoming message; whether it was an acknowledgement and no more."""
+        wanted = self._options.acknowledgements
+        if wanted is None or wanted.matcher is None:
+            return False
+        try:
+            found = wanted.matcher(message)
+            if found is None:
+                return False
+            for identity, up_to in ids_in(found):
+                self.acknowledge(identity, up_to=up_to)
+        except Exception as error:  # noqa: BLE001 - as for any listener: it harms nobody (I3)
+            log.failed(log.LISTENER_FAILED, self.engine.fields, wanted.matcher, error)
+            return False
+        return not wanted.pass_on
+
+    # -- the file, and what is held -----------------------------------------------------
+
+    def prepare(self) -> None:
+        """Open the file, and hold what is in it; raises `OutboxUnusable`."""
+        self._clock = self.engine.clock
+        restored = self.store.open()
+        if restored is not None:
+            self.tell(restored)
+
+    async def released(self) -> None:
+        """Give the file free, unless the engine has gone on."""
+        await self.store.release(self._closed)
+        if not self._closed():
+            self.prepare()
+
+    def _closed(self) -> bool:
+        return self.engine.core.state is State.CLOSED
+
+    def bind(self) -> None:
+        """Raise `WrongLoop` for a call from elsewhere; what is closed can be asked anywhere."""
+        if not self._closed():
+            self.engine.bind()
+
+
+def _entry_of(item: object) -> Entry | None:
+    """Give the message that an item of a wire stands for; None for one of `on_open`."""
+    if isinstance(item, Entry):
+        return item
+    if isinstance(item, str | bytes):
+        return Entry(make_message(item))
+    return None

@@ -1,0 +1,121 @@
+"""`ws.outbox`: what is held, for whoever wants to see it, take it or hand it on."""
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from recloser import log
+from recloser.fsm.errors import RecloserError
+from recloser.outbox import effects, events
+from recloser.outbox.errors import OutboxUnusable
+from recloser.outbox.message import Id, Message
+from recloser.outbox.sender import OutboxSender
+
+if TYPE_CHECKING:
+    from recloser.client import ReconnectingWebSocket
+
+
+class OutboxView:
+    """The messages of one engine that were accepted and not handed to a connection.
+
+    Those in the write buffer of an open connection are not among them: they come back if the
+    connection ends before they have left, see `Outbox.resend`. Where messages are acknowledged,
+    those that are not yet are held, too.
+    """
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: object) -> None:
+        if not isinstance(sender, OutboxSender):
+            raise RecloserError("there is no outbox: give connect(outbox=recloser.Outbox())")
+        self._sender = sender
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return self._sender.core.held
+
+    @property
+    def bytes(self) -> int:
+        """Their size, text as UTF-8."""
+        return sum(message.size for message in self.peek())
+
+    def peek(self) -> tuple[Message, ...]:
+        """Show them in the order in which they will go out."""
+        self._sender.tell(events.Shown())
+        return tuple(entry.message for entry in self._sender.core.entries())
+
+    def clear(self) -> tuple[Message, ...]:
+        """Take them out: they are the caller's now, and are not reported as dropped.
+
+        Raises `OutboxUnusable` in closed, with nothing taken, where another has the file.
+        """
+        sender = self._sender
+        sender.bind()
+        messages = self.peek()
+        if messages:
+            with sender.store.claim():
+                sender.tell(events.Cleared())
+        return messages
+
+    def move_to(self, other: "ReconnectingWebSocket") -> int:
+        """Hand them over to another engine, behind what waits there; how many they were.
+
+        Keys and times to live go with them; messages meant for one generation stay. Raises
+        `OutboxFull`, with nothing moved, if they do not all fit there, and what `send` raises
+        where the other engine takes no messages.
+        """
+        source, target = self._sender, other.outbox._sender  # noqa: SLF001 - both are of one class
+        source.bind()
+        target.bind()
+        self.peek()
+        moving = [each for each in source.core.entries() if each.message.generation is None]
+        if target is source or not moving:
+            return 0
+        with source.store.claim():
+            pass  # raises before one has moved
+        at = target.engine.core
+        arriving = events.MovedIn([each.message for each in moving], at.state, at.wish)
+        received = target.core.handle(arriving, target.now())
+        match received:
+            case [effects.Answer(_, Exception() as problem)]:
+                raise problem
+        # Nobody is told of anything before both outboxes are as they will be.
+        given = source.core.handle(events.MovedOut(moving), source.now())
+        target.perform(received)
+        source.perform(given)
+        numbers = tuple(each.message.number for each in moving)
+        waiter = target.store.saved()
+        if waiter is None:
+            _forget(source, numbers)
+        else:
+            waiter.add_done_callback(partial(_arrived, source, numbers))
+        return len(moving)
+
+    def ack(self, id: Id, *, up_to: bool = False) -> int:  # noqa: A002 - as in `send`
+        """Say that the peer has a message, or with `up_to` all up to it; how many that settled.
+
+        0 for one that is not held: acknowledged before, dropped, or never sent. Raises
+        `RecloserError` without `Outbox(acknowledgements=...)`, `TypeError` for what is no id.
+        """
+        return self._sender.acknowledge(id, up_to=up_to)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {len(self)} messages, {self.bytes} bytes>"
+
+
+def _arrived(
+    source: OutboxSender,
+    numbers: tuple[int, ...],
+    waiter: asyncio.Future[OutboxUnusable | None],
+) -> None:
+    """Take messages out of one file that are in the other; if they are not, that was logged."""
+    if not waiter.cancelled() and waiter.result() is None:
+        _forget(source, numbers)
+
+
+def _forget(source: OutboxSender, numbers: tuple[int, ...]) -> None:
+    try:
+        with source.store.claim():
+            source.store.note(effects.Forget(numbers))
+    except OutboxUnusable as error:  # closed meanwhile, and its file is in use
+        log.trouble(log.NOT_SAVED, source.engine.fields, path=error.path, error=str(error))
