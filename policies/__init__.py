@@ -1,8 +1,8 @@
-"""What should happen: a close record in, a decision out.
+"""Policies: a close record goes in, a decision comes out.
 
 `basic()` and `standard()` make policies; `for_service("pusher")` makes one of the catalogue,
-`services()` names them. A policy of one's own is any object with `decide(close, context)`, or
-a `RulePolicy` of `Rule`s, written with `when`, `retry`, `hold`, `stop` and their like.
+`services()` names them. A policy of your own is any object with `decide(close, context)`, or a
+`RulePolicy` of `Rule`s, which are written with `when`, `retry`, `hold`, `stop` and others.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load what the standard policy does without when it is first asked for (PEP 562)."""
+    """Load a name that the standard policy does not need when it is first used (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""What a rule does: dial again, rest, or end; and what becomes of unsent messages."""
+"""The actions of a rule: dial again, rest, or end, with the fate of unsent messages."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from recloser.policies.pace import LIMIT, WINDOWS, pace
 Answer = Callable[[Close, Context], Decision]
 
 AT_ONCE: Final = Uniform(0.0, 1.0)
-"""A random moment of the first second: so short that nobody minds, and a fleet is no spike."""
+"""A random moment of the first second: short for one client, and spread for a fleet."""
 SOON: Final = Uniform(0.5, 1.5)
 """About one second."""
 NOW: Final = Uniform(0.0, 0.0)
 
 
 class Action(ABC):
-    """What follows when a rule applies; its `str` says so in a few words."""
+    """The action of a rule; its `str` describes it in a few words."""
 
     __slots__ = ()
 
@@ -32,7 +32,7 @@ class Action(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Redial(Action):
-    """To `backoff`, after what `backoff` draws on top of `floor` seconds."""
+    """To `backoff`: `floor` seconds, and the delay that the backoff draws."""
 
     backoff: Backoff = WINDOWS
     floor: float = 0.0
@@ -45,7 +45,7 @@ class Redial(Action):
         check_seconds("at_least", self.floor)
 
     def bound(self) -> float:
-        """Return the longest delay in seconds that can come out."""
+        """Return the longest possible delay, in seconds."""
         return max(self.backoff.bound(), 2 * LIMIT) + self.floor + 1.0
 
     def answers(self, rule: str) -> Answer:
@@ -67,7 +67,7 @@ class Redial(Action):
 
 
 def _refreshing(backoff: Backoff, floor: float, close: Close, context: Context) -> float:
-    # At once although the dial was a moment ago (D4), but never the second such dial in a row.
+    # Immediate, although the dial before was recent (D4), but never two such dials in a row.
     if context.previous_immediate or close.retry_after is not None or floor:
         return pace(backoff, floor, close, context)
     return 0.0
@@ -96,12 +96,12 @@ def _fate(unsent: Unsent) -> str:
 def retry(
     backoff: Backoff = WINDOWS, *, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP
 ) -> Redial:
-    """Dial again after what the backoff draws, on top of `at_least` seconds."""
+    """Dial again after `at_least` seconds, and the delay that the backoff draws."""
     return Redial(backoff, floor=at_least, unsent=unsent)
 
 
 def retry_after(seconds: float, *, unsent: Unsent = Unsent.KEEP) -> Redial:
-    """Dial again after so many seconds; exactly, so not for an end that hits a whole fleet."""
+    """Dial again after exactly so many seconds: unfit for an end that hits a whole fleet."""
     return Redial(Uniform(seconds, seconds), unsent=unsent)
 
 
@@ -114,7 +114,7 @@ def refresh_then_retry(*, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP) -
 
 
 def hold(*, unsent: Unsent = Unsent.KEEP) -> Halt:
-    """Rest in `passive` until somebody asks or hints."""
+    """Rest in `passive` until the application connects, or a hint comes."""
     return Halt(Hold, unsent)
 
 

@@ -1,8 +1,8 @@
-"""How long to wait: pure functions of the end, the attempt, the roll and the delay before.
+"""Backoffs: pure functions of the end, the attempt, the roll and the delay before.
 
-In all of them jitter comes after the cap, so that a fleet stays spread once it is reached
-(D2), and nothing overflows, whatever the attempt. The gap between two dials and the wishes
-of the server are added to any of them by `recloser.policies.pace`.
+In all of them jitter comes after the cap, so a fleet stays spread at the cap (D2). No attempt
+number overflows. `recloser.policies.pace` adds the gap between two dials, and the wishes of the
+server, to any of them.
 """
 
 from abc import ABC, abstractmethod
@@ -18,14 +18,14 @@ from recloser.fsm.record import Close
 class Backoff(ABC):
     """One way of choosing a delay; frozen, so that one object serves every connection.
 
-    Its `str` says what it does, in a few words for a table.
+    Its `str` describes it in a few words, for a table.
     """
 
     __slots__ = ()
 
     @abstractmethod
     def bound(self) -> float:
-        """Return the longest delay, in seconds, that can come out."""
+        """Return the longest possible delay, in seconds."""
 
     @abstractmethod
     def delay(self, close: Close, context: Context, /) -> float:
@@ -173,8 +173,8 @@ class EqualJitter(Exponential):
 class Decorrelated(Backoff):
     """A random moment between `base` and three times the delay before.
 
-    As published by AWS but for the cap, which here bounds the range and not the draw: else
-    most draws of a long outage are the cap itself.
+    As published by AWS, except that the cap bounds the range and not the draw: otherwise most
+    draws of a long outage would be the cap itself.
     """
 
     base: float = 1.0
@@ -200,7 +200,7 @@ class Decorrelated(Backoff):
 
 
 def rfc6455(cap: float = 60.0) -> Backoff:
-    """Return what RFC 6455 section 7.2.3 suggests: 0 to 5 s first, then longer and longer.
+    """Return the backoff of RFC 6455 section 7.2.3: 0 to 5 s first, then longer and longer.
 
     The growth, which the RFC leaves open, is a doubling; `cap` is in seconds.
     """

@@ -10,7 +10,7 @@ _ARTICLE = "the article that recloser began with (docs/policies.md)"
 
 
 def basic(*, base: float = 1.0, cap: float = 60.0) -> RulePolicy:
-    """Make the plain policy (B12): a rule of thumb, for a service that one knows well.
+    """Make the plain policy (B12): a rule of thumb, for a service that you know well.
 
     It never gives up and never asks for a new credential. The backoff is exponential from
     `base` to `cap` seconds, drawn from the upper half, so that the gaps grow every time.

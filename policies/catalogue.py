@@ -39,12 +39,12 @@ _WHY: Final = {
 
 
 class UnknownServiceError(ValueError):
-    """There is no such service in the catalogue; the message names what comes near."""
+    """The catalogue has no such service; the message names similar ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """What a service means by a code, or by the status of a refused upgrade."""
+    """The meaning of a code, or of the status of a refused upgrade, for a service."""
 
     fact: str
     """"code" or "status"."""
@@ -55,7 +55,7 @@ class ServiceRow:
     why: str
     source: str
     date: str
-    """Of the revision that was read; where it has none, of the reading."""
+    """The date of the revision that was read, or of the reading if it has none."""
     reason: str | None = None
     """A pattern that the reason must fit; a row of the same code without one comes after."""
 
@@ -68,12 +68,12 @@ class ServiceRow:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How often a service lets itself be dialled."""
+    """The number of dials that a service allows."""
 
     dials: int
     seconds: float
     per: str
-    """What the dials are counted for."""
+    """The scope of the count: an IP address, an account."""
     source: str
 
 
@@ -119,7 +119,7 @@ def service(name: str) -> Service:
 def for_service(name: str, *, peer_normal: PeerNormal = "retry") -> RulePolicy:
     """Make the policy of a service: its own rows, and the standard policy for the rest (B14).
 
-    Raises `UnknownServiceError`, a `ValueError` that names what comes near.
+    Raises `UnknownServiceError`, a `ValueError` that names similar services.
     """
     return service(name).policy(peer_normal=peer_normal)
 

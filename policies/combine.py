@@ -56,7 +56,7 @@ class PerPhase:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules of both, for those who read them; empty where a policy has none."""
+        """The rules of both, for `explain`; empty for a policy without rules."""
         return rules_of(self.dial) + rules_of(self.open)
 
     def decide(self, close: Close, context: Context, /) -> Decision:
@@ -81,7 +81,7 @@ class Limited:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The limits as rules, and the rules of the policy, for those who read them."""
+        """The limits as rules, and the rules of the policy, for `explain`."""
         limits: list[Rule] = []
         if self.attempts is not None:
             used_up = when(attempt=at_least(self.attempts + 1))

@@ -1,4 +1,4 @@
-"""Conditions as data: what must hold of an end for a rule to apply; `when` writes one."""
+"""Conditions as data: the facts of an end for which a rule applies; `when` writes one."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -99,7 +99,7 @@ class When:
     tests: tuple[tuple[str, Wanted], ...] = ()
 
     def get(self, name: str) -> Wanted | None:
-        """Return what is wanted of one fact, None if it does not matter."""
+        """Return the values wanted of one fact; None if it does not matter."""
         return dict(self.tests).get(name)
 
     def without(self, *names: str) -> "When":
@@ -213,7 +213,7 @@ def when(
     `reason` is a regular expression, searched whatever the case, or several that must all be
     found; `advice` is compared whatever the case. Counts are given as `3`, `at_least(3)` or
     `below(3)`, times in seconds as `at_least(10)` or `below(10)`. A time that is not known fits
-    nothing. Raises `TypeError` or `ValueError` for what cannot be meant.
+    nothing. Raises `TypeError` or `ValueError` for arguments that make no sense.
 
     >>> str(when(code=range(4000, 5000), streak=at_least(3)))
     'code 4000-4999; streak at least 3'

@@ -8,7 +8,7 @@ Interval = tuple[float, float]
 """From the first number, included, to the second, excluded."""
 
 Numbers = int | range | Iterable[int | range]
-"""How a set of whole numbers is written: `1000`, `range(4000, 5000)`, or several of these."""
+"""A set of whole numbers as it is written: `1000`, `range(4000, 5000)`, or several of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def join(intervals: Iterable[Interval]) -> IntervalSet:
 
 
 def numbers(value: Numbers) -> IntervalSet:
-    """Make a set of whole numbers; raises `TypeError` or `ValueError` for what is none.
+    """Make a set of whole numbers; raises `TypeError` or `ValueError` for anything else.
 
     >>> str(numbers([1000, range(4000, 5000)]))
     '1000, 4000-4999'

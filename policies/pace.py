@@ -57,7 +57,7 @@ def _server_delay(backoff: Backoff, floor: float, close: Close, context: Context
     after, spread = _usable(close.retry_after), _usable(close.spread)
     roll = context.roll
     if after is not None:
-        # The windows without their silent part: what a server says outweighs its silence.
+        # The windows without their part for silent servers: this server has spoken.
         if spread is None:
             spread = max(_SHARE_ON_TOP * after, min(after, WINDOWS.length(1, context.busy)))
         return max(floor, after) + roll * _grown(spread, context)
@@ -70,7 +70,7 @@ def _server_delay(backoff: Backoff, floor: float, close: Close, context: Context
     if close.busy or context.previous_immediate:
         return floor + roll * window
     if close.cause is Cause.CONNECT_TIMEOUT:
-        # It waited long already and few did: soon again at first, ever less so.
+        # This dial waited long, and few dials did: the next one comes soon, then later each time.
         return floor + roll * window * _TIMEOUT_SHARE * 2.0 ** min(context.streak, 3)
     if spread < WINDOWS.first:
         return floor + _SHORTEST_WINDOWS.delay(close, context)

@@ -1,4 +1,4 @@
-"""What the standard policy does when an upgrade is answered with another status than 101."""
+"""The rules of the standard policy for an upgrade that was answered with a status but 101."""
 
 from typing import Final
 

@@ -15,7 +15,7 @@ from recloser.policies.intervals import IntervalSet
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When this, then that; with one sentence of why, and where it comes from."""
+    """A condition and an action, with one sentence of reason and the source."""
 
     name: str
     when: When
@@ -34,7 +34,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What is known of an end before a rule is tried, so that its test can be left out."""
+    """The facts known of an end before a rule is tried: their tests can be left out."""
 
     known: tuple[tuple[str, Among], ...] = ()
     never: tuple[tuple[str, Among], ...] = ()
@@ -71,7 +71,7 @@ _FRAMED: Final = _Facts(known=(_NOT_ASKED, _NOT_REFUSED, _FRAME))
 _BROKEN: Final = _Facts(known=(_NOT_ASKED, _NOT_REFUSED), never=(_FRAME,))
 
 _Candidates = tuple[tuple[tuple[Holds, Answer], ...], Answer]
-"""Tests with their answers, in order, and the answer if none of them holds."""
+"""Tests with their answers, in order, and the answer if all tests fail."""
 
 
 class _ByNumber:
@@ -90,7 +90,7 @@ class _ByNumber:
             {edge for each in sets for interval in each for edge in interval}
         )
         tests: list[list[tuple[Holds, Answer]]] = [[] for _ in range(len(self._cuts) + 1)]
-        # The last rule of a policy holds always, so there is one that decides the rest.
+        # The last rule of a policy always holds: it decides the rest.
         otherwise: dict[int, Answer] = {}
         for numbers, holds, answer in compiled:
             for place in self._places(numbers):

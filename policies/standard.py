@@ -31,7 +31,8 @@ def standard(*, peer_normal: PeerNormal = "retry") -> RulePolicy:
 
     `peer_normal` says what follows a 1000 that the peer sent: "retry" after about 1 s, and
     with gaps that grow to minutes from the third time in a row on; or "hold", or "stop". A
-    reason that speaks of a loss is a loss with all three. Raises `ValueError` for any other word.
+    reason that says that a connection was lost counts as a loss with all three. Raises
+    `ValueError` for any other word.
     """
     return with_rows("standard", (), peer_normal=peer_normal)
 

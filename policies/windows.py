@@ -18,12 +18,12 @@ class Windows(Backoff):
     They last `first`, first * `factor` ... `longest` seconds. An end that is `Close.busy`
     does not move on to the next length: it repeats the window once, then grows it by
     `factor`, and may push it past `longest`, up to `longest_busy`: a population that comes
-    every L seconds spends its refusals on the server, and if L is too short for its size
-    nobody gets in any more. Time counts from the start of the dial: what a slow dial took is
-    taken from the rest of its window, never from the jitter of the next.
+    every L seconds costs the server its refusals, and if L is too short for its size, no client
+    gets in any more. Time counts from the start of the dial: a slow dial shortens the rest of
+    its window, never the jitter of the next.
 
-    Of the strategies that know nothing but their own past, this one had the shortest tail and
-    a third of the peak of full jitter over many outages (docs/policies.md).
+    Of the strategies that know only their own past, this one had the shortest tail and a third
+    of the peak of full jitter over many outages (docs/policies.md).
     """
 
     first: float = 5.0
