@@ -1,4 +1,4 @@
-"""How it happens on the wire."""
+"""Transports: they dial, and carry messages over a wire."""
 
 from recloser.transport.aiohttp_transport import AiohttpTransport
 from recloser.transport.base import Delivery, DialFailed, Frame, Opcode, Request

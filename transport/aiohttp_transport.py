@@ -28,25 +28,25 @@ DEFAULT_HEARTBEAT = Heartbeat()
 class AiohttpTransport:
     """The default transport: `ssl`, `proxy` and the sizes are those of `ClientSession.ws_connect`.
 
-    All transports of an event loop that were lent no session share one, which is made with the
-    first dial of the first and closed by `aclose` of the last. It has no limit, no pool and no
-    cookies, so that each dial depends on its `Request` alone; a `Cookie` header does what is
-    wanted. Look-ups of names are shared for ten seconds; one that hangs may outlive `aclose`.
+    The transports of an event loop share one session, unless they are lent one. The first dial
+    makes it, and `aclose` of the last transport closes it. It has no limit, no pool and no
+    cookies, so each dial depends on its `Request` alone; give a `Cookie` header for cookies.
+    Look-ups of names are shared for ten seconds; one that hangs may outlive `aclose`.
 
-    Of a lent session a dial takes the connector (pool, limits, resolver, TLS), the cookie jar,
-    the default headers of that moment, `skip_auto_headers`, `trust_env` and the trace
-    configurations. aiohttp lets nobody read a session's base URL, proxy and middlewares, so
-    these are not taken; time-outs are the engine's own. The owner closes it.
+    A dial uses these parts of a lent session: the connector (pool, limits, resolver, TLS), the
+    cookie jar, the default headers of that moment, `skip_auto_headers`, `trust_env` and the
+    trace configurations. aiohttp hides a session's base URL, proxy and middlewares, so they are
+    not used. Time-outs are the engine's own. The owner closes a lent session.
 
     Messages of `max_message_size` bytes or more are refused with 1009; 0 is no limit. Nothing
     is compressed. `heartbeat=None` sends no pings, and silence is not noticed then.
-    `backlogged` is called with the number of unread messages each time that reading pauses,
-    because nobody takes what was read: about 1 MiB, half of it in aiohttp's queue (F7).
+    `backlogged` is called with the number of unread messages each time that reading pauses
+    because nobody consumes them: about 1 MiB, half of it in aiohttp's queue (F7).
     `follow_redirects` is how many redirects a dial follows; see docs/credentials.md (E5).
     `ask_kernel=False` judges silence by counting frames also where the kernel could tell.
 
-    Raises `TypeError` or `ValueError` for numbers that cannot be, and for a lent session with
-    `auth`: it is bound to an origin that aiohttp does not tell, so it is asked for as a header.
+    Raises `TypeError` or `ValueError` for numbers out of range, and for a lent session with
+    `auth`: aiohttp hides the origin to which it belongs. Give it as a header instead.
     """
 
     __slots__ = (
@@ -99,13 +99,13 @@ class AiohttpTransport:
         self.ask_kernel = ask_kernel
 
     async def dial(self, request: Request, ended: Callable[[Close], None]) -> AiohttpWire:
-        """Open a socket: see `Transport.dial`. One redirect too many is a refusal."""
+        """Open a socket: see `Transport.dial`. A redirect beyond the limit is a refusal."""
         trail = Trail(request, self._follow_redirects)
         try:
             upgrade = await self._upgrade(trail)
         except SessionClosed:
             failed = classify.session_closed()
-        except Exception as error:  # noqa: BLE001 - a connector or a resolver raises what it likes
+        except Exception as error:  # noqa: BLE001 - a connector or a resolver may raise anything
             if self.session_closed():
                 failed = classify.session_closed()
             else:
@@ -148,12 +148,12 @@ class AiohttpTransport:
             task = asyncio.current_task()
             if not session.closed or task is None or task.cancelling():
                 raise
-            # Nobody cancelled this task: aiohttp cancels the look-ups of a session that is closed.
+            # This task was not cancelled: aiohttp cancels the look-ups of a session that is closed.
             raise DialDropped("the session was closed during a look-up") from error
         return cast("Upgrade", upgrade)  # the session's ws_response_class
 
     async def _session(self) -> ClientSession:
-        """Give the session to dial on; another if somebody closed ours, or its loop has gone."""
+        """Return the session to dial on; a new one if ours was closed, or its loop has gone."""
         if self.session_closed():
             raise SessionClosed
         lease = self._lease

@@ -20,15 +20,15 @@ from recloser.transport.upgrade import Upgrade
 from recloser.transport.wire import Wire
 
 RELEASE: Final = 0.5
-"""Seconds that an ended socket has to flush, to shut TLS down or to linger; then it is aborted."""
+"""Seconds for an ended socket to flush, to shut TLS down and to linger; then it is aborted."""
 
 
 class Owner(Protocol):
-    """What a wire asks of the transport that dialled it."""
+    """The facts that a wire asks of the transport that dialled it."""
 
     @property
     def heartbeat(self) -> Heartbeat | None:
-        """When to ping."""
+        """The schedule of pings."""
         ...
 
     @property
@@ -47,7 +47,7 @@ class Owner(Protocol):
 
 
 class AiohttpWire(Wire):
-    """Notices the end of its socket whoever reads, names it once, and lets the socket go."""
+    """Notices the end of its socket, whichever task reads; reports it once; frees the socket."""
 
     __slots__ = (
         "_counted",
@@ -155,10 +155,10 @@ class AiohttpWire(Wire):
         await asyncio.wait((self._upgrade.lost,))
 
     def tick(self) -> None:
-        """Look after the wire while nobody does: twice a second, for all wires of a loop."""
+        """Look after the wire while no consumer reads: twice a second, for all wires of a loop."""
         transport = self._upgrade.transport
         if transport.is_closing():
-            # The peer's FIN came while bytes of ours were queued: asyncio tells nobody.
+            # The peer's FIN came while bytes of ours were queued: asyncio does not report it.
             self.drain_received()
             if not self.over:
                 self._abort_transport()
@@ -174,10 +174,10 @@ class AiohttpWire(Wire):
                 self._liveness.tick()
 
     def _overrun(self) -> None:
-        """See whether the peer is still there, and say once that reading has paused."""
+        """Check whether the peer is still there; report once that reading has paused."""
         found = tcp_info(self._upgrade.transport)
         if found is not None and not found.established:
-            self.limit = inf  # the peer is gone: what the kernel still holds is bounded
+            self.limit = inf  # the peer is gone: the bytes in the kernel are bounded
         elif not self._paused:
             self._paused = True
             if self._owner.backlogged is not None:
@@ -195,14 +195,14 @@ class AiohttpWire(Wire):
         return last_received(self._upgrade.transport, now)
 
     def condemned(self, error: Exception | None) -> None:
-        """See `Living.condemned`: drop the socket, and say so in the same turn (F1)."""
+        """See `Living.condemned`: drop the socket, and report it in the same turn (F1)."""
         self.drain_received()
         if not self.over:
             self.end(classify.condemned(error, self.sent_code))
             self.drop()
 
     def _end_liveness(self) -> None:
-        """Neither ping nor judge any more."""
+        """Stop pinging and judging."""
         if self._liveness is not None:
             self._liveness.stop()
             self._liveness = None
@@ -213,7 +213,7 @@ class AiohttpWire(Wire):
 
     def _lost(self, lost: "asyncio.Future[None]") -> None:
         if not lost.cancelled():
-            lost.exception()  # asked for, or asyncio reports that nobody did
+            lost.exception()  # retrieved, or asyncio reports it
         if self._release is not None:
             self._release.cancel()
         if not self.over:
@@ -223,7 +223,7 @@ class AiohttpWire(Wire):
     def finish(self) -> None:
         """See `Wire.finish`."""
         if self.undelivered.resend and self.unsent:
-            self._abort_transport()  # what is sent again must not leave now
+            self._abort_transport()  # a message that is sent again must not leave now
         self._out.shut = True
         super().finish()
         self._end_liveness()
@@ -236,5 +236,5 @@ class AiohttpWire(Wire):
             self._release = asyncio.get_running_loop().call_later(RELEASE, self._abort_transport)
 
     def _abort_transport(self) -> None:
-        if not self._upgrade.lost.done():  # asyncio cannot abort what closed by itself
+        if not self._upgrade.lost.done():  # asyncio cannot abort a socket that is closed
             self._upgrade.transport.abort()

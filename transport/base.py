@@ -1,4 +1,4 @@
-"""The contract between the engine and whatever carries its messages."""
+"""The values that pass between the engine and a transport."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,21 +13,21 @@ from recloser.fsm.record import NO_HEADERS, Close
 
 
 class Delivery(Enum):
-    """What `send` answers."""
+    """The answer of `send`."""
 
     SENT = "sent"
-    """It was handed to the open connection. Whether the peer took it, only the peer can say."""
+    """It was handed to the open connection. Only the peer knows whether it arrived."""
     QUEUED = "queued"
     """It is in the outbox, and goes out when the connection is open."""
     DROPPED = "dropped"
-    """The outbox is full and drops what is newest: this message. The drop was reported."""
+    """The outbox is full and drops the newest message: this one. The drop was reported."""
 
 
 OnUndeliverable = Callable[[Any], Coroutine[Any, Any, Delivery]]
-"""Takes a message, or the item that stands for it, which an ended wire could not take."""
+"""Takes a message that an ended wire could not send, or the item that stands for it."""
 
 Interceptor = Callable[[str | bytes], bool]
-"""Sees a message before any consumer; True: the message is given to none."""
+"""Sees a message before any consumer. True: no consumer gets the message."""
 
 
 Opcode = WSMsgType
@@ -36,16 +36,16 @@ Opcode = WSMsgType
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """What one dial asks for, after every provider has been asked."""
+    """The inputs of one dial, after every provider was asked."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
     subprotocols: tuple[str, ...] = ()
     private_subprotocols: frozenset[str] = frozenset()
-    """Those of them that carry a credential: they go to no other origin (E5)."""
+    """The subprotocols that carry a credential: they go to no other origin (E5)."""
 
     def with_headers(self, headers: Mapping[str, str]) -> Self:
-        """Give the request with these headers, in the place of those of the same names."""
+        """Return the request with these headers; they replace those of the same names."""
         joined = CIMultiDict(self.headers)
         joined.update(headers)
         return replace(self, headers=joined)
@@ -61,7 +61,7 @@ class Request:
 
 
 class DialFailed(Exception):
-    """A dial came to nothing; `close` says why."""
+    """A dial failed; `close` says why."""
 
     def __init__(self, close: Close) -> None:
         super().__init__(close)
@@ -69,7 +69,7 @@ class DialFailed(Exception):
 
 
 class Frame(Protocol):
-    """What `Wire.read` gives: a message, or a control frame."""
+    """The result of `Wire.read`: a message, or a control frame."""
 
     @property
     def type(self) -> Opcode:

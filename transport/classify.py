@@ -1,4 +1,4 @@
-"""What aiohttp shows of the end of a live wire, as a close record. Pure."""
+"""Makes a close record of the end of a live wire, as aiohttp shows it. Pure."""
 
 from aiohttp.http import WebSocketError
 
@@ -23,7 +23,7 @@ def lost(error: BaseException | None, sent_code: int | None) -> Close:
 
 
 def refusal_code(error: Exception) -> int:
-    """Give the code that tells the peer what was wrong with its frame."""
+    """Return the code that tells the peer what was wrong with its frame."""
     return int(error.code) if isinstance(error, WebSocketError) else PROTOCOL_ERROR
 
 

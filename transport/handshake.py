@@ -1,4 +1,4 @@
-"""A failed dial as a close record: what aiohttp raised, and what the answer said. Pure."""
+"""Makes a close record of a failed dial: of aiohttp's error and the answer's headers. Pure."""
 
 import re
 import ssl
@@ -43,12 +43,12 @@ _ANSWERED: Final = (WSServerHandshakeError, ClientHttpProxyError)
 class DialDropped(ClientError):
     """The connection ended during the upgrade; the cause is what aiohttp raised.
 
-    aiohttp would dial once more on its own error, behind the back of the engine.
+    On an error of its own class aiohttp would dial once more, unseen by the engine.
     """
 
 
 def lowered(headers: MultiMapping[str] | None) -> Mapping[str, str]:
-    """Give headers with names in lower case; repeated ones are joined (RFC 9110 5.3)."""
+    """Return headers with names in lower case; repeated ones are joined (RFC 9110 5.3)."""
     if headers is None:
         return NO_HEADERS
     found: dict[str, str] = {}
@@ -79,7 +79,7 @@ def _refused(error: ClientResponseError, now: datetime) -> Close:
 
 
 def _without_secrets(error: ClientResponseError) -> ClientResponseError:
-    """Take out what `repr` would tell: the headers of both sides, user and query of the URL."""
+    """Remove the secrets that `repr` shows: headers of both sides, user and query of the URL."""
     asked = error.request_info
     url = asked.url.with_user(None).with_query(None)
     error.request_info = RequestInfo(url, asked.method, CIMultiDictProxy(CIMultiDict()), url)
@@ -117,16 +117,16 @@ def _kind(error: Exception, *, secure: bool) -> tuple[int, Origin, Cause]:
         case ClientError() | OSError() | AssertionError():  # aiohttp asserts a live transport
             return ABNORMAL, Origin.NETWORK, Cause.RESET
         case _:
-            # Of a connector or resolver that was lent, or for want of threads: it may pass.
+            # An error of a lent connector or resolver, or a lack of threads: it may pass.
             return ABNORMAL, Origin.ENGINE, Cause.DIAL
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Give the seconds that the answer asks us to wait, at least 0; None if it does not.
+    """Return the seconds that the answer asks us to wait, at least 0; None if it does not.
 
     A date is compared with the answer's own Date, so that a wrong clock here does no harm;
-    `now` serves if it has none. Names of headers are in lower case. What is neither seconds
-    nor a date is ignored.
+    `now` is used if it has no Date. Names of headers are in lower case. A value that is neither
+    seconds nor a date is ignored.
 
     >>> retry_after({"retry-after": "120"}, datetime.now(UTC))
     120.0

@@ -1,4 +1,4 @@
-"""Shows each message to a function on its way in, before any consumer is given it."""
+"""Shows each incoming message to a function, before any consumer gets it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,7 +9,7 @@ from recloser.transport.base import Frame, Interceptor, Opcode
 
 
 class _Withheld(NamedTuple):
-    """Stands in for a message that no consumer gets: a frame that calls for nothing."""
+    """Replaces a message that no consumer gets: a frame that needs no answer."""
 
     type: Opcode = Opcode.PONG
     data: Any = b""
@@ -20,7 +20,7 @@ _WITHHELD: Final = _Withheld()
 
 
 class InterceptedReader:
-    """One more layer around `Wire.read`, and only where somebody intercepts."""
+    """One more layer around `Wire.read`, only while a function intercepts."""
 
     __slots__ = ("_context", "_intercept", "_read", "_scheduled", "_watch")
 
@@ -38,7 +38,7 @@ class InterceptedReader:
         self._scheduled = False
 
     async def read(self) -> Frame:
-        """Read the next frame; an empty pong in the place of a message that is given to nobody."""
+        """Read the next frame; an empty pong replaces a message that no consumer gets."""
         frame = await self._read()
         kind = frame.type
         if kind is Opcode.TEXT or kind is Opcode.BINARY:

@@ -1,4 +1,4 @@
-"""When something last came in on a connection: asked of the kernel, or found by counting frames."""
+"""The moment of the last received bytes: from the kernel, or by counting frames."""
 
 import asyncio
 import socket
@@ -17,14 +17,14 @@ _ESTABLISHED: Final = 1
 """net/tcp_states.h"""
 
 SLACK: Final = 0.02
-"""Seconds by which the kernel's times may be off: it counts in ticks of up to 10 ms."""
+"""Seconds by which the kernel's times may be wrong: it counts in ticks of up to 10 ms."""
 
 
 class TcpInfo(NamedTuple):
-    """What the kernel says of a TCP connection at one moment."""
+    """The kernel's account of a TCP connection at one moment."""
 
     established: bool
-    """Neither side has ended it: no FIN, no RST was seen."""
+    """No side has ended it: no FIN, no RST was seen."""
     since_data: float
     """Seconds since data last came."""
     since_acknowledgement: float
@@ -32,7 +32,7 @@ class TcpInfo(NamedTuple):
 
 
 def tcp_info(transport: asyncio.BaseTransport) -> TcpInfo | None:
-    """Ask the kernel; None where it does not tell: not Linux, no TCP, no socket any more."""
+    """Ask the kernel; None where it has no answer: not Linux, no TCP, no socket any more."""
     connection = transport.get_extra_info("socket")
     if sys.platform != "linux" or connection is None:
         return None
@@ -47,15 +47,15 @@ def tcp_info(transport: asyncio.BaseTransport) -> TcpInfo | None:
 
 
 def last_received(transport: asyncio.Transport, now: float) -> float:
-    """Say when something last came in, by the kernel's account, on the clock of `now`.
+    """Return the moment of the last received bytes by the kernel's account, on the clock of `now`.
 
-    Asked once for each judgement, so that a blocked event loop cannot mislead it (F3). While
+    It is asked once for each judgement, so a blocked event loop does not mislead it (F3). While
     reading is paused the peer may have no room to send data; then an acknowledgement counts
     too, since it shows that the peer's kernel is there.
     """
     found = tcp_info(transport)
     if found is None:
-        return now  # the socket is gone: that is noticed elsewhere
+        return now  # the socket is gone: the wire notices that
     age = found.since_data
     if not transport.is_reading():
         age = min(age, found.since_acknowledgement)
@@ -63,7 +63,7 @@ def last_received(transport: asyncio.Transport, now: float) -> float:
 
 
 class FrameCounter:
-    """Counts frames as they are read, where the kernel does not tell."""
+    """Counts frames as they are read, where the kernel has no answer."""
 
     __slots__ = ("_at", "_count", "_counted", "_read", "_transport")
 
@@ -82,7 +82,7 @@ class FrameCounter:
         return frame
 
     def last_received(self, now: float) -> float:
-        """Say when the count was last seen to grow; `now` while we have paused reading."""
+        """Return the moment at which the count last grew; `now` while reading is paused."""
         if self._count != self._counted or not self._transport.is_reading():
             self._counted, self._at = self._count, now
         return self._at

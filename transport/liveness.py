@@ -11,27 +11,27 @@ from recloser.fsm.numbers import check_seconds
 from recloser.transport.ticker import TICK
 
 NEAR: Final = 2 * TICK
-"""Seconds before it is due from which a timer stands: a tick may come late, a timer must not."""
+"""Seconds before an act is due from which a timer is set: a tick may be late, a timer not."""
 
 _SECONDS: Final = ("interval", "timeout")
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """When to ping and how long to wait. Seconds, finite and above 0.
+    """The schedule of pings, and the patience for an answer. Seconds, finite and above 0.
 
     Silence is noticed within `interval + timeout` of the last inbound byte. A peer that sends
-    anything at all within `timeout` of a ping is alive; it need not be a pong. Either may be the
-    longer one. Raises `TypeError` or `ValueError` for what cannot work.
+    any byte within `timeout` of a ping is alive; a pong is not needed. Either may be the longer
+    one. Raises `TypeError` or `ValueError` for values that cannot work.
     """
 
     interval: float = 20.0
     """Seconds between pings, whatever comes in."""
     timeout: float = 20.0
-    """Seconds of silence after a ping that condemn the connection."""
+    """Seconds of silence after a ping that end the connection."""
     message: str | bytes | Callable[[], str | bytes] | None = None
-    """Sent in the place of a WebSocket ping, for services that want to see a message: the message
-    itself, or a plain function that is asked for each. If that fails, the connection ends."""
+    """Replaces the WebSocket ping, for services that want a message: the message itself, or a plain
+    function that makes each. If the function fails, the connection ends."""
 
     def __post_init__(self) -> None:
         for name in _SECONDS:
@@ -45,7 +45,7 @@ class Heartbeat:
             _check(self.message)
 
     def ping(self) -> str | bytes | None:
-        """Give the next message, None for a WebSocket ping; raises what the function raises."""
+        """Return the next message, None for a WebSocket ping; raises as the function does."""
         if not callable(self.message):
             return self.message
         return _check(self.message())
@@ -66,26 +66,26 @@ def _check(message: object) -> str | bytes:
 
 
 class Living(Protocol):
-    """Whose liveness is judged."""
+    """The wire whose liveness is judged."""
 
     def ping(self, message: str | bytes | None) -> None:
         """Ask the peer for a sign of life, by this message, or by a WebSocket ping."""
         ...
 
     def last_received(self, now: float) -> float:
-        """Say when something last came in, on the clock of `now`."""
+        """Return the moment of the last received bytes, on the clock of `now`."""
         ...
 
     def condemned(self, error: Exception | None) -> None:
-        """Hear the verdict: silent, or this error instead of a message to ask with."""
+        """End the connection: the peer is silent, or this error came from the message function."""
         ...
 
 
 class Liveness:
-    """When the next thing is due for one wire, and a timer for it once it is near.
+    """The next act that is due for one wire, and a timer for it when it is near.
 
-    A timer costs 0.3 KiB while it stands, so that there is none for most of an interval: the
-    wire's tick, which is there for other reasons, arms it in time.
+    A timer costs 0.3 KiB while it is set, so none is set for most of an interval: the tick of
+    the wire, which has other tasks too, sets it in time.
     """
 
     __slots__ = ("_asked", "_due", "_handle", "_heartbeat", "_wire")
@@ -94,7 +94,7 @@ class Liveness:
         self._heartbeat = heartbeat
         self._wire = wire
         self._asked: float | None = None
-        """When the first ping went out that nothing has come in since."""
+        """The moment of the first ping since the last received bytes."""
         now = monotonic()
         self._due = now + heartbeat.interval
         self._handle: asyncio.Handle | None = None
@@ -106,7 +106,7 @@ class Liveness:
             self._wait(monotonic())
 
     def stop(self) -> None:
-        """Neither ping nor judge any more."""
+        """Stop pinging and judging."""
         if self._handle is not None:
             self._handle.cancel()
 
@@ -120,7 +120,7 @@ class Liveness:
         now = monotonic()
         self._listen(now)
         if self._asked is not None and now >= self._asked + self._heartbeat.timeout:
-            # Two turns of the loop: what the kernel holds for a loop that was blocked is read.
+            # Two turns of the loop: after a block it reads the bytes that wait in the kernel.
             loop = asyncio.get_running_loop()
             self._handle = loop.call_soon(self._grace, self._grace_over)
             return

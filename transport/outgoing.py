@@ -1,4 +1,4 @@
-"""The writing half of a wire: messages, control frames, and what may not have left."""
+"""The writing half of a wire: messages, control frames, and the account of unsent messages."""
 
 import asyncio
 import select
@@ -11,10 +11,10 @@ from recloser.transport.upgrade import push
 from recloser.transport.wire import Undelivered
 
 CONGESTED = 65_536
-"""Bytes in the write buffer beyond which a pong waits: a peer that only pings must not fill it."""
+"""Bytes in the write buffer beyond which a pong waits: pings alone must not fill it."""
 
 SMALL = 16_384
-"""Bytes of a message that cannot fill an empty write buffer: event loops pause at 64 KiB."""
+"""Length of a message that cannot fill an empty write buffer: event loops pause at 64 KiB."""
 
 HIDDEN = 2**20
 """Bytes below the write buffer that TLS tells of, besides one message: the two marks at which
@@ -82,7 +82,7 @@ class Outgoing:
         drained = None
         try:
             if self._kept is None and len(payload) <= SMALL:
-                # There will be nothing to wait for; `push` costs a fortieth of a send more.
+                # The buffer cannot fill, so this never waits; `push` costs a fortieth more.
                 await self._writer.send_frame(payload, opcode)
                 if (
                     not transport.get_write_buffer_size()
@@ -108,15 +108,15 @@ class Outgoing:
     def unsent(self) -> list[Any]:
         """Messages that may not have left: see `Wire.unsent`.
 
-        When a connection breaks its buffer is cleared before anybody is told, so an empty one
-        counts only while the transport is up; TLS does not tell then at all.
+        When a connection breaks, its buffer is cleared before the end is reported. So an empty
+        buffer counts only while the transport is up; TLS gives no account then.
         """
         if self._kept is not None:
             self._look()
         return [] if self._kept is None else [item for _, item in self._kept]
 
     def settle(self) -> None:
-        """Note what has left, and send a pong that waited for room. While up only."""
+        """Forget messages that have left, and send a pong that waited. Only while up."""
         queued = self._transport.get_write_buffer_size()
         if self._kept is not None:
             self._sample(queued)
@@ -125,7 +125,7 @@ class Outgoing:
             self._control(owed, Opcode.PONG)
 
     def _note(self, item: object, size: int) -> None:
-        """Keep a message that was written, until it is seen to have left."""
+        """Keep a written message until it is known to have left."""
         self._written += _framed(size)
         self._largest = max(self._largest, size)
         if self._kept is None:
@@ -138,7 +138,7 @@ class Outgoing:
             self._sample(self._transport.get_write_buffer_size())
 
     def _sample(self, queued: int) -> None:
-        """Let go of the messages that have left, of which `queued` bytes have not."""
+        """Forget the messages that have left; `queued` bytes have not."""
         kept = self._kept
         if kept is None:
             return
@@ -157,7 +157,7 @@ class Outgoing:
         del kept[:count]
 
     def _drained(self) -> bool:
-        """Whether nothing waits below TLS, of whose buffer the transport says nothing.
+        """Whether the buffer below TLS is empty, which the transport does not report.
 
         asyncio keeps bytes there only while the kernel has no room for them.
         """
@@ -176,7 +176,7 @@ class Outgoing:
             self._control(message, _BINARY)
 
     def pong(self, payload: bytes) -> None:
-        """Answer a ping, the last one only while the peer does not read (RFC 6455 5.5.3)."""
+        """Answer a ping; only the last one while the peer does not read (RFC 6455 5.5.3)."""
         if self._transport.is_closing():
             return
         if self._transport.get_write_buffer_size() > CONGESTED:
@@ -191,7 +191,7 @@ class Outgoing:
             self._kept = []
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """Write the one close frame, without a code if None; `sent_code` says if it was taken."""
+        """Write the one close frame, without a code if None; sets `sent_code` if written."""
         if self.shut:
             return
         self.shut = True
@@ -207,7 +207,7 @@ class Outgoing:
 
 
 async def _left(drained: asyncio.Future[Any]) -> None:
-    """Wait for room, which others may wait for, too; say of a cancellation where it struck."""
+    """Wait for room, as others may; add a note to a cancellation that says where it came."""
     try:
         await asyncio.wait((drained,))
     except asyncio.CancelledError as error:
@@ -216,12 +216,12 @@ async def _left(drained: asyncio.Future[Any]) -> None:
 
 
 def _framed(size: int) -> int:
-    """Give the size of a frame with so many bytes of payload."""
+    """Return the size of a frame with so many bytes of payload."""
     return size + (6 if size < MEDIUM else 8 if size < LONG else 14)
 
 
 def _room(transport: asyncio.Transport) -> "select.poll | None":
-    """Give what tells whether the kernel has room; None where the transport knows it all."""
+    """Return a test of the kernel's room; None where the transport knows all buffers."""
     connection = transport.get_extra_info("socket")
     if transport.get_extra_info("sslcontext") is None or connection is None:
         return None

@@ -1,4 +1,4 @@
-"""Where a redirected dial goes, if it may go there, and what it takes along (E5). Pure."""
+"""Redirects of a dial: whether one may be followed, and with which headers (E5). Pure."""
 
 from dataclasses import replace
 from typing import Final
@@ -9,7 +9,7 @@ from yarl import URL
 from recloser.transport.base import Request
 
 _STATUSES: Final = (301, 302, 303, 307, 308)
-"""RFC 9110 section 15.4; an upgrade is a GET, so that they all mean the same."""
+"""RFC 9110 section 15.4; an upgrade is a GET, so they all mean the same."""
 
 _WEB: Final = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 _SOCKET: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -23,12 +23,12 @@ class Trail:
     def __init__(self, request: Request, limit: int) -> None:
         self.request = request
         self.cross_origin = False
-        """The dial has left its first origin: nothing that was meant for that one may be sent."""
+        """The dial has left its first origin: the headers for that origin may not be sent."""
         self._left = limit
         self._seen = set[tuple[object, ...]]()
 
     def follow(self, refusal: WSServerHandshakeError) -> bool:
-        """Go on to where a refused upgrade points; False if it may not be followed."""
+        """Follow the redirect of a refused upgrade; False if it may not be followed."""
         if not self._left or refusal.status not in _STATUSES:
             return False
         self._left -= 1
@@ -67,5 +67,5 @@ def _target(here: URL, refusal: WSServerHandshakeError) -> URL | None:
 
 
 def _place(url: URL) -> tuple[object, ...]:
-    """Give scheme, host and port, which make up the origin (RFC 6454 section 4), and the rest."""
+    """Return scheme, host and port, which are the origin (RFC 6454 section 4), and the rest."""
     return _SOCKET[url.scheme], url.raw_host, url.port, url.raw_path_qs

@@ -1,4 +1,4 @@
-"""The aiohttp sessions that dials go through, each shared by the transports that lease it."""
+"""The aiohttp sessions of dials, each shared by the transports that lease it."""
 
 import asyncio
 import warnings
@@ -36,9 +36,9 @@ _Key = tuple[asyncio.AbstractEventLoop, ClientSession | bool]
 
 @contextmanager
 def without_cookies(*, cross_origin: bool) -> Iterator[None]:
-    """Send no cookie meanwhile if `cross_origin`: a jar knows hosts, no origins (RFC 6265 8.5)."""
+    """Send no cookie in the block if `cross_origin`: a jar knows hosts only (RFC 6265 8.5)."""
     if cross_origin is _CROSS_ORIGIN.get():
-        yield  # all but always: a context in which it was set costs each connection 120 bytes
+        yield  # the usual case: a context in which it was set costs each connection 120 bytes
         return
     before = _CROSS_ORIGIN.set(cross_origin)
     try:
@@ -118,7 +118,7 @@ class _SharedSession:
         self.key = key
         self.session = session
         self.leases = 0
-        # aiohttp warns of each session that is forgotten; we warn of whoever forgot it (J2).
+        # aiohttp warns of each forgotten session; we warn of the engine that forgot it (J2).
         finalize(self, session.detach)
 
     @property
@@ -127,11 +127,11 @@ class _SharedSession:
 
     @property
     def own(self) -> bool:
-        """Whether no application lent it."""
+        """Whether it is ours, not lent by the application."""
         return isinstance(self.key[1], bool)
 
     def end_lease(self) -> bool:
-        """Count one lease less; whether it was the last, so that nobody finds this any more."""
+        """Count one lease less; return whether it was the last, after which none can be added."""
         self.leases -= 1
         if self.leases:
             return False
@@ -140,7 +140,7 @@ class _SharedSession:
         return True
 
     def release_without_awaiting(self) -> None:
-        """End a lease; the last one detaches the session, since nobody can await its close."""
+        """End a lease; the last one detaches the session, since no task can await its close."""
         if self.end_lease():
             self.session.detach()
 
@@ -164,7 +164,7 @@ class SessionLease:
         return self._shared.session
 
     def usable(self) -> bool:
-        """Whether one can dial with it: it is not closed, and it is of the running loop."""
+        """Whether it can dial: it is not closed, and it belongs to the running loop."""
         return not self.session.closed and self._shared.loop is asyncio.get_running_loop()
 
     async def release(self) -> None:
@@ -199,7 +199,7 @@ def acquire(lent: ClientSession | None, *, trust_env: bool) -> SessionLease:
 
 
 def _release_from_finalizer(shared: _SharedSession) -> bool:
-    """Have the session's own loop end a lease; callable anywhere. False if that loop is closed."""
+    """End a lease in the session's own loop; callable anywhere. False if that loop is closed."""
     try:
         shared.loop.call_soon_threadsafe(shared.release_without_awaiting)
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""One timer per event loop that looks after wires nobody reads from, and notices a suspend."""
+"""One timer per event loop: it looks after wires without a reader, and notices a suspend."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ kernel's clock stood still too), but not one half a second later."""
 class Drift:
     """Notices that the machine slept: the wall clock went on, the monotonic one did not.
 
-    A blocked event loop moves both (F3), a wall clock that is set back tells of nothing, and one
+    A blocked event loop moves both clocks (F3). A wall clock that is set back has no effect; one
     that is set forward costs a ping.
     """
 
@@ -44,7 +44,7 @@ class Drift:
 
 
 class Ticking(Protocol):
-    """What the ticker looks after."""
+    """The wire, as the ticker sees it."""
 
     def tick(self) -> None:
         """Look once."""
@@ -62,7 +62,7 @@ class Ticker:
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> "Ticker":
-        """Give the ticker of this loop; one is made if there is none."""
+        """Return the ticker of this loop; the first call makes it."""
         found = cls._tickers.get(loop)
         if found is None:
             for each in [each for each in cls._tickers if each.is_closed()]:
@@ -85,7 +85,7 @@ class Ticker:
             self._tickers[self._loop] = self
 
     def discard(self, wire: Ticking) -> None:
-        """Forget a wire; with the last one the timer goes."""
+        """Forget a wire; the last one ends the timer."""
         self._wires.discard(wire)
         if not self._wires and self._timer is not None:
             self._timer.cancel()

@@ -21,10 +21,10 @@ class Answer(ClientResponse):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.transport: asyncio.Transport | None = None
-        """To be aborted; None before there is one, and when a wire closes it in its own way."""
+        """The socket to abort; None before it is open, and when a wire closes it by itself."""
 
     async def start(self, connection: Connection) -> ClientResponse:
-        """Note the socket: an answer without a body lets go of it before it is closed."""
+        """Keep the socket: an answer without a body drops it before it is closed."""
         self.transport = connection.transport
         return await super().start(connection)
 
@@ -36,11 +36,11 @@ class Answer(ClientResponse):
 
 
 class Upgrade(ClientWebSocketResponse[Literal[True]]):
-    """Keeps what aiohttp hands to its constructor, and the transport while it can be had.
+    """Keeps the arguments of aiohttp's constructor, and the transport while it is reachable.
 
     aiohttp's own `receive`, `close`, `close_code` and `heartbeat` are never used: they echo
-    1000 whatever the peer said, lose the reason, and take cancelling for an end. The object
-    itself is kept because it owns the parser.
+    1000 for every code of the peer, lose the reason, and treat a cancellation as an end. The
+    object is kept because it owns the parser.
     """
 
     __slots__ = ("lost", "reader", "response", "transport", "writer")
@@ -65,7 +65,7 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
         if isinstance(response, Answer):
             response.transport = None
         # aiohttp keeps the parser of HTTP answers, 1.3 KiB, until the connection is lost, when it
-        # sets this itself; nothing goes through it once the protocol has been changed.
+        # sets this itself; no byte goes through it once the protocol has been changed.
         handler._parser = None  # noqa: SLF001 - no public way; test_contract.py pins it
         self.reader = reader
         self.writer = writer
@@ -79,7 +79,7 @@ def push(
 ) -> asyncio.Future[Any] | None:
     """Hand a frame over by the first step of the writer, which writes before it waits.
 
-    Gives the future that the writer would wait for, if the write buffer is full. All who wait
+    Returns the future that the writer would wait for, if the write buffer is full. All senders
     share that future, so it must not be cancelled, as `await` in a cancelled task would do.
     Raises `ConnectionError`, with nothing written, if the transport is closing.
     """
@@ -88,11 +88,11 @@ def push(
     except StopIteration:
         return None
     frame.close()
-    drained._asyncio_future_blocking = False  # noqa: SLF001 - whoever drives a coroutine clears it
+    drained._asyncio_future_blocking = False  # noqa: SLF001 - the driver of a coroutine clears it
     drained.add_done_callback(_retrieve)
     return drained
 
 
 def _retrieve(drained: asyncio.Future[Any]) -> None:
     if not drained.cancelled():
-        drained.exception()  # asked for, or asyncio reports that nobody did
+        drained.exception()  # retrieved, or asyncio reports it

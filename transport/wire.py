@@ -1,4 +1,4 @@
-"""What a transport is: it dials, and each live connection is a wire with this base class."""
+"""The contract of a transport: it dials, and each live connection is a wire of this base class."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -32,17 +32,17 @@ _NOTHING: Final[deque[str | bytes]] = deque(maxlen=0)
 
 
 class Undelivered:
-    """Answers for messages that come after `close` or the end of a wire."""
+    """Answers a message that comes after `close` or the end of a wire."""
 
     __slots__ = ("callback", "resend")
 
     def __init__(self) -> None:
         self.callback: OnUndeliverable | None = None
         self.resend = False
-        """What `unsent_messages` gives at the end will be sent again on another wire."""
+        """The result of `unsent_messages` at the end will be sent again on another wire."""
 
     async def __call__(self, message: Any, item: object) -> Delivery:
-        """Give the outcome of a message that came too late; raises `NotOpen`."""
+        """Return the outcome of a message that came too late; raises `NotOpen`."""
         if self.callback is None:
             raise NotOpen(State.CLOSING)
         return await self.callback(message if item is None else item)
@@ -69,8 +69,8 @@ class Wire(ABC):
     While `busy` is True it asks `take()` first. When nobody consumes, the wire reads ahead
     into a bounded buffer, so that pings are answered and a close is noticed (F7).
 
-    When the connection has ended, whoever noticed it, the wire calls `end(close)`, which tells
-    the engine exactly once; `busy` stays True, and `take()` gives what had arrived before.
+    When the connection has ended, the wire calls `end(close)`, which tells the engine exactly
+    once. `busy` stays True, and `take()` gives the messages that had arrived before.
     """
 
     __slots__ = (
@@ -98,9 +98,9 @@ class Wire(ABC):
         self.over = False
         """The end was told, or the wire was aborted."""
         self.context = copy_context()
-        """In which callbacks run: that of the dial, and one object for all of them."""
+        """The context in which callbacks run: that of the dial, one object for all of them."""
         self.limit: float = LIMIT
-        """Bytes beyond which reading ahead stops; infinite where the rest is bounded anyhow."""
+        """Bytes beyond which reading ahead stops; infinite where the rest is bounded already."""
         self.undelivered = Undelivered()
         """Answers for a message that `send` cannot take any more."""
         self._ended = ended
@@ -222,7 +222,7 @@ class Wire(ABC):
 
     @property
     def unsent(self) -> int:
-        """How many sent messages are not known to have left the process: an upper bound."""
+        """Number of sent messages not known to have left the process: an upper bound."""
         return len(self.unsent_messages())
 
     # -- reading ------------------------------------------------------------------------
@@ -239,12 +239,12 @@ class Wire(ABC):
 
     @property
     def full(self) -> bool:
-        """Whether reading has stopped because nobody takes what was read."""
+        """Whether reading has stopped because the read messages are not consumed."""
         return self._reading is None and self._size >= self.limit and not self.over
 
     @property
     def unread(self) -> int:
-        """How many received messages nobody has taken yet, as far as is known."""
+        """Number of received messages that are not consumed yet, as far as is known."""
         return len(self._buffer) + self._excess
 
     def take(self) -> str | bytes | None:
@@ -278,9 +278,9 @@ class Wire(ABC):
             self.connection_lost(error)
 
     def intercept(self, interceptor: Interceptor) -> None:
-        """Show each message to this function as it arrives, whoever reads, also those that wait.
+        """Show each message to this function as it arrives, and those that wait already.
 
-        A message for which it returns True is given to no consumer.
+        No consumer gets a message for which it returns True.
         """
         attended = self.attended
         self._stop_reading()
@@ -293,14 +293,14 @@ class Wire(ABC):
         self.read_ahead()
 
     def discard(self) -> int:
-        """Drop the messages that nobody took; how many they were."""
+        """Drop the messages that were not consumed; return their number."""
         dropped = self.unread
         self._buffer, self._size, self._excess = _NOTHING, 0, 0
         self.busy = self.over or self._reading is not None
         return dropped
 
     def read_ahead(self) -> None:
-        """Read what there is and wait for more, unless somebody does or the buffer is full.
+        """Read the waiting frames and await more, unless a consumer does, or the buffer is full.
 
         One coroutine reads at a time: a consumer's, or this one, which costs no task. It is
         driven by hand: the future that it yields calls back.
@@ -313,14 +313,14 @@ class Wire(ABC):
         self.busy = self.over or bool(self._buffer)
 
     def read_now(self) -> None:
-        """Read what has arrived, also if the loop has not yet called back to say so."""
+        """Read the frames that have arrived, before the loop calls back."""
         self._stop_reading()
         self.read_ahead()
 
     def _drive(self, reading: Coroutine[Any, Any, Frame]) -> bool:
-        """Go on with a read until it is over, or waits; whether it waits.
+        """Go on with a read until it is over or waits; return whether it waits.
 
-        It counts as under way meanwhile: an interceptor may call the wire.
+        The read counts as under way in this call: an interceptor may call the wire.
         """
         self._reading, self._waiter = reading, None
         try:
@@ -342,7 +342,7 @@ class Wire(ABC):
         return False
 
     def _stop_reading(self) -> None:
-        """End the read that is under way; the frame that it waits for stays to be read."""
+        """End the read that is under way; the frame that it awaits can still be read."""
         reading, waiter = self._reading, self._waiter
         if reading is None or waiter is None:
             return
@@ -388,14 +388,14 @@ class Transport(Protocol):
     """
 
     async def dial(self, request: Request, ended: Callable[[Close], None]) -> Wire:
-        """Open a socket; raises `DialFailed`. Cancelling frees whatever was open.
+        """Open a socket; raises `DialFailed`. Cancelling frees everything that was open.
 
         The engine keeps the deadline. `ended` may be called before this returns.
         """
         ...
 
     async def aclose(self) -> None:
-        """Release what the transport itself made, such as its own session; it may dial again."""
+        """Release the objects that the transport made, such as its session; it may dial again."""
         ...
 
 
