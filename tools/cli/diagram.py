@@ -16,7 +16,8 @@ from recloser.diagram.picture import Picture, count_changes, live_rows, parse_hi
 from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
-THEMES: Final = ("light", "dark")
+THEMES: Final = ("light", "dark", "auto")
+"""The last one, of SVG alone, is light or dark as the reader prefers."""
 FORMATS: Final = ("mermaid", "dot", "svg", "png", "text", "terminal")
 SUBJECTS: Final = ("machine", "close-event")
 _DRAWN: Final = ("svg", "png")
@@ -49,7 +50,11 @@ _NOTES: Final = ("policy", "journal", "highlight")
     help="Write on each way how often it was taken; a journal, or a log in JSON lines.",
 )
 @click.option("--highlight", help="A state, or a path: open,backoff,connecting.")
-@click.option("--theme", type=click.Choice(THEMES), help="Of what is drawn.  [default: light]")
+@click.option(
+    "--theme",
+    type=click.Choice(THEMES),
+    help="Of what is drawn; auto: an SVG for light and dark pages.  [default: light]",
+)
 @click.option("--ascii", "plain", is_flag=True, help="No other signs, in a terminal.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
 @click.option(
@@ -101,6 +106,8 @@ def _checked_format(
         kind = _SUFFIXES[suffix]
     if theme is not None and kind in _PLAIN:
         raise click.UsageError(f"{kind} has no colours: leave out --theme")
+    if theme == "auto" and kind != "svg":
+        raise click.UsageError(f"{kind} cannot follow its reader: give --theme light or dark")
     if plain and kind != "terminal":
         raise click.UsageError(f"--ascii is for the format terminal, not for {kind}")
     if kind in _DRAWN and output is None and sys.stdout.isatty():
@@ -208,13 +215,13 @@ def render(machine: Picture | None, kind: str, *, theme: str, plain: bool, encod
         case "dot":
             text = _dot(machine, theme)
         case "svg" | "png":
-            return _drawn(_dot(machine, theme), kind)
+            return _drawn(machine, kind, theme)
         case "mermaid":
-            dark = theme == "dark"
+            colours = _module("theme").THEMES[theme]
             if machine is None:
-                text = _module("close_event").close_event_mermaid(dark=dark)
+                text = _module("close_event").close_event_mermaid(colours)
             else:
-                text = _module("mermaid").mermaid(machine, dark=dark)
+                text = _module("mermaid").mermaid(machine, colours)
         case "terminal":
             canvas = _module("canvas")
             signs = canvas.ASCII if plain else canvas.UNICODE
@@ -253,9 +260,13 @@ def _dot(machine: Picture | None, theme: str) -> str:
     return source
 
 
-def _drawn(source: str, kind: str) -> bytes:
+def _drawn(machine: Picture | None, kind: str, theme: str) -> bytes:
+    fixed = "light" if theme == "auto" else theme
     try:
-        picture: bytes = _module("graphviz").draw(source, kind)
+        ground = _module("theme").THEMES[fixed].ground
+        picture: bytes = _module("graphviz").draw(_dot(machine, fixed), kind, ground)
+        if theme == "auto":
+            picture = _module("theme").follow_reader(picture)
     except ImportError as error:
         text = f"{kind} needs pygraphviz: pip install 'recloser[diagram]' ({error})"
         raise click.UsageError(text) from error

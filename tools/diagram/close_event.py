@@ -8,12 +8,14 @@ from typing import Final, NamedTuple
 
 from recloser.diagram.canvas import UNICODE, Signs
 from recloser.diagram.graphviz import digraph, font, html, statement, table
-from recloser.diagram.mermaid import DARK, HEAD
+from recloser.diagram.mermaid import mermaid_head
 from recloser.diagram.theme import FONT, THEMES, Theme
 
 _WIDTH: Final = 76
 """Columns of a box in a terminal."""
 _STEM: Final = 8
+_GAP: Final = '<td width="8"></td>'
+"""An empty cell beside a label, so that the label does not touch its arrow."""
 _LEGEND: Final = "pure: no clock, no wait, no I/O; nothing leads back"
 _PURE: Final = ("recloser.fsm.", "recloser.policies.")
 
@@ -81,7 +83,7 @@ HOPS: Final = (
 )
 
 
-def close_event_mermaid(*, dark: bool = False) -> str:
+def close_event_mermaid(theme: Theme = THEMES["light"]) -> str:
     """Draw the hops as a Mermaid flow chart; those of the pure layers have a round frame."""
     lines = []
     for number, hop in enumerate(HOPS, 1):
@@ -89,8 +91,9 @@ def close_event_mermaid(*, dark: bool = False) -> str:
         lines.append(f"h{number}({text})" if _pure(hop) else f"h{number}[{text}]")
     for number, hop in enumerate(HOPS[:-1], 1):
         lines.append(f'h{number} -- "{hop.gives}" --> h{number + 1}')
-    head = (DARK if dark else "") + HEAD.replace("live machine", "list of hops")
-    return f"{head}flowchart TB\n" + "".join(f"    {line}\n" for line in lines)
+    return f"{mermaid_head('the list of hops', theme)}flowchart TB\n" + "".join(
+        f"    {line}\n" for line in lines
+    )
 
 
 def close_event_dot(theme: Theme = THEMES["light"]) -> str:
@@ -98,14 +101,14 @@ def close_event_dot(theme: Theme = THEMES["light"]) -> str:
     lines = [
         statement(
             "graph",
-            bgcolor=theme.ground,
+            bgcolor="transparent",
             pad=0.15,
             ranksep=0.25,
             labelloc="b",
             fontname=FONT,
             fontsize=10,
             fontcolor=theme.quiet,
-            label=table(["&#160;", f"tinted: {_LEGEND}"]),
+            label=table(["&#160;", f"tinted: {_LEGEND}"], 10),
         ),
         statement(
             "node",
@@ -117,7 +120,7 @@ def close_event_dot(theme: Theme = THEMES["light"]) -> str:
             fontsize=11,
             fontcolor=theme.ink,
             color=theme.frame,
-            fillcolor=theme.ground,
+            fillcolor="transparent",
         ),
         statement(
             "edge",
@@ -132,9 +135,13 @@ def close_event_dot(theme: Theme = THEMES["light"]) -> str:
         head = font(f"<b>{number} {hop.name}</b>", color=theme.ink, size=14)
         place = font(html(hop.place), color=theme.quiet, size=10)
         tint: dict[str, str | float] = {"fillcolor": theme.node} if _pure(hop) else {}
-        lines.append(statement(f"h{number}", **tint, label=table([head, html(hop.does), place])))
+        lines.append(
+            statement(f"h{number}", **tint, label=table([head, html(hop.does), place], 11))
+        )
     for number, hop in enumerate(HOPS[:-1], 1):
-        lines.append(statement(f"h{number} -> h{number + 1}", label=f"  {hop.gives}"))
+        lines.append(
+            statement(f"h{number} -> h{number + 1}", label=table([html(hop.gives)], 11, _GAP))
+        )
     return digraph("close_event", "the list of hops", lines)
 
 

@@ -6,13 +6,24 @@ arrows, with and without a policy. Without them the same rows are drawn, only le
 """
 
 from collections.abc import Sequence
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Final
 
 from recloser.diagram.graphviz import beside, digraph, font, html, statement, table
-from recloser.diagram.picture import REST, START, Arrow, Picture, count_text, row_name, rules_text
-from recloser.diagram.theme import FONT, THEMES, Theme
-from recloser.fsm.states import State, Trigger
+from recloser.diagram.picture import (
+    REST,
+    START,
+    TIMES,
+    Arrow,
+    Mark,
+    Picture,
+    count_text,
+    row_name,
+    rules_text,
+)
+from recloser.diagram.theme import FONT, THEMES, Theme, meanings
+from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
 ORDER: Final = (
@@ -40,6 +51,10 @@ HINTS: Final = MappingProxyType[Arrow, dict[str, float]](
     }
 )
 """Attributes of arrows that shape the layout."""
+_LARGE: Final = 14
+_MEDIUM: Final = 11
+_SMALL: Final = 10
+"""Sizes of text in points: names of states, labels of arrows, notes."""
 _LONG: Final = 16
 """Characters; where a label is longer, its guard has a line of its own."""
 _NOTE_WIDTH: Final = 24
@@ -47,12 +62,16 @@ _NOTE_LINES: Final = 3
 _STAYS: Final = "(stays)"
 _GAP: Final = '<td width="4"></td>'
 """An empty cell beside a label, so that the label does not touch its arrow."""
-_LEGEND: Final = (
-    ("application", Trigger.CONNECT),
-    ("peer or network ended it", Trigger.LOST),
-    ("dial succeeded", Trigger.OPENED),
-    ("time or hint", Trigger.RETRY),
-)
+_SIGNS: Final = {
+    Mark.START: "dot, double frame",
+    Mark.REST: "dashed frame",
+    Mark.STAYS: _STAYS,
+    Mark.HIGHLIGHT: "thick lines",
+    Mark.COUNT: f"{TIMES}12",
+    Mark.RULES: "small grey names",
+}
+_LEGEND_WIDTH: Final = 90
+"""Characters of a line of the legend."""
 
 
 def dot(picture: Picture, theme: Theme = THEMES["light"]) -> str:
@@ -65,15 +84,15 @@ def dot(picture: Picture, theme: Theme = THEMES["light"]) -> str:
     lines = [
         statement(
             "graph",
-            bgcolor=theme.ground,
+            bgcolor="transparent",
             pad=0.15,
             nodesep=0.2,
             ranksep=0.2,
             labelloc="b",
             fontname=FONT,
-            fontsize=10,
+            fontsize=_SMALL,
             fontcolor=theme.quiet,
-            label=_caption(picture, theme),
+            label=_legend(picture, theme),
         ),
         statement(
             "node",
@@ -81,12 +100,12 @@ def dot(picture: Picture, theme: Theme = THEMES["light"]) -> str:
             style="rounded,filled",
             margin="0.12,0.05",
             fontname=FONT,
-            fontsize=14,
+            fontsize=_LARGE,
             fontcolor=ink,
             color=theme.frame,
             fillcolor=theme.node,
         ),
-        statement("edge", fontname=FONT, fontsize=11, arrowsize=0.7),
+        statement("edge", fontname=FONT, fontsize=_MEDIUM, arrowsize=0.7),
         # First, so that the layout begins here.
         statement("start", shape="circle", width=0.13, label="", color=ink, fillcolor=ink),
         *(_node(picture, state, theme) for state in ORDER),
@@ -96,11 +115,19 @@ def dot(picture: Picture, theme: Theme = THEMES["light"]) -> str:
     return digraph("recloser", "the live machine", lines)
 
 
-def _caption(picture: Picture, theme: Theme) -> str:
-    colours = beside(font(words, color=theme.of(trigger), size=10) for words, trigger in _LEGEND)
-    frames = f"double frame: start and end; dashed: rest; {_STAYS}: internal, the state stays"
-    lines = [html(picture.caption)] if picture.caption else []
-    return table(["&#160;", *lines, colours, frames])
+def _legend(picture: Picture, theme: Theme) -> str:
+    """Return the legend: every colour and mark that the picture has, and where notes come from."""
+    colours = meanings(theme, (row.trigger for row in picture.rows))
+    signs = "; ".join(f"{_SIGNS[mark]}: {mark.value}" for mark in picture.marks())
+    return table(
+        [
+            "&#160;",
+            beside((font(words, color=colour, size=_SMALL) for words, colour in colours), _SMALL),
+            *wrap(signs, _LEGEND_WIDTH),
+            *([html(picture.caption)] if picture.caption else []),
+        ],
+        _SMALL,
+    )
 
 
 def _node(picture: Picture, state: State, theme: Theme) -> str:
@@ -115,7 +142,7 @@ def _node(picture: Picture, state: State, theme: Theme) -> str:
         looks["style"] = "rounded,filled,dashed"
     if state in picture.marked:
         looks |= {"color": theme.accent, "fillcolor": theme.lit, "penwidth": 2.5}
-    return statement(state.value, **looks, label=table([f"<b>{state.value}</b>", *inside]))
+    return statement(state.value, **looks, label=table([f"<b>{state.value}</b>", *inside], _LARGE))
 
 
 def _edge(picture: Picture, arrow: Arrow, rows: Sequence[Row], theme: Theme) -> str:
@@ -123,7 +150,7 @@ def _edge(picture: Picture, arrow: Arrow, rows: Sequence[Row], theme: Theme) -> 
     looks: dict[str, str | float] = {"color": theme.of(rows[0].trigger)}
     if arrow in picture.path:
         looks |= {"color": theme.accent, "penwidth": 3}
-    label = table((line for row in rows for line in _lines(picture, row, theme)), _GAP)
+    label = table((line for row in rows for line in _lines(picture, row, theme)), _MEDIUM, _GAP)
     return statement(
         f"{source.value} -> {target.value}", **looks, **HINTS.get(arrow, {}), label=label
     )
@@ -141,5 +168,5 @@ def _lines(picture: Picture, row: Row, theme: Theme) -> list[str]:
         lines[-1] += " " + font(f"<b>{times}</b>", color=theme.ink)
     if row in picture.rules:
         notes = rules_text(picture.rules[row], _NOTE_WIDTH, _NOTE_LINES)
-        lines += [font(html(note), color=theme.quiet, size=10) for note in notes]
+        lines += [font(html(note), color=theme.quiet, size=_SMALL) for note in notes]
     return lines

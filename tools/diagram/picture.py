@@ -7,6 +7,7 @@ states and paths.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ START: Final = State.CLOSED
 """Where an engine starts and ends."""
 REST: Final = State.PASSIVE
 """The resting state: only a call of the application or a hint leads out of it."""
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _MORE: Final = "..."
 
 
@@ -46,6 +48,17 @@ def live_rows() -> list[Row]:
 def _order(row: Row) -> tuple[int, int, int]:
     guard = -1 if row.guard is None else list(Guard).index(row.guard)
     return list(State).index(row.source), list(Trigger).index(row.trigger), guard
+
+
+class Mark(Enum):
+    """What a sign in a picture means; a legend explains the marks that a picture has."""
+
+    START = "start and end"
+    REST = "rest"
+    STAYS = "internal, the state stays"
+    HIGHLIGHT = "highlighted"
+    COUNT = "how often taken"
+    RULES = "the rules of the policy that lead there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +88,18 @@ class Picture:
     def inside(self, state: State) -> list[Row]:
         """Return the internal rows of a state."""
         return [row for row in self.rows if row.source is state and row.target is None]
+
+    def marks(self) -> list[Mark]:
+        """Return the marks that this picture has, in the order of a legend."""
+        used = {
+            Mark.START: True,
+            Mark.REST: True,
+            Mark.STAYS: any(row.target is None for row in self.rows),
+            Mark.HIGHLIGHT: bool(self.marked or self.path),
+            Mark.COUNT: bool(self.counts),
+            Mark.RULES: bool(self.rules),
+        }
+        return [mark for mark in Mark if used[mark]]
 
 
 def row_name(row: Row) -> str:
@@ -122,7 +147,7 @@ def _state(name: str) -> State:
         raise ValueError(f"{name!r} is no state: give {known}") from None
 
 
-def count_text(picture: Picture, row: Row, sign: str = "\N{MULTIPLICATION SIGN}") -> str:
+def count_text(picture: Picture, row: Row, sign: str = TIMES) -> str:
     """Return how often a row was taken, behind `sign`; an empty text if it was not counted."""
     return f"{sign}{picture.counts[row]}" if row in picture.counts else ""
 

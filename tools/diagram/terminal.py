@@ -5,7 +5,16 @@ from textwrap import wrap
 from typing import Final
 
 from recloser.diagram.canvas import UNICODE, Box, Canvas, Signs
-from recloser.diagram.picture import REST, START, Arrow, Picture, count_text, row_name, rules_text
+from recloser.diagram.picture import (
+    REST,
+    START,
+    Arrow,
+    Mark,
+    Picture,
+    count_text,
+    row_name,
+    rules_text,
+)
 from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
@@ -128,8 +137,19 @@ def _label(picture: Picture, rows: Sequence[Row], inner: int, signs: Signs) -> l
 
 
 def _legend(picture: Picture, signs: Signs) -> list[str]:
-    final, rest = (box.signs[:3] for box in (signs.final, signs.rest))
-    lines = ["", f"{final} start and end   {rest} rest   {signs.back[1:]} (stays) internal"]
-    if picture.marked:
-        lines[-1] += f"   {signs.lit.signs[:3]} highlighted"
-    return [*lines, *wrap(picture.caption, WIDTH)]
+    final, rest, lit = (box.signs[:3] for box in (signs.final, signs.rest, signs.lit))
+    words = {
+        Mark.START: final,
+        Mark.REST: rest,
+        Mark.STAYS: f"{signs.back[1:]} (stays)",
+        Mark.HIGHLIGHT: f"{lit} {signs.heavy * 2}",
+        Mark.COUNT: f"{signs.times}12",
+        Mark.RULES: "12 rules:",
+    }
+    entries = [f"{words[mark]} {mark.value}".replace(" ", _JOINT) for mark in picture.marks()]
+    lines = wrap("   ".join(entries), WIDTH)
+    return [
+        "",
+        *(each.replace(_JOINT, " ").rstrip() for each in lines),
+        *wrap(picture.caption, WIDTH),
+    ]

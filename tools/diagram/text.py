@@ -4,7 +4,7 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Final
 
-from recloser.diagram.picture import REST, START, Picture, count_text, row_name
+from recloser.diagram.picture import REST, START, Mark, Picture, count_text, row_name
 from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import IGNORED
 
@@ -13,9 +13,10 @@ ILLEGAL: Final = "!"
 
 _WIDTH: Final = 18
 _MARKS: Final = {START: ["(start, end)"], REST: ["(rest)"]}
-_LIT: Final = "*"
+_STAR: Final = "*"
+_SIGNS: Final = {Mark.HIGHLIGHT: _STAR, Mark.COUNT: "x12", Mark.RULES: "below"}
 _LEGEND: Final = """\
-Drawn from the live machine by `make diagrams`: do not edit.
+Drawn from the live machine by `recloser diagram`: do not edit.
 
 name      the state that follows
 (stays)   internal: something is remembered, the state stays
@@ -31,7 +32,7 @@ def text(picture: Picture) -> str:
     """
     cells = [[[""], *([trigger.value] for trigger in Trigger)]]
     for state in State:
-        star = _LIT if state in picture.marked else ""
+        star = _STAR if state in picture.marked else ""
         label = [f"{star}{state.value}", *_MARKS.get(state, [])]
         cells.append([label, *(_cell(picture, state, trigger) for trigger in Trigger)])
     widths = [
@@ -40,7 +41,9 @@ def text(picture: Picture) -> str:
     blocks = [_block(row, widths) for row in cells]
     notes = [_rules(picture)] if picture.rules else []
     captions = [picture.caption] if picture.caption else []
-    return "\n\n".join([_LEGEND, *blocks, *notes, *captions]) + "\n"
+    marks = [f"{_SIGNS[each]:<10}{each.value}" for each in picture.marks() if each in _SIGNS]
+    legend = "\n".join([_LEGEND, *marks])
+    return "\n\n".join([legend, *blocks, *notes, *captions]) + "\n"
 
 
 def _rules(picture: Picture) -> str:
@@ -67,7 +70,7 @@ def _cell(picture: Picture, state: State, trigger: Trigger) -> list[str]:
     for row in picture.rows:
         if (row.source, row.trigger) == (state, trigger):
             entry = "(stays)" if row.target is None else row.target.value
-            star = _LIT if row.target and (row.source, row.target) in picture.path else ""
+            star = _STAR if row.target and (row.source, row.target) in picture.path else ""
             times = count_text(picture, row, "x")
             entries.append((" ".join(filter(None, (star + entry, times))), row.guard))
     entries += [

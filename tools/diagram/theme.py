@@ -1,6 +1,7 @@
 """The colours of drawn pictures, light and dark, and what each colour means."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Final
 
@@ -39,6 +40,14 @@ class Theme:
         return self.application
 
 
+COLOURS: Final = (
+    ("application", Trigger.CONNECT),
+    ("peer or network ended it", Trigger.LOST),
+    ("dial succeeded", Trigger.OPENED),
+    ("time or hint", Trigger.RETRY),
+)
+"""What each colour of an arrow means, and a trigger that has it."""
+
 THEMES: Final = MappingProxyType(
     {
         "light": Theme(
@@ -69,3 +78,23 @@ THEMES: Final = MappingProxyType(
         ),
     }
 )
+
+
+def meanings(theme: Theme, triggers: Iterable[Trigger]) -> list[tuple[str, str]]:
+    """Return the meaning and the colour for each colour that these triggers have."""
+    used = {theme.of(trigger) for trigger in triggers}
+    return [(words, theme.of(trigger)) for words, trigger in COLOURS if theme.of(trigger) in used]
+
+
+def follow_reader(svg: bytes) -> bytes:
+    """Make an SVG in the light theme take the dark colours where the reader prefers them."""
+    light, dark = THEMES["light"], THEMES["dark"]
+    pairs = {getattr(light, each.name): getattr(dark, each.name) for each in fields(Theme)}
+    rules = "".join(
+        f'[{use}="{old}"]{{{use}:{new}}}'
+        for old, new in pairs.items()
+        for use in ("fill", "stroke")
+    )
+    style = f"<style>@media (prefers-color-scheme: dark){{{rules}}}</style>\n"
+    head = svg.index(b">", svg.index(b"<svg")) + 1
+    return svg[:head] + b"\n" + style.encode() + svg[head:].lstrip(b"\n")

@@ -88,7 +88,7 @@ def test_ascii_is_drawn_when_asked_for_and_where_nothing_else_can_be_shown() -> 
 @pytest.mark.parametrize("theme", THEMES)
 def test_themes_are_those_of_the_renderers(theme: str) -> None:
     assert good("-f", "dot", "--theme", theme) == dot(MACHINE, THEMES[theme])
-    assert good("-f", "mermaid", "--theme", theme) == mermaid(MACHINE, dark=theme == "dark")
+    assert good("-f", "mermaid", "--theme", theme) == mermaid(MACHINE, THEMES[theme])
 
 
 @pytest.mark.parametrize(
@@ -283,9 +283,11 @@ def test_a_policy_that_fails_is_a_finding(own: str) -> None:
         (["-o", "no/such/folder/x"], "No such file or directory"),
         (["-o"], "requires an argument"),
         (["-o", "machine.pdf"], "the suffix .pdf stands for no format: give --format too"),
-        (["--theme", "pink"], "'pink' is not one of 'light', 'dark'"),
+        (["--theme", "pink"], "'pink' is not one of 'light', 'dark', 'auto'"),
         (["--theme", "dark"], "terminal has no colours: leave out --theme"),
         (["-f", "text", "--theme", "dark"], "text has no colours"),
+        (["-f", "png", "--theme", "auto"], "png cannot follow its reader: give --theme light"),
+        (["-f", "mermaid", "--theme", "auto"], "mermaid cannot follow its reader"),
         (["-f", "dot", "--ascii"], "--ascii is for the format terminal, not for dot"),
         (["--json", "-f", "dot"], "--json has no --format"),
         (["--policy", "nonsense"], "unknown policy 'nonsense'"),
@@ -321,7 +323,7 @@ def test_a_full_disk_gets_one_line() -> None:
 
 def test_every_format_and_theme_is_tested() -> None:
     assert {*TEXTS, "svg", "png"} == set(FORMATS)
-    assert tuple(THEMES) == diagram.THEMES
+    assert (*THEMES, "auto") == diagram.THEMES
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 
 from recloser.diagram.mermaid import mermaid
-from recloser.diagram.picture import Picture
-from recloser.fsm.states import State
+from recloser.diagram.picture import Mark, Picture
+from recloser.diagram.theme import COLOURS, THEMES, Theme
+from recloser.fsm.states import State, Trigger
 from recloser.fsm.table import TABLE
 from tests.tools.diagram.pictures import BARE, NOTED, pictures
 from tests.tools.diagram.reading import Read
@@ -17,7 +18,8 @@ def read(picture: str) -> Read:
     """Read the picture back."""
     found = Read()
     for line in picture.splitlines():
-        words, label = line.split(), line.partition(" : ")[2]
+        plain = re.sub("</?font[^>]*>", "", line)
+        words, label = plain.split(), plain.partition(" : ")[2]
         match words:
             case ["[*]", "-->", _] | [_, "-->", "[*]"]:
                 continue
@@ -61,7 +63,7 @@ def test_one_arrow_for_each_pair_of_states() -> None:
 @pytest.mark.parametrize("picture", [BARE, NOTED])
 def test_labels_have_no_second_colon(picture: Picture) -> None:
     """Mermaid 10 ends a label there."""
-    lines = mermaid(picture).splitlines()
+    lines = mermaid(picture).splitlines()[1:]
     assert not [line for line in lines if line.count(":") > 1 and not line.startswith("    class")]
 
 
@@ -73,5 +75,27 @@ def test_what_is_highlighted_is_marked() -> None:
     assert "marked" not in mermaid(BARE)
 
 
-def test_the_dark_theme_is_asked_for_in_the_text() -> None:
-    assert mermaid(BARE, dark=True) == "%%{init: {'theme': 'dark'}}%%\n" + mermaid(BARE)
+@pytest.mark.spec("L1.1")
+@pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
+def test_every_label_has_the_colour_of_its_trigger(theme: Theme) -> None:
+    text = mermaid(NOTED, theme)
+    head, *_ = text.splitlines()
+    colours = {theme.of(trigger): set[str]() for trigger in Trigger}
+    for colour, words in re.findall('<font color="(#[0-9a-f]{6})">(.*?)</font>', text):
+        if colour in colours:
+            colours[colour] |= {words.split()[0]} & {trigger.value for trigger in Trigger}
+    for trigger in Trigger:
+        assert trigger.value in colours[theme.of(trigger)]
+    assert sum(map(len, colours.values())) == len(Trigger)  # and in no other
+    assert f'"primaryColor": "{theme.node}"' in head
+    assert f'"edgeLabelBackground": "{theme.ground}"' in head
+
+
+@pytest.mark.parametrize("picture", [BARE, NOTED], ids=["bare", "noted"])
+def test_the_legend_explains_every_colour_and_mark(picture: Picture) -> None:
+    text = mermaid(picture)
+    legend = text.partition("note left of closed\n")[2].partition("end note")[0]
+    for words, _ in COLOURS:
+        assert words in legend
+    for mark in Mark:
+        assert (f"= {mark.value}\n" in legend) is (mark in picture.marks())

@@ -116,8 +116,9 @@ def test_start_rest_and_highlights_have_frames_of_their_own(signs: Signs) -> Non
 
 
 def test_a_highlighted_path_is_heavy() -> None:
-    heavy = [line for line in terminal(NOTED).splitlines()[3:-6] if UNICODE.heavy in line]
-    assert len(heavy) == len(NOTED.path)
+    lines = terminal(NOTED).splitlines()
+    heavy = [line for line in lines if UNICODE.left in line or UNICODE.right in line]
+    assert sum(UNICODE.heavy in line for line in heavy) == len(NOTED.path)
     assert not [line for line in terminal(BARE).splitlines() if UNICODE.heavy in line]
 
 
