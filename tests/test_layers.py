@@ -1,94 +1,215 @@
-"""Who imports whom, by walking the imports of every source file (docs/design.md, part 1)."""
+"""Who imports whom: the rooms of the tree, what each may import, and no circle among them.
+
+Every import statement counts, also one inside a function or for types alone. docs/design.md has
+the same table in words.
+"""
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = {
+FOLDERS = {
     "fsm": "recloser.fsm",
     "policies": "recloser.policies",
     "transport": "recloser.transport",
     "engine": "recloser",
     "tools": "recloser",
 }
-PURE = ("fsm", "policies")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+class Room(NamedTuple):
+    """Files that belong together; a file belongs to the room that names it most exactly."""
+
+    files: tuple[str, ...]
+    """Folders and single files, from the root of the repository."""
+    ours: frozenset[str] = frozenset()
+    """Rooms and single modules of recloser that it may import besides itself."""
+    others: frozenset[str] = frozenset()
+    """Distributions of others that it may import."""
+    pure: bool = False
+    """No clock, no randomness, no I/O, no concurrency."""
+
+
+def room(
+    *files: str, ours: tuple[str, ...] = (), others: tuple[str, ...] = (), pure: bool = False
+) -> Room:
+    return Room(files, frozenset(ours), frozenset(others), pure)
+
+
+def fsm(*names: str) -> tuple[str, ...]:
+    return tuple(f"recloser.fsm.{name}" for name in names)
+
+
+WIRE = ("recloser.transport.base", "recloser.transport.wire")
+"""The contract of a transport: data, errors and protocols, and nothing of aiohttp."""
+
+ROOMS = {
+    "fsm": room("fsm", others=("transitions",), pure=True),
+    "policies": room(
+        "policies", ours=fsm("closecodes", "decisions", "numbers", "record", "states"), pure=True
+    ),
+    "transport": room(
+        "transport",
+        ours=fsm("closecodes", "errors", "numbers", "record", "states"),
+        others=("aiohttp", "multidict", "yarl"),
+    ),
+    "engine: ground": room(
+        "engine/change_line.py",
+        "engine/checks.py",
+        "engine/clock.py",
+        "engine/contract.py",
+        "engine/log.py",
+        "engine/providers.py",
+        "engine/redact.py",
+        "engine/waiter.py",
+        ours=("fsm", *WIRE),
+        others=("structlog", "yarl"),
+    ),
+    "engine/hints": room("engine/hints", ours=fsm("numbers")),
+    "engine/credentials": room(
+        "engine/credentials", ours=("engine: ground", "fsm", *WIRE), others=("yarl",)
+    ),
+    "engine/journal": room(
+        "engine/journal", ours=("recloser.change_line", "recloser.redact", "fsm")
+    ),
+    "engine/driver": room(
+        "engine/driver",
+        ours=("engine: ground", "engine/credentials", "fsm", *WIRE),
+        others=("yarl",),
+    ),
+    "engine/outbox: core": room(
+        *(
+            f"engine/outbox/{name}.py"
+            for name in (
+                *("acknowledgements", "backlog", "core", "dispatch", "effects", "errors"),
+                *("events", "holdings", "ledger", "message", "options", "table"),
+            )
+        ),
+        ours=("recloser.transport.base", *fsm("errors", "numbers", "states")),
+        pure=True,
+    ),
+    "engine/outbox": room(
+        "engine/outbox", ours=("engine/outbox: core", "engine: ground", "fsm", *WIRE)
+    ),
+    "engine/outbox/file": room(
+        "engine/outbox/file",
+        ours=("engine/outbox: core", "engine: ground"),
+        others=("aiosqlite",),
+    ),
+    "engine: face": room(
+        "engine",
+        ours=(
+            *("engine: ground", "engine/credentials", "engine/driver", "engine/hints"),
+            *("engine/outbox: core", "engine/outbox", "engine/outbox/file"),
+            *("fsm", "policies", "transport"),
+        ),
+        others=("aiohttp", "yarl"),
+    ),
+    "tools/diagram": room("tools/diagram", ours=("fsm",), others=("pygraphviz",)),
+    "tools/simulate": room("tools/simulate", ours=("fsm", "policies"), others=("matplotlib",)),
+    "tools/explain": room("tools/explain", ours=("fsm", "policies")),
+    "tools/testing/doubles": room(
+        "tools/testing/doubles", ours=("fsm", *WIRE), others=("aiohttp",)
+    ),
+    "tools/testing/evidence": room("tools/testing/evidence", ours=("fsm", "tools/simulate")),
+    "tools/testing: strategies": room(
+        "tools/testing/strategies.py",
+        ours=("fsm", "tools/testing/doubles", "tools/testing/evidence"),
+        others=("hypothesis",),
+    ),
+    "tools/testing/laws": room(
+        "tools/testing/laws",
+        ours=(
+            *("fsm", "recloser.assembly", "recloser.transport.base"),
+            *("tools/simulate", "tools/testing/doubles", "tools/testing/evidence"),
+        ),
+        others=("structlog",),
+    ),
+    "tools/testing/verdict": room(
+        "tools/testing/verdict",
+        ours=("fsm", "tools/testing/evidence", "tools/testing/laws"),
+    ),
+    "tools/testing/search": room(
+        "tools/testing/search",
+        ours=(
+            *("fsm", "tools/simulate", "tools/testing: strategies"),
+            *("tools/testing/evidence", "tools/testing/laws"),
+        ),
+        others=("hypothesis",),
+    ),
+    "tools/testing": room(
+        "tools/testing",
+        ours=(
+            *("fsm", "tools/testing: strategies", "tools/testing/doubles"),
+            *("tools/testing/evidence", "tools/testing/laws"),
+            *("tools/testing/search", "tools/testing/verdict"),
+        ),
+        others=("pytest",),
+    ),
+    "tools/cli/terminal": room(
+        "tools/cli/terminal",
+        ours=("engine: ground", "engine: face", "engine/journal", "fsm"),
+    ),
+    "tools/cli": room(
+        "tools/cli",
+        ours=(
+            *("engine: ground", "engine: face", "engine/driver", "engine/journal"),
+            *("engine/outbox: core", "engine/outbox/file", "fsm", "policies"),
+            *("tools/cli/terminal", "tools/diagram", "tools/explain", "tools/simulate"),
+            *("tools/testing", "tools/testing/doubles", "tools/testing/evidence"),
+            *("tools/testing/laws", "tools/testing/search", "tools/testing/verdict"),
+        ),
+        others=("click", "structlog"),
+    ),
+}
+
+FRONT_DOORS = {
+    "recloser": {"recloser.testing"},
+    "recloser.outbox": {"recloser.outbox.file.recovery"},
+}
+"""Faces that name something of a higher room, and load it when it is first used (PEP 562)."""
+
 IMPURE = frozenset(
     {
-        "asyncio",
-        "concurrent",
-        "contextvars",
-        "datetime",
-        "http",
-        "logging",
-        "multiprocessing",
-        "os",
-        "random",
-        "secrets",
-        "select",
-        "selectors",
-        "signal",
-        "socket",
-        "ssl",
-        "subprocess",
-        "threading",
-        "time",
-        "urllib",
+        *("asyncio", "concurrent", "contextvars", "datetime", "http", "logging"),
+        *("multiprocessing", "os", "random", "secrets", "select", "selectors", "signal"),
+        *("socket", "ssl", "subprocess", "threading", "time", "urllib"),
     }
 )
 """Modules of the standard library that hold a clock, randomness, I/O or concurrency."""
 
-OWN = {
-    "fsm": {"recloser.fsm"},
-    "policies": {
-        "recloser.policies",
-        "recloser.fsm.closecodes",
-        "recloser.fsm.decisions",
-        "recloser.fsm.numbers",
-        "recloser.fsm.record",
-        "recloser.fsm.states",
-    },
-    "transport": {
-        "recloser.transport",
-        "recloser.fsm.closecodes",
-        "recloser.fsm.errors",
-        "recloser.fsm.numbers",
-        "recloser.fsm.record",
-        "recloser.fsm.states",
-    },
-    "engine": {"recloser"},
-    "tools": {"recloser"},
-}
-"""What each layer may import of ours."""
+TYPES = {("engine/outbox/options.py", "os")}
+"""Imports of such a module for the sake of a type: `os.PathLike`."""
 
-THIRD = {
-    "fsm": set[str](),
-    "policies": set[str](),
-    "transport": {"aiohttp", "multidict", "yarl"},
-    "engine": {"aiohttp", "structlog", "yarl"},
-    "tools": {"aiohttp", "click", "hypothesis", "pytest", "structlog", "yarl"},
-}
-"""What each layer may import of others; multidict and yarl are aiohttp's own vocabulary."""
-
+CLIENT_LAW = "tools/testing/laws/client_law.py"
 ALONE = {
-    "aiosqlite": "engine/outbox/file/writer.py",
-    "matplotlib": "tools/simulate/curves.py",
-    "pygraphviz": "tools/diagram/graphviz.py",
-    "transitions": "fsm/machine.py",
+    "recloser.assembly": ("engine/__init__.py", "tools/cli/connect.py", CLIENT_LAW),
+    "aiosqlite": ("engine/outbox/file/writer.py",),
+    "matplotlib": ("tools/simulate/curves.py",),
+    "pygraphviz": ("tools/diagram/graphviz.py",),
+    "transitions": ("fsm/machine.py",),
 }
-"""What one file alone may import."""
+"""What only these files may import."""
 
-FILES = sorted(path for folder in LAYERS for path in (ROOT / folder).rglob("*.py"))
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def module(path: Path) -> str:
     """The dotted name under which a source file is installed."""
     folder, *rest = path.relative_to(ROOT).with_suffix("").parts
-    names = [LAYERS[folder], *rest]
+    names = [FOLDERS[folder], *rest]
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
+
+
+MODULES = {module(path): path for path in FILES}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -104,35 +225,116 @@ def imports(path: Path) -> Iterator[str]:
                 yield deeper if deeper in MODULES else node.module
 
 
-MODULES = {module(path) for path in FILES}
+def room_of(path: Path) -> str:
+    """The room of a file: that of the longest name that covers it."""
+    covers = {
+        len(each): key
+        for key, found in ROOMS.items()
+        for each in found.files
+        if name(path) == each or name(path).startswith(f"{each}/")
+    }
+    return covers[max(covers)]
 
 
-def name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+GRAPH = {
+    own: {each for each in imports(path) if each in MODULES and each != own}
+    for own, path in MODULES.items()
+}
+"""Which module of ours imports which."""
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """The strongly connected components of more than one node (Tarjan's algorithm)."""
+    index: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = lowest[node] = len(index)
+        stack.append(node)
+        for each in sorted(graph.get(node, ())):
+            if each not in index:
+                visit(each)
+            if each in stack:
+                lowest[node] = min(lowest[node], lowest[each])
+        if lowest[node] == index[node]:
+            place = stack.index(node)
+            if len(stack) - place > 1:
+                found.append(set(stack[place:]))
+            del stack[place:]
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
-def test_a_file_imports_what_its_layer_may(path: Path) -> None:
-    layer = path.relative_to(ROOT).parts[0]
+def test_a_file_imports_what_its_room_may(path: Path) -> None:
+    own, mine = room_of(path), module(path)
+    may = ROOMS[own]
     for each in imports(path):
         top = each.partition(".")[0]
+        if each in FRONT_DOORS.get(mine, ()):
+            continue
         if top == "recloser":
-            assert any(each == own or each.startswith(f"{own}.") for own in OWN[layer]), each
+            theirs = room_of(MODULES[each])
+            assert theirs == own or theirs in may.ours or each in may.ours, each
         elif top in sys.stdlib_module_names:
-            assert layer not in PURE or top not in IMPURE, each
-        elif top in ALONE:
-            assert name(path) == ALONE[top], each
+            assert not may.pure or top not in IMPURE or (name(path), top) in TYPES, each
         else:
-            assert top in THIRD[layer], each
+            assert top in may.others, each
+        for only in {each, top} & set(ALONE):
+            assert name(path) in ALONE[only], each
 
 
-def test_the_walk_sees_every_layer() -> None:
-    assert {path.relative_to(ROOT).parts[0] for path in FILES} == set(LAYERS)
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles(GRAPH) == []
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    rooms: dict[str, set[str]] = {key: set() for key in ROOMS}
+    for own, found in GRAPH.items():
+        doors = FRONT_DOORS.get(own, set())
+        here = room_of(MODULES[own])
+        rooms[here] |= {room_of(MODULES[each]) for each in found - doors} - {here}
+    assert circles(rooms) == []
+
+
+def test_the_table_names_no_more_than_there_is() -> None:
+    used: dict[str, set[str]] = {key: set() for key in ROOMS}
+    for path in FILES:
+        for each in imports(path):
+            found = {each.partition(".")[0], each}
+            found |= {room_of(MODULES[each])} if each in MODULES else set()
+            used[room_of(path)] |= found
+    assert all(any(room_of(path) == key for path in FILES) for key in ROOMS)
+    for key, each in ROOMS.items():
+        may = {ours for ours in each.ours if not ours.startswith("recloser.")} | each.others
+        assert may - used[key] == set(), key
+    for door, higher in FRONT_DOORS.items():
+        assert higher <= GRAPH[door]
+    assert all(top in set(imports(ROOT / path)) for path, top in TYPES)
+
+
+def test_a_circle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"d", "f"}, "f": set[str]()}
+    assert sorted(map(sorted, circles(graph))) == [["a", "b", "c"], ["d", "e"]]
+    assert circles({"a": {"b"}, "b": set(), "c": {"a", "b"}}) == []
+
+
+def test_the_walk_sees_every_folder() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in FILES} == set(FOLDERS)
     assert "transitions" in set(imports(ROOT / "fsm" / "machine.py"))
     assert "aiohttp" in {each for path in FILES for each in imports(path)}
 
 
-def test_an_import_inside_a_function_is_seen(tmp_path: Path) -> None:
+def test_an_import_inside_a_function_or_for_types_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "late.py"
-    path.write_text("def f():\n    import time\n    from recloser.fsm import core\n")
-    assert list(imports(path)) == ["time", "recloser.fsm.core"]
+    path.write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from recloser.fsm.core import Core\n"
+        "def f():\n    import time\n    from recloser.fsm import run\n"
+    )
+    assert list(imports(path)) == ["typing", "recloser.fsm.core", "time", "recloser.fsm.run"]

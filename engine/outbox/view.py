@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from recloser import log
 from recloser.fsm.errors import RecloserError
@@ -11,8 +11,14 @@ from recloser.outbox.errors import OutboxUnusable
 from recloser.outbox.message import Id, Message
 from recloser.outbox.sender import OutboxSender
 
-if TYPE_CHECKING:
-    from recloser.client import ReconnectingWebSocket
+
+class OutboxOwner(Protocol):
+    """An engine, as far as another engine's outbox needs to know it."""
+
+    @property
+    def outbox(self) -> "OutboxView":
+        """The outbox of the engine."""
+        ...
 
 
 class OutboxView:
@@ -57,7 +63,7 @@ class OutboxView:
                 sender.tell(events.Cleared())
         return messages
 
-    def move_to(self, other: "ReconnectingWebSocket") -> int:
+    def move_to(self, other: OutboxOwner) -> int:
         """Hand them over to another engine, behind what waits there; how many they were.
 
         Keys and times to live go with them; messages meant for one generation stay. Raises
