@@ -11,6 +11,10 @@ PYTEST := $(BIN)/python -m pytest -q
 EDITABLE := --config-settings editable_mode=strict -e
 DRAW := $(BIN)/recloser diagram
 
+# Compiled modules are kept, also where the environment says otherwise: the tests start many processes, and each
+# would compile all of them again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow mutants bench clean
 

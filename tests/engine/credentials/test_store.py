@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from recloser import Close, Credentials, Retry, State, Timeouts, Unauthorized, policies
 from recloser.credentials import Token
-from recloser.fsm import Cause, Origin
+from recloser.fsm import Cause, Origin, Policy
+from recloser.policies.rules import rules_of
 from recloser.testing import Plan, run
 from tests.engine.credentials.rig import NOT_LET_IN, SPENT, Asked, HandClock, bearer, bearer_of
 from tests.engine.driver.test_inputs import raises, raises_later, ways
@@ -180,10 +182,21 @@ async def test_standard_stops_at_401_where_nobody_can_be_asked() -> None:
     assert len(transport.requests) == 1
 
 
+def codes_of(policy: Policy) -> list[int]:
+    """The codes that a rule names; a range of more than a hundred names none."""
+    wanted = (want for rule in rules_of(policy) for name, want in rule.when.tests if name == "code")
+    ranges = [range(int(low), int(high)) for want in wanted for low, high in _finite(want)]
+    return sorted({code for each in ranges if len(each) <= 100 for code in each})
+
+
+def _finite(want: object) -> list[tuple[float, float]]:
+    return [each for each in getattr(want, "intervals", ()) if isfinite(each[1] - each[0])]
+
+
 REFRESHED = [
     pytest.param(name, close, id=f"{name} {close.status or close.code}")
     for name, policy in shipped().items()
-    for close in (*map(received, (*range(1000, 1015), *range(3000, 5000))), refused(401))
+    for close in (*map(received, codes_of(policy)), refused(401))
     if getattr(policy.decide(close, after(can_refresh=True)), "refresh", False)
 ]
 
