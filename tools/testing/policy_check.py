@@ -141,8 +141,8 @@ def _verdict(breach: Breach, make: MakePolicy, home: tuple[str, str]) -> Verdict
             lines = lines_of_question(close, context, _answer(make, evidence))
         case Fleet():
             lines = [
-                f"  1. {evidence.engines} engines have been open for an hour",
-                f"  2. at once, for all of them: {describe(evidence.parting)}",
+                f"  1. {evidence.engines} engines {_past(evidence)}",
+                f"  2. at one moment, for all of them: {describe(evidence.parting)}",
                 f"  3. each dial after that: {describe(evidence.dials)}",
                 f"  4. {breach.problem}",
             ]
@@ -154,6 +154,12 @@ def _verdict(breach: Breach, make: MakePolicy, home: tuple[str, str]) -> Verdict
                 f"  4. {breach.problem}",
             ]
     return Verdict(law, breach.problem, "\n".join(lines), path, source_of(law.name, home, evidence))
+
+
+def _past(fleet: Fleet) -> str:
+    if not fleet.before:
+        return "have been open for an hour"
+    return f"have dialled {fleet.before} times in vain, and a proxy holds the next dial of each"
 
 
 def _answer(make: MakePolicy, question: Question) -> str:

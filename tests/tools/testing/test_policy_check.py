@@ -168,9 +168,9 @@ def test_max_delay_is_the_callers() -> None:
 def test_assert_law_holds_one_story_against_one_law() -> None:
     story = Story((Lose(Close.frame(1012), 5.0, times=30),))
     assert_law("no-hot-loop", Hopeful, story)
-    assert_law("gives-up", Sleeper, story)
+    assert_law("comes-to-rest", Sleeper, story)
     with pytest.raises(BrokenLaw, match="it still retries"):
-        assert_law("gives-up", Hopeful, Story((Lose(Close.frame(1012), 5.0, times=50),)))
+        assert_law("comes-to-rest", Hopeful, Story((Lose(Close.frame(1012), 5.0, times=50),)))
 
 
 def test_without_hypothesis_one_line_says_what_to_do() -> None:

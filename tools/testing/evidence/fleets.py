@@ -1,9 +1,9 @@
-"""Fleets: a thousand engines that lose their server together, and when they come back."""
+"""Fleets: a thousand engines that meet one end at one moment, and when they dial after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from recloser.fsm.decisions import Context, Decision, Retry
 from recloser.fsm.record import Cause, Close
@@ -14,17 +14,35 @@ from recloser.testing.evidence.ends import HOUR, NOBODY, TAKES, refused
 ENGINES: Final = 1000
 DEPTH: Final = 12
 """Dials that every engine makes in vain."""
+_HELD: Final = 5.0
+"""Seconds that a proxy holds a dial before it ends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """Engines that had been open for an hour, what ended that, and what every dial meets."""
+    """Engines that meet one end at one moment, and what every dial after that meets."""
 
     parting: Close
+    """What ends a generation of every engine at one moment."""
     dials: Close = NOBODY
+    before: int = 0
+    """Dials that each engine has made in vain by then, each at a time of its own.
+
+    One more dial of each is held, as by a proxy, and `parting` ends these. 0: the engines had
+    been open for an hour.
+    """
     engines: int = ENGINES
     depth: int = DEPTH
     seed: int = 0
+
+
+class Redial(NamedTuple):
+    """One dial of one engine, after the moment that all have in common."""
+
+    at: float
+    """Seconds since that moment."""
+    delay: float
+    """The delay in seconds that the policy chose for it."""
 
 
 FLEETS: Final = (
@@ -33,9 +51,11 @@ FLEETS: Final = (
     Fleet(parting=Close.frame(1013), dials=refused(502)),
     Fleet(parting=Close.cut(Cause.EOF), dials=Close.by_engine(Cause.CONNECT_TIMEOUT)),
     Fleet(parting=Close.cut(Cause.RESET), dials=refused(500)),
-    Fleet(parting=Close.cut(Cause.RESET), dials=refused(503, 30.0)),
+    Fleet(parting=Close.cut(Cause.RESET), dials=NOBODY, before=DEPTH),
+    Fleet(parting=refused(503), dials=refused(503), before=DEPTH),
+    Fleet(parting=refused(503, 30.0), dials=refused(503, 30.0), before=2),
 )
-"""Ends that hit everybody at once."""
+"""Ends that hit everybody at once: engines that were well, and engines deep in an outage."""
 
 SCENARIOS: Final = (
     Scenario(engines=1000, outage=45.0, capacity=100.0, connect_timeout=20.0),
@@ -53,19 +73,58 @@ SCENARIOS: Final = (
 """Outages: a process that dies, a restart behind a proxy, packets that vanish."""
 
 
-def waits(decide: Callable[[Close, Context], Decision], fleet: Fleet) -> Sequence[Sequence[float]]:
-    """Return, for each attempt, the delays in seconds of the engines that retried."""
+def redials(
+    decide: Callable[[Close, Context], Decision], fleet: Fleet
+) -> Sequence[Sequence[Redial]]:
+    """Return the first dials after the common moment, the second ones, and so on."""
     rng = Random(fleet.seed)  # noqa: S311 - a search has to repeat itself
-    found: list[list[float]] = [[] for _ in range(fleet.depth)]
+    found: list[list[Redial]] = [[] for _ in range(fleet.depth)]
     for _ in range(fleet.engines):
-        run, now = Run(opened_at=-HOUR, dialled_at=-HOUR - TAKES), 0.0
-        for attempt in range(fleet.depth):
-            close = fleet.dials if attempt else fleet.parting
-            _, decision = run.lost(close, now, decide, roll=rng.random(), can_refresh=False)
-            if not isinstance(decision, Retry):
+        engine = _Engine(decide, rng)
+        if not engine.reach(fleet):
+            continue
+        start, close = engine.now, fleet.parting
+        for number in range(fleet.depth):
+            delay = engine.lose(close)
+            if delay is None:
                 break
-            found[attempt].append(decision.delay)
-            now += decision.delay
-            run.dialling(now)
-            now += TAKES
+            found[number].append(Redial(engine.now - start, delay))
+            engine.dial()
+            close = fleet.dials
     return found
+
+
+class _Engine:
+    """One engine of a fleet in fast motion."""
+
+    def __init__(self, decide: Callable[[Close, Context], Decision], rng: Random) -> None:
+        self.now = 0.0
+        self._decide = decide
+        self._rng = rng
+        self._run = Run(since=0.0)
+
+    def reach(self, fleet: Fleet) -> bool:
+        """Live up to the moment that all have in common; False if it stops or rests before."""
+        if not fleet.before:
+            self._run = Run(opened_at=-HOUR, dialled_at=-HOUR - TAKES)
+            return True
+        self.dial()
+        for _ in range(fleet.before):
+            if self.lose(fleet.dials) is None:
+                return False
+            self.dial()
+        self.now += _HELD
+        return True
+
+    def dial(self) -> None:
+        self._run.dialling(self.now)
+        self.now += TAKES
+
+    def lose(self, close: Close) -> float | None:
+        """Meet an end and wait as the policy says; return the delay, None if there is none."""
+        roll = self._rng.random()
+        _, decision = self._run.lost(close, self.now, self._decide, roll=roll, can_refresh=False)
+        if not isinstance(decision, Retry):
+            return None
+        self.now += decision.delay
+        return decision.delay

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
+from statistics import median
 from typing import Final
 
 from recloser.fsm.closecodes import ABNORMAL, TRY_LATER
@@ -14,7 +15,7 @@ from recloser.simulate.scenario import Scenario
 from recloser.simulate.storm import simulate
 from recloser.testing.evidence.contexts import AGAIN
 from recloser.testing.evidence.ends import NOBODY, describe
-from recloser.testing.evidence.fleets import Fleet, waits
+from recloser.testing.evidence.fleets import Fleet, redials
 from recloser.testing.evidence.interview import Interview, answer_of
 from recloser.testing.laws.law import Law
 
@@ -27,7 +28,7 @@ _FEW: Final = 100
 """Fewer engines than this are no fleet."""
 _SETTLED: Final = 8
 """Attempts after which a cap has been reached, and with it what a cap does."""
-_HALF, _QUARTER = 0.5, 0.25
+_HALF, _FIFTH = 0.5, 0.2
 _RANGE: Final = 0.1
 """The share of a delay over which a fleet must be spread at least."""
 _TOGETHER: Final = 0.02
@@ -39,13 +40,14 @@ _MOST_DIALS: Final = 200
 """Dials of each engine in one outage, after which nothing more is to be learnt."""
 
 
-def _heap(delays: Sequence[float]) -> float:
-    """Return the largest share of delays that are practically the same."""
-    most = 0
-    for index, delay in enumerate(delays):
-        near = max(_TOGETHER, delay * _TOGETHER / 4)
-        most = max(most, bisect_right(delays, delay + near) - index)
-    return most / len(delays)
+def _heap(moments: Sequence[float], within: float) -> tuple[float, float]:
+    """Return the largest share of sorted moments that lie so close together, and the first."""
+    most, first = 0, 0.0
+    for index, moment in enumerate(moments):
+        count = bisect_right(moments, moment + within) - index
+        if count > most:
+            most, first = count, moment
+    return most / len(moments), first
 
 
 def _spreads(policy: Policy, fleet: Fleet) -> str | None:
@@ -56,25 +58,34 @@ def _retry_after_spread(policy: Policy, fleet: Fleet) -> str | None:
     return _heaps(policy, fleet) if fleet.dials.retry_after is not None else None
 
 
+def _first_judged(fleet: Fleet) -> int:
+    """Return the number of the first dial that must be spread."""
+    told = fleet.parting.retry_after is not None
+    if told or (fleet.parting.code in _MOVED and not fleet.before):
+        return 1
+    # Delays at the cap may bring a part of a fleet together once; they must not keep it so.
+    return _SETTLED if fleet.before else 2
+
+
 def _heaps(policy: Policy, fleet: Fleet) -> str | None:
-    found = waits(partial(answer_of, policy.decide), fleet)
-    for attempt, unsorted in enumerate(found, start=1):
-        delays = sorted(unsorted)
-        if len(delays) < _FEW or (attempt == 1 and fleet.parting.code not in _MOVED):
+    found = redials(partial(answer_of, policy.decide), fleet)
+    for number, dials in enumerate(found, start=1):
+        if len(dials) < _FEW or number < _first_judged(fleet):
             continue
-        middle = delays[len(delays) // 2]
-        after = describe(fleet.dials if attempt > 1 else fleet.parting)
-        share = _heap(delays)
-        if share > (_QUARTER if attempt >= _SETTLED else _HALF):
+        moments = sorted(each.at for each in dials)
+        delay = median(each.delay for each in dials)
+        near = max(_TOGETHER, delay * _TOGETHER / 4)
+        share, first = _heap(moments, near)
+        if share > (_FIFTH if number >= _SETTLED else _HALF):
             return (
-                f"{share:.0%} of the engines dial together, {middle:.3g} s after attempt "
-                f"{attempt}: {after}"
+                f"{share:.0%} of the engines make dial {number} within {near:.2g} s of each "
+                f"other, {first:.4g} s after the moment that they have in common"
             )
-        width = delays[len(delays) * 95 // 100] - delays[len(delays) * 5 // 100]
-        if width < _RANGE * middle:
+        low, high = moments[len(moments) * 5 // 100], moments[len(moments) * 95 // 100]
+        if high - low < _RANGE * delay:
             return (
-                f"attempt {attempt} comes within {width:.2g} s for nearly all engines, after "
-                f"{middle:.3g} s: {after}"
+                f"nearly all engines make dial {number} within {high - low:.2g} s, {low:.4g} s "
+                f"after the moment that they have in common: a delay of {delay:.3g} s needs more"
             )
     return None
 
@@ -152,7 +163,8 @@ SPREADS: Final = Law(
     name="spreads-a-fleet",
     claim="A thousand engines that lose their server together do not dial together.",
     why="A server that comes back to everybody at once goes down again. Jitter has to come after "
-    "the cap, or the fleet is in step as soon as the cap is reached.",
+    "the cap: engines that wait exactly as long as the cap stay in step once one event has hit "
+    "all.",
     incident="phoenix #4045 and #5942, rails #40229; socket.io-client's delay is exactly 5.0 s "
     "from the fourth attempt on, for it caps what it has jittered.",
     fleet=_spreads,

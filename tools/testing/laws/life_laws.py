@@ -152,9 +152,10 @@ STRICT_GAPS: Final = Law(
     life=_strict_gaps,
 )
 ENDS: Final = Law(
-    name="gives-up",
+    name="comes-to-rest",
     claim="Forty ends of one kind in a row lead to Hold or Stop.",
-    why="A tool that somebody waits for should say that it is no use.",
+    why="A tool that somebody waits for should say that it is no use. A service may hold, and come "
+    "back at a hint.",
     optional=True,
     life=_ends,
 )

@@ -92,9 +92,10 @@ def _folded(states: Sequence[str]) -> list[tuple[tuple[str, ...], int]]:
 
 def lines_of_question(close: Close, context: Context, answer: str) -> list[str]:
     """Tell one question where no short story leads to it."""
-    run = f"{context.attempt} failures in {context.elapsed:,.6g} s, this one included"
+    failures = "1 failure" if context.attempt == 1 else f"{context.attempt} failures"
+    run = f"{failures} in {context.elapsed:,.6g} s, this one included"
     if close.intentional:
-        run = f"{context.attempt} failures before"
+        run = f"{failures} before"
     phase = (
         "a dial was under way"
         if context.phase is Phase.DIAL
