@@ -133,7 +133,7 @@ ROOMS = {
     ),
     "tools/testing/verdict": room(
         "tools/testing/verdict",
-        ours=("fsm", "tools/testing/evidence", "tools/testing/laws"),
+        ours=("fsm", "tools/testing/evidence"),
     ),
     "tools/testing/search": room(
         "tools/testing/search",
@@ -143,14 +143,20 @@ ROOMS = {
         ),
         others=("hypothesis",),
     ),
+    "tools/testing/transports": room(
+        "tools/testing/transports",
+        ours=("fsm", "tools/testing/doubles", "transport"),
+        others=("aiohttp",),
+    ),
     "tools/testing": room(
         "tools/testing",
         ours=(
+            *("tools/testing/transports", *WIRE),
             *("fsm", "tools/testing: strategies", "tools/testing/doubles"),
             *("tools/testing/evidence", "tools/testing/laws"),
             *("tools/testing/search", "tools/testing/verdict"),
         ),
-        others=("pytest",),
+        others=("pytest", "trustme"),
     ),
     "tools/cli/terminal": room(
         "tools/cli/terminal",

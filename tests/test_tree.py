@@ -58,6 +58,7 @@ ELSEWHERE = {
     ),
     "tools/testing/search": ("tools/testing/test_policy_check.py",),
     "tools/testing/strategies.py": ("tools/testing/evidence/test_stories.py",),
+    "tools/testing/transports": ("tools/testing/test_transport_check.py",),
     "tools/testing/verdict": (
         "tools/testing/test_policy_check.py",
         "tools/testing/evidence/test_stories.py",
@@ -67,8 +68,8 @@ ELSEWHERE = {
         "transport/test_cancelling.py",
     ),
     "transport/aiohttp_wire.py": ("transport/test_own_close.py", "transport/test_peer_ends.py"),
+    "transport/upgrade.py": ("transport/test_contract.py", "transport/test_handshake.py"),
     "transport/base.py": ("transport/test_classify.py", "engine/driver/test_inputs.py"),
-    "transport/handshake.py": ("transport/test_dialling.py", "transport/test_classify.py"),
 }
 """Where the other source files, or all of a folder, are tested: paths beneath `tests`."""
 

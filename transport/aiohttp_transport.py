@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ssl import SSLContext
-from typing import cast
+from typing import ClassVar, cast
 
 from aiohttp import ClientSession, Fingerprint, WSServerHandshakeError
 from multidict import CIMultiDict
@@ -62,6 +62,9 @@ class AiohttpTransport:
         "heartbeat",
     )
 
+    wire_class: ClassVar[type[AiohttpWire]] = AiohttpWire
+    """Of what kind its wires are; a transport of your own may derive another from it."""
+
     def __init__(
         self,
         *,
@@ -112,7 +115,7 @@ class AiohttpTransport:
                 secure = trail.request.url.lower().startswith(_SECURE)
                 failed = dial_failed(error, secure=secure, now=datetime.now(UTC))
         else:
-            return AiohttpWire(upgrade, ended, self)
+            return self.wire_class(upgrade, ended, self)
         raise DialFailed(failed)
 
     async def aclose(self) -> None:

@@ -6,6 +6,7 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from aiohttp import EofStream
+from aiohttp.http import WebSocketError
 
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Close
@@ -16,7 +17,7 @@ from recloser.transport.last_received import FrameCounter, last_received, tcp_in
 from recloser.transport.liveness import Heartbeat, Liveness
 from recloser.transport.outgoing import Outgoing
 from recloser.transport.ticker import Ticker
-from recloser.transport.upgrade import Upgrade
+from recloser.transport.upgrade import MASKED, Upgrade
 from recloser.transport.wire import Wire
 
 RELEASE: Final = 0.5
@@ -90,7 +91,7 @@ class AiohttpWire(Wire):
     @property
     def headers(self) -> Mapping[str, str]:
         """See `Wire.headers`."""
-        return lowered(self._upgrade.response.headers)
+        return lowered(self._upgrade.headers)
 
     @property
     def sent_code(self) -> int | None:
@@ -108,7 +109,9 @@ class AiohttpWire(Wire):
 
     def control_received(self, frame: Frame) -> None:
         """See `Wire.control_received`."""
-        if frame.type is Opcode.PING:
+        if isinstance(frame.data, bytearray):  # the parser unmasked it: RFC 6455 section 5.1
+            self.connection_lost(WebSocketError(PROTOCOL_ERROR, MASKED))
+        elif frame.type is Opcode.PING:
             self._out.pong(frame.data)
         elif frame.type is Opcode.CLOSE:
             code = frame.data

@@ -9,7 +9,9 @@ from aiohttp import WSMsgType
 from multidict import CIMultiDict
 from yarl import URL
 
+from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import NO_HEADERS, Close
+from recloser.fsm.states import State
 
 
 class Delivery(Enum):
@@ -28,6 +30,23 @@ OnUndeliverable = Callable[[Any], Coroutine[Any, Any, Delivery]]
 
 Interceptor = Callable[[str | bytes], bool]
 """Sees a message before any consumer. True: no consumer gets the message."""
+
+
+class Undelivered:
+    """Answers a message that comes after `close` or the end of a wire."""
+
+    __slots__ = ("callback", "resend")
+
+    def __init__(self) -> None:
+        self.callback: OnUndeliverable | None = None
+        self.resend = False
+        """The result of `unsent_messages` at the end will be sent again on another wire."""
+
+    async def __call__(self, message: Any, item: object) -> Delivery:
+        """Return the outcome of a message that came too late; raises `NotOpen`."""
+        if self.callback is None:
+            raise NotOpen(State.CLOSING)
+        return await self.callback(message if item is None else item)
 
 
 Opcode = WSMsgType

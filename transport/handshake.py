@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -47,7 +47,7 @@ class DialDropped(ClientError):
     """
 
 
-def lowered(headers: MultiMapping[str] | None) -> Mapping[str, str]:
+def lowered(headers: MultiMapping[str] | Mapping[str, str] | None) -> Mapping[str, str]:
     """Return headers with names in lower case; repeated ones are joined (RFC 9110 5.3)."""
     if headers is None:
         return NO_HEADERS
@@ -58,6 +58,39 @@ def lowered(headers: MultiMapping[str] | None) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
+def invalid_upgrade(
+    headers: MultiMapping[str] | Mapping[str, str], offered: Collection[str]
+) -> str | None:
+    """Say what RFC 6455 section 4.1 forbids in the headers of a 101; None if nothing.
+
+    `offered` are the subprotocols that we asked for; we ask for no extension. The accept key
+    is checked by aiohttp.
+
+    >>> invalid_upgrade({"Upgrade": "websocket", "Connection": "keep-alive, Upgrade"}, ())
+    >>> invalid_upgrade({"Upgrade": "websocket", "Connection": "close"}, ())
+    "the answer does not say Connection: Upgrade, but 'close'"
+    """
+    found = lowered(headers)
+    upgrade, connection = found.get("upgrade", ""), found.get("connection", "")
+    if upgrade.strip().lower() != "websocket":
+        return f"the answer does not say Upgrade: websocket, but {upgrade!r}"
+    if not upgrades(connection):
+        return f"the answer does not say Connection: Upgrade, but {connection!r}"
+    if "," in found.get("sec-websocket-accept", ""):
+        return "the answer has two accept keys"
+    if found.get("sec-websocket-extensions", "").strip():
+        return "the answer names an extension, and none was offered"
+    subprotocol = found.get("sec-websocket-protocol")
+    if subprotocol is not None and subprotocol.strip() not in offered:
+        return "the answer names a subprotocol that was not offered"
+    return None
+
+
+def upgrades(connection: str) -> bool:
+    """Whether a Connection header has the token Upgrade (RFC 9110 section 7.6.1)."""
+    return "upgrade" in (token.strip().lower() for token in connection.split(","))
+
+
 def dial_failed(error: Exception, *, secure: bool, now: datetime) -> Close:
     """Record a failed dial; `secure` says that it was to a wss or https URL."""
     if isinstance(error, _ANSWERED) and error.status != _UPGRADED:
@@ -65,7 +98,9 @@ def dial_failed(error: Exception, *, secure: bool, now: datetime) -> Close:
     if isinstance(error, ClientResponseError):
         error = _without_secrets(error)
     code, origin, cause = _kind(error, secure=secure)
-    return Close(code=code, origin=origin, cause=cause, error=bare(error))
+    # A 101 that must not be taken: whoever asks again gets the same answer.
+    status = _UPGRADED if isinstance(error, WSServerHandshakeError) else None
+    return Close(code=code, origin=origin, cause=cause, status=status, error=bare(error))
 
 
 def _refused(error: ClientResponseError, now: datetime) -> Close:

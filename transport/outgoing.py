@@ -6,9 +6,8 @@ from typing import Any, Final
 
 from aiohttp.http import WebSocketWriter
 
-from recloser.transport.base import Delivery, Opcode
+from recloser.transport.base import Delivery, Opcode, Undelivered
 from recloser.transport.upgrade import push
-from recloser.transport.wire import Undelivered
 
 CONGESTED = 65_536
 """Bytes in the write buffer beyond which a pong waits: pings alone must not fill it."""

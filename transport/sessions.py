@@ -23,7 +23,7 @@ from aiohttp import (
 )
 
 from recloser.fsm.errors import SessionClosed
-from recloser.transport.handshake import DialDropped
+from recloser.transport.handshake import DialDropped, invalid_upgrade
 from recloser.transport.upgrade import Answer, Upgrade
 
 _UNBOUNDED = ClientTimeout(total=None)
@@ -47,21 +47,32 @@ def without_cookies(*, cross_origin: bool) -> Iterator[None]:
         _CROSS_ORIGIN.reset(before)
 
 
-async def no_redirect(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Refuse a redirect: aiohttp would follow it and send custom headers along (E5)."""
+async def valid_answer(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Refuse a redirect, and a 101 that RFC 6455 forbids.
+
+    aiohttp would follow the one and send custom headers along (E5), and take most of the other.
+    """
     if _CROSS_ORIGIN.get():
         request.headers.popall("Cookie", None)
     response = await handler(request)
     if response.status // 100 == 3:  # noqa: PLR2004 - the class of redirects, RFC 9110 15.4
-        response.close()
-        raise WSServerHandshakeError(
-            response.request_info,
-            response.history,
-            message="Redirects are not followed",
-            status=response.status,
-            headers=response.headers,
-        )
-    return response
+        problem: str | None = "Redirects are not followed"
+    elif response.status == 101:  # noqa: PLR2004 - Switching Protocols
+        asked = ",".join(request.headers.getall("Sec-WebSocket-Protocol", ()))
+        offered = [each.strip() for each in asked.split(",") if each.strip()]
+        problem = invalid_upgrade(response.headers, offered)
+    else:
+        problem = None
+    if problem is None:
+        return response
+    response.close()
+    raise WSServerHandshakeError(
+        response.request_info,
+        response.history,
+        message=problem,
+        status=response.status,
+        headers=response.headers,
+    )
 
 
 async def one_connection(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -83,7 +94,7 @@ def own_session(*, trust_env: bool) -> ClientSession:
         trust_env=trust_env,
         response_class=Answer,
         ws_response_class=Upgrade,
-        middlewares=(no_redirect, one_connection),
+        middlewares=(valid_answer, one_connection),
     )
 
 
@@ -105,7 +116,7 @@ def session_over(lent: ClientSession) -> ClientSession:
         timeout=_UNBOUNDED,
         response_class=Answer,
         ws_response_class=Upgrade,
-        middlewares=(no_redirect,),
+        middlewares=(valid_answer,),
     )
 
 

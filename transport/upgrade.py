@@ -2,11 +2,18 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Literal
+from typing import Any, Final, Literal, cast
 
 from aiohttp import ClientConnectionResetError, ClientResponse, ClientWebSocketResponse
 from aiohttp.connector import Connection
-from aiohttp.http import WebSocketWriter
+from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from recloser.transport.handshake import upgrades
+
+_UPGRADED: Final = 101
+_MASKED: Final = 0x80
+MASKED: Final = "the server masks its frames (RFC 6455 section 5.1)"
 
 
 class Answer(ClientResponse):
@@ -28,11 +35,63 @@ class Answer(ClientResponse):
         self.transport = connection.transport
         return await super().start(connection)
 
+    @property
+    def received(self) -> CIMultiDictProxy[str]:
+        """The headers as they came."""
+        return super().headers
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The headers; of a list in Connection that has Upgrade, aiohttp is shown that token.
+
+        It wants that one alone, where RFC 6455 section 4.1 wants a list that has it.
+        """
+        found = self.received
+        if self.status != _UPGRADED or not upgrades(",".join(found.getall("Connection", ()))):
+            return found
+        shown = CIMultiDict(found)
+        shown["Connection"] = "Upgrade"
+        return CIMultiDictProxy(shown)
+
     def close(self) -> None:
         """Close the response, and abort its socket unless a wire has it."""
         super().close()
         if self.transport is not None:
             self.transport.abort()
+
+
+class UnmaskedFrames:
+    """Stands before the parser until the first frame: a server masks all of its frames or none.
+
+    aiohttp takes masked frames from a server, where RFC 6455 section 5.1 says that a client
+    must close the connection. The parser alone knows where later frames begin, so that they
+    are not looked at; a masked ping or pong is told by `Wire.control_received`.
+    """
+
+    __slots__ = ("_handler", "_head", "_parser", "_reader")
+
+    def __init__(self, parser: Any, handler: Any, reader: Any) -> None:
+        self._parser = parser
+        self._handler = handler
+        self._reader = reader
+        self._head = b""
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Parse; a masked first frame is an error of the reader, and nothing is parsed."""
+        self._head += data[:2]
+        if len(self._head) < 2:  # noqa: PLR2004 - the mask bit stands in the second byte
+            return cast("tuple[bool, bytes]", self._parser.feed_data(data))
+        if self._head[1] & _MASKED:
+            self._reader.set_exception(WebSocketError(WSCloseCode.PROTOCOL_ERROR, MASKED))
+            return True, b""
+        parsed = self._parser.feed_data(data)
+        if not parsed[0]:
+            self._handler.set_parser(self._parser, self._reader)
+        return cast("tuple[bool, bytes]", parsed)
+
+    def feed_eof(self) -> None:
+        """Pass on the end of the stream."""
+        self._parser.feed_eof()
 
 
 class Upgrade(ClientWebSocketResponse[Literal[True]]):
@@ -43,7 +102,7 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
     object is kept because it owns the parser.
     """
 
-    __slots__ = ("lost", "reader", "response", "transport", "writer")
+    __slots__ = ("_frames", "_handler", "lost", "reader", "response", "transport", "writer")
 
     def __init__(
         self,
@@ -67,11 +126,29 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
         # aiohttp keeps the parser of HTTP answers, 1.3 KiB, until the connection is lost, when it
         # sets this itself; no byte goes through it once the protocol has been changed.
         handler._parser = None  # noqa: SLF001 - no public way; test_contract.py pins it
+        self._handler = handler
         self.reader = reader
         self.writer = writer
         self.response = response
         self.transport: asyncio.Transport = transport
         self.lost: asyncio.Future[None] = lost
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The headers of the answer, as they came."""
+        answer = self.response
+        return answer.received if isinstance(answer, Answer) else answer.headers
+
+    @property
+    def _parser(self) -> Any:
+        """What aiohttp hands to the protocol, once it has set it: test_contract.py pins that."""
+        if self._frames is None:
+            return None
+        return UnmaskedFrames(self._frames, self._handler, self.reader)
+
+    @_parser.setter
+    def _parser(self, parser: Any) -> None:
+        self._frames = parser  # and owned here: aiohttp's queue knows it by a weak reference
 
 
 def push(

@@ -4,14 +4,14 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from math import inf
 from typing import Any, Final, Protocol
 
-from recloser.fsm.errors import ConcurrentReceive, NotOpen
+from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import NO_HEADERS, Close
-from recloser.fsm.states import State
 from recloser.transport.base import (
     Delivery,
     Frame,
@@ -19,6 +19,7 @@ from recloser.transport.base import (
     OnUndeliverable,
     Opcode,
     Request,
+    Undelivered,
 )
 from recloser.transport.intercept import InterceptedReader
 
@@ -29,23 +30,6 @@ OVERHEAD: Final = 128
 """Bytes that a message counts besides its length, as in aiohttp's queue."""
 
 _NOTHING: Final[deque[str | bytes]] = deque(maxlen=0)
-
-
-class Undelivered:
-    """Answers a message that comes after `close` or the end of a wire."""
-
-    __slots__ = ("callback", "resend")
-
-    def __init__(self) -> None:
-        self.callback: OnUndeliverable | None = None
-        self.resend = False
-        """The result of `unsent_messages` at the end will be sent again on another wire."""
-
-    async def __call__(self, message: Any, item: object) -> Delivery:
-        """Return the outcome of a message that came too late; raises `NotOpen`."""
-        if self.callback is None:
-            raise NotOpen(State.CLOSING)
-        return await self.callback(message if item is None else item)
 
 
 class Wire(ABC):
@@ -348,15 +332,14 @@ class Wire(ABC):
             return
         self._reading = self._waiter = None
         waiter.remove_done_callback(self._go_on)
-        try:
-            reading.throw(asyncio.CancelledError())
-        except asyncio.CancelledError:
-            pass
-        except StopIteration as done:
-            self._received(done.value)
-        else:
-            reading.close()
-            raise RuntimeError("read() of a wire must end at once when it is cancelled")
+        with suppress(asyncio.CancelledError):
+            try:
+                reading.throw(asyncio.CancelledError())
+            except StopIteration as done:
+                self._received(done.value)
+            else:
+                reading.close()
+                raise RuntimeError("read() of a wire must end at once when it is cancelled")
         self.busy = self.over or bool(self._buffer)
 
     def _go_on(self, waiter: asyncio.Future[Any]) -> None:

@@ -2,18 +2,40 @@
 
 from dataclasses import dataclass
 from textwrap import fill
-from typing import Final
-
-from recloser.testing.laws.law import Law
+from typing import Final, Protocol
 
 _WIDTH: Final = 96
+
+
+class Promise(Protocol):
+    """What a law of any kind says of itself."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def claim(self) -> str:
+        """What it promises."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """Why that matters."""
+        ...
+
+    @property
+    def incident(self) -> str:
+        """Who broke it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One law, and what the search made of it."""
 
-    law: Law
+    law: Promise
     problem: str | None = None
     """What is wrong, in one sentence; None if the law holds as far as was searched."""
     story: str = ""
@@ -94,7 +116,7 @@ class Report:
 
 
 class BrokenLaw(AssertionError):
-    """A policy broke a law; the message is the story. `verdicts` holds those that are broken."""
+    """A law is broken; the message is the story. `verdicts` holds those that are broken."""
 
     def __init__(self, verdicts: tuple[Verdict, ...]) -> None:
         super().__init__(verdicts)
