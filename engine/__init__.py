@@ -15,20 +15,11 @@ if TYPE_CHECKING:
     from recloser.assembly import connect
     from recloser.client import ReconnectingWebSocket
     from recloser.credentials import Credentials
+    from recloser.driver.loop import WrongLoop
     from recloser.driver.opening import Opening
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
-    from recloser.fsm.errors import (
-        ConcurrentReceive,
-        ConnectionClosed,
-        IllegalTrigger,
-        NotOpen,
-        PolicyError,
-        RecloserError,
-        SessionClosed,
-        Unauthorized,
-        WrongLoop,
-    )
+    from recloser.fsm.errors import ConnectionClosed, IllegalTrigger, PolicyError, RecloserError
     from recloser.fsm.record import Close
     from recloser.fsm.states import State
     from recloser.fsm.timeouts import Timeouts
@@ -43,15 +34,17 @@ if TYPE_CHECKING:
         OutboxNotSaved,
         OutboxUnusable,
     )
+    from recloser.providers import Unauthorized
     from recloser.queries import Queries
     from recloser.settled import Settled, Status
     from recloser.supervisor import Supervisor
     from recloser.transport import Delivery, Heartbeat
+    from recloser.transport.errors import ConcurrentReceive, NotOpen, SessionClosed
 
 _HOMES = {
     "Acknowledgements": "recloser.outbox",
     "Close": "recloser.fsm.record",
-    "ConcurrentReceive": "recloser.fsm.errors",
+    "ConcurrentReceive": "recloser.transport.errors",
     "ConnectionClosed": "recloser.fsm.errors",
     "Context": "recloser.fsm.decisions",
     "Credentials": "recloser.credentials",
@@ -60,7 +53,7 @@ _HOMES = {
     "Heartbeat": "recloser.transport",
     "Hold": "recloser.fsm.decisions",
     "IllegalTrigger": "recloser.fsm.errors",
-    "NotOpen": "recloser.fsm.errors",
+    "NotOpen": "recloser.transport.errors",
     "Opening": "recloser.driver.opening",
     "Outbox": "recloser.outbox",
     "OutboxDamaged": "recloser.outbox.errors",
@@ -75,7 +68,7 @@ _HOMES = {
     "RecloserError": "recloser.fsm.errors",
     "ReconnectingWebSocket": "recloser.client",
     "Retry": "recloser.fsm.decisions",
-    "SessionClosed": "recloser.fsm.errors",
+    "SessionClosed": "recloser.transport.errors",
     "Settled": "recloser.settled",
     "State": "recloser.fsm.states",
     "StateChange": "recloser.fsm.change",
@@ -83,8 +76,8 @@ _HOMES = {
     "Stop": "recloser.fsm.decisions",
     "Supervisor": "recloser.supervisor",
     "Timeouts": "recloser.fsm.timeouts",
-    "Unauthorized": "recloser.fsm.errors",
-    "WrongLoop": "recloser.fsm.errors",
+    "Unauthorized": "recloser.providers",
+    "WrongLoop": "recloser.driver.loop",
     "connect": "recloser.assembly",
 }
 _MODULES = ("fsm", "hints", "outbox", "policies", "testing", "transport")

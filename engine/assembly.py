@@ -24,12 +24,12 @@ from recloser.driver.sender import DirectSender
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
-from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
 from recloser.outbox.store import MemoryStore, Store
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
+from recloser.transport.errors import SessionClosed
 
 _TIMEOUTS: Final = Timeouts()
 _HEARTBEAT: Final = Heartbeat()

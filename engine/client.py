@@ -13,7 +13,7 @@ from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.errors import NotOpen, closed_error
+from recloser.fsm.errors import closed_error
 from recloser.fsm.events import Advise, Ask, Healthy, Hint, Reconnect
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
@@ -21,6 +21,7 @@ from recloser.fsm.states import State, Wish
 from recloser.rest import rest_until
 from recloser.settled import Settled
 from recloser.transport.base import Delivery
+from recloser.transport.errors import NotOpen
 
 if TYPE_CHECKING:
     from recloser.outbox.message import Id

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias, TypeVar, cast
 
-from recloser.fsm.errors import Unauthorized
+from recloser.fsm.errors import RecloserError
 from recloser.fsm.record import Cause, Close, bare
 from recloser.transport.base import DialFailed
 
@@ -14,6 +14,10 @@ T = TypeVar("T")
 
 Input: TypeAlias = T | Callable[[], T | Awaitable[T]]
 """A value, a function that returns one, or a coroutine function that does."""
+
+
+class Unauthorized(RecloserError):
+    """Raised by an application's provider to say that asking again is useless."""
 
 
 async def resolve(given: Input[T]) -> T:

@@ -8,9 +8,10 @@ from typing import Self
 from recloser import log
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
-from recloser.fsm.errors import ConcurrentReceive, RecloserError
+from recloser.fsm.errors import RecloserError
 from recloser.fsm.numbers import check_count, check_seconds
 from recloser.fsm.states import State
+from recloser.transport.errors import ConcurrentReceive
 from recloser.waiter import Waiter
 
 Message = str | bytes

@@ -12,16 +12,11 @@ from recloser import log
 from recloser.client import ReconnectingWebSocket, end_soon
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.errors import (
-    ConnectionClosed,
-    NotOpen,
-    PolicyError,
-    RecloserError,
-    closed_error,
-)
+from recloser.fsm.errors import ConnectionClosed, PolicyError, RecloserError, closed_error
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.states import State
 from recloser.hints.signals import SignalHandler
+from recloser.transport.errors import NotOpen
 
 Handler = Callable[[ReconnectingWebSocket], Awaitable[object]]
 

@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import Generic, Self, TypeVar
 
-from recloser.fsm.errors import ConcurrentReceive
+from recloser.transport.errors import ConcurrentReceive
 
 T = TypeVar("T")
 

@@ -22,15 +22,10 @@ if TYPE_CHECKING:
         Unsent,
     )
     from recloser.fsm.errors import (
-        ConcurrentReceive,
         ConnectionClosed,
         IllegalTrigger,
-        NotOpen,
         PolicyError,
         RecloserError,
-        SessionClosed,
-        Unauthorized,
-        WrongLoop,
     )
     from recloser.fsm.record import Cause, Close, Origin
     from recloser.fsm.states import Guard, State, Trigger, Wish
@@ -42,7 +37,6 @@ _HOMES = {
     "TABLE": "table",
     "Cause": "record",
     "Close": "record",
-    "ConcurrentReceive": "errors",
     "ConnectionClosed": "errors",
     "Context": "decisions",
     "Decision": "decisions",
@@ -50,7 +44,6 @@ _HOMES = {
     "Hold": "decisions",
     "Ignored": "table",
     "IllegalTrigger": "errors",
-    "NotOpen": "errors",
     "Origin": "record",
     "Phase": "decisions",
     "Policy": "decisions",
@@ -58,16 +51,13 @@ _HOMES = {
     "RecloserError": "errors",
     "Retry": "decisions",
     "Row": "table",
-    "SessionClosed": "errors",
     "State": "states",
     "StateChange": "change",
     "Stop": "decisions",
     "Timeouts": "timeouts",
     "Trigger": "states",
-    "Unauthorized": "errors",
     "Unsent": "decisions",
     "Wish": "states",
-    "WrongLoop": "errors",
 }
 
 __all__ = [
@@ -75,7 +65,6 @@ __all__ = [
     "TABLE",
     "Cause",
     "Close",
-    "ConcurrentReceive",
     "ConnectionClosed",
     "Context",
     "Decision",
@@ -83,7 +72,6 @@ __all__ = [
     "Hold",
     "Ignored",
     "IllegalTrigger",
-    "NotOpen",
     "Origin",
     "Phase",
     "Policy",
@@ -91,16 +79,13 @@ __all__ = [
     "RecloserError",
     "Retry",
     "Row",
-    "SessionClosed",
     "State",
     "StateChange",
     "Stop",
     "Timeouts",
     "Trigger",
-    "Unauthorized",
     "Unsent",
     "Wish",
-    "WrongLoop",
 ]
 
 

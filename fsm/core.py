@@ -34,10 +34,10 @@ class Core:
     """
 
     __slots__ = (
-        "_advice",
         "_policy",
         "_roll",
         "_timeouts",
+        "advice",
         "can_refresh",
         "deadline",
         "generation",
@@ -59,7 +59,7 @@ class Core:
         self._policy = policy
         self._timeouts = timeouts
         self._roll = roll
-        self._advice: Advise | None = None
+        self.advice: Advise | None = None
         self.can_refresh = can_refresh
         self.state = State.CLOSED
         self.guard: Guard | None = None
@@ -92,7 +92,7 @@ class Core:
             case Healthy() if self.state is State.OPEN:
                 self._stable()
             case Advise() if live:
-                self._advice = event
+                self.advice = event
         return []
 
     def _ask(self, wish: Wish, ask: Ask, now: float) -> list[Effect]:
@@ -149,8 +149,8 @@ class Core:
         asked = self.state is State.CLOSING
         if asked:
             close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
-        if self._advice is not None:
-            close = self._advice.onto(close)
+        if self.advice is not None:
+            close = self.advice.onto(close)
         if self.held:
             close = replace(close, unsent=close.unsent + self.held)
         problem: PolicyError | None = None
@@ -174,7 +174,7 @@ class Core:
         else:
             self.guard = (self.wish if problem is None else Wish.CLOSE).guard
         self.run = Run(since=now) if self.guard is Guard.CONNECT else run
-        self._advice = None
+        self.advice = None
         return self._move(
             Trigger.LOST,
             now,

@@ -1,14 +1,12 @@
-"""The errors of recloser, one small tree; each carries its facts as attributes.
+"""The base of all errors of recloser, and those of the machine; each carries its facts.
+
+Other rooms have their own: `transport/errors.py`, `driver/loop.py`, `providers.py` and
+`outbox/errors.py` of the engine. All are `RecloserError`s, and at the top of `recloser`.
 
 RecloserError
  +-- IllegalTrigger     a driver fired what the table does not have
  +-- PolicyError        a policy raised or gave an answer that is none
  +-- ConnectionClosed   the engine is in closed
- +-- NotOpen            sending while not open
- +-- ConcurrentReceive  (RuntimeError)  a second receive() at the same time
- +-- WrongLoop          (RuntimeError)  a call from another thread or event loop
- +-- SessionClosed      (RuntimeError)  the lent aiohttp session has been closed
- +-- Unauthorized       raised by a provider: there is no credential to be had
 """
 
 from typing import TYPE_CHECKING
@@ -87,46 +85,3 @@ def closed_error(change: "StateChange | None") -> ConnectionClosed | PolicyError
     copy = PolicyError(error.close, error.context, error.answer, error.problem)
     copy.__cause__ = error.__cause__
     return copy
-
-
-class NotOpen(RecloserError):
-    """Nothing can be sent in this state; the message was not accepted."""
-
-    def __init__(self, state: State) -> None:
-        super().__init__(state)
-        self.state = state
-
-    def __str__(self) -> str:
-        return f"cannot send in {self.state.value}: await wait_for(State.OPEN) first"
-
-
-class ConcurrentReceive(RecloserError, RuntimeError):
-    """Two tasks wait for the next message at the same time, or for the next item of an iterator."""
-
-    def __str__(self) -> str:
-        return (
-            "another task waits here: let one task receive and hand messages on, and give each "
-            "task an iterator of its own"
-        )
-
-
-class WrongLoop(RecloserError, RuntimeError):
-    """An engine was called from another thread or event loop than its own."""
-
-    def __str__(self) -> str:
-        return (
-            "call the engine from its own event loop; from a thread, use call_soon_threadsafe with "
-            "what is not awaited, and run_coroutine_threadsafe with a coroutine function of yours "
-            "in which the rest is called and awaited"
-        )
-
-
-class SessionClosed(RecloserError, RuntimeError):
-    """The aiohttp session lent to the engine has been closed by its owner."""
-
-    def __str__(self) -> str:
-        return "the aiohttp session is closed: lend an open one that lives as long as the engine"
-
-
-class Unauthorized(RecloserError):
-    """Raised by an application's provider to say that asking again is useless."""

@@ -46,7 +46,7 @@ def fsm(*names: str) -> tuple[str, ...]:
     return tuple(f"recloser.fsm.{name}" for name in names)
 
 
-WIRE = ("recloser.transport.base", "recloser.transport.wire")
+WIRE = tuple(f"recloser.transport.{each}" for each in ("base", "errors", "wire"))
 """The contract of a transport: data, errors and protocols, and nothing of aiohttp."""
 
 ROOMS = {
@@ -91,7 +91,10 @@ ROOMS = {
                 *("events", "holdings", "ledger", "message", "options", "table"),
             )
         ),
-        ours=("recloser.transport.base", *fsm("errors", "numbers", "states")),
+        ours=(
+            *("recloser.transport.base", "recloser.transport.errors"),
+            *fsm("errors", "numbers", "states"),
+        ),
         pure=True,
     ),
     "engine/outbox": room(
@@ -160,7 +163,13 @@ ROOMS = {
     ),
     "tools/cli/terminal": room(
         "tools/cli/terminal",
-        ours=("engine: ground", "engine: face", "engine/journal", "fsm"),
+        ours=(
+            "engine: ground",
+            "engine: face",
+            "engine/journal",
+            "fsm",
+            "recloser.transport.errors",
+        ),
     ),
     "tools/cli": room(
         "tools/cli",

@@ -23,7 +23,7 @@ ELSEWHERE = {
     "engine/contract.py": ("engine/test_client.py", "engine/outbox/test_holding.py"),
     "engine/driver/driver.py": (
         "engine/driver/test_closing.py",
-        "engine/driver/test_loops.py",
+        "engine/driver/test_loop.py",
         "engine/driver/test_policy_errors.py",
     ),
     "engine/driver/generation.py": ("engine/driver/test_dial.py", "engine/driver/test_scope.py"),

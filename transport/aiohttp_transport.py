@@ -10,11 +10,11 @@ from aiohttp import ClientSession, Fingerprint, WSServerHandshakeError
 from multidict import CIMultiDict
 from yarl import URL
 
-from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Close
 from recloser.transport import classify, sessions
 from recloser.transport.aiohttp_wire import AiohttpWire
 from recloser.transport.base import DialFailed, Request
+from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.liveness import Heartbeat
 from recloser.transport.redirects import Trail

@@ -9,9 +9,9 @@ from aiohttp import WSMsgType
 from multidict import CIMultiDict
 from yarl import URL
 
-from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import NO_HEADERS, Close
 from recloser.fsm.states import State
+from recloser.transport.errors import NotOpen
 
 
 class Delivery(Enum):

@@ -3,8 +3,8 @@
 from aiohttp.http import WebSocketError
 
 from recloser.fsm.closecodes import MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR
-from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Cause, Close, bare
+from recloser.transport.errors import SessionClosed
 
 
 def close_frame(code: int, reason: str, sent_code: int | None) -> Close:

@@ -22,7 +22,7 @@ from aiohttp import (
     WSServerHandshakeError,
 )
 
-from recloser.fsm.errors import SessionClosed
+from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import DialDropped, invalid_upgrade
 from recloser.transport.upgrade import Answer, Upgrade
 

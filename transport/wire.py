@@ -10,7 +10,6 @@ from dataclasses import replace
 from math import inf
 from typing import Any, Final, Protocol
 
-from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import NO_HEADERS, Close
 from recloser.transport.base import (
     Delivery,
@@ -21,6 +20,7 @@ from recloser.transport.base import (
     Request,
     Undelivered,
 )
+from recloser.transport.errors import ConcurrentReceive
 from recloser.transport.intercept import InterceptedReader
 
 LIMIT: Final = 512 * 1024

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from threading import get_ident
 from typing import Any, Final, Protocol, cast
 
-from recloser.fsm.errors import WrongLoop
+from recloser.driver.loop import WrongLoop
 from recloser.transport.base import Opcode
 from recloser.transport.wire import Wire
 from recloser.waiter import Waiter

@@ -4,7 +4,18 @@ import asyncio
 from typing import Final
 
 from recloser.clock import Clock, LoopClock
-from recloser.fsm.errors import WrongLoop
+from recloser.fsm.errors import RecloserError
+
+
+class WrongLoop(RecloserError, RuntimeError):
+    """An engine was called from another thread or event loop than its own."""
+
+    def __str__(self) -> str:
+        return (
+            "call the engine from its own event loop; from a thread, use call_soon_threadsafe with "
+            "what is not awaited, and run_coroutine_threadsafe with a coroutine function of yours "
+            "in which the rest is called and awaited"
+        )
 
 
 class LoopBinding:

@@ -5,9 +5,10 @@ from typing import Any
 
 from recloser.contract import Data, Engine, OpenGeneration
 from recloser.fsm.change import StateChange
-from recloser.fsm.errors import NotOpen, RecloserError, closed_error
+from recloser.fsm.errors import RecloserError, closed_error
 from recloser.fsm.states import State
 from recloser.transport.base import Delivery
+from recloser.transport.errors import NotOpen
 
 
 class DirectSender:

@@ -17,7 +17,6 @@ Each message moves along the table of `table.py`, and by no other way.
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from recloser.fsm.errors import NotOpen
 from recloser.fsm.states import State, Wish
 from recloser.outbox import events
 from recloser.outbox.dispatch import Dispatch
@@ -29,6 +28,7 @@ from recloser.outbox.message import Entry, Id, Message, Reason, check_storable
 from recloser.outbox.options import Outbox
 from recloser.outbox.table import Kind, MessageState, MessageTrigger
 from recloser.transport.base import Delivery
+from recloser.transport.errors import NotOpen
 
 _T: Final = MessageTrigger
 

@@ -10,7 +10,7 @@ from recloser.clock import Alarm, Clock
 from recloser.contract import Data, Engine, OpenGeneration
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Unsent
-from recloser.fsm.errors import NotOpen, closed_error
+from recloser.fsm.errors import closed_error
 from recloser.fsm.states import State, Trigger
 from recloser.outbox import effects, events
 from recloser.outbox.acknowledgements import ids_in
@@ -21,6 +21,7 @@ from recloser.outbox.options import Outbox
 from recloser.outbox.store import Store
 from recloser.outbox.table import MessageState
 from recloser.transport.base import Delivery
+from recloser.transport.errors import NotOpen
 from recloser.transport.wire import Wire
 from recloser.waiter import Waiter
 

@@ -130,7 +130,9 @@ async def test_receive_waits_or_raises_and_a_close_settles_it(place: str) -> Non
         await rig.ws.close()
         error = await task
         assert isinstance(error, ConnectionClosed)
-        assert error.change is (None if place == "fresh" else rig.ws._driver.last_change)
+        assert (error.change is None) is (place == "fresh")
+        assert error.change is None or error.change.current is C
+        assert not rig.changes or error.change is rig.changes[-1]
 
 
 @pytest.mark.spec("H3.2")

@@ -22,6 +22,7 @@ from tests.engine.rig import (
     URL,
     Answering,
     Rig,
+    ended,
     engine,
     opened,
     turns,
@@ -151,7 +152,7 @@ async def test_no_secret_is_logged() -> None:
     assert logs[0]["reason"] == "token=*** expired"
     assert SECRET not in repr(logs)
     assert SECRET not in repr(ws)
-    assert SECRET not in str(ws._driver.last_change.error if ws._driver.last_change else "")
+    assert SECRET not in str(await ended(ws.receive()))
 
 
 @pytest.mark.spec("I1.2")

@@ -105,7 +105,7 @@ def test_a_closed_core_owns_nothing(state: State) -> None:
     if rig.state is State.CLOSING:
         rig.lost()
     core = rig.core
-    assert (core.state, core.deadline, core.guard, core._advice) == (State.CLOSED, None, None, None)
+    assert (core.state, core.deadline, core.guard, core.advice) == (State.CLOSED, None, None, None)
 
 
 def test_a_reconnect_while_resting_is_a_connect() -> None:

@@ -257,7 +257,7 @@ class CoreMachine(RuleBasedStateMachine):
     def nothing_is_owned_in_closed(self) -> None:
         core = self.core
         if core.state is State.CLOSED:
-            assert (core.deadline, core.guard, core._advice) == (None, None, None)
+            assert (core.deadline, core.guard, core.advice) == (None, None, None)
             assert core.run.opened_at is None
 
     @invariant()

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from recloser.transport import Heartbeat
+from recloser.transport.errors import ConcurrentReceive
 from recloser.transport.wire import LIMIT, OVERHEAD
 from tests.transport.link import Link, linked, turns, until
 

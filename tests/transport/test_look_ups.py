@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
-from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.transport import AiohttpTransport, DialFailed, Request
+from recloser.transport.errors import SessionClosed
 from tests.transport.link import turns
 from tests.transport.names import Hanging
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import close_frame
 from recloser.transport import Delivery
+from recloser.transport.errors import NotOpen
 from tests.transport.link import Link, linked, turns, until
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

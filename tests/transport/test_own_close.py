@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause, Origin
 from recloser.testing.doubles.raw_server import PING, close_frame, frame, text
+from recloser.transport.errors import NotOpen
 from tests.transport.link import Link, linked, turns, until
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

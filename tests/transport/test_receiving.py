@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from recloser.fsm.errors import ConcurrentReceive
 from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from recloser.transport import last_received
+from recloser.transport.errors import ConcurrentReceive
 from tests.transport.link import Link, linked, turns, until
 
 SECURE = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])

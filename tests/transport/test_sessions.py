@@ -8,13 +8,13 @@ import pytest
 from aiohttp import BasicAuth, ClientSession, CookieJar, TCPConnector
 from yarl import URL
 
-from recloser.fsm.errors import SessionClosed
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.testing.doubles.raw_server import RawPeer as Peer
 from recloser.testing.doubles.raw_server import RawServer as Server
 from recloser.testing.doubles.raw_server import close_frame
 from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
+from recloser.transport.errors import SessionClosed
 from recloser.transport.ticker import Ticker
 from tests.transport.link import linked, timers, turns
 

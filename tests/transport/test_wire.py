@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from aiohttp.http import WSMessage
 
-from recloser.fsm.errors import ConcurrentReceive, NotOpen
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.transport import Delivery, Frame, Opcode, Wire
+from recloser.transport.errors import ConcurrentReceive, NotOpen
 from tests.transport.link import turns
 
 CUT = Close(code=1006, origin=Origin.NETWORK, cause=Cause.EOF)

@@ -112,7 +112,7 @@ class Situation:
             core.guard,
             core.wish if core.state is State.CLOSING else None,
             core.deadline is not None,
-            core._advice is not None,  # noqa: SLF001 - nothing else tells
+            core.advice is not None,
             core.run.opened_at is not None,
             core.run.refresh_next,
             core.run.immediate,
@@ -201,7 +201,7 @@ def _check(core: Core, path: tuple[str, ...], *, owed: bool) -> None:
     hold((core.state.live) is owed, "A7: a record is owed while a generation lives", path)
     if core.state in (State.CLOSED, State.PASSIVE):
         hold(core.deadline is None, "H1, J1: a deadline in closed or passive", path)
-        advice = core._advice  # noqa: SLF001 - nothing else tells
+        advice = core.advice
         hold(advice is None, "B11: advice outlives its generation", path)
     elif core.state is not State.OPEN:
         hold(core.deadline is not None, "a state that nothing would end", path)

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 import recloser
-from recloser import ConcurrentReceive, ConnectionClosed, Hold, Retry, State, Stop
+from recloser import ConcurrentReceive, ConnectionClosed, Hold, Retry, State, StateChange, Stop
 from recloser.testing import Plan
 from tests.engine.rig import (
     CUT,
@@ -135,14 +135,15 @@ async def test_leaving_a_dial_drops_and_counts_what_was_left_before_it(second: P
         await next(hooks)
 
     ws, transport = engine(THREE, second, policy=Answering(Retry(1.0)), on_open=hook)
+    seen: list[StateChange] = []
+    ws.subscribe(seen.append)
     ws.connect()
     await turns()
     transport.wires[0].end(CUT)
     await pass_time(2)
     assert ws.state is State.CONNECTING
     await ws.close()
-    assert ws._driver.last_change is not None
-    assert ws._driver.last_change.undelivered == 3 + len(second.messages)
+    assert seen[-1].undelivered == 3 + len(second.messages)
     with pytest.raises(ConnectionClosed):
         await ws.receive()
     for unused in hooks:

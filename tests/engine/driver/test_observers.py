@@ -9,7 +9,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from recloser import ConcurrentReceive, PolicyError, Retry, State, StateChange, Stop
-from recloser.driver.observers import Observers
 from tests.engine.rig import (
     CUT,
     DOWN,
@@ -306,7 +305,6 @@ async def test_who_waits_for_a_state() -> None:
     assert str(error) == (
         "closed: code 1006 from peer (refused, status 503, rule Answering); connect() starts afresh"
     )
-    assert isinstance(ws._driver.observers, Observers)
     assert ws._driver.observers._waiters == ()
     await asyncio.gather(given_up, return_exceptions=True)
 

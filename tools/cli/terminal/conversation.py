@@ -8,8 +8,9 @@ from typing import Any
 from recloser.cli.terminal.display import Display
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
-from recloser.fsm.errors import ConnectionClosed, NotOpen, PolicyError
+from recloser.fsm.errors import ConnectionClosed, PolicyError
 from recloser.fsm.states import State
+from recloser.transport.errors import NotOpen
 
 
 class Resting(Exception):

@@ -10,12 +10,12 @@ from typing import Any, Final, cast
 
 from aiohttp import ClientError, ClientSession
 
-from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause, Close
 from recloser.testing.transports.law import MakeTransport
 from recloser.transport.aiohttp_transport import AiohttpTransport
 from recloser.transport.aiohttp_wire import AiohttpWire
 from recloser.transport.base import Delivery, DialFailed, Frame, Request
+from recloser.transport.errors import NotOpen
 from recloser.transport.handshake import dial_failed
 from recloser.transport.liveness import Heartbeat
 from recloser.transport.upgrade import Upgrade

@@ -4,11 +4,11 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
-from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, frame, text
 from recloser.testing.transports.law import Stage, TransportLaw, hold, until, within
 from recloser.transport.base import Delivery
+from recloser.transport.errors import NotOpen
 from recloser.transport.liveness import Heartbeat
 
 _BEAT: Final = Heartbeat(interval=0.2, timeout=0.2)
