@@ -1,4 +1,34 @@
-"""The sans-I/O connection core: an event and the time go in, effects and one deadline come out."""
+"""The sans-I/O connection core: an event and the time go in, effects and one deadline come out.
+
+An *event* is one fact from outside: a call of the application, the end of a socket, a deadline
+that has passed. `Core.handle` takes one event to its end before the next. An event of an old
+generation or of an old deadline changes nothing.
+
+Most events fire a *trigger*. The table says where a trigger leads from each state. Where a pair of
+state and trigger has several rows, a *guard* chooses one of them. The guard is a value that the
+core sets before it fires; no code runs inside the machine. There are three such places:
+
+- `lost` in `connecting` and `open`: the guard is that of the policy's decision.
+- `lost` in `closing`: the guard is that of the last wish. The policy is asked all the same, for
+  the rule in the record and for the fate of unsent messages. If it fails, the guard is `close`.
+- `wake` in `passive`: the guard says who put the engine to rest, and has stood since then.
+
+The *wish* is what the application asked for last: close, suspend or connect. It is kept while
+closing, because a closing takes time and the application may change its mind meanwhile.
+
+The *advice* is what the server said in-band before it closes. The application passes it on. It
+belongs to one generation: the next end adds it to the close record, and it is forgotten.
+
+The *run* counts the failures from one proof of health to the next: attempts, streaks, delays. The
+policy sees it as a `Context`. It is replaced as a whole when the failures are forgotten: after a
+stable period, by `mark_healthy()`, and by an explicit `connect()`.
+
+A state owns at most one *deadline*: the end of a dial, of a closing, of a backoff, or of the stable
+period. A change of state replaces it. The driver sets one timer for it, and hands `Expired` in.
+
+What is to be done comes out as *effects*, in order: announce the change, dial, shut, abort. The
+core performs none of them, so nothing in it can wait, fail or call the application back.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -33,8 +33,7 @@ _REFUSED: Final = "recloser: the message was not taken"
 class OutboxSender:
     """Gives the core its events and performs its effects: on the wire, the loop and the store.
 
-    `send` is the wire's own while the connection is open and nothing is held; where messages have
-    numbers, it never is.
+    While open with nothing held, and where messages have no numbers, `send` is the wire's own.
     """
 
     __slots__ = (
