@@ -36,6 +36,16 @@ def check_url(url: object) -> str:
     return str(url)
 
 
+def address_of(url: str) -> tuple[str, str]:
+    """Return what makes up the address of a checked URL, and its "host:port".
+
+    The address is scheme, host, port and path: user, query and fragment may change with
+    every dial, as the signature of a signed URL does.
+    """
+    parsed = URL(url)
+    return f"{parsed.origin()}{parsed.raw_path}", f"{parsed.raw_host}:{parsed.port}"
+
+
 def check_headers(headers: object) -> Mapping[str, str]:
     """Return the headers; names and values must be text without line breaks."""
     if not isinstance(headers, Mapping):

@@ -209,8 +209,11 @@ class ReconnectingWebSocket:
         """Leave and dial again, with a code of the application's choice.
 
         Some services drop a session when its client closes with 1000 (Discord's gateway
-        does); pick another code there. In backoff and passive this is `connect()`, while
-        connecting it does nothing. Raises `ConnectionClosed` in closed, and as `close` does.
+        does); pick another code there. In backoff and passive it dials, while connecting it
+        does nothing. The failures are not forgotten: leaving a connection before it was stable
+        is one, and dials start at least 1 s apart, so that a server that says "go away" at each
+        open is not dialled as fast as it answers. `connect()` starts afresh. Raises
+        `ConnectionClosed` in closed, and as `close` does.
         """
         check_close(code, reason)
         self._driver.bind()

@@ -32,9 +32,11 @@ core performs none of them, so nothing in it can wait, fail or call the applicat
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
+from typing import Final
 
 from recloser.fsm.change import StateChange
-from recloser.fsm.decisions import Context, Decision, Policy, Retry
+from recloser.fsm.decisions import ALONE, Context, Decision, Policy, Retry, Stop
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
 from recloser.fsm.errors import PolicyError
 from recloser.fsm.events import (
@@ -55,6 +57,9 @@ from recloser.fsm.run import Run
 from recloser.fsm.states import Guard, State, Trigger, Wish
 from recloser.fsm.timeouts import Timeouts
 
+_MOST_KNOWN: Final = 8
+"""So many addresses that have been open are remembered, the latest."""
+
 
 class Core:
     """One connection through all its generations.
@@ -64,15 +69,19 @@ class Core:
     """
 
     __slots__ = (
+        "_known",
+        "_paced",
         "_policy",
         "_roll",
         "_timeouts",
+        "address",
         "advice",
         "can_refresh",
         "deadline",
         "generation",
         "guard",
         "held",
+        "host",
         "run",
         "state",
         "wish",
@@ -90,12 +99,20 @@ class Core:
         self._timeouts = timeouts
         self._roll = roll
         self.advice: Advise | None = None
+        self._paced = False
+        """The connection that `closing` waits for is that of a `Reconnect`, and not of an `Ask`."""
         self.can_refresh = can_refresh
         self.state = State.CLOSED
         self.guard: Guard | None = None
         self.wish = Wish.CLOSE
         self.generation = self.held = 0  # held: messages in the outbox, stated in every change
         self.deadline: float | None = None
+        self.address: str | None = None
+        """Where the present dial goes; None where it is always the same."""
+        self.host = ALONE
+        """What the process knows of that host."""
+        self._known: tuple[str | None, ...] = ()
+        """Addresses that have been open, the latest first."""
         self.run = Run()
 
     def handle(self, event: Event, now: float) -> list[Effect]:
@@ -113,8 +130,8 @@ class Core:
                 return self._opened(unread, now)
             case Expired(deadline) if deadline == self.deadline:
                 return self._expired(event, now)
-            case Ask(wish):
-                return self._ask(wish, event, now)
+            case Ask():
+                return self._ask(event, now)
             case Hint():
                 return self._move(Trigger.WAKE, now)
             case Reconnect(code, reason):
@@ -125,14 +142,15 @@ class Core:
                 self.advice = event
         return []
 
-    def _ask(self, wish: Wish, ask: Ask, now: float) -> list[Effect]:
-        if wish is Wish.CONNECT and not self.state.live:
+    def _ask(self, ask: Ask, now: float, *, paced: bool = False) -> list[Effect]:
+        """Do what the application asks; `paced`: to dial, without forgetting the failures."""
+        wish, before = ask.wish, self.state
+        if wish is Wish.CONNECT and not before.live and not paced:
             # The failures are forgotten. A refused credential is no failure, so it stays refused.
             self.run = Run(since=now, refresh_next=self.run.refresh_next)
-        before = self.state
-        effects = self._move(wish.trigger, now)
+        effects = self._move(wish.trigger, now, paced=paced)
         if self.state is State.CLOSING:
-            self.wish = wish
+            self.wish, self._paced = wish, paced
             if before is not State.CLOSING:
                 effects.insert(0, Shut(self.generation, ask.code, ask.reason))
             if self.deadline is not None and ask.within is not None:
@@ -146,13 +164,15 @@ class Core:
             return []
         effects: list[Effect] = []
         if self.state is State.OPEN:
-            effects = self._ask(Wish.CLOSE, Ask(Wish.CLOSE, code, reason), now)
-        return effects + self._ask(Wish.CONNECT, Ask(Wish.CONNECT), now)
+            effects = self._ask(Ask(Wish.CLOSE, code, reason), now)
+        return effects + self._ask(Ask(Wish.CONNECT), now, paced=True)
 
     def _opened(self, unread: int, now: float) -> list[Effect]:
         effects = self._move(Trigger.OPENED, now, undelivered=unread)
         if self.state is State.OPEN:
             self.run.opened_at = now
+            others = (each for each in self._known if each != self.address)
+            self._known = (self.address, *islice(others, _MOST_KNOWN - 1))
         return effects
 
     def _stable(self) -> None:
@@ -198,16 +218,23 @@ class Core:
             roll=self._roll(),
             can_refresh=self.can_refresh,
             stable_after=self._timeouts.stable,
+            been_open=self.address in self._known,
+            host=self.host,
+            left=asked and self._paced and self.wish is Wish.CONNECT,
         )
         if not asked:
             self.guard = decision.guard
         else:
             self.guard = (self.wish if problem is None else Wish.CLOSE).guard
-        self.run = Run(since=now) if self.guard is Guard.CONNECT else run
+        if close.status is not None and isinstance(decision, Stop):
+            self._known = tuple(each for each in self._known if each != self.address)
+        again = self.guard is Guard.CONNECT
+        self.run = Run(since=now) if again and not self._paced else run
         self.advice = None
         return self._move(
             Trigger.LOST,
             now,
+            paced=again and self._paced,
             close=close,
             context=context,
             decision=decision,
@@ -222,6 +249,7 @@ class Core:
         trigger: Trigger,
         now: float,
         *,
+        paced: bool = False,
         close: Close | None = None,
         context: Context | None = None,
         decision: Decision | None = None,
@@ -236,7 +264,8 @@ class Core:
         chosen, self.guard, self.deadline = self.guard, None, None
         delay, dial = None, None
         if self.state is State.CONNECTING:
-            start = self.run.earliest(now) if trigger is Trigger.WAKE else now
+            hurried = paced or trigger is Trigger.WAKE
+            start = self.run.earliest(now) if hurried else now
             self.generation += 1
             self.deadline = start + self._timeouts.connect
             dial = Dial(self.generation, start, self.run.dialling(start))

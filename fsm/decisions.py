@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final, Protocol, runtime_checkable
+from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
 
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
@@ -29,6 +29,18 @@ class Unsent(Enum):
     DROP = "drop"
 
 
+class Host(NamedTuple):
+    """What the process knows of a host; see the fields of `Context` of the same names."""
+
+    engines: int = 1
+    outage: float | None = None
+    crowded: bool = False
+
+
+ALONE: Final = Host()
+"""Nothing is known of the host."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The facts besides the close record that a policy is given. All times are in seconds.
@@ -40,7 +52,11 @@ class Context:
     phase: Phase
     """Whether a dial failed or an open generation ended."""
     attempt: int
-    """Failures in this run, this one included. An intentional end does not count."""
+    """Failures in this run, this one included.
+
+    An intentional end does not count, except that `reconnect()` left a generation before it
+    was stable.
+    """
     uptime: float | None = None
     """Time for which the generation was open; None if it never was."""
     elapsed: float = 0.0
@@ -59,6 +75,25 @@ class Context:
     """The latest `Close.spread` of this run; None if the server has not given one."""
     streak: int = 1
     """Number of ends in a row with the same code, origin, cause and status, this one included."""
+    refusals: int = 0
+    """Number of generations in a row that ended by the same refusal of ours (`Close.refusal`),
+    this one included. Stable periods and failed dials in between do not end the row; a
+    generation of an hour does."""
+    been_open: bool = False
+    """The address of this dial (scheme, host, port and path) has been open before in this engine.
+    A `Stop` that answers a refused upgrade forgets the address."""
+    denied_for: float = 0.0
+    """Time since the first of an unbroken row of dials that were `Close.denied`, this one
+    included; 0 for the first."""
+    engines: int = 1
+    """Number of engines of this process at the host of this dial: open, dialling or in backoff,
+    this one included."""
+    outage: float | None = None
+    """How long that host was away, at least, when it last said that it restarts (1012): until the
+    last dial that found nobody. None if no engine here has seen such a restart to its end."""
+    crowded: bool = False
+    """The host had no room at first when it was back then: it was busy, or did not answer in
+    time."""
     refreshed: bool = False
     """A new credential was asked for in this streak already."""
     can_refresh: bool = False

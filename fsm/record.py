@@ -10,6 +10,9 @@ from recloser.fsm.states import Wish, Word
 NO_HEADERS: Final[Mapping[str, str]] = {}
 """Shared, and read-only by its type: a `MappingProxyType` cannot be copied or pickled."""
 _BUSY_STATUSES: Final = (429, 503)
+_OWN_STATUSES: Final = (401, 407, 408, 421, 425, 429)
+"""Client errors that blame a credential or the moment, and not the address or the request."""
+_NO_PROTOCOL: Final = (501, 505)
 
 
 E = TypeVar("E", bound=BaseException)
@@ -32,6 +35,17 @@ def bare(error: E) -> E:
         if isinstance(each, BaseExceptionGroup):
             left += each.exceptions
     return error
+
+
+def blames_request(status: int) -> bool:
+    """Whether an answer to an upgrade says that the address or the request is wrong.
+
+    A status below 500 that speaks neither of a credential nor of the moment, or 501 or 505.
+    A server that starts or stops, and whoever stands in front of one, say the same for a while.
+    """
+    if status in _NO_PROTOCOL:
+        return True
+    return status < 500 and status not in _OWN_STATUSES  # noqa: PLR2004 - RFC 9110 section 15.6
 
 
 class Origin(Word):
@@ -212,6 +226,21 @@ class Close:
             unsent=unsent,
             error=error,
         )
+
+    @property
+    def refusal(self) -> tuple[Cause, int] | None:
+        """What we refused of an open peer's: the cause and the code that we sent; else None."""
+        if self.cause not in (Cause.PROTOCOL, Cause.TOO_BIG) or self.sent_code is None:
+            return None
+        return self.cause, self.sent_code
+
+    @property
+    def denied(self) -> bool:
+        """Whether the upgrade was refused with a status that blames the address or the request.
+
+        See `blames_request`.
+        """
+        return self.status is not None and blames_request(self.status)
 
     @property
     def busy(self) -> bool:

@@ -2,10 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from recloser.fsm.decisions import MIN_GAP, Context, Decision, Phase, Retry, earliest_dial
+from recloser.fsm.decisions import (
+    ALONE,
+    MIN_GAP,
+    Context,
+    Decision,
+    Host,
+    Phase,
+    Retry,
+    earliest_dial,
+)
 from recloser.fsm.record import Close
 from recloser.fsm.timeouts import STABLE
+
+REFUSALS_FORGOTTEN: Final = 3600.0
+"""Seconds: a generation that lasted this long before we refused a frame begins a new row (B16)."""
 
 
 @dataclass(slots=True)
@@ -28,6 +41,14 @@ class Run:
     ended_at: float | None = None
     dialled_at: float = 0.0
     opened_at: float | None = None
+    proven: bool = False
+    """The present generation became stable."""
+    denied_since: float | None = None
+    """When the present row of `Close.denied` dials began."""
+    refusal: tuple[object, ...] | None = None
+    """What we refused of the peer's last, if the latest generation ended by that."""
+    refusals: int = 0
+    """How many generations in a row ended by it; a stable period does not end the row."""
 
     def lost(
         self,
@@ -38,22 +59,41 @@ class Run:
         roll: float,
         can_refresh: bool,
         stable_after: float = STABLE,
+        been_open: bool = False,
+        host: Host = ALONE,
+        left: bool = False,
     ) -> tuple[Context, Decision]:
         """Count the end of a generation, ask `decide`, and keep the facts that the answer sets.
 
         Every caller that asks a policy uses this: the core, and the tools that play a run of
-        failures in fast motion. An intentional end does not count as a failure.
+        failures in fast motion. An intentional end does not count as a failure, unless the
+        application `left` a generation for another before it was stable.
         """
         if not close.intentional:
             self.failed(close, now)
-        context = self.context(now, can_refresh=can_refresh, roll=roll, stable_after=stable_after)
+        elif left:
+            self._left()
+        context = self.context(
+            now,
+            can_refresh=can_refresh,
+            roll=roll,
+            stable_after=stable_after,
+            been_open=been_open,
+            host=host,
+        )
         decision = decide(close, context)
         self.ended(decision, now, roll)
         return context, decision
 
     def stable(self) -> "Run":
         """Return the run that begins in the open generation when the failures are forgotten."""
-        return Run(opened_at=self.opened_at, dialled_at=self.dialled_at)
+        return Run(
+            opened_at=self.opened_at,
+            dialled_at=self.dialled_at,
+            proven=True,
+            refusal=self.refusal,
+            refusals=self.refusals,
+        )
 
     def uptime(self, now: float) -> float | None:
         """Seconds since the generation opened, None if it did not."""
@@ -73,9 +113,35 @@ class Run:
             self.spread = close.spread
         if self.since is None:
             self.since = now
+        if not close.denied:
+            self.denied_since = None
+        elif self.denied_since is None:
+            self.denied_since = now
+        uptime = self.uptime(now)
+        if uptime is not None:
+            self._refused(close, uptime)
+
+    def _left(self) -> None:
+        self.refusal, self.refusals = None, 0
+        if self.opened_at is not None and not self.proven:
+            self.attempt += 1
+
+    def _refused(self, close: Close, uptime: float) -> None:
+        """Count the generations in a row that ended because we refused the same of the peer."""
+        refusal = close.refusal
+        again = refusal is not None and refusal == self.refusal and uptime < REFUSALS_FORGOTTEN
+        self.refusals = self.refusals + 1 if again else int(refusal is not None)
+        self.refusal = refusal
 
     def context(
-        self, now: float, *, can_refresh: bool, roll: float, stable_after: float = STABLE
+        self,
+        now: float,
+        *,
+        can_refresh: bool,
+        roll: float,
+        stable_after: float = STABLE,
+        been_open: bool = False,
+        host: Host = ALONE,
     ) -> Context:
         """Return the context of a policy at the end of a generation."""
         return Context(
@@ -90,6 +156,12 @@ class Run:
             busy=self.busy,
             spread=self.spread,
             streak=max(self.streak, 1),
+            refusals=self.refusals,
+            been_open=been_open,
+            denied_for=0.0 if self.denied_since is None else now - self.denied_since,
+            engines=host.engines,
+            outage=host.outage,
+            crowded=host.crowded,
             refreshed=self.refreshed,
             can_refresh=can_refresh,
             roll=roll,
@@ -105,13 +177,14 @@ class Run:
             self.refreshed = self.refreshed or decision.refresh
 
     def earliest(self, now: float) -> float:
-        """Return the earliest moment of a dial that a hint asked for (D4)."""
+        """Return the earliest moment of a dial that a hint or a `Reconnect` asked for (D4)."""
         return earliest_dial(
             now, dialled_at=self.dialled_at, ended_at=self.ended_at, immediate=self.immediate
         )
 
     def dialling(self, start: float) -> bool:
         """Keep the start of a dial; return whether it needs a new credential."""
+        self.proven = False
         refresh, self.refresh_next = self.refresh_next, False
         self.immediate = self.ended_at is not None and start < self.ended_at + MIN_GAP
         self.dialled_at = start

@@ -21,6 +21,7 @@ from recloser.policies.actions import AT_ONCE, refresh_then_retry, retry, stop
 from recloser.policies.codes import PeerNormal
 from recloser.policies.conditions import when
 from recloser.policies.intervals import IntervalSet, numbers
+from recloser.policies.refusals import PATIENCE, doubted
 from recloser.policies.rules import Rule, RulePolicy
 from recloser.policies.standard import with_rows
 
@@ -89,10 +90,21 @@ class Service:
     rows: tuple[ServiceRow, ...]
     """The more special ones first: with a reason, then by the width of their numbers."""
 
-    def policy(self, *, peer_normal: PeerNormal = "retry") -> RulePolicy:
+    def policy(
+        self,
+        *,
+        peer_normal: PeerNormal = "retry",
+        patience: float = PATIENCE,
+        restart: tuple[float, float] | None = None,
+    ) -> RulePolicy:
         """Make the standard policy with this service's rows; see `standard` for the rest."""
-        rules = (rule for row in self.rows for rule in _rules(self.name, row))
-        return with_rows(self.name, rules, peer_normal=peer_normal)
+        return with_rows(
+            self.name,
+            (rule for row in self.rows for rule in _rules(self.name, row, patience)),
+            peer_normal=peer_normal,
+            patience=patience,
+            restart=restart,
+        )
 
 
 def services() -> tuple[str, ...]:
@@ -116,12 +128,19 @@ def service(name: str) -> Service:
     return _service(known[wanted])
 
 
-def for_service(name: str, *, peer_normal: PeerNormal = "retry") -> RulePolicy:
+def for_service(
+    name: str,
+    *,
+    peer_normal: PeerNormal = "retry",
+    patience: float = PATIENCE,
+    restart: tuple[float, float] | None = None,
+) -> RulePolicy:
     """Make the policy of a service: its own rows, and the standard policy for the rest (B14).
 
-    Raises `UnknownServiceError`, a `ValueError` that names similar services.
+    The arguments are those of `standard`. Raises `UnknownServiceError`, a `ValueError` that
+    names similar services.
     """
-    return service(name).policy(peer_normal=peer_normal)
+    return service(name).policy(peer_normal=peer_normal, patience=patience, restart=restart)
 
 
 def _plain(name: str) -> str:
@@ -172,7 +191,7 @@ def _width(row: ServiceRow) -> tuple[float, bool]:
     return sum(high - low for low, high in row.number_set.intervals), row.reason is None
 
 
-def _rules(service: str, row: ServiceRow) -> Iterator[Rule]:
+def _rules(service: str, row: ServiceRow, patience: float) -> Iterator[Rule]:
     word, *number = row.do.split()
     name = "-".join((service, *row.numbers.split(","), *_slug(row.reason)))
     source = row.source if row.date in row.source else f"{row.source} ({row.date})"
@@ -184,10 +203,11 @@ def _rules(service: str, row: ServiceRow) -> Iterator[Rule]:
             facts["refused"] = False
         return Rule(name + suffix, when(**facts), action, f"{row.name}. {row.why}", source)
 
-    if word == "stop":
-        yield rule("", stop())
-    elif word == "refresh":
+    if word == "refresh":
         yield rule("-refresh", refresh_then_retry(), can_refresh=True, refreshed=False)
+    if word in ("stop", "refresh"):
+        if row.fact == "status":
+            yield from doubted(name, row.number_set, patience, source)
         yield rule("", stop())
     elif word != "standard":
         if word == "now" or number == ["now"]:

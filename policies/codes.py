@@ -8,6 +8,7 @@ from recloser.policies.actions import AT_ONCE, SOON, hold, refresh_then_retry, r
 from recloser.policies.backoff import Uniform
 from recloser.policies.conditions import when
 from recloser.policies.intervals import at_least, below
+from recloser.policies.restart import AfterRestart
 from recloser.policies.rules import Rule
 from recloser.policies.windows import Windows
 
@@ -102,6 +103,20 @@ LOST = (
         _RFC,
     ),
     Rule(
+        "too-big-again",
+        when(cause=Cause.TOO_BIG, refusals=at_least(_LIMIT)),
+        stop(),
+        "A message above max_message_size came three times in a row: raise it, or ask for less.",
+        "recloser: our 1009, as little to be repeated as the peer's",
+    ),
+    Rule(
+        "unreadable-again",
+        when(cause=Cause.PROTOCOL, refusals=at_least(_LIMIT)),
+        stop(),
+        "The peer broke the protocol in the same way three times in a row: it will again.",
+        "recloser: our 1002 or 1007, as little to be repeated as the peer's",
+    ),
+    Rule(
         "no-connection",
         when(code=1006, phase=Phase.DIAL),
         retry(),
@@ -117,6 +132,35 @@ LOST = (
     ),
 )
 """The rules for an end without a close frame, and for a dial that failed, in order."""
+
+
+def restart_rules(window: Uniform | None) -> tuple[Rule, ...]:
+    """Make the rules for a 1012; the first dial comes within `window` if one is given."""
+    if window is None:
+        first = Rule(
+            "restart",
+            when(code=1012, attempt=1),
+            retry(AfterRestart()),
+            "Most restarts are over in a second; whoever has siblings here comes spread.",
+            f"{_IANA} (hybi 09649) asks for 5 to 30 s; uvicorn 0.54.0 is back in 1 s",
+        )
+    else:
+        first = Rule(
+            "restart",
+            when(code=1012, attempt=1),
+            retry(window),
+            "The service restarts, and how long that takes is known here.",
+            "recloser: standard(restart=...)",
+        )
+    again = Rule(
+        "restart-again",
+        when(code=1012),
+        retry(),
+        "It restarts again, or is not done.",
+        f"{_IANA} (hybi 09649); gunicorn restarts its workers one by one",
+    )
+    return first, again
+
 
 CODES = (
     Rule(
@@ -174,20 +218,6 @@ CODES = (
         retry(),
         "The fault is the server's or its gateway's, like a 500 or a 502.",
         f"{_RFC}; {_IANA}",
-    ),
-    Rule(
-        "restart",
-        when(code=1012, attempt=1),
-        retry(Uniform(5.0, 30.0)),
-        "The service restarts: everybody is asked to come back after 5 to 30 seconds.",
-        f"{_IANA} (hybi 09649)",
-    ),
-    Rule(
-        "restart-again",
-        when(code=1012),
-        retry(at_least=5.0),
-        "It restarts again, or is not done.",
-        f"{_IANA} (hybi 09649)",
     ),
     Rule(
         "try-later",

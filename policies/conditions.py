@@ -26,9 +26,12 @@ _OF_CLOSE: Final = {
 _OF_CONTEXT: Final = {
     "phase": "phase",
     "streak": "streak",
+    "refusals": "refusals",
     "attempt": "attempt",
     "uptime": "uptime",
     "elapsed": "elapsed",
+    "been_open": "been_open",
+    "denied_for": "denied_for",
     "can_refresh": "can_refresh",
     "refreshed": "refreshed",
     "immediate": "previous_immediate",
@@ -45,10 +48,12 @@ _TEXTS: Final = {
     ("refreshed", False): "not asked for one in this streak",
     ("stable", True): "open for a stable period",
     ("stable", False): "not open for a stable period",
+    ("been_open", True): "the address has been open before",
+    ("been_open", False): "the address has not been open before",
     ("immediate", True): "the dial was an immediate one",
     ("immediate", False): "the dial was not an immediate one",
 }
-_SECONDS: Final = ("uptime", "elapsed")
+_SECONDS: Final = ("uptime", "elapsed", "denied_for")
 _OPTIONAL: Final = ("status", "sent_code", "uptime")
 
 
@@ -198,9 +203,12 @@ def when(
     advice: str | Iterable[str] | None = None,
     phase: Phase | None = None,
     streak: int | IntervalSet | None = None,
+    refusals: int | IntervalSet | None = None,
     attempt: int | IntervalSet | None = None,
     uptime: IntervalSet | None = None,
     elapsed: IntervalSet | None = None,
+    been_open: bool | None = None,
+    denied_for: IntervalSet | None = None,
     can_refresh: bool | None = None,
     refreshed: bool | None = None,
     immediate: bool | None = None,
@@ -231,6 +239,7 @@ def when(
         "refreshed": refreshed,
         "immediate": immediate,
         "stable": stable,
+        "been_open": been_open,
     }
     tests.extend((name, _several(flag, bool)) for name, flag in flags.items() if flag is not None)
     named = (("origin", origin, Origin), ("cause", cause, Cause), ("phase", phase, Phase))
@@ -242,9 +251,11 @@ def when(
         tests.append(("advice", Among(tuple(word.lower() for word in words.values))))
     for name, count in (
         ("streak", streak),
+        ("refusals", refusals),
         ("attempt", attempt),
         ("uptime", uptime),
         ("elapsed", elapsed),
+        ("denied_for", denied_for),
     ):
         if count is not None:
             tests.append((name, count if isinstance(count, IntervalSet) else numbers(count)))

@@ -1,14 +1,48 @@
 """The rules of the standard policy for an upgrade that was answered with a status but 101."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
+from recloser.fsm.record import blames_request
 from recloser.policies.actions import refresh_then_retry, retry, stop
 from recloser.policies.conditions import when
+from recloser.policies.intervals import IntervalSet, below
 from recloser.policies.rules import Rule
 
 _HTTP: Final = "RFC 6455 section 4.1: an answer that is not 101 is handled as HTTP says"
 
-REFUSALS: Final = (
+PATIENCE: Final = 300.0
+"""Seconds for which a refusal is doubted where the same address has been open before."""
+_SEEN: Final = f"{_HTTP}; seen in rolling restarts, of Caddy 2.6.2 between two reloads, of portals"
+_DOUBT: Final = (
+    "This address has been open: a server that starts or stops, or a proxy or a portal in between, "
+    "answers so for a while."
+)
+
+
+def doubted(name: str, numbers: IntervalSet, patience: float, source: str) -> Iterator[Rule]:
+    """Make the rule that goes before a stop at one of these statuses (B17).
+
+    None for statuses that do not blame the request: those have reasons of their own.
+    """
+    spans = (range(int(low), int(high)) for low, high in numbers.intervals)
+    blaming = [status for status in chain(*spans) if blames_request(status)]
+    if blaming and patience:
+        condition = when(status=blaming, been_open=True, denied_for=below(patience))
+        yield Rule(f"{name}-doubted", condition, retry(), _DOUBT, source)
+
+
+def refusal_rules(patience: float) -> Iterator[Rule]:
+    """Make the rules for a refused upgrade; `patience` is in seconds, 0 doubts nothing."""
+    for rule in _REFUSALS:
+        numbers = rule.when.get("status")
+        if isinstance(numbers, IntervalSet) and rule.then == stop():
+            yield from doubted(rule.name, numbers, patience, _SEEN)
+        yield rule
+
+
+_REFUSALS: Final = (
     Rule(
         "bad-upgrade",
         when(status=range(100, 200)),

@@ -1,5 +1,6 @@
 """Makes a close record of the end of a live wire, as aiohttp shows it. Pure."""
 
+from aiohttp import WSCloseCode
 from aiohttp.http import WebSocketError
 
 from recloser.fsm.closecodes import MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR
@@ -30,6 +31,9 @@ def refusal_code(error: Exception) -> int:
 def refused_frame(error: Exception, sent_code: int | None) -> Close:
     """Record a frame that we refused."""
     too_big = refusal_code(error) == MESSAGE_TOO_BIG
+    if too_big:
+        text = f"{error}: raise max_message_size, or ask the peer for less"
+        error = WebSocketError(WSCloseCode.MESSAGE_TOO_BIG, text)
     return Close.by_engine(
         Cause.TOO_BIG if too_big else Cause.PROTOCOL,
         sent_code=sent_code,

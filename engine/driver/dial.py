@@ -25,15 +25,18 @@ async def dial(
     on_open: OnOpen | None,
     ended: Callable[[Close], None],
     wanted: Callable[[], bool],
+    addressed: Callable[[Request], None],
 ) -> None:
     """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
 
-    `request` asks the providers. `wanted` is asked after each wait: a provider that catches
-    cancellation must not lead to a dial after `close()` (A1).
+    `request` asks the providers, and `addressed` is called with what they gave. `wanted` is
+    asked after each wait: a provider that catches cancellation must not lead to a dial after
+    `close()` (A1).
     """
     ready = await request
     if not wanted():
         raise DialFailed(CANCELLED)
+    addressed(ready)
     with dial_failure(Cause.DIAL):
         generation.wire = await transport.dial(ready, ended)
     if not wanted():

@@ -6,10 +6,12 @@ from contextlib import suppress
 from functools import partial
 
 from recloser import log
+from recloser.checks import address_of
 from recloser.clock import Alarm, Clock
 from recloser.contract import Sender
 from recloser.driver.dial import dial, failure_of, sleep_until
 from recloser.driver.generation import Generation, Releaser
+from recloser.driver.hosts import Neighbour
 from recloser.driver.inbound import NO_WIRE, Inbound
 from recloser.driver.inputs import Inputs
 from recloser.driver.loop import LoopBinding
@@ -24,6 +26,7 @@ from recloser.fsm.errors import closed_error
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger, Wish
+from recloser.transport.base import Request
 from recloser.transport.wire import Transport
 from recloser.waiter import Waiter
 
@@ -70,6 +73,7 @@ class Driver:
         "_handling",
         "_inbox",
         "_inputs",
+        "_neighbour",
         "_on_open",
         "_releaser",
         "_transport",
@@ -105,6 +109,7 @@ class Driver:
         self.counters = Counters()
         self.sender = sender(self)
         self._inputs = inputs
+        self._neighbour = Neighbour()
         self._transport = transport
         self._on_open = on_open
         self._binding = LoopBinding(clock)
@@ -145,6 +150,7 @@ class Driver:
                 event, *rest = self._inbox
                 self._inbox = tuple(rest)
                 self.core.held = self.sender.not_on_wire
+                self.core.host = self._neighbour.host
                 try:
                     effects = self.core.handle(event, self.clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):
@@ -213,7 +219,12 @@ class Driver:
             on_open=self._on_open,
             ended=generation.ended,
             wanted=partial(self._wants, generation),
+            addressed=self._addressed,
         )
+
+    def _addressed(self, request: Request) -> None:
+        self.core.address, host = address_of(request.url)
+        self._neighbour.at(host)
 
     def _wants(self, generation: Generation) -> bool:
         return generation is self.generation and self.core.state is State.CONNECTING
@@ -255,6 +266,7 @@ class Driver:
         elif closed:
             self._releaser.start(self.bind(), None, last=True)
         self._update_inbound(change)
+        self._neighbour.changed(change)
         self.counters.count(change)
         log.changed(change, self.clock.wall(), self.fields)
         self.sender.changed(change, generation)

@@ -64,9 +64,11 @@ class Facts:
         """Return a number, None where it is missing or null."""
         return self.number(name) if self.has(name) else None
 
-    def flag(self, name: str) -> bool:
-        """Return a truth value."""
+    def flag(self, name: str, *, default: bool | None = None) -> bool:
+        """Return a truth value, the default where it is missing or null."""
         value = self._line.get(name)
+        if value is None and default is not None:
+            return default
         if not isinstance(value, bool):
             raise BadLineError(f"{name} is neither true nor false")
         return value

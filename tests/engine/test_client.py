@@ -60,6 +60,8 @@ async def test_plain_calls(call: str, place: str) -> None:
                 PLAIN[call](rig.ws)
         else:
             assert PLAIN[call](rig.ws) is None
+        if call == "reconnect":
+            await pass_time(1.0)  # the gap between two dials
         await turns()
         assert rig.path == PATHS[call].get(place, [])
         assert rig.transport.dialling + len(rig.transport.live) <= 1

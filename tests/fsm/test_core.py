@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recloser.fsm.decisions import Context, Decision, Hold, Phase, Retry, Stop
 from recloser.fsm.effects import Abort, Announce, Dial
@@ -316,8 +318,12 @@ def test_an_explicit_connect_starts_afresh(state: State) -> None:
     assert (context.attempt, context.elapsed, context.last_delay) == (1, 3.0, None)
 
 
-@pytest.mark.spec("D1.2", "A10")
-@pytest.mark.parametrize("asked", [[Ask(Wish.CLOSE), Ask(Wish.CONNECT)], [Reconnect(4000)]])
+@pytest.mark.spec("D1.2")
+@pytest.mark.parametrize(
+    "asked",
+    [[Ask(Wish.CLOSE), Ask(Wish.CONNECT)], [Reconnect(4000), Ask(Wish.CONNECT)]],
+    ids=["close", "reconnect"],
+)
 def test_a_connect_that_waited_for_the_closing_starts_afresh(asked: list[Event]) -> None:
     rig = flapping()
     rig.policy.answer = Stop()
@@ -372,17 +378,78 @@ def test_wakes_never_dial_twice_in_a_second() -> None:
 
 
 @pytest.mark.spec("D4.5")
-@pytest.mark.parametrize(
-    "asked", [Ask(Wish.CONNECT), Reconnect(4000)], ids=["connect", "reconnect"]
-)
 @pytest.mark.parametrize("ended", [State.BACKOFF, State.PASSIVE])
-def test_a_dial_that_is_asked_for_waits_for_no_gap(asked: Event, ended: State) -> None:
+def test_a_dial_that_is_asked_for_waits_for_no_gap(ended: State) -> None:
     rig = Rig(Retry(60.0) if ended is State.BACKOFF else Hold())
     rig.connect()
     rig.lost(after=0.25)
     assert rig.state is ended
-    rig.do(asked, after=0.25)
+    rig.connect(after=0.25)
     assert [dial.not_before for dial in rig.dials] == [rig.now - 0.5, rig.now]
+
+
+@pytest.mark.spec("D4.8", "A10")
+@pytest.mark.parametrize("ended", [State.BACKOFF, State.PASSIVE])
+def test_a_reconnect_after_the_end_keeps_the_count_and_the_gap(ended: State) -> None:
+    """What the server said in-band may be read when the connection is gone already."""
+    rig = Rig(Retry(60.0) if ended is State.BACKOFF else Hold())
+    rig.connect()
+    for count in (1, 2, 3):
+        rig.opened(after=0.1)
+        rig.lost(after=0.1)
+        assert rig.state is ended
+        rig.do(Reconnect(4000), after=0.1)
+        assert rig.core.run.attempt == count
+    starts = [dial.not_before for dial in rig.dials]
+    assert all(later - earlier >= 1.0 for earlier, later in pairwise(starts))
+
+
+@pytest.mark.spec("D4.8", "D1.2", "A10")
+@given(st.lists(st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)), min_size=1, max_size=20))
+def test_reconnects_at_each_open_are_paced_and_counted(steps: list[tuple[float, float]]) -> None:
+    """A server that says "go away" in its first message, and an application that obeys."""
+    rig = Rig(Stop())
+    rig.connect()
+    for count, (until_asked, until_closed) in enumerate(steps, start=1):
+        rig.now = max(rig.now, rig.dials[-1].not_before)
+        rig.opened()
+        rig.do(Reconnect(4000), after=until_asked)
+        rig.lost(LEFT, after=until_closed)
+        assert rig.state is State.CONNECTING
+        assert rig.changes[-1].attempt == rig.core.run.attempt == count
+        assert rig.changes[-1].close is not None
+        assert rig.changes[-1].close.intentional
+    starts = [dial.not_before for dial in rig.dials]
+    assert all(later >= earlier + 1.0 for earlier, later in pairwise(starts))
+    rig.now = max(rig.now, starts[-1])
+    rig.lost()
+    assert rig.policy.asked[-1][1].attempt == len(steps) + 1
+
+
+@pytest.mark.spec("D4.8", "D1.2")
+@pytest.mark.parametrize("how", ["time", "said"])
+def test_a_reconnect_of_a_connection_that_was_stable_is_no_failure(how: str) -> None:
+    rig = flapping()
+    rig.policy.answer = Stop()
+    if how == "time":
+        rig.expire()
+    else:
+        rig.do(Healthy())
+    rig.do(Reconnect(4000), after=1.0)
+    rig.lost()
+    assert rig.changes[-1].attempt == 0
+    assert rig.dials[-1].not_before == rig.now
+
+
+@pytest.mark.spec("D4.8")
+def test_a_reconnect_that_gives_up_a_dial_is_no_failure() -> None:
+    rig = Rig(Stop())
+    rig.connect()
+    rig.close(after=0.25)
+    rig.do(Reconnect(4000))
+    rig.lost()
+    assert rig.changes[-1].attempt == 0
+    assert rig.dials[-1].not_before == rig.now + 0.75
 
 
 @pytest.mark.spec("D4.3")

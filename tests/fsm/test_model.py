@@ -193,9 +193,7 @@ class CoreMachine(RuleBasedStateMachine):
     def aside(self, event: Event) -> None:
         if isinstance(event, Reconnect) and self.core.state is not State.CLOSED:
             self.wish, self.wanted = Wish.CONNECT, True
-        forgets = isinstance(event, Reconnect) or (
-            isinstance(event, Healthy) and self.core.state is State.OPEN
-        )
+        forgets = isinstance(event, Healthy) and self.core.state is State.OPEN
         self.give(event, forgets=forgets)
 
     # The transport and time.

@@ -1,6 +1,6 @@
 """What the tests of policies share: all shipped policies, any end, and a server to run against."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from random import Random
 from typing import Any
@@ -100,6 +100,12 @@ CONTEXTS = st.builds(
     busy=_counts,
     spread=_garbage,
     streak=_counts,
+    refusals=_counts,
+    been_open=st.booleans(),
+    denied_for=_seconds,
+    engines=st.one_of(st.integers(1, 20), st.integers(1, 10**6)),
+    outage=st.one_of(st.none(), _seconds),
+    crowded=st.booleans(),
     refreshed=st.booleans(),
     can_refresh=st.booleans(),
     roll=st.floats(0, 1, exclude_max=True),
@@ -117,7 +123,9 @@ class Line:
         uptime: float | None,
         seed: int = 1,
         can_refresh: bool = True,
+        opens: Iterable[int] = (),
     ) -> None:
+        """`opens`: dials that open in any case, by number; the others do if there is an uptime."""
         self.core = Core(
             policy, timeouts=Timeouts(), roll=Random(seed).random, can_refresh=can_refresh
         )
@@ -125,6 +133,7 @@ class Line:
         self.rules: list[str] = []
         self._ends = ends
         self._uptime = uptime
+        self._opens = frozenset(opens)
 
     def run(self, dials: int) -> "Line":
         """Dial so many times, or until the policy has had enough."""
@@ -141,9 +150,12 @@ class Line:
         dial = next(effect for effect in effects if isinstance(effect, Dial))
         now = max(now, dial.not_before)
         self.dials.append(now)
-        if self._uptime is not None:
+        if self._uptime is not None or len(self.dials) in self._opens:
             self.core.handle(Opened(self.core.generation), now)
-            now += self._uptime
+            stable, uptime = self.core.deadline, self._uptime or 0.0
+            if stable is not None and stable <= now + uptime:
+                self.core.handle(Expired(stable), stable)
+            now += uptime
         close = self._ends(len(self.dials))
         for effect in self.core.handle(Lost(self.core.generation, close), now):
             if isinstance(effect, Announce):

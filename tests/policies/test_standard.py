@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser import policies
-from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, Stop, Unsent
+from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, State, Stop, Unsent
 from recloser.policies.codes import PeerNormal
 from tests.policies.rig import ROLLS, Line, after, broken, received, refused
 
@@ -32,7 +32,7 @@ FOREVER = {
     1004: ("no-status", 0.0, 5.0),
     1005: ("no-status", 0.0, 5.0),
     1011: ("server-failed", 0.0, 5.0),
-    1012: ("restart", 5.0, 30.0),
+    1012: ("restart", 1.0, 5.0),
     1013: ("try-later", 30.0, 35.0),
     1014: ("server-failed", 0.0, 5.0),
     3008: ("timeout", 0.0, 5.0),
@@ -198,6 +198,121 @@ def test_a_failed_dial_never_ends_an_engine_by_count_alone() -> None:
             decision = STANDARD.decide(close, after(attempt, phase=Phase.DIAL))
             hopeless = cause in (Cause.UNAUTHORIZED, Cause.SESSION_CLOSED, Cause.CONFIGURATION)
             assert isinstance(decision, Stop if hopeless else Retry)
+
+
+REFUSED_BY_US = {
+    "big": (Cause.TOO_BIG, 1009, "too-big-again"),
+    "text": (Cause.PROTOCOL, 1007, "unreadable-again"),
+    "bits": (Cause.PROTOCOL, 1002, "unreadable-again"),
+}
+
+
+@pytest.mark.spec("B16.1")
+@pytest.mark.parametrize("uptime", [0.2, 60.0, 3000.0])
+@pytest.mark.parametrize("what", REFUSED_BY_US)
+def test_the_third_refusal_of_ours_stops(what: str, uptime: float) -> None:
+    cause, code, rule = REFUSED_BY_US[what]
+    close = Close(code=1006, sent_code=code, origin=Origin.ENGINE, cause=cause)
+    line = Line(STANDARD, lambda _: close, uptime=uptime).run(12)
+    assert len(line.dials) == 3
+    assert line.rules == ["abnormal", "abnormal", rule]
+
+
+@pytest.mark.spec("B16.2")
+def test_a_message_too_big_each_hour_ends_nobody() -> None:
+    close = Close(code=1006, sent_code=1009, origin=Origin.ENGINE, cause=Cause.TOO_BIG)
+    assert len(Line(STANDARD, lambda _: close, uptime=3600.0).run(12).dials) == 12
+
+
+def blaming(status: int) -> bool:
+    return (status < 500 and status not in (401, 407, 408, 421, 425, 429)) or status in (501, 505)
+
+
+@pytest.mark.spec("B17.1", "B17.2")
+def test_what_blames_the_address_is_doubted_where_it_has_been_open() -> None:
+    for status in range(100, 600):
+        first = after(1, phase=Phase.DIAL)
+        assert refused(status).denied is blaming(status)
+        known = replace(first, been_open=True)
+        if not blaming(status):
+            assert STANDARD.decide(refused(status), known) == STANDARD.decide(
+                refused(status), first
+            )
+            continue
+        assert isinstance(STANDARD.decide(refused(status), first), Stop)
+        for seconds in (0.0, 60.0, 299.9):
+            doubted = STANDARD.decide(refused(status), replace(known, denied_for=seconds))
+            assert isinstance(doubted, Retry)
+            assert doubted.rule == f"{STATUSES[status]}-doubted"
+        believed = STANDARD.decide(refused(status), replace(known, denied_for=300.0))
+        assert believed == STANDARD.decide(refused(status), first)
+
+
+@pytest.mark.spec("B17.1", "B17.3")
+@pytest.mark.parametrize("statuses", [[404], [200], [302], [403], [426], [404, 200], [101, 501]])
+def test_a_restart_is_outlasted_and_a_removal_is_believed(statuses: list[int]) -> None:
+    def answers(dial: int) -> Close:
+        return broken() if dial == 1 else refused(statuses[dial % len(statuses)])
+
+    line = Line(STANDARD, answers, uptime=None, opens=[1]).run(100)
+    assert line.core.state is State.CLOSED
+    assert all(rule.endswith("-doubted") for rule in line.rules[1:-1])
+    assert 300.0 < line.dials[-1] - line.dials[1] < 300.0 + 61.0
+    assert min(list(line.gaps())[1:]) >= 1.0
+
+
+@pytest.mark.spec("B17.4")
+def test_the_patience_is_an_argument() -> None:
+    known = after(1, phase=Phase.DIAL, been_open=True)
+    at_once = policies.standard(patience=0)
+    assert at_once.decide(refused(404), known) == Stop("refused")
+    assert not [rule.name for rule in at_once.rules if "doubted" in rule.name]
+    long = policies.for_service("livekit", patience=3600.0)
+    later = replace(known, denied_for=3599.0)
+    assert long.decide(refused(404), later).rule == "livekit-404-doubted"
+    assert long.decide(refused(405), later).rule == "refused-doubted"
+    with pytest.raises(ValueError, match="patience must be"):
+        policies.standard(patience=-1.0)
+
+
+@pytest.mark.spec("D4.9")
+def test_a_lone_client_is_back_soon_after_a_restart_and_a_fleet_spread() -> None:
+    for engines, low, high in ((1, 1.0, 5.0), (500, 5.0, 30.0), (10**6, 5.0, 30.0)):
+        assert spread(received(1012), after(1, engines=engines)) == ("restart", low, high)
+    windows = [spread(received(1012), after(1, engines=n))[1:] for n in range(1, 502)]
+    assert windows == sorted(windows)
+    assert all(high - low >= 4.0 for low, high in windows)
+    assert spread(received(1012), after(2, engines=1000))[0] == "restart-again"
+
+
+@pytest.mark.spec("D4.10")
+def test_what_the_last_restart_showed_is_remembered() -> None:
+    def window(**facts: object) -> tuple[float, float]:
+        return spread(received(1012), after(1, **facts))[1:]
+
+    assert window(outage=0.0) == window(outage=0.5) == (1.0, 5.0)
+    assert window(outage=3.0) == (3.0, 7.0)
+    assert window(outage=600.0) == (30.0, 34.0)
+    assert window(outage=0.0, crowded=True) == (5.0, 30.0)
+    assert window(outage=12.0, crowded=True) == (12.0, 37.0)
+    assert window(outage=12.0, engines=500) == (12.0, 37.0)
+
+
+@pytest.mark.spec("D4.9", "D4.1")
+def test_the_window_of_a_restart_is_an_argument_and_a_hint_outweighs_it() -> None:
+    registry = policies.standard(restart=(5, 30))
+    found = [registry.decide(received(1012), after(1, roll=roll)) for roll in ROLLS]
+    assert [each.delay for each in found if isinstance(each, Retry)] == [
+        5.0 + 25.0 * roll for roll in ROLLS
+    ]
+    service = policies.for_service("nats", restart=(2, 3))
+    assert isinstance(service.decide(received(1012), after(1, roll=0.5)), Retry)
+    for policy in (STANDARD, registry):
+        hinted = policy.decide(received(1012, spread=60.0), after(1, roll=0.5, engines=9))
+        assert isinstance(hinted, Retry)
+        assert hinted.delay == 30.0
+    with pytest.raises(ValueError, match="low must"):
+        policies.standard(restart=(30, 5))
 
 
 @pytest.mark.spec("B15")

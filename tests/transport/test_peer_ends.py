@@ -104,7 +104,7 @@ async def test_a_bad_frame_is_refused_and_the_peer_told_why(name: str, reader: s
         assert await link.all() == ([] if reader == "parked" else ["before"])
 
 
-@pytest.mark.spec("B1.5")
+@pytest.mark.spec("B1.5", "B16.3")
 async def test_a_message_over_the_limit_is_refused_with_1009_which_arrives(
     loop_factory: Factory,
 ) -> None:
@@ -118,6 +118,7 @@ async def test_a_message_over_the_limit_is_refused_with_1009_which_arrives(
         close = await link.end()
         assert (close.code, close.sent_code, close.clean) == (1006, 1009, False)
         assert (close.cause, close.origin) == (Cause.TOO_BIG, Origin.ENGINE)
+        assert "raise max_message_size, or ask the peer for less" in str(close.error)
 
 
 async def test_no_limit_lets_every_size_pass() -> None:

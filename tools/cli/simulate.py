@@ -118,6 +118,12 @@ _OPTIONS: Final = (
         metavar="SHARE",
         help="Share of engines whose server is fine at once.",
     ),
+    click.option(
+        "--processes",
+        default=1,
+        show_default=True,
+        help="How many the engines are spread over: an engine knows how many are beside it.",
+    ),
     click.option("--seed", default=1, show_default=True, help="Same seed, same result."),
     click.option(
         "--horizon",
@@ -199,6 +205,7 @@ def command(
     connect_timeout: float,
     round_trip: float,
     alone: float,
+    processes: int,
     seed: int,
     horizon: float | None,
     sweeping: bool,
@@ -234,6 +241,7 @@ def command(
             connect_timeout=connect_timeout,
             round_trip=round_trip,
             alone=alone,
+            processes=processes,
             seed=seed,
             horizon=horizon,
         )

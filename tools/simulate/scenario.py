@@ -72,6 +72,8 @@ class Scenario:
     """From the start of a dial to its answer."""
     alone: float = 0.0
     """Share of engines whose own line broke: their server never went away."""
+    processes: int = 1
+    """How many processes the engines are spread over: an engine knows how many it has beside it."""
     seed: int = 1
     horizon: float | None = None
     """When the simulation gives up; None: see `end`."""
@@ -90,6 +92,10 @@ class Scenario:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} must be above 0, not {value:g}")
+        if not 1 <= self.processes <= self.engines:
+            raise ValueError(
+                f"processes must be 1 to engines ({self.engines}), not {self.processes}"
+            )
         if self.refusal_cost >= 1:
             raise ValueError(f"refusal_cost must be below 1, not {self.refusal_cost:g}")
         if not 0 <= self.alone < 1:

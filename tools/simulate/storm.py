@@ -3,11 +3,12 @@
 from array import array
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
+from math import ceil
 from random import Random
 from typing import Final
 
 from recloser.fsm.core import Core
-from recloser.fsm.decisions import Policy
+from recloser.fsm.decisions import Host, Policy
 from recloser.fsm.effects import Announce, Dial, Effect
 from recloser.fsm.events import Ask, Expired, Lost, Opened
 from recloser.fsm.states import State, Wish
@@ -60,6 +61,7 @@ class _Storm:
         self._fleet = _Tally(scenario.fleet)
         self._alone = _Tally(scenario.engines - scenario.fleet)
         timeouts = Timeouts(connect=scenario.connect_timeout)
+        self._host = Host(ceil(scenario.engines / scenario.processes))
         self._cores = [
             self._steady(Core(policy, timeouts=timeouts, roll=self._rng.random))
             for _ in range(scenario.engines)
@@ -67,9 +69,9 @@ class _Storm:
         self._heap = [(self._rng.uniform(0.0, NOTICE), i) for i in range(scenario.engines)]
         heapify(self._heap)
 
-    @staticmethod
-    def _steady(core: Core) -> Core:
+    def _steady(self, core: Core) -> Core:
         """Bring a new core to a stable open state."""
+        core.host = self._host
         core.handle(_CONNECT, -UPTIME)
         core.handle(Opened(core.generation), -UPTIME)
         if core.deadline is not None:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _NONE = Literals()
 _CODES = (*range(1000, 1016), 3000, 3003, 3008, 4000, 4001, 4401, 4999, 0, 999, 5000, 65535)
-_FLAGS = st.tuples(*[st.booleans()] * 5)
+_FLAGS = st.tuples(*[st.booleans()] * 7)
 _STABLE = (STABLE, 0.5, 120.0)
 _ADVICE = ("stop", "hold", "retry", "refresh")
 
@@ -140,6 +140,12 @@ def _contexts(
         previous_immediate=retried and yes[1],
         busy=draw(st.integers(0, min(attempt, 100))),
         spread=draw(delays) if yes[2] else None,
+        refusals=draw(st.integers(0, min(attempt, 100))),
+        been_open=yes[5],
+        denied_for=draw(spans) if yes[5] else 0.0,
+        engines=draw(st.one_of(st.just(1), st.integers(1, 10**5))),
+        outage=draw(spans) if yes[6] else None,
+        crowded=yes[6] and yes[0],
         refreshed=retried and yes[3],
         can_refresh=yes[4],
         roll=draw(drawn),

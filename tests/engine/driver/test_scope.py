@@ -43,6 +43,7 @@ async def bring_about(end: str, ws: ReconnectingWebSocket, wire: ScriptedWire) -
         await getattr(ws, end)()
     elif end == "reconnect":
         ws.reconnect()
+        await pass_time(1.0)
     else:
         wire.end(KICKED)
     await turns()
@@ -240,7 +241,8 @@ async def test_a_task_that_asks_for_another_generation_ends_with_its_own() -> No
     task = ws.scope.create_task(poll())
     await turns()
     assert task.cancelled()
-    assert (ws.state, ws.generation) == (State.OPEN, 2)
+    await ws.wait_for(State.OPEN)
+    assert ws.generation == 2
     await ws.close()
 
 

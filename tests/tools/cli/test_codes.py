@@ -37,6 +37,6 @@ def test_codes_that_are_registered() -> None:
         "code": "1012",
         "name": "Service Restart",
         "in_frame": "yes",
-        "standard": "retry in 5-30 s",
+        "standard": "retry in 1-5 s",
     }
     assert re.search(r"^3000 +Unauthorized +yes", run("codes").stdout, re.MULTILINE)

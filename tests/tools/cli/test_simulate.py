@@ -156,6 +156,8 @@ def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypat
         (("--refusal-cost", "1.5"), "refusal_cost must be below 1"),
         (("--refusal", "maybe"), "'maybe' is not one of"),
         (("--alone", "1"), "alone must be at least 0 and below 1"),
+        (("--processes", "0"), "processes must be 1 to engines"),
+        (("--engines", "5", "--processes", "6"), "processes must be 1 to engines (5), not 6"),
         (("--horizon", "3"), "horizon must lie after the return"),
         (("--spread-hint", "soon"), "neither a number of seconds nor 'window'"),
         (("--spread-hint", "-2"), "spread must be above 0"),

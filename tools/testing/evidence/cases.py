@@ -28,8 +28,11 @@ from recloser.testing.evidence.literals import Literals
 
 Case = tuple[Close, Context]
 
-COUNTED: Final = ("attempt", "streak", "busy")
-TIMED: Final = ("uptime", "elapsed", "since_dial", "last_delay", "spread")
+COUNTED: Final = ("attempt", "streak", "busy", "refusals", "engines")
+TIMED: Final = (
+    *("uptime", "elapsed", "since_dial", "last_delay", "spread"),
+    *("denied_for", "outage"),
+)
 OF_CLOSE: Final = ("code", "status", "sent_code", "unsent", "retry_after")
 _TEXTS: Final = ("reason", "advice")
 _MOST_ALONE: Final = 20_000
@@ -197,8 +200,8 @@ def _combined(values: Sequence[tuple[str, Any]], rng: random.Random) -> Iterator
     """Two or three values at a time, with the flags as they come."""
     for _ in range(_MOST_COMBINED if values else 0):
         end = rng.choice(COMMON)
-        flags = rng.choices((False, True), k=3)
-        names = ("can_refresh", "refreshed", "previous_immediate")
+        names = ("can_refresh", "refreshed", "previous_immediate", "been_open", "crowded")
+        flags = rng.choices((False, True), k=len(names))
         changes: dict[str, Any] = dict(zip(names, flags, strict=True))
         case = (end.close, replace(_base(end), **changes, roll=rng.choice(ROLLS)))
         for name, value in rng.choices(values, k=rng.choice((2, 3))):
@@ -211,9 +214,9 @@ def _base(end: End) -> Context:
 
 
 def _sensible(name: str, value: Any) -> bool:
-    if name in ("attempt", "streak"):
+    if name in ("attempt", "streak", "engines"):
         return 1 <= int(value) <= 10**9
-    if name in ("busy", "unsent"):
+    if name in ("busy", "refusals", "unsent"):
         return 0 <= int(value) <= 10**9
     if name == "status":
         return 100 <= int(value) < 1000  # noqa: PLR2004 - three digits (RFC 9110 section 15)

@@ -33,6 +33,12 @@ _PLAIN_CONTEXT: Final[dict[str, Any]] = {
     "refreshed": False,
     "can_refresh": False,
     "streak": 1,
+    "refusals": 0,
+    "been_open": False,
+    "denied_for": 0.0,
+    "engines": 1,
+    "outage": None,
+    "crowded": False,
     "roll": 0.5,
     "stable_after": STABLE,
 }
@@ -81,7 +87,7 @@ def _simpler(question: Question) -> Iterator[Question]:
     for name, plain in usual.items():
         if getattr(context, name) != plain:
             yield Question(close, replace(context, **{name: plain}))
-    for name in ("attempt", "streak", "busy"):
+    for name in ("attempt", "streak", "busy", "refusals", "engines"):
         for count in _fewer(getattr(context, name), least=usual.get(name, 0)):
             fewer: dict[str, Any] = {name: count}
             changed = replace(context, **fewer)

@@ -112,6 +112,17 @@ def lines_of_question(close: Close, context: Context, answer: str) -> list[str]:
         more.append("the dial had followed at once")
     if context.spread is not None:
         more.append(f"the server had asked for a spread of {context.spread:g} s")
+    if context.refusals:
+        more.append(f"the same of the peer's was refused {context.refusals} times in a row")
+    if context.been_open:
+        more.append("the address has been open before")
+    if context.denied_for:
+        more.append(f"refused like this for {context.denied_for:,.6g} s")
+    if context.engines > 1:
+        more.append(f"{context.engines} engines of the process at the host")
+    if context.outage is not None:
+        room = ", and it had no room then" if context.crowded else ""
+        more.append(f"away for {context.outage:,.6g} s at the restart before{room}")
     if context.can_refresh:
         had = "had been" if context.refreshed else "could be"
         more.append(f"a new credential {had} asked for")

@@ -1,0 +1,87 @@
+"""What the engines of a process know together of the hosts that they dial."""
+
+from typing import Final
+from weakref import WeakSet, WeakValueDictionary
+
+from recloser.fsm.change import StateChange
+from recloser.fsm.closecodes import SERVICE_RESTART
+from recloser.fsm.decisions import ALONE, Host
+from recloser.fsm.record import Cause
+from recloser.fsm.states import State, Trigger
+
+
+class _Shared:
+    """One host. It is forgotten with the last engine there."""
+
+    __slots__ = ("__weakref__", "crowded", "engines", "outage")
+
+    def __init__(self) -> None:
+        self.engines: WeakSet[Neighbour] = WeakSet()
+        self.outage: float | None = None
+        self.crowded = False
+
+
+_HOSTS: Final[WeakValueDictionary[str, _Shared]] = WeakValueDictionary()
+"""By "host:port". Engines of all event loops and threads are in it; those that are gone are not."""
+
+
+class Neighbour:
+    """One engine among the engines of the process at the same host.
+
+    It is there from a dial until the engine rests or is closed, and tells the others how long
+    the host was away after it said that it restarts.
+    """
+
+    __slots__ = ("__weakref__", "_away", "_crowded", "_restarted_at", "_shared")
+
+    def __init__(self) -> None:
+        self._shared: _Shared | None = None
+        self._restarted_at: float | None = None
+        """When this engine was told of the restart that it waits for, on its own clock."""
+        self._away = 0.0
+        self._crowded = False
+
+    def at(self, host: str) -> None:
+        """Be at the host that is dialled now, as "host:port"."""
+        shared = _HOSTS.setdefault(host, _Shared())
+        if shared is not self._shared:
+            self._leave()
+            self._shared = shared
+        shared.engines.add(self)
+
+    @property
+    def host(self) -> Host:
+        """What is known of the host of the latest dial."""
+        shared = self._shared
+        if shared is None:
+            return ALONE
+        return Host(max(1, len(shared.engines)), shared.outage, shared.crowded)
+
+    def changed(self, change: StateChange) -> None:
+        """Learn from a change of the engine."""
+        if change.current in (State.CLOSED, State.PASSIVE):
+            self._leave()
+        elif change.current is State.OPEN and self._restarted_at is not None:
+            if self._shared is not None:
+                self._shared.outage, self._shared.crowded = self._away, self._crowded
+            self._restarted_at = None
+        elif change.trigger is Trigger.LOST:
+            self._lost(change)
+
+    def _lost(self, change: StateChange) -> None:
+        close, context = change.close, change.context
+        if close is None or context is None or close.intentional:
+            return
+        if change.previous is State.OPEN:
+            restarts = close.code == SERVICE_RESTART and close.cause is Cause.CLOSE_FRAME
+            self._restarted_at = change.at if restarts else None
+            self._away, self._crowded = 0.0, False
+        elif close.busy or close.cause is Cause.CONNECT_TIMEOUT:
+            self._crowded = True
+        elif self._restarted_at is not None:
+            self._away = max(0.0, change.at - context.since_dial - self._restarted_at)
+
+    def _leave(self) -> None:
+        if self._shared is not None:
+            self._shared.engines.discard(self)
+        self._shared = self._restarted_at = None
