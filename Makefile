@@ -16,7 +16,7 @@ DRAW := $(BIN)/recloser diagram
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow mutants bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow mutants prove bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -109,10 +109,23 @@ cov: $(READY)  ## All tests with branch coverage; that of fsm/ and policies/ mus
 	$(BIN)/coverage report --include='fsm/*,policies/*' --fail-under=100
 
 slow: $(READY)  ## All tests with many more examples, and those marked slow
-	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) -m ""
+	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) -m "not prove"
 
 mutants: $(VENV)/.stamp-mutants  ## Change fsm/ and policies/ in small ways and see who notices; COUNT=0 for all
 	HYPOTHESIS_PROFILE=ci $(BIN)/python tests/mutants.py $(COUNT) $(SEED)
+
+# Other engines: XState and SCION from npm, PlantUML and the Graphviz that it calls from the system.
+PROVE := $(VENV)/prove
+$(PROVE)/.stamp: Makefile $(READY)
+	@command -v npm >/dev/null || { echo "no npm: install Node.js"; exit 1; }
+	npm install --prefix $(PROVE) --silent --no-audit --no-fund --no-package-lock xstate@5.33.3 @scion-scxml/scxml@4.3.27
+	@{ command -v plantuml && command -v dot; } >/dev/null || { \
+		test "$$(id -u)" = 0 || { echo "no plantuml or no dot: install the packages plantuml and graphviz"; exit 1; }; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends plantuml graphviz; }
+	@touch $@
+
+prove: $(PROVE)/.stamp  ## Other engines run the exported machine and agree with the live one; PlantUML draws it
+	NODE_PATH=$(CURDIR)/$(PROVE)/node_modules $(PYTEST) -m prove tests/proof
 
 bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets
 	$(BIN)/python benchmarks/run.py

@@ -18,10 +18,23 @@ from recloser.fsm.table import Row
 
 THEMES: Final = ("light", "dark", "auto")
 """The last one, of SVG alone, is light or dark as the reader prefers."""
-FORMATS: Final = ("mermaid", "dot", "svg", "png", "text", "terminal")
+FORMATS: Final = (
+    "mermaid",
+    "dot",
+    "svg",
+    "png",
+    "plantuml",
+    "xstate",
+    "scxml",
+    "text",
+    "terminal",
+)
 SUBJECTS: Final = ("machine", "close-event")
 _DRAWN: Final = ("svg", "png")
 _PLAIN: Final = ("text", "terminal")
+_COLOURED: Final = ("mermaid", "dot", "plantuml")
+_MACHINES: Final = ("plantuml", "xstate", "scxml")
+"""Formats of state machines, which can show no chain of hops."""
 _SUFFIXES: Final = {
     "": "terminal",
     ".mmd": "mermaid",
@@ -30,6 +43,8 @@ _SUFFIXES: Final = {
     ".svg": "svg",
     ".png": "png",
     ".txt": "terminal",
+    ".puml": "plantuml",
+    ".scxml": "scxml",
 }
 _NOTES: Final = ("policy", "journal", "highlight")
 
@@ -85,6 +100,8 @@ def command(
             raise click.UsageError("--json has no --format, --theme or --ascii: leave them out")
     else:
         kind = _checked_format(kind, theme, output, plain=plain)
+        if subject != "machine" and kind in _MACHINES:
+            raise click.UsageError(f"{kind} is for the machine: leave out {subject}")
     machine = annotated_machine(**notes) if subject == "machine" else None
     if kind is None:
         picture = render_json(machine)
@@ -104,7 +121,7 @@ def _checked_format(
         if suffix not in _SUFFIXES:
             raise click.UsageError(f"the suffix {suffix} stands for no format: give --format too")
         kind = _SUFFIXES[suffix]
-    if theme is not None and kind in _PLAIN:
+    if theme is not None and kind not in (*_COLOURED, *_DRAWN):
         raise click.UsageError(f"{kind} has no colours: leave out --theme")
     if theme == "auto" and kind != "svg":
         raise click.UsageError(f"{kind} cannot follow its reader: give --theme light or dark")
@@ -210,31 +227,25 @@ def render(machine: Picture | None, kind: str, *, theme: str, plain: bool, encod
     A character that the encoding lacks, such as one in the name of a policy, is escaped. Raises
     `click.UsageError` if pygraphviz is missing.
     """
+    if kind in _DRAWN:
+        return _drawn(machine, kind, theme)
+    looks: tuple[Any, ...] = ()
+    if kind in _COLOURED:
+        looks = (_module("theme").THEMES[theme],)
+    elif kind == "terminal":
+        canvas = _module("canvas")
+        looks = (canvas.ASCII if plain else canvas.UNICODE,)
+    return _source(machine, kind, *looks).encode(encoding, "backslashreplace")
+
+
+def _source(machine: Picture | None, kind: str, *looks: Any) -> str:
+    """Call the renderer of a format; a format, its module and its function have one name."""
     text: str
-    match kind:
-        case "dot":
-            text = _dot(machine, theme)
-        case "svg" | "png":
-            return _drawn(machine, kind, theme)
-        case "mermaid":
-            colours = _module("theme").THEMES[theme]
-            if machine is None:
-                text = _module("close_event").close_event_mermaid(colours)
-            else:
-                text = _module("mermaid").mermaid(machine, colours)
-        case "terminal":
-            canvas = _module("canvas")
-            signs = canvas.ASCII if plain else canvas.UNICODE
-            if machine is None:
-                text = _module("close_event").close_event_terminal(signs)
-            else:
-                text = _module("terminal").terminal(machine, signs)
-        case _:
-            if machine is None:
-                text = _module("close_event").close_event_text()
-            else:
-                text = _module("text").text(machine)
-    return text.encode(encoding, "backslashreplace")
+    if machine is None:
+        text = getattr(_module("close_event"), f"close_event_{kind}")(*looks)
+    else:
+        text = getattr(_module(kind), kind)(machine, *looks)
+    return text
 
 
 def render_json(machine: Picture | None) -> bytes:
@@ -250,21 +261,12 @@ def _module(name: str) -> ModuleType:
     return import_module(f"recloser.diagram.{name}")
 
 
-def _dot(machine: Picture | None, theme: str) -> str:
-    colours = _module("theme").THEMES[theme]
-    source: str = (
-        _module("close_event").close_event_dot(colours)
-        if machine is None
-        else _module("dot").dot(machine, colours)
-    )
-    return source
-
-
 def _drawn(machine: Picture | None, kind: str, theme: str) -> bytes:
     fixed = "light" if theme == "auto" else theme
+    colours = _module("theme").THEMES[fixed]
     try:
-        ground = _module("theme").THEMES[fixed].ground
-        picture: bytes = _module("graphviz").draw(_dot(machine, fixed), kind, ground)
+        source = _source(machine, "dot", colours)
+        picture: bytes = _module("graphviz").draw(source, kind, colours.ground)
         if theme == "auto":
             picture = _module("theme").follow_reader(picture)
     except ImportError as error:

@@ -17,9 +17,12 @@ from recloser.diagram.canvas import ASCII
 from recloser.diagram.dot import dot
 from recloser.diagram.mermaid import mermaid
 from recloser.diagram.picture import Picture, live_rows
+from recloser.diagram.plantuml import plantuml
+from recloser.diagram.scxml import scxml
 from recloser.diagram.terminal import terminal
 from recloser.diagram.text import text
-from recloser.diagram.theme import THEMES
+from recloser.diagram.theme import THEMES, follow_reader
+from recloser.diagram.xstate import xstate
 from recloser.fsm.states import State, Trigger
 from recloser.fsm.table import TABLE
 
@@ -30,6 +33,9 @@ TEXTS = {
     "dot": dot(MACHINE),
     "text": text(MACHINE),
     "terminal": terminal(MACHINE),
+    "plantuml": plantuml(MACHINE),
+    "xstate": xstate(MACHINE),
+    "scxml": scxml(MACHINE),
 }
 OWN = """
 from recloser.fsm import Retry, Stop
@@ -89,11 +95,20 @@ def test_ascii_is_drawn_when_asked_for_and_where_nothing_else_can_be_shown() -> 
 def test_themes_are_those_of_the_renderers(theme: str) -> None:
     assert good("-f", "dot", "--theme", theme) == dot(MACHINE, THEMES[theme])
     assert good("-f", "mermaid", "--theme", theme) == mermaid(MACHINE, THEMES[theme])
+    assert good("-f", "plantuml", "--theme", theme) == plantuml(MACHINE, THEMES[theme])
 
 
 @pytest.mark.parametrize(
     ("suffix", "kind"),
-    [(".mmd", "mermaid"), (".dot", "dot"), (".gv", "dot"), (".txt", "terminal"), ("", "terminal")],
+    [
+        (".mmd", "mermaid"),
+        (".dot", "dot"),
+        (".gv", "dot"),
+        (".puml", "plantuml"),
+        (".scxml", "scxml"),
+        (".txt", "terminal"),
+        ("", "terminal"),
+    ],
 )
 def test_the_name_of_the_file_tells_the_format(suffix: str, kind: str, tmp_path: Path) -> None:
     out = tmp_path / f"machine{suffix}"
@@ -108,6 +123,8 @@ def test_svg_and_png_are_drawn_into_files_and_pipes(tmp_path: Path) -> None:
     svg = (tmp_path / "machine.svg").read_bytes()
     assert b"<svg" in svg
     assert shell("-f", "svg").stdout == svg
+    good("--theme", "auto", "-o", str(tmp_path / "auto.svg"))
+    assert (tmp_path / "auto.svg").read_bytes() == follow_reader(svg)
     png = shell("-f", "png", "--theme", "dark")
     assert png.stdout.startswith(b"\x89PNG")
     assert png.stderr == b""
@@ -275,7 +292,7 @@ def test_a_policy_that_fails_is_a_finding(own: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--format", "gif"], "'gif' is not one of 'mermaid', 'dot', 'svg', 'png', 'text'"),
+        (["--format", "gif"], "'gif' is not one of 'mermaid', 'dot', 'svg', 'png', 'plantuml'"),
         (["--nonsense"], "No such option"),
         (["extra"], "'extra' is not one of 'machine', 'close-event'"),
         (["machine", "extra"], "unexpected extra argument"),
@@ -286,6 +303,9 @@ def test_a_policy_that_fails_is_a_finding(own: str) -> None:
         (["--theme", "pink"], "'pink' is not one of 'light', 'dark', 'auto'"),
         (["--theme", "dark"], "terminal has no colours: leave out --theme"),
         (["-f", "text", "--theme", "dark"], "text has no colours"),
+        (["-f", "xstate", "--theme", "dark"], "xstate has no colours"),
+        (["close-event", "-f", "scxml"], "scxml is for the machine: leave out close-event"),
+        (["-o", "machine.json"], "the suffix .json stands for no format: give --format too"),
         (["-f", "png", "--theme", "auto"], "png cannot follow its reader: give --theme light"),
         (["-f", "mermaid", "--theme", "auto"], "mermaid cannot follow its reader"),
         (["-f", "dot", "--ascii"], "--ascii is for the format terminal, not for dot"),
