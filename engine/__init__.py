@@ -4,7 +4,7 @@
         async for message in ws:
             await handle(message)
 
-Names load when they are used (PEP 562), so that what needs no network loads no network.
+A name loads when it is first used (PEP 562): a program that needs no network loads none.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What can be dialled: the checks of a URL, of headers and of subprotocols."""
+"""The checks before a dial: of a URL, of headers and of subprotocols."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -62,7 +62,7 @@ class ReconnectingWebSocket:
 
     @property
     def state(self) -> State:
-        """Where the machine stands."""
+        """The state of the machine."""
         return self._driver.core.state
 
     @property
@@ -307,7 +307,7 @@ class ReconnectingWebSocket:
 
     @property
     def outbox(self) -> "OutboxView":
-        """What was accepted and is not handed over; `RecloserError` if there is no outbox."""
+        """The messages in the outbox; raises `RecloserError` without an outbox."""
         from recloser.outbox.view import OutboxView  # noqa: PLC0415 - most engines have none
 
         return OutboxView(self._sender)

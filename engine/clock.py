@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 
 class Timer(Protocol):
-    """What `Clock.call_at` gives."""
+    """The result of `Clock.call_at`."""
 
     def cancel(self) -> None:
         """Forget the call; harmless after it was made."""
@@ -16,7 +16,7 @@ class Timer(Protocol):
 
 
 class Clock(Protocol):
-    """Where an engine reads the time and sets its one timer. A test may bring its own."""
+    """The clocks of an engine, and its one timer. A test may give its own."""
 
     def monotonic(self) -> float:
         """Seconds that never go back; all deadlines are on this clock."""
@@ -66,7 +66,7 @@ class Alarm:
         self._timer: Timer | None = None
 
     def set(self, deadline: float | None, clock: Clock, ring: Callable[[float], None]) -> None:
-        """Have `ring(deadline)` called when it has come, instead of the one before."""
+        """Call `ring(deadline)` at this deadline; the deadline before is forgotten."""
         if deadline == self._deadline:
             return
         if self._timer is not None:

@@ -1,4 +1,4 @@
-"""What the application gives for an input of a dial: a value, or a function that provides it."""
+"""A provider of an input of a dial: a value, or a function that returns it."""
 
 import asyncio
 import inspect

@@ -16,7 +16,7 @@ from recloser.waiter import LiveIterator
 
 
 class Status(Enum):
-    """What people want to know who do not care about dials and backoff."""
+    """The status for people who do not care about dials and backoff."""
 
     ONLINE = "online"
     """Messages flow, or will again in a moment."""
@@ -56,7 +56,7 @@ class Settled:
         self._after = after
         self._actual = self._shown = self._announced = _present(driver)
         self._since = 0.0
-        """When `_actual` began; matters only while another status is shown."""
+        """The moment at which `_actual` began; used only while another status is shown."""
         self._first = self._shown is not Status.ONLINE
         """Whether the next connection shows at once."""
         self._alarm = Alarm()

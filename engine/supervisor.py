@@ -82,7 +82,7 @@ class Supervisor:
 
     @property
     def failures(self) -> Mapping[str, Exception]:
-        """Why engines or handlers have failed, by name."""
+        """The errors of failed engines and handlers, by name."""
         return MappingProxyType(self._failures)
 
     def states(self) -> dict[str, State]:

@@ -1,4 +1,4 @@
-"""Credentials of a dial: who is asked for them, how long they are kept, and where they are put."""
+"""Credentials of a dial: their provider, the time for which they are kept, and their place."""
 
 from recloser.credentials.places import Place, header, query, subprotocol
 from recloser.credentials.store import Credential, Credentials, Provider

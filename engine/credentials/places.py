@@ -1,4 +1,4 @@
-"""Where a token goes in the request of a dial."""
+"""The places of a token in the request of a dial."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +25,7 @@ def header(name: str = "Authorization", *, scheme: str = "Bearer") -> Place:
 
 
 def query(name: str = "token") -> Place:
-    """Put it into the URL's query; one of that name that is there already is replaced."""
+    """Put it into the URL's query; it replaces a parameter of that name."""
     _check("name", name)
 
     def put(request: Request, token: str) -> Request:

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Shared(Generic[T]):
-    """A task that is cancelled with the last of those who wait for it, and with no other."""
+    """A task that is cancelled when the last of its waiters is cancelled."""
 
     __slots__ = ("_loop", "_task", "_waiting")
 
@@ -20,14 +20,14 @@ class Shared(Generic[T]):
 
     @property
     def joinable(self) -> bool:
-        """Whether a task of the running loop may wait for it: under way, and wanted by others."""
+        """Whether a task of the running loop may wait for it: it runs, and others wait for it."""
         task = self._task
         return (
             self._loop is asyncio.get_running_loop() and not task.done() and not task.cancelling()
         )
 
     async def result(self) -> T:
-        """Wait for the outcome; cancelling this cancels the call if nobody else waits."""
+        """Wait for the outcome; cancelling this cancels the call if no other task waits."""
         self._waiting += 1
         try:
             await asyncio.wait((self._task,))
@@ -41,4 +41,4 @@ class Shared(Generic[T]):
 
 def _retrieve(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
-        task.exception()  # asked for, or asyncio reports that nobody did
+        task.exception()  # retrieved, or asyncio reports it

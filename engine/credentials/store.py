@@ -23,7 +23,7 @@ _BEARER: Final = header()
 
 
 class Credentials:
-    """What a dial identifies itself with; may be shared by many engines, which refresh once.
+    """The credentials of a dial; many engines may share one object, and then refresh once.
 
     provider: a credential, or a function or coroutine function that gives one: a token, a
         mapping of headers, or a `Token` with its end. `Unauthorized` out of it is final.
@@ -95,7 +95,7 @@ class Credentials:
         return callable(self._provider) or self._refresh is not self._provider
 
     def forget(self) -> None:
-        """Keep nothing: the next dial asks `provider`, as after signing in as somebody else."""
+        """Drop the kept credential: the next dial asks `provider`. Call it for another user."""
         self._held = self._call = None
         self._replacing = False
         self._forgotten += 1
@@ -103,8 +103,8 @@ class Credentials:
     async def ask(self, clock: Clock, *, refused: int | None = None) -> Held:
         """Give the credential for a dial, and ask for a new one where that is needed.
 
-        `refused` is the version that the server did not accept, None if there is none. If
-        another engine has had it replaced meanwhile, its successor is given. Raises
+        `refused` is the version that the server refused; None if it refused none. If another
+        engine has replaced it meanwhile, this returns its successor. Raises
         `DialFailed`.
         """
         if not self._cache:
@@ -122,7 +122,7 @@ class Credentials:
         return await call.result()
 
     def put(self, request: Request, credential: Held) -> Request:
-        """Give the request with the credential in it; raises what a place of one's own raises."""
+        """Return the request with the credential in it; raises as a place of your own does."""
         if not isinstance(credential.value, str):
             return request.with_headers(credential.value)
         signed: object = self._place(request, credential.value)
@@ -161,7 +161,7 @@ class Credentials:
 
 
 def credentials_of(given: Credentials | Provider | None) -> Credentials | None:
-    """Make of what `connect` is given what an engine asks; a bare function is asked each time."""
+    """Return the argument of `connect` as `Credentials`; a bare function is asked each time."""
     if given is None or isinstance(given, Credentials):
         return given
     return Credentials(given, timeout=None, cache=False)

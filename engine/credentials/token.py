@@ -36,7 +36,7 @@ class Token:
             kind = type(value).__name__
             raise TypeError(f"a credential is a str, headers or a Token, not {kind}")
         if not value:
-            raise ValueError("a credential must not be empty: raise Unauthorized if there is none")
+            raise ValueError("a credential must not be empty: raise Unauthorized instead")
         for name in _TIMES:
             seconds = getattr(self, name)
             if seconds is not None:
@@ -49,9 +49,9 @@ class Held:
 
     value: str | Mapping[str, str] = field(repr=False)
     version: int
-    """Counted from 1: what was refused is told from what has replaced it by this."""
+    """Counted from 1: it tells a refused credential from its successor."""
     ends: tuple[float, float] | None
-    """When it ends, on the monotonic and on the wall clock; None if that is not known."""
+    """Its end, on the monotonic and on the wall clock; None if that is not known."""
 
     def serves(self, clock: Clock, ahead: float) -> bool:
         """Whether it is valid for `ahead` seconds more, by both clocks.
@@ -65,7 +65,7 @@ class Held:
 
 
 def held(given: object, version: int, *, asked: tuple[float, float]) -> Held:
-    """Check what a provider gave; `asked` is when, on the monotonic and on the wall clock."""
+    """Check the answer of a provider; `asked` is the moment of the call, on both clocks."""
     token = given if isinstance(given, Token) else Token(given)  # type: ignore[arg-type] # checked there
     monotonic, wall = asked
     lives = [] if token.expires_in is None else [token.expires_in]

@@ -233,7 +233,7 @@ class Driver:
         close = failure_of(task)
         generation.task = None
         if generation is not self.generation:
-            generation.abort()  # it was cancelled and went on: nothing of it may stay
+            generation.abort()  # it was cancelled and went on: its socket must not stay
         elif self.core.state is State.CLOSING and generation.connected:
             pass  # shut() cancelled on_open: the end of the wire is still to come
         elif close is None:

@@ -36,7 +36,7 @@ NO_WIRE: Final = cast("Wire", _NoWire())
 
 
 class Inbound:
-    """Where a consumer finds its next message, across generations."""
+    """The source of a consumer's next message, across generations."""
 
     __slots__ = ("_deliberate", "_error", "_loop", "_thread", "_waiter", "wire")
 
@@ -50,7 +50,7 @@ class Inbound:
 
     @property
     def unread(self) -> int:
-        """Messages of the last open generation that nobody took."""
+        """Messages of the last open generation that were not consumed."""
         return self.wire.unread
 
     def attach(self, wire: Wire) -> None:

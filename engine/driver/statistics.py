@@ -11,7 +11,7 @@ from recloser.fsm.states import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """What happened since the engine was made. Times are in seconds."""
+    """The counters of an engine since it was made. Times are in seconds."""
 
     dials: int = 0
     """Dials that were started."""
@@ -22,7 +22,7 @@ class Statistics:
     closes: Mapping[tuple[int, str, bool], int] = field(default_factory=dict)
     """Ends of generations and failed dials, by code, origin and intent."""
     undelivered: int = 0
-    """Received messages that nobody took before the next generation opened."""
+    """Received messages that were not consumed before the next generation opened."""
     dropped: int = 0
     """Messages that the outbox dropped; each was reported."""
     resent: int = 0

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any, Final, TypeAlias
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
-"""What `signal.getsignal` gives."""
+"""The result of `signal.getsignal`."""
 
 
 class SignalHandler:

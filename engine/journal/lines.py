@@ -31,7 +31,7 @@ class Entry:
     time: float
     """Seconds since the epoch."""
     engine: str
-    """Which of the engines in the file; empty if the line does not say."""
+    """The name of the engine in the file; empty if the line has none."""
     change: StateChange
     """As announced, except that secrets are redacted and errors are `RecordedError`s.
 

@@ -38,7 +38,7 @@ class Difference:
     then: Decision
     now: Decision
     problem: PolicyError | None
-    """Why the engine would have stopped, if the policy failed."""
+    """The reason for which the engine would have stopped, if the policy failed."""
     reached: bool
     """False if the other policy had stopped before, so that this end would not have come."""
 
@@ -50,11 +50,11 @@ class _Alternative:
     halted: Decision | None = None
     """The stop or rest of the other policy that is in force."""
     opened: float | None = None
-    """When the generation opened whose time is lost."""
+    """The moment at which the generation opened whose time is lost."""
     wait: tuple[float, float, float] | None = None
     """Start of a backoff, its delay, and the delay that it would have had."""
     rested: float | None = None
-    """When a rest or a stop began in whose place the other policy would have dialled."""
+    """The moment at which a rest or a stop began, where the other policy would have dialled."""
     last: float = 0.0
 
 

@@ -28,11 +28,11 @@ class Suspicion:
 
     pattern: str
     text: str
-    """What to make of it, in a sentence with the figures of the worst sighting."""
+    """Its meaning, in a sentence with the figures of the worst sighting."""
     times: int
     first: float
     engine: str
-    """Where it was seen first."""
+    """The engine in which it was seen first."""
     worst: float
     """The figure in the text, to tell a worse sighting."""
 

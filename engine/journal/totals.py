@@ -29,7 +29,7 @@ class WaitingTime(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """Its length in seconds."""
         return self.until - self.since
 
 

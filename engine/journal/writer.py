@@ -15,7 +15,7 @@ from recloser.journal.lines import VERSION, line_of
 
 
 class Sink(Protocol):
-    """Where the lines of a journal go."""
+    """The destination of the lines of a journal."""
 
     lost: int
     """Changes that could not be written since writing last worked."""
