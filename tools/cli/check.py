@@ -1,4 +1,4 @@
-"""`recloser check`: whether a policy keeps the laws; a broken law is shown as a story."""
+"""`recloser check`: tries to break each law with a policy; a broken law is shown as a story."""
 
 import json
 import sys

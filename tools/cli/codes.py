@@ -19,7 +19,7 @@ from recloser.policies.catalogue import Service, ServiceRow
 @click.argument("service", required=False)
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
 def command(*, service: str | None, json_wanted: bool) -> None:
-    """List close codes: those of RFC 6455 and its registry, or what a SERVICE means by its own."""
+    """List close codes: those of RFC 6455 and its registry, or the codes of a SERVICE."""
     if service is None:
         _registry(json_wanted=json_wanted)
         return

@@ -151,7 +151,7 @@ async def _run(ws: ReconnectingWebSocket, conversation: Conversation, display: D
 
     def leave() -> None:
         conversation.leave()
-        # Whoever asks twice does not want to wait for the peer: then it is an interruption.
+        # A second request means: do not wait for the peer. Then it is an interruption.
         loop.add_signal_handler(signal.SIGINT, conversing.cancel)
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -23,7 +23,7 @@ _MAX_CODE = 65535
 
 
 def _as_json(name: str, question: Question, reply: Reply) -> dict[str, Any]:
-    """Return one answer for JSON; delays are in seconds, None where there is none."""
+    """Return one answer for JSON; delays are in seconds, or None."""
     close, decision = question.close, reply.decision
     return {
         "policy": name,

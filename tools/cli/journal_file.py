@@ -33,7 +33,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def entries(reader: Reader, path: Path, file: BinaryIO) -> Iterator[Entry]:
-    """Give the entries of a file, with a progress bar if stderr is a terminal.
+    """Yield the entries of a file, with a progress bar if stderr is a terminal.
 
     Raises `click.UsageError` if the file holds no entry.
     """

@@ -1,4 +1,4 @@
-"""`recloser outbox`: what waits in the file of an outbox, and what can be saved of it."""
+"""`recloser outbox`: shows the messages in the file of an outbox, and saves readable ones."""
 
 import json
 import time

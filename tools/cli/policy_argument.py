@@ -14,7 +14,7 @@ from recloser.fsm.decisions import Policy
 _NAMES: Final = ", ".join(policies.SHIPPED)
 
 POLICY_HELP: Final = f"{_NAMES}, a service of `recloser codes`, or module:object."
-"""What the option --policy of a command takes."""
+"""The values that the option --policy of a command takes."""
 
 
 def load_policy(name: str) -> Policy:

@@ -1,4 +1,4 @@
-"""`recloser replay`: where another policy would have decided otherwise, and what it would cost."""
+"""`recloser replay`: shows where another policy would have decided otherwise, and its cost."""
 
 import json
 from pathlib import Path

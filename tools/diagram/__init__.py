@@ -1,4 +1,4 @@
-"""Pictures of the live machine: what `recloser diagram` draws.
+"""Pictures of the live machine, for `recloser diagram`.
 
 A `Picture` holds what is drawn. Each format has a renderer in a module of its own, so that a
 command loads one of them alone.

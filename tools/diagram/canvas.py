@@ -37,7 +37,7 @@ class Signs(NamedTuple):
     """The heads of arrows."""
     from_left: str
     from_right: str
-    """Where an arrow leaves the line of its state, to the right and to the left."""
+    """The signs at which an arrow leaves the line of its state, to the right and to the left."""
     out: str
     back: str
     """The two halves of a loop."""

@@ -28,7 +28,7 @@ class Hop(NamedTuple):
     """The module, and the function or class in it: `recloser.fsm.core:Core.handle`."""
     does: str
     gives: str
-    """What goes on to the next hop."""
+    """The value that goes on to the next hop."""
 
 
 HOPS: Final = (

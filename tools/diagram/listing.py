@@ -1,4 +1,4 @@
-"""The machine as data, for programs: what `recloser diagram --json` prints."""
+"""The machine as data, for `recloser diagram --json`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a picture of the machine shows: the rows of the live machine, and the notes on them.
+"""The content of a picture: the rows of the live machine, and the notes on them.
 
 Notes are the rules of a policy that take a row, how often a row was taken, and highlighted
 states and paths.
@@ -23,7 +23,7 @@ _GUARDS: Final[dict[object, Guard]] = {test: guard for guard, test in GUARDS.ite
 Arrow = tuple[State, State]
 """From one state to another; all rows with this source and target share the arrow."""
 START: Final = State.CLOSED
-"""Where an engine starts and ends."""
+"""The state in which an engine starts and ends."""
 REST: Final = State.PASSIVE
 """The resting state: only a call of the application or a hint leads out of it."""
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
@@ -69,13 +69,13 @@ class Picture:
     rules: Mapping[Row, Sequence[str]] = field(default_factory=dict)
     """The rules of a policy that take a row, in the policy's order."""
     counts: Mapping[Row, int] = field(default_factory=dict)
-    """How often a row was taken."""
+    """The count of each row: how often it was taken."""
     marked: frozenset[State] = frozenset()
     """States that are highlighted."""
     path: frozenset[Arrow] = frozenset()
     """Arrows that are highlighted."""
     caption: str = ""
-    """Where the notes come from."""
+    """The sources of the notes."""
 
     def arrows(self) -> dict[Arrow, list[Row]]:
         """Return the rows that change the state, by arrow, in the order of the rows."""

@@ -46,7 +46,7 @@ COLOURS: Final = (
     ("dial succeeded", Trigger.OPENED),
     ("time or hint", Trigger.RETRY),
 )
-"""What each colour of an arrow means, and a trigger that has it."""
+"""The meaning of each colour of an arrow, and a trigger that has it."""
 
 THEMES: Final = MappingProxyType(
     {

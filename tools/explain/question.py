@@ -54,14 +54,14 @@ class Question(NamedTuple):
     close: Close
     phase: Phase
     attempt: int = 1
-    """How many times in a row the end happens; the policy's last answer is returned."""
+    """The number of times in a row that the end happens; the last answer is returned."""
     uptime: float | None = None
     """Seconds that each generation is open; None: `WELL` for the first, `FLASH` for the others."""
     can_refresh: bool = True
 
 
 class Reply(NamedTuple):
-    """What a policy answers; its `str` says so in a few words.
+    """The answer of a policy; its `str` describes it in a few words.
 
     The delays are the shortest and the longest over all rolls, in seconds; None without a retry.
     """
@@ -98,7 +98,7 @@ def _range(low: float, high: float) -> str:
 
 
 class PolicyFailedError(Exception):
-    """The policy raised, or its answer is no decision; the message is one line."""
+    """The policy raised, or its answer was not valid; the message is one line."""
 
 
 def make_close(
@@ -109,7 +109,7 @@ def make_close(
     cause: Cause | None = None,
     **facts: Any,
 ) -> Close:
-    """Make a close record as the transport would; what is not given is the most likely value.
+    """Make a close record as the transport would; a fact that is not given has its likely value.
 
     `facts` are other fields of `Close`.
     """

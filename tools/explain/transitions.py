@@ -16,7 +16,7 @@ from recloser.policies.rules import Rule, rules_of
 _STATES: Final = {Phase.DIAL: State.CONNECTING, Phase.OPEN: State.OPEN}
 
 _Lead = tuple[State, Guard, str]
-"""A rule, by name: in which state it answers, and which guard its answer is."""
+"""A rule by name, with the state in which it answers, and the guard of its answer."""
 
 
 def rules_by_transition(policy: Policy, rows: Iterable[Row]) -> dict[Row, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from recloser.simulate.scenario import Scenario
 
 
 def reached(opened: Sequence[float], engines: int, share: float) -> float | None:
-    """Return when this share of `engines` was open; None if it never was."""
+    """Return the moment at which this share of `engines` was open; None if it never was."""
     needed = max(1, ceil(share * engines - 1e-9))
     return opened[needed - 1] if needed <= len(opened) else None
 
@@ -38,7 +38,7 @@ class Group:
     """Engines that a Stop ended."""
 
     def time(self, share: float) -> float | None:
-        """Return when this share was open again; None if never within the horizon."""
+        """Return the moment at which this share was open again; None if never in the horizon."""
         return reached(self.opened, self.engines, share)
 
     @property
@@ -63,7 +63,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one policy achieved in one scenario."""
+    """The result of one policy in one scenario."""
 
     scenario: Scenario
     fleet: Group

@@ -15,7 +15,7 @@ MAX_ENGINES: Final = 10_000_000
 
 
 class Refusal(Enum):
-    """What happens to a dial that the server has no room for, once it is back."""
+    """The fate of a dial for which the returned server has no room."""
 
     REFUSE = "refuse"
     """Answered at once with status 503."""
@@ -26,10 +26,10 @@ class Refusal(Enum):
 
 
 class Down(Enum):
-    """What happens to a dial while the server is away."""
+    """The fate of a dial while the server is away."""
 
     REFUSE = "refuse"
-    """Nobody listens: no TCP connection."""
+    """No process listens: no TCP connection."""
     TIMEOUT = "timeout"
     """Packets are lost: the connect timeout of the engine ends it."""
     BUSY = "busy"
@@ -37,10 +37,10 @@ class Down(Enum):
 
 
 class RetryAfter(Enum):
-    """What the Retry-After of a 503 says once the server is back."""
+    """The content of the Retry-After of a 503, once the server is back."""
 
     BACKLOG = "backlog"
-    """The seconds that the server needs for all who are not back yet; the same for everybody."""
+    """The seconds that the server needs for the engines that are not back; the same for all."""
     SHARE = "share"
     """A random share of these seconds, another for each client."""
 
@@ -49,17 +49,17 @@ class RetryAfter(Enum):
 class Scenario:
     """One storm. Times are in seconds; 0 is the moment when the connections are lost.
 
-    Raises `ValueError`, with one line that says what to change, for what cannot be simulated.
+    Raises `ValueError`, with one line that says what to change, if it cannot be simulated.
     """
 
     engines: int = 10_000
     outage: float = 30.0
-    """When the server is back."""
+    """The moment at which the server is back."""
     capacity: float = 1000.0
     """Dials per second that the server accepts then, with a backlog of one second."""
     refusal: Refusal = Refusal.REFUSE
     refusal_cost: float = 0.05
-    """What a refusal costs the server, as a share of an accept."""
+    """The cost of a refusal for the server, as a share of an accept."""
     down: Down = Down.REFUSE
     retry_after: RetryAfter | None = None
     """The Retry-After of a 503, in whole seconds, at least 1; None: a 503 has none."""
@@ -76,7 +76,7 @@ class Scenario:
     """How many processes the engines are spread over: an engine knows how many it has beside it."""
     seed: int = 1
     horizon: float | None = None
-    """When the simulation gives up; None: see `end`."""
+    """The moment at which the simulation gives up; None: see `end`."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -119,7 +119,7 @@ class Scenario:
 
     @property
     def optimum(self) -> float:
-        """When the last could be back if the server were busy from its return on."""
+        """The moment at which the last engine could be back, with a server that is always busy."""
         return self.outage + self.window
 
     @property

@@ -1,4 +1,4 @@
-"""The server of a simulated storm: when it accepts a dial, and what it answers otherwise."""
+"""The server of a simulated storm: it accepts dials, refuses them, or is silent."""
 
 from math import ceil
 from random import Random

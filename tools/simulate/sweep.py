@@ -47,7 +47,7 @@ def cases(
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What one policy did in all cases of a sweep."""
+    """The result of one policy in all cases of a sweep."""
 
     outcomes: Sequence[Outcome]
 

@@ -1,11 +1,11 @@
-"""The testing kit: laws for everyone's policies, and doubles for whoever embeds the engine.
+"""The testing kit: laws for policies, and doubles for the tests of a service.
 
     from recloser.testing import check_policy
 
     def test_my_policy():
         check_policy(MyPolicy)
 
-Names load when they are used (PEP 562): the doubles need no Hypothesis, the laws no network.
+A name loads when it is first used (PEP 562): doubles need no Hypothesis, laws no network.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
 """A pytest plugin: the doubles of the kit as fixtures, known to pytest once recloser is installed.
 
-Nothing is imported before a fixture asks for it, so that pytest starts as quickly as ever.
+A module is imported when a fixture asks for it, so the plugin does not slow the start of pytest.
 """
 
 from collections.abc import Callable, Coroutine, Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def hand_clock() -> "Iterator[HandClock]":
-    """Give a clock that stands still until `advance`; the test fails if it leaves a timer set."""
+    """Return a clock that stands still until `advance`; the test fails if it leaves a timer set."""
     from recloser.testing import HandClock  # noqa: PLC0415 - pytest must start without it
 
     clock = HandClock()
@@ -34,7 +34,7 @@ def virtual_time() -> Callable[[Coroutine[Any, Any, Any]], Any]:
 
 @pytest.fixture
 def scripted_transport() -> "Callable[..., ScriptedTransport]":
-    """Give a maker of transports that play plans: `scripted_transport(Plan(deaf=True))`."""
+    """Return a maker of transports that play plans: `scripted_transport(Plan(deaf=True))`."""
     from recloser.testing import ScriptedTransport  # noqa: PLC0415 - as above
 
     def make(*plans: "Plan") -> ScriptedTransport:
@@ -45,7 +45,7 @@ def scripted_transport() -> "Callable[..., ScriptedTransport]":
 
 @pytest.fixture
 def scripted_server() -> "Callable[..., ScriptedServer]":
-    """Give a maker of real servers on loopback, each with its faults; use it in `async with`."""
+    """Return a maker of real servers on loopback, each with its faults; use it in `async with`."""
     from recloser.testing import ScriptedServer  # noqa: PLC0415 - as above
 
     def make(*script: Any, **options: Any) -> ScriptedServer:
@@ -56,7 +56,7 @@ def scripted_server() -> "Callable[..., ScriptedServer]":
 
 @pytest.fixture
 def check_policy() -> Callable[..., Any]:
-    """Give `recloser.testing.check_policy`, for a test that wants nothing else of the kit."""
+    """Return `recloser.testing.check_policy`, for a test that needs only this."""
     from recloser.testing import check_policy as check  # noqa: PLC0415 - as above
 
     return check

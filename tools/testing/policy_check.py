@@ -41,14 +41,13 @@ def check_policy(
 
     make_policy: the policy's class, a function that makes one, or a policy.
     laws: laws, or names of laws; `default`, `optional` and `all` are names of several.
-    examples: how many random examples are tried besides the exhaustive search.
+    examples: the number of random examples besides the exhaustive search.
     seed: repeats the same search.
     max_delay: the longest delay in seconds that the law `bounded` allows.
-    progress: called with what is being tried and the share that is done.
+    progress: called with the name of the present step and the share that is done.
 
     The message of the error is the story of the counterexample, with a test to paste. Raises
-    `TypeError` or `ValueError` for what cannot be checked, and `MissingExtraError` without
-    Hypothesis.
+    `TypeError` or `ValueError` for bad arguments, and `MissingExtraError` without Hypothesis.
     """
     report = examine(
         make_policy,
@@ -116,7 +115,7 @@ def assert_law(
 
 
 def maker(given: MakePolicy | Policy) -> MakePolicy:
-    """Return a function that makes the policy; raises `TypeError` for what makes none."""
+    """Return a function that makes the policy; raises `TypeError` if it makes none."""
     if not isinstance(given, type) and callable(getattr(given, "decide", None)):
         return lambda: cast("Policy", given)
     if not callable(given):

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what a policy meets; public, for tests of one's own.
+"""Hypothesis strategies for records, contexts and faults; public, for your own tests.
 
 from hypothesis import given
 from recloser.testing import strategies
@@ -74,7 +74,7 @@ def codes(known: Literals = _NONE) -> st.SearchStrategy[int]:
 
 
 def ends(known: Literals = _NONE) -> st.SearchStrategy[Close]:
-    """Make records of ends that nobody asked for, as the transport would."""
+    """Make records of ends that are not intentional, as the transport would."""
     framed = st.builds(Close.frame, codes(known), reasons(known))
     statuses = _or_literal(st.integers(100, 599), _whole(known, 100, 599))
     after = st.one_of(st.none(), seconds(known, most=1e6))
@@ -84,7 +84,7 @@ def ends(known: Literals = _NONE) -> st.SearchStrategy[Close]:
 
 
 def closes(known: Literals = _NONE) -> st.SearchStrategy[Close]:
-    """Make records of any kind, also such as no transport is known to make."""
+    """Make records of any kind, also those that no known transport makes."""
     intentional = st.builds(
         asked, st.sampled_from(Wish), codes(known), st.sampled_from(tuple(Cause))
     )

@@ -13,6 +13,7 @@ import recloser
 from recloser import Delivery
 from recloser.outbox import Message, Reason, UpTo
 from recloser.outbox.options import WhenFull
+from recloser.outbox.table import MessageState
 from recloser.testing import ScriptedTransport
 from tests.engine.outbox.files import real, settled
 from tests.engine.rig import CUT, DOWN, UP, Answering, turns
@@ -97,6 +98,9 @@ async def test_messages_are_held_until_they_are_acknowledged(
 
 def test_the_tables_name_every_choice_and_reason() -> None:
     assert set(re.findall(r'^\| `"([\w-]+)"` \|', PAGE, re.MULTILINE)) == set(get_args(WhenFull))
+    _, _, states = PAGE.partition("### The states of a message")
+    named = re.findall(r"^\| ([a-z ]+) \|", states.partition("###")[0], re.MULTILINE)
+    assert named == ["state", *(state.value for state in MessageState)]
     for reason in Reason:
         assert f"`{reason.value}`" in PAGE or f"Reason.{reason.name}" in PAGE
     for name in re.findall(r"`Reason\.(\w+)`", PAGE):

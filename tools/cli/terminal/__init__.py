@@ -1,1 +1,1 @@
-"""What a terminal shows and takes: words, lines, a display with a status bar, a conversation."""
+"""The terminal of `recloser connect`: words, lines, a display, a conversation."""

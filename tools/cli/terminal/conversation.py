@@ -14,7 +14,7 @@ from recloser.transport.errors import NotOpen
 
 
 class Resting(Exception):
-    """The policy answered Hold, and without a terminal nobody can wake the engine."""
+    """The policy answered Hold, and without a terminal no line can wake the engine."""
 
 
 class Conversation:
@@ -64,7 +64,7 @@ class Conversation:
         tasks = [asyncio.ensure_future(way) for way in ways]
         try:
             done, _ = await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
-            # What still arrives during the closing is shown, too.
+            # Messages that arrive during the closing are shown, too.
             await self._ws.close()
         finally:
             for task in tasks:
@@ -87,7 +87,7 @@ class Conversation:
         if error is None:
             return (1 if self._refused else 0), ""
         if isinstance(error, BrokenPipeError):
-            return 0, ""  # whoever read the messages has seen enough, as with `head`
+            return 0, ""  # the reader of the messages has closed the pipe, as `head` does
         if isinstance(error, ConnectionClosed) and error.change is not None:
             return 1, f"stopped: rule {error.change.rule} gave up"  # the change itself was shown
         if isinstance(error, PolicyError | Resting):

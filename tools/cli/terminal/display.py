@@ -1,4 +1,4 @@
-"""What `recloser connect` shows: messages on stdout, everything else on stderr, states in a bar."""
+"""The display of `recloser connect`: messages on stdout, states and notes on stderr."""
 
 import asyncio
 import json
@@ -91,7 +91,7 @@ class Display:
         self.status()
 
     async def message(self, message: str | bytes) -> None:
-        """Show one message; raises `BrokenPipeError` once nobody reads any longer."""
+        """Show one message; raises `BrokenPipeError` when the reader has closed the pipe."""
         data = self._bytes(message) if isinstance(message, bytes) else self._text(message)
         await self._put(self._around(data + b"\n", shown=self._out_shown))
 
@@ -138,7 +138,9 @@ class Display:
 
     def _text(self, message: str) -> bytes:
         if self._pretty:
-            with suppress(ValueError, RecursionError):  # what is no JSON is shown as it came
+            with suppress(
+                ValueError, RecursionError
+            ):  # a message that is no JSON is shown unchanged
                 message = json.dumps(json.loads(message), indent=2, ensure_ascii=False)
         if self._out_shown:
             message = "< " + printable(message, keep="\n\t")

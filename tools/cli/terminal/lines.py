@@ -1,4 +1,4 @@
-"""Reads what is typed or piped in, line by line, without blocking the event loop."""
+"""Reads typed or piped lines, without blocking the event loop."""
 
 import asyncio
 import os
@@ -15,24 +15,24 @@ _CHUNK: Final = 1 << 16
 
 
 def in_thread(function: Callable[[], T]) -> "asyncio.Future[T]":
-    """Call a function in a daemon thread; the future has its result or what it raised.
+    """Call a function in a daemon thread; the future has its result or its exception.
 
     An executor of asyncio or `concurrent.futures` would be joined at the end, and reading
-    from a terminal, or writing to a pipe that nobody empties, may never return.
+    from a terminal, or writing to a full pipe, may never return.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def settle(tell: Callable[[], None]) -> None:
-        if not future.done():  # or nobody waits any longer
+        if not future.done():  # otherwise the caller has stopped waiting
             tell()
 
     def work() -> None:
         try:
             tell = partial(future.set_result, function())
-        except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
+        except BaseException as error:  # noqa: BLE001 - handed over to the caller that waits
             tell = partial(future.set_exception, error)
-        with suppress(RuntimeError):  # the loop has been closed meanwhile: nobody waits
+        with suppress(RuntimeError):  # the loop has been closed meanwhile: no caller waits
             loop.call_soon_threadsafe(settle, tell)
 
     threading.Thread(target=work, name="recloser terminal", daemon=True).start()
@@ -40,7 +40,7 @@ def in_thread(function: Callable[[], T]) -> "asyncio.Future[T]":
 
 
 async def piped(fd: int) -> AsyncIterator[bytes]:
-    """Give the lines of a pipe, a file or a plain terminal, without their ends.
+    """Yield the lines of a pipe, a file or a plain terminal, without their ends.
 
     The next line is read when the caller asks for it, so a long input waits in its pipe and
     not in memory.
@@ -63,11 +63,11 @@ class Editor(Protocol):
         ...
 
     def set_pre_input_hook(self, function: Callable[[], object], /) -> None:
-        """Have a function called when the prompt has been shown."""
+        """Set the function to call when the prompt has been shown."""
         ...
 
     def get_line_buffer(self) -> str:
-        """Return what has been typed so far."""
+        """Return the text that has been typed so far."""
         ...
 
 
@@ -85,11 +85,11 @@ class Typed:
         self._shown = True
 
     def current(self) -> str:
-        """Return what stands in the line of the prompt; empty while there is none."""
+        """Return the text in the line of the prompt; empty while there is no prompt."""
         return f"{PROMPT}{self._editor.get_line_buffer()}" if self._shown else ""
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """Give each line that is entered; ends with Ctrl-D."""
+        """Yield each line that is entered; ends with Ctrl-D."""
         while True:
             try:
                 line = await in_thread(partial(input, PROMPT))

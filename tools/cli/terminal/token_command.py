@@ -15,8 +15,8 @@ def headers_from(
 ) -> Callable[[], Awaitable[Mapping[str, str]]]:
     """Return a provider of the fixed headers and `Authorization: Bearer TOKEN`.
 
-    The command is split as a shell would, but run without one. Raises `ValueError` for what
-    cannot be run.
+    The command is split as a shell would, but run without one. Raises `ValueError` for a
+    command that cannot be run.
     """
     words = shlex.split(command)
     if not words or shutil.which(words[0]) is None:

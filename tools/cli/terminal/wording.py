@@ -14,7 +14,7 @@ _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Escape what is not printable, except the characters of `keep`.
+    r"""Escape unprintable characters, except those of `keep`.
 
     A peer chooses its reasons and messages, so they may hold escape sequences.
 
@@ -52,7 +52,7 @@ def moment(time: float) -> str:
 
 
 def describe_close(close: Close) -> str:
-    """Say what ended a connection or a dial, and who did it."""
+    """Describe the end of a connection or a dial, and its origin."""
     what = f"{close.code} {closecodes.name(close.code)}"
     if close.status is not None:
         what = f"HTTP {close.status}"
@@ -70,7 +70,7 @@ def _error_text(error: BaseException) -> str:
 
 
 def describe_decision(decision: Decision) -> str:
-    """Say what a policy decided, in a few words."""
+    """Describe a decision in a few words."""
     if isinstance(decision, Retry):
         when = f"dial in {duration(decision.delay)}" if decision.delay else "dial at once"
         return f"{when} with a new credential" if decision.refresh else when
@@ -78,12 +78,12 @@ def describe_decision(decision: Decision) -> str:
 
 
 def describe_states(change: StateChange) -> str:
-    """Say from which state to which the machine went."""
+    """Describe a change by its two states."""
     return f"{change.previous.value} -> {change.current.value}"
 
 
 def describe_change(change: StateChange) -> str:
-    """Say what caused a change of state, and what follows."""
+    """Describe the cause of a change of state, and the decision."""
     close = change.close
     words = [change.trigger.value if close is None else describe_close(close)]
     if change.uptime is not None:

@@ -1,4 +1,4 @@
-"""Fault scripts: what a server does wrong, connection by connection; as data or as TOML."""
+"""Fault scripts: the misbehaviour of a server, connection by connection; as data or as TOML."""
 
 import tomllib
 from collections.abc import Mapping
@@ -19,19 +19,19 @@ DEEDS: Final[Mapping[str, str]] = {
     "flood": "`count` messages of `size` bytes, as fast as they go, then ordinary service",
     "hang": "the upgrade is never answered",
 }
-"""What a fault can do, and what that is."""
+"""The deeds of a fault, with their descriptions."""
 
 
 class ScriptError(ValueError):
-    """A fault script cannot be meant so; the message is one line that says what to change."""
+    """A fault script makes no sense; the message is one line that says what to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What one connection goes through. Times are in seconds.
+    """The fate of one connection. Times are in seconds.
 
     A deed comes after `after` seconds of ordinary service: echoes, and `send` at the start.
-    Raises `ScriptError` for what cannot be meant.
+    Raises `ScriptError` for values that make no sense.
     """
 
     do: str = "serve"
@@ -79,7 +79,7 @@ class Fault:
 
     @property
     def title(self) -> str:
-        """What it does, in a few words."""
+        """Its deed in a few words."""
         words = {
             "close": f"close {self.code} {self.reason!r}" if self.reason else f"close {self.code}",
             "refuse": f"refuse with {self.status}",
@@ -122,7 +122,7 @@ DEFAULT_SCRIPT: Final = (
     Fault(do="flood", count=1000, after=1.0),
     Fault(do="close", code=4000, reason="maintenance", after=2.0),
 )
-"""What `recloser serve` does if no script is given."""
+"""The script of `recloser serve` if none is given."""
 
 
 def parse_script(text: str) -> tuple[Fault, ...]:

@@ -1,4 +1,4 @@
-"""A clock that a test moves by hand: for engines and cores without any loop's time."""
+"""A clock that a test moves by hand, for engines and cores."""
 
 import heapq
 import itertools
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class _Timer:
-    """A call that may be taken back."""
+    """A call that can be cancelled."""
 
     __slots__ = ("callback",)
 
@@ -45,20 +45,20 @@ class HandClock:
         return self._now + self._offset
 
     def call_at(self, when: float, callback: Callable[[], None]) -> _Timer:
-        """Have `callback` called by the `advance` that reaches `when`."""
+        """Call `callback` in the `advance` that reaches `when`."""
         timer = _Timer(callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
 
     @property
     def timers(self) -> int:
-        """How many calls are outstanding; a test should end with none."""
+        """Number of calls that are set; a test should end with 0."""
         return sum(timer.callback is not None for _, _, timer in self._timers)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass; what falls due is called at its moment, in order.
+        """Let time pass; calls that become due are made at their moment, in order.
 
-        Raises `ValueError` for less than nothing: a clock does not go back.
+        Raises `ValueError` for a negative number: a clock does not go back.
         """
         if not seconds >= 0:
             raise ValueError(f"a clock does not go back: advance by at least 0, not {seconds!r}")

@@ -1,4 +1,4 @@
-"""A WebSocket peer that writes exact bytes on a real socket: what aiohttp refuses to send."""
+"""A WebSocket peer that writes any bytes on a real socket, also those that aiohttp refuses."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ def text(message: str) -> bytes:
 
 
 def close_frame(code: int | None = None, reason: str | bytes = b"") -> bytes:
-    """Make a close frame, without a code if there is none; nothing is checked."""
+    """Make a close frame, without a code if None; without any check."""
     if code is None:
         return frame(CLOSE)
     tail = reason.encode() if isinstance(reason, str) else reason
@@ -155,7 +155,7 @@ class RawPeer:
         await self.send(answer.encode() + tail)
 
     async def frame(self) -> tuple[int, bytes]:
-        """Read the client's next frame, unmasked; raises `EOFError` if there is none."""
+        """Read the client's next frame, unmasked; raises `EOFError` at the end."""
         first, second = await self._exactly(2)
         size = second & 0x7F
         if size == _SHORT:
@@ -170,7 +170,7 @@ class RawPeer:
         return first & 0x0F, masked.to_bytes(size)
 
     async def close_seen(self) -> tuple[int | None, str]:
-        """Read code and reason of the client's close frame, behind whatever else it sent."""
+        """Read code and reason of the client's close frame, and drop the frames before it."""
         while True:
             opcode, payload = await self.frame()
             if opcode == CLOSE:
@@ -206,7 +206,7 @@ class RawServer:
         self.peers: list[RawPeer] = []
 
     async def accept(self) -> RawPeer:
-        """Take the next connection; raises `TimeoutError` if none comes."""
+        """Accept the next connection; raises `TimeoutError` if none comes."""
         loop = asyncio.get_running_loop()
         sock, _ = await asyncio.wait_for(loop.sock_accept(self.sock), PATIENCE)
         sock.setblocking(False)
@@ -216,7 +216,7 @@ class RawServer:
         return peer
 
     def another(self) -> bool:
-        """Whether the client has made another connection, which nobody accepted."""
+        """Whether the client has made another connection, which is not accepted yet."""
         try:
             self.sock.accept()[0].close()
         except BlockingIOError:

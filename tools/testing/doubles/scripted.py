@@ -21,22 +21,22 @@ class ScriptedFrame(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What becomes of one dial. Times are in seconds."""
+    """The fate of one dial. Times are in seconds."""
 
     takes: float = 0.0
-    """How long the dial takes; infinity for one that hangs."""
+    """Duration of the dial; infinity for one that hangs."""
     refused: Close | None = None
     """The record of a dial that fails; None for one that opens."""
     deaf: bool = False
     """The peer never answers a close frame."""
     echo_takes: float = 0.0
-    """How long the peer takes to answer a close frame."""
+    """Time that the peer takes to answer a close frame."""
     messages: tuple[str | bytes, ...] = ()
-    """What the peer sends as soon as the socket is up."""
+    """Messages that the peer sends as soon as the socket is open."""
 
 
 class _Incoming:
-    """What the peer sent and nobody has read; an object of its own, so that no cycle arises."""
+    """Messages of the peer that are not read; an object of its own, to avoid a cycle."""
 
     def __init__(self, messages: Iterable[str | bytes]) -> None:
         self.frames = deque(map(_frame, messages))
@@ -80,12 +80,12 @@ class ScriptedWire(Wire):
         super().__init__(self._incoming.read, ended)
         self.request = request
         self.sent: list[str | bytes] = []
-        """What the peer has read."""
+        """Messages that the peer has read."""
         self.closed_with: tuple[int, str] | None = None
         """Code and reason of the engine's close frame."""
         self.aborted = False
         self.probes = 0
-        """How often the engine asked for a sign of life."""
+        """Number of times that the engine asked for a sign of life."""
         self._plan = plan
         self._stalled: asyncio.Future[bool] | None = None  # whether the buffer was emptied
         self._write_buffer: list[tuple[str | bytes, object]] = []
@@ -93,19 +93,19 @@ class ScriptedWire(Wire):
     # -- the peer's side ----------------------------------------------------------------
 
     def deliver(self, message: str | bytes) -> None:
-        """Have the peer send one message; an ended socket carries none."""
+        """Send one message as the peer; an ended socket drops it."""
         if not self.over:
             self._incoming.add(message)
             if self.reading_ahead:
                 self.read_now()
 
     def stall(self) -> None:
-        """Have the peer read nothing: what is sent stays in the buffer, and its sender waits."""
+        """Stop the peer's reading: messages stay in the buffer, and their sender waits."""
         if self._stalled is None and not self.over:
             self._stalled = asyncio.get_running_loop().create_future()
 
     def flow(self, count: int | None = None) -> None:
-        """Have the peer read the first `count` messages of the buffer, or all and what follows."""
+        """Let the peer read `count` messages of the buffer, or all, and those that follow."""
         if self.over:
             return
         self.sent += [message for message, _ in self._write_buffer[:count]]
@@ -140,7 +140,7 @@ class ScriptedWire(Wire):
         return Delivery.QUEUED
 
     def close(self, code: int, reason: str) -> None:
-        """Note the close frame; the peer answers as planned."""
+        """Keep the close frame; the peer answers as planned."""
         if self.over or self.closed_with is not None:
             return
         self.closed_with, self.sent_code = (code, reason), code
@@ -149,7 +149,7 @@ class ScriptedWire(Wire):
             asyncio.get_running_loop().call_later(self._plan.echo_takes, self.end, echo)
 
     def drop(self) -> None:
-        """Note that the engine dropped the socket."""
+        """Keep that the engine dropped the socket."""
         self.aborted = True
 
     def connection_lost(self, error: Exception) -> None:
@@ -173,23 +173,23 @@ class ScriptedWire(Wire):
         self.probes += 1
 
     def unsent_messages(self) -> list[object]:
-        """Give what the peer has not read: nothing, unless it was told to stall."""
+        """Return the messages that the peer has not read: none, unless it stalls."""
         return [item for _, item in self._write_buffer]
 
     @property
     def unread(self) -> int:
-        """Messages that nobody took, those not read ahead among them."""
+        """Messages that were not consumed, those that were not read ahead included."""
         return super().unread + len(self._incoming.frames)
 
     def discard(self) -> int:
-        """Drop what nobody took."""
+        """Drop the messages that were not consumed."""
         dropped = self.unread
         super().discard()
         self._incoming.frames.clear()
         return dropped
 
     def finish(self) -> None:
-        """Stop reading, and release who waits."""
+        """Stop reading, and release the tasks that wait."""
         super().finish()
         self._incoming.end()
         self._release()
@@ -209,11 +209,11 @@ class ScriptedTransport:
     def __init__(self, plans: Iterable[Plan] = ()) -> None:
         self.wires: list[ScriptedWire] = []
         self.requests: list[Request] = []
-        """What each dial asked for."""
+        """The request of each dial."""
         self.dialling = 0
         """Dials in flight."""
         self.released = 0
-        """How often the engine released the transport."""
+        """Number of times that the engine released the transport."""
         self._plans: Iterator[Plan] = iter(plans)
 
     @property
@@ -244,7 +244,7 @@ class ScriptedTransport:
 
 
 DEAD = Close.cut(Cause.TCP)
-"""The record of a dial that nobody answered."""
+"""The record of a dial without an answer."""
 
 
 def _frame(message: str | bytes) -> ScriptedFrame:

@@ -52,7 +52,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL at which it listens."""
         return f"ws://127.0.0.1:{self.port}/"
 
     def url_for(self, client: str) -> str:
@@ -76,7 +76,7 @@ class ScriptedServer:
     async def stop(self) -> None:
         """End every connection and stop listening."""
         self._stopping.set()
-        # What was accepted in the last moment has to be made before the listener goes: asyncio
+        # A connection accepted in the last moment must be made before the listener goes: asyncio
         # would leave its socket open (python/cpython #109564).
         for _ in range(_TURNS):
             await asyncio.sleep(0)
@@ -114,7 +114,7 @@ class ScriptedServer:
         return await connection.play(self._stopping)
 
     def note(self, connection: int, what: str, detail: str = "") -> None:
-        """Write down what happened."""
+        """Add an entry to the timeline."""
         at = asyncio.get_running_loop().time() - self._started
         self.timeline.add(Entry(at, connection, what, detail))
 
@@ -190,7 +190,7 @@ class _Connection:
             self._note("sent", _brief(message))
 
     async def _echo(self, seconds: float | None, stopping: asyncio.Event) -> bool:
-        """Serve for so long; whether the client is still there then."""
+        """Serve for so long; return whether the client is still there then."""
         serving = asyncio.ensure_future(self._echoing())
         stop = asyncio.ensure_future(stopping.wait())
         await asyncio.wait({serving, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -226,7 +226,7 @@ class _Connection:
             transport.close()
 
     async def _ignore(self, stopping: asyncio.Event) -> None:
-        """Neither read nor write until the client is gone or the server stops."""
+        """Be silent until the client is gone or the server stops."""
         transport = self._request.transport
         if isinstance(transport, asyncio.Transport):
             transport.pause_reading()

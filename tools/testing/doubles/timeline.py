@@ -1,4 +1,4 @@
-"""The one ordered account of what a scripted server went through, for assertions."""
+"""The timeline of a scripted server: its events in order, for assertions."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened."""
+    """One event of the server."""
 
     at: float
     """Seconds since the server started."""
@@ -23,7 +23,7 @@ class Entry:
 
 
 class Timeline:
-    """Entries in order; iterate, search, or wait for what is yet to come."""
+    """Entries in order: iterate over them, search them, or wait for further ones."""
 
     def __init__(self, on_entry: Callable[[Entry], object] | None = None) -> None:
         self._entries: list[Entry] = []
@@ -31,7 +31,7 @@ class Timeline:
         self._on_entry = on_entry
 
     def add(self, entry: Entry) -> None:
-        """Append, and wake who waits."""
+        """Append an entry, and wake the tasks that wait."""
         self._entries.append(entry)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
@@ -58,7 +58,7 @@ class Timeline:
         return [(each.connection, each.what) for each in self._entries]
 
     async def until(self, what: str, *, times: int = 1, within: float = 10.0) -> Entry:
-        """Wait until something has happened so many times; return the last of these entries.
+        """Wait until an event has happened so many times; return the last of these entries.
 
         Raises `TimeoutError` with the whole account after `within` seconds.
         """

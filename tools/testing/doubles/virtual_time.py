@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Never waits: what would be waited for is added to the clock of its loop."""
+    """Never waits: it adds the waiting time to the clock of its loop."""
 
     loop: "VirtualTimeLoop"
 
@@ -26,9 +26,9 @@ class _Jumping(selectors.DefaultSelector):
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """An asyncio loop in virtual time, starting at 0 seconds.
 
-    Time passes only while every task waits, and then at once to the next timer. Where
-    nothing is left that could happen, `RuntimeError` says so instead of hanging. Sockets
-    work, but time does not wait for them.
+    Time passes only while every task waits, and then at once to the next timer. If no timer is
+    left, the loop raises `RuntimeError` instead of hanging. Sockets work, but time does not
+    wait for them.
     """
 
     def __init__(self) -> None:

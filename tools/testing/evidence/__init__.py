@@ -1,1 +1,1 @@
-"""What a policy is judged by: ends, questions, stories, lives, fleets, and their play."""
+"""The evidence for or against a policy: ends, questions, stories, lives, fleets."""

@@ -39,7 +39,7 @@ _MOST_ALONE: Final = 20_000
 """Cases with one value of the policy's own; where it has many, each meets a share of the ends."""
 _MOST_COMBINED: Final = 10_000
 _REPLACED: Final = (COMMON[0], COMMON[-1], COMMON[-2])
-"""A code or a status replaces the end; what is left of it is the context and the reason."""
+"""A code or a status replaces the end; its context and reason stay."""
 _MEANT: Final = frozenset(
     each + by
     for each in (
@@ -57,7 +57,7 @@ _MEANT: Final = frozenset(
     )
     for by in (-1, 0, 1)
 )
-"""Codes that mean something to somebody, and their neighbours."""
+"""Codes with a known meaning, and their neighbours."""
 _THOROUGH: Final = 5
 """For one usual end of so many, every edge of every field is tried; for the others a share."""
 _STEADY: Final = 3000

@@ -62,7 +62,7 @@ ASKED: Final = (
     replace(FAILED, attempt=0, can_refresh=True),
     replace(FAILED, attempt=0, roll=LAST_ROLL),
 )
-"""For ends that the application asked for, which are no failures."""
+"""For intentional ends, which do not count as failures."""
 
 POWERS: Final = tuple(sorted({*(2**k for k in range(31)), *(10**k for k in range(10))}))
 _EDGES: Final = tuple(
@@ -78,4 +78,4 @@ SECONDS: Final = (
 """Times, up to what a Retry-After header can say."""
 ROLLS: Final = (0.0, 2.0**-53, 1e-9, *(n / 64 for n in range(1, 64)), 0.999, LAST_ROLL)
 REASONS: Final = ("Token expired", "x", "naïve ☂ 再接続", "0", "None", " ", "A" * 123)
-"""What peers write, and what they might."""
+"""Reasons that peers write, and some that they might write."""

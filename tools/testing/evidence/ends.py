@@ -48,7 +48,7 @@ def asked(wish: Wish, code: int = 1000, cause: Cause = Cause.CLOSE_FRAME) -> Clo
 
 
 NOBODY: Final = Close.cut(Cause.TCP)
-"""Nobody listens: what every dial of an outage comes to."""
+"""No process listens: the end of every dial in an outage."""
 
 _TLS: Final = Close.by_engine(Cause.TLS, code=TLS_HANDSHAKE)
 _DATES: Final = Close.by_engine(Cause.VALIDITY, code=TLS_HANDSHAKE)
@@ -105,7 +105,7 @@ def repeatable() -> Iterator[End]:
 
 
 def describe(close: Close) -> str:
-    """Say in a few words what a record means, for a story."""
+    """Describe a record in a few words, for a story."""
     reason = f" {close.reason!r}" if close.reason else ""
     advice = f" (told in-band: {close.advice!r})" if close.advice is not None else ""
     after = f", Retry-After {close.retry_after:g} s" if close.retry_after is not None else ""

@@ -1,4 +1,4 @@
-"""An interview with a policy: questions, the answers the engine could take, and what is none."""
+"""An interview with a policy: questions, valid answers, and refused ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ _GIBBERISH: Final = "qzxv jkwq"
 
 
 class Unanswered(Exception):
-    """The policy raised, or answered what is no decision: for the law `total` to judge."""
+    """The policy raised, or its answer is not valid: for the law `total` to judge."""
 
 
 class Exchange(NamedTuple):
@@ -45,9 +45,9 @@ class Interview:
         self.max_delay = max_delay
         self.patience = patience
         self.questions = 0
-        """How often a policy was asked, all objects together."""
+        """Number of times that a policy was asked, all objects together."""
         self.turn = 0
-        """How many different questions have been asked."""
+        """Number of different questions that were asked."""
         self._decide = make_policy().decide
         self._fresh = make_policy().decide
         self._close: Close | None = None
@@ -70,7 +70,7 @@ class Interview:
         return answer
 
     def again(self, close: Close, context: Context, /) -> Decision:
-        """Ask the same policy, whatever it said before."""
+        """Ask the same policy again, without the memory."""
         return self._put(self._decide, close, context)
 
     def fresh(self, close: Close, context: Context, /) -> Decision:
@@ -78,7 +78,7 @@ class Interview:
         return self._put(self._fresh, close, context)
 
     def reworded(self, close: Close) -> tuple[Close, ...]:
-        """Return the record with reasons that say the same, or nothing; made once in a row."""
+        """Return the record with other reasons of the same meaning, and without one."""
         if self._reworded is None or self._reworded[0] is not close:
             reason = close.reason
             reasons = {reason.upper(), reason.lower()} - {reason} if reason else {_GIBBERISH}
@@ -95,7 +95,7 @@ class Interview:
 def answer_of(
     decide: Callable[[Close, Context], object], close: Close, context: Context
 ) -> Decision:
-    """Return what a policy decides; raises `Unanswered` for what the engine would not take."""
+    """Return the decision of a policy; raises `Unanswered` for an answer that is not valid."""
     try:
         answer = decide(close, context)
     except Exception as error:

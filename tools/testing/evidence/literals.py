@@ -1,4 +1,4 @@
-"""Finds the numbers and texts that a policy is written with, for they are where it may go wrong.
+"""Finds the numbers and texts in the code of a policy: it may go wrong at each of them.
 
 A rule for attempt 137 or for the reason "bye" would take luck to find from outside; its code,
 its globals and its attributes name them.
@@ -20,7 +20,7 @@ _FOREIGN: Final = ("recloser.", "builtins", "typing", "dataclasses", "enum", "re
 
 @dataclass(frozen=True, slots=True)
 class Literals:
-    """What was found, in order of appearance."""
+    """The literals that were found, in order of appearance."""
 
     numbers: tuple[float, ...] = ()
     """Finite; whole ones are ints."""
@@ -63,7 +63,7 @@ class _Walk:
 
 
 def _inside(value: Any) -> Iterable[object]:
-    """Give what an object is made of."""
+    """Yield the parts of an object."""
     match value:
         case range():
             return (value.start, value.stop)
@@ -111,5 +111,5 @@ def _of_function(function: FunctionType) -> Iterable[object]:
 
 
 def literals_of(*found: object) -> Literals:
-    """Return the literals of policies and of what makes them."""
+    """Return the literals of policies and of their makers."""
     return _Walk().run(found)

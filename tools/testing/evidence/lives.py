@@ -23,20 +23,20 @@ from recloser.testing.evidence.literals import Literals
 
 TIMEOUTS: Final = Timeouts()
 OUTAGE: Final = 40
-"""Dials that find nobody, in the life that others are compared with."""
+"""Failed dials in the life with which others are compared."""
 
 _GOLDEN: Final = 0.6180339887498949
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What a policy was asked and answered, in order, by one engine."""
+    """The questions of one engine to a policy, and the answers, in order."""
 
     asked: Sequence[Exchange]
     outage: Sequence[Exchange]
-    """For comparison: the same policy while no dial finds anybody for forty times."""
+    """For comparison: the same policy while forty dials in a row fail."""
     problem: str | None = None
-    """Why the machine could not take an answer, if there was one."""
+    """The reason for which the machine refused an answer, if it did."""
 
     @property
     def delays(self) -> list[float]:

@@ -1,4 +1,4 @@
-"""Plays a story on the real sans-I/O core with a hand clock, and writes down what happened."""
+"""Plays a story on the real core with a hand clock, and records its moments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ from recloser.testing.evidence.stories import (
 )
 
 _MOST = 20_000
-"""Events in one story: more than any that somebody would read."""
+"""The most events of a played story: more than a reader would read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +41,24 @@ class Moment:
     current: State
     decision: Decision | None = None
     problem: str | None = None
-    """Why the engine could not take the policy's answer."""
+    """The reason for which the engine refused the policy's answer."""
     roll: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What came of a story."""
+    """The result of a story."""
 
     moments: tuple[Moment, ...]
     asked: tuple[Exchange, ...]
     questions: tuple[Question, ...]
-    """All that the policy was asked, also what it had no answer to."""
+    """All questions to the policy, those without an answer included."""
     state: State
-    """Where it ended."""
+    """The state in which it ended."""
 
     @property
     def problem(self) -> str | None:
-        """The first answer that the engine could not take."""
+        """The first answer that the engine refused."""
         return next((each.problem for each in self.moments if each.problem), None)
 
 
@@ -74,7 +74,7 @@ def play(policy: Policy, story: Story) -> Trace:
 
 
 def life_of(policy: Policy, trace: Trace) -> Life:
-    """Return what the laws look at."""
+    """Return the trace that the laws judge."""
 
     def decide(close: Close, context: Context) -> Decision:
         return answer_of(policy.decide, close, context)
@@ -110,7 +110,7 @@ class _CoreStage:
         self.core = Core(self, timeouts=TIMEOUTS, roll=draw, can_refresh=self.story.can_refresh)
 
     def decide(self, close: Close, context: Context, /) -> Decision:
-        """Stand in for the policy, to see what it is asked."""
+        """Replace the policy, to see its questions."""
         self._question = close, context
         self.questions.append(Question(close, context))
         answer = self.policy.decide(close, context)
@@ -119,7 +119,7 @@ class _CoreStage:
         return answer
 
     def give(self, event: Event, words: str) -> None:
-        """Hand over one event and note what it led to."""
+        """Hand over one event, and record its moment."""
         if len(self.moments) > _MOST:
             raise RuntimeError(f"a story of more than {_MOST} events: make it shorter")
         core = self.core

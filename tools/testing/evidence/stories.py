@@ -1,4 +1,4 @@
-"""Stories: what happens to an engine, written down so that it can be played, shrunk and told."""
+"""Stories: events of an engine as data, which can be played, shrunk and told."""
 
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -10,7 +10,7 @@ from recloser.testing.evidence.ends import TAKES, End
 
 
 class Call(Enum):
-    """What the application asks for."""
+    """A call of the application."""
 
     CONNECT = "connect"
     CLOSE = "close"
@@ -58,7 +58,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Time passes, in seconds; what falls due happens."""
+    """Time passes, in seconds; deadlines that become due happen."""
 
     seconds: float
 
@@ -72,7 +72,7 @@ class Story:
 
     acts: tuple[Act, ...]
     can_refresh: bool = False
-    """There is a provider that can be asked for a new credential."""
+    """Whether there is a provider that can be asked for a new credential."""
     roll: float | None = None
     """The roll of every decision, in [0, 1); None: fair ones, see `recloser.testing.fair`."""
     takes: float = TAKES
@@ -90,7 +90,7 @@ class Question:
 def story_of(question: Question) -> Story | None:
     """Return the shortest story that may lead to such a question; None if none is short.
 
-    Whether it does is for the caller to try: the counters come out as they come.
+    The caller must try whether it does: the counters may come out otherwise.
     """
     close, context = question.close, question.context
     uptime = context.uptime if context.phase is Phase.OPEN else None

@@ -1,1 +1,1 @@
-"""The laws: what every sound policy keeps, and what some services want of theirs."""
+"""The laws: those for every policy, and those that some services want."""

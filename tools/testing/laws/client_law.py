@@ -25,7 +25,7 @@ _TURNS: Final = 25
 
 
 class _Prompted(ScriptedTransport):
-    """Leaves each dial hanging until the story says what becomes of it."""
+    """Leaves each dial hanging until the story says how it ends."""
 
     def __init__(self) -> None:
         super().__init__()

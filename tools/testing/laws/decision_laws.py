@@ -1,4 +1,4 @@
-"""Laws about single decisions: what any answer must be, whatever was asked."""
+"""Laws about single decisions: they hold for the answer to every question."""
 
 from dataclasses import replace
 from typing import Final
@@ -13,11 +13,11 @@ from recloser.testing.laws.law import Law
 MANY: Final = 10
 """Failures in a row after which no client has a reason to be in a hurry."""
 BREATH: Final = 0.25
-"""Seconds: whoever comes back sooner than this, again and again, is in a loop."""
+"""Seconds: a client that comes back sooner than this, again and again, is in a loop."""
 
 _MIDDLE: Final = 0.5
 _UNUSED: Final = range(1000)
-"""Codes that are not used (RFC 6455 section 7.4.2), so nothing can tell one from another."""
+"""Codes that are not used (RFC 6455 section 7.4.2), so all of them mean the same."""
 
 
 def _differ(one: Decision, other: Decision) -> bool:

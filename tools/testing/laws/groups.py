@@ -28,7 +28,7 @@ LAWS: Final = (
     life_laws.MACHINE,
     client_law.CLIENT,
 )
-"""What every sound policy keeps."""
+"""The laws that every sound policy keeps."""
 
 OPTIONAL_LAWS: Final = (
     life_laws.STRICT_GAPS,
@@ -40,7 +40,7 @@ OPTIONAL_LAWS: Final = (
     life_laws.ENDS,
     optional_laws.NAMED,
 )
-"""What some services want of theirs; checked when named."""
+"""The laws that some services want; checked when named."""
 
 _GROUPS: Final = {"default": LAWS, "optional": OPTIONAL_LAWS, "all": (*LAWS, *OPTIONAL_LAWS)}
 
@@ -49,7 +49,7 @@ def choose(wanted: Iterable[Law | str] | None) -> tuple[Law, ...]:
     """Return laws by name or as they are, each once; None means `LAWS`.
 
     The names `default`, `optional` and `all` stand for several. Raises `ValueError` for a
-    name that no law has, and `TypeError` for what is neither name nor law.
+    name that no law has, and `TypeError` unless each is a name or a law.
     """
     chosen: dict[str, Law] = {}
     for each in ("default",) if wanted is None else wanted:

@@ -1,4 +1,4 @@
-"""What a law is: a promise every policy should keep, as data, with the reason for it."""
+"""A law as data: a promise that every policy should keep, with the reason for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from recloser.testing.evidence.stories import Story
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """A promise, why it matters, what happened to those who broke it, and how it is checked.
+    """A promise, its reason, the clients that broke it, and its checks.
 
     A check returns None if all is well, else one sentence about what is wrong. A law has one
     check or several; each is tried on whatever the search comes up with:

@@ -1,4 +1,4 @@
-"""Laws about a whole life: what a policy may do when an end comes again and again."""
+"""Laws about a whole life: the decisions of a policy when an end comes again and again."""
 
 from statistics import fmean, median
 from typing import Final
@@ -24,7 +24,7 @@ _SAWTOOTH: Final = 8.0
 _LEAST: Final = 0.1
 _GAP: Final = MIN_GAP - 1e-9
 _KNOCKING: Final = 5.0
-"""Seconds: whoever is refused for want of a credential must not knock more often than this."""
+"""Seconds: a client without a valid credential must not dial more often than this."""
 
 
 def _alike(asked: list[Exchange]) -> list[Exchange]:

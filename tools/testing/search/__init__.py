@@ -1,1 +1,1 @@
-"""The search for evidence against a policy: everything that is finite first, then at random."""
+"""The search for evidence against a policy: first the finite part, then at random."""

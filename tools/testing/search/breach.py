@@ -12,17 +12,17 @@ from recloser.testing.evidence.stories import Question, Story
 from recloser.testing.laws.law import Law
 
 Evidence = Question | Story | Fleet | Scenario
-"""Whatever a law can be broken by."""
+"""Evidence that can break a law."""
 
 MakePolicy = Callable[[], Policy]
 
 _PATIENT = 1000
-"""Questions asked again where one question is all there is."""
+"""Number of times that a single question is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A law, what broke it, and what is wrong in one sentence."""
+    """A law, the evidence that broke it, and the fault in one sentence."""
 
     law: Law
     evidence: Evidence
@@ -36,9 +36,9 @@ def problem_of(
     *,
     max_delay: float = DEFAULT_MAX_DELAY,
 ) -> str | None:
-    """Return what is wrong in one sentence; None if the law holds on this evidence.
+    """Return the fault in one sentence; None if the law holds on this evidence.
 
-    What the policy fails to answer is for the law `total` alone.
+    A question without a valid answer counts for the law `total` alone.
     """
     try:
         match evidence:

@@ -85,7 +85,7 @@ class Sieve:
 
     @property
     def questions(self) -> int:
-        """How many questions have been put, those of stories aside."""
+        """Number of questions, without those of stories."""
         return self._asker.questions
 
     def first_broken(self, laws: Sequence[Law], example: Question | Story) -> Law | None:

@@ -1,4 +1,4 @@
-"""Searches for what breaks a law: everything that is finite first, then at random."""
+"""Searches for evidence that breaks a law: first the finite part, then at random."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recloser.testing.search.random_search import Sieve
 
 Progress = Callable[[str, float], None]
-"""Told now and then what is being tried, and how much of everything has been, from 0 to 1."""
+"""Called from time to time with the present step, and the share that is done, from 0 to 1."""
 
 _CHUNK: Final = 4000
 _CASES: Final = 130_000
@@ -115,7 +115,7 @@ class Search:
                 continue
 
     def _recall(self, asker: Interview, first: list[tuple[cases.Case, Decision]]) -> None:
-        """Put the first questions once more: what is kept in a module answers otherwise by now."""
+        """Ask the first questions once more: a memory in a module shows by another answer."""
         for law in self._left("memory"):
             for (close, context), answer in first:
                 try:

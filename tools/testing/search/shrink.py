@@ -23,7 +23,7 @@ _PLAIN_CLOSE: Final[dict[str, Any]] = {
     "headers": {},
 }
 _PLAIN_CODES: Final = (1000, 1001, 1012, 4000)
-"""Codes that everybody knows, the plainest first."""
+"""Well-known codes, the plainest first."""
 _PLAIN_CONTEXT: Final[dict[str, Any]] = {
     "last_roll": None,
     "last_delay": None,
@@ -47,7 +47,7 @@ Broken = Callable[[Any], bool]
 
 
 def smallest(question: Question, broken: Broken) -> Question | Story:
-    """Return a story or a question that breaks the law still, with as little in it as may be."""
+    """Return the smallest story or question found that still breaks the law."""
     tries = 0
     improved = True
     while improved and tries < _MOST:
@@ -104,7 +104,7 @@ def _fewer(count: int, *, least: int) -> Iterator[int]:
 
 
 def shorter(story: Story, broken: Broken) -> Story:
-    """Return a story with fewer acts and fewer repetitions that breaks the law still."""
+    """Return a story with fewer acts and repetitions that still breaks the law."""
     tries = 0
     improved = True
     while improved and tries < _MOST:

@@ -26,7 +26,7 @@ def _outcome(decision: Decision | None, problem: str | None, roll: float | None)
 
 
 def lines_of(trace: Trace) -> list[str]:
-    """Write the moments as a numbered list: time, event, states, and what the policy said."""
+    """Write the moments as a numbered list: time, event, states, and the decision."""
     moments = [
         each
         for each in trace.moments

@@ -1,4 +1,4 @@
-"""What a check came to: a verdict for each law, and the story of each that is broken."""
+"""The report of a check: a verdict for each law, and the story of each broken one."""
 
 from dataclasses import dataclass
 from textwrap import fill
@@ -33,11 +33,11 @@ class Promise(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One law, and what the search made of it."""
+    """One law, and the result of the search."""
 
     law: Promise
     problem: str | None = None
-    """What is wrong, in one sentence; None if the law holds as far as was searched."""
+    """The fault in one sentence; None if the law holds as far as was searched."""
     story: str = ""
     """The counterexample as a numbered list; empty if the law holds."""
     path: str = ""
@@ -71,7 +71,7 @@ class Verdict:
         return "\n".join(parts)
 
     def figures(self) -> dict[str, object]:
-        """Give the verdict as JSON shows it; what there is not is null."""
+        """Return the verdict for JSON; missing parts are null."""
         return {
             "name": self.law.name,
             "verdict": self.word,
@@ -87,7 +87,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All verdicts, in the order of the laws, and what they rest on."""
+    """All verdicts, in the order of the laws, and the size of the search."""
 
     verdicts: tuple[Verdict, ...]
     questions: int
