@@ -27,7 +27,7 @@ _GATEWAYS: Final = (502, 503, 504)
 _FEW: Final = 100
 """Fewer engines than this are no fleet."""
 _SETTLED: Final = 8
-"""Attempts after which a cap has been reached, and with it what a cap does."""
+"""Attempts after which every cap has been reached."""
 _HALF, _FIFTH = 0.5, 0.2
 _RANGE: Final = 0.1
 """The share of a delay over which a fleet must be spread at least."""
