@@ -1,8 +1,8 @@
-"""One situation of the real core, what can follow it, and the clauses that hold in each step.
+"""Walks all situations of the real core, and checks its clauses in each step.
 
-Time and generations grow without bound, so two situations count as one when nothing that can
-follow tells them apart: state, guard, last wish, what the deadlines and the events in flight
-belong to (now or an older generation), and what the application has been promised.
+Time and generations grow without bound. So two situations count as one if the same events can
+follow both: they agree in state, guard, last wish, the generation (present or older) of each
+deadline and pending event, and the promises to the application.
 """
 
 from collections import deque
@@ -39,7 +39,7 @@ _CALLS: Final[tuple[Event, ...]] = (
     Advise("x"),
 )
 PAUSES: Final = (0.25, 3600.0)
-"""Seconds before an event: too soon after the one before it, and long after."""
+"""Seconds before an event: too soon after the last event, and long after it."""
 _ENDS: Final = {
     Wish.CLOSE: State.CLOSED,
     Wish.SUSPEND: State.PASSIVE,
@@ -62,7 +62,7 @@ class BrokenPromise(AssertionError):
 
 
 class Flight(NamedTuple):
-    """What a driver still has in its inbox, or a transport may still say."""
+    """An event that a driver still has in its inbox, or that a transport may still send."""
 
     opened: tuple[int, ...] = ()
     lost: tuple[int, ...] = ()
@@ -70,14 +70,14 @@ class Flight(NamedTuple):
 
 
 class Answering:
-    """Answers as the walk wants it at each step."""
+    """A policy that answers as the walk sets it at each step."""
 
     def __init__(self) -> None:
         self.answer: object = Stop()
-        """What it says next."""
+        """Its next answer."""
 
     def decide(self, close: Close, context: Context, /) -> Any:
-        """Say it, be it garbage: policies answer that, too."""
+        """Give the answer, valid or garbage: policies answer both."""
         del close, context
         return self.answer
 
@@ -90,7 +90,7 @@ def _snapshot(core: Core) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A real core, and what is known of it without looking inside."""
+    """A real core, and the facts that its effects have told."""
 
     core: Core
     policy: Answering
@@ -105,7 +105,7 @@ class Situation:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """All that can make a difference to what follows."""
+        """All facts on which the further events depend."""
         core, flight = self.core, self.flight
         return (
             core.state,
@@ -124,7 +124,7 @@ class Situation:
         )
 
     def events(self) -> Iterable[Event]:
-        """Everything that can happen next."""
+        """All events that can come next."""
         yield from _CALLS
         yield from (Opened(generation) for generation in self.flight.opened)
         yield from (Lost(generation, _KICKED) for generation in self.flight.lost)
@@ -140,7 +140,7 @@ class Situation:
         return False
 
     def step(self, event: Event, answer: object, after: float = PAUSES[0]) -> "Situation":
-        """Return what follows; raises `BrokenPromise` if a clause is broken on the way."""
+        """Return the situations that follow; raises `BrokenPromise` if a clause is broken."""
         core, now = copy(self.core), self.now + after
         core.run = replace(self.core.run)
         self.policy.answer = answer
@@ -197,7 +197,7 @@ def _account(effects: list[Effect], path: tuple[str, ...], *, wanted: bool, owed
 
 
 def _check(core: Core, path: tuple[str, ...], *, owed: bool) -> None:
-    """Look at what holds in every situation."""
+    """Check the clauses that hold in every situation."""
     hold((core.state.live) is owed, "A7: a record is owed while a generation lives", path)
     if core.state in (State.CLOSED, State.PASSIVE):
         hold(core.deadline is None, "H1, J1: a deadline in closed or passive", path)
@@ -226,19 +226,19 @@ def _in_flight(flight: Flight, core: Core, event: Event, effects: list[Effect]) 
             lost.add(effect.generation)
     if core.deadline is not None:
         expired.add(core.deadline)
-    # Of what is stale the newest is enough: all of it is dropped for the same reason.
+    # Of the stale events the newest is enough: all are dropped for the same reason.
     return Flight(tuple(sorted(opened))[-2:], tuple(sorted(lost))[-2:], tuple(sorted(expired))[-2:])
 
 
 ANSWERS: Final[tuple[object, ...]] = (Retry(0), Retry(3, refresh=True), Hold(), Stop(), "nonsense")
-"""Whatever a policy may say, and what it must not."""
+"""All kinds of answers of a policy, valid and not."""
 
 MakeCore = Callable[..., Core]
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Every situation that was reached, and how many steps were taken and checked."""
+    """All situations that were reached, and the number of steps that were checked."""
 
     situations: Mapping[tuple[object, ...], Situation]
     steps: int
@@ -255,8 +255,8 @@ def walk(answers: Iterable[object] = ANSWERS, *, make_core: MakeCore = Core) -> 
 
     A1, A3, A7, A13, B4, B5, C1, C2, H1 and J1 must hold on all of them, and every situation
     must lead to `closed` when asked, also if the transport stays silent; raises
-    `BrokenPromise` with the shortest path otherwise. `answers` are what the policy may say;
-    `make_core` makes a core of one's own, with the arguments of `Core`.
+    `BrokenPromise` with the shortest path otherwise. `answers` are the answers of the policy;
+    `make_core` makes a core of your own, with the arguments of `Core`.
     """
     said = tuple(answers)
     policy = Answering()
@@ -280,7 +280,7 @@ def walk(answers: Iterable[object] = ANSWERS, *, make_core: MakeCore = Core) -> 
 
 
 def _can_be_closed(here: Situation, answers: tuple[object, ...]) -> None:
-    """By `close()` and, if the transport stays silent, by the deadline; whatever the policy."""
+    """Close by `close()`, or by the deadline if the transport is silent, under any policy."""
     for answer in answers:
         there = here.step(Ask(Wish.CLOSE), answer)
         if there.core.state is State.CLOSING and there.core.deadline is not None:

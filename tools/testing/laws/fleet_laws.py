@@ -20,12 +20,12 @@ from recloser.testing.evidence.interview import Interview, answer_of
 from recloser.testing.laws.law import Law
 
 _MOVED: Final = (1001, 1012, TRY_LATER)
-"""Codes that everybody gets at once (RFC 6455 section 7.4.1, and the IANA registry)."""
+"""Codes that all clients get at once (RFC 6455 section 7.4.1, and the IANA registry)."""
 _RESTART: Final = 1012
 _GATEWAYS: Final = (502, 503, 504)
-"""What a proxy answers for a server that restarts (RFC 9110 section 15.6)."""
+"""The answers of a proxy for a server that restarts (RFC 9110 section 15.6)."""
 _FEW: Final = 100
-"""Fewer engines than this are no fleet."""
+"""The least number of engines of a fleet."""
 _SETTLED: Final = 8
 """Attempts after which every cap has been reached."""
 _HALF, _FIFTH = 0.5, 0.2
@@ -37,7 +37,7 @@ _EARLY: Final = 2
 """Attempts: giving up at the first dial that failed is no limit, it is a mistake."""
 _BACK: Final = 0.99
 _MOST_DIALS: Final = 200
-"""Dials of each engine in one outage, after which nothing more is to be learnt."""
+"""Dials of each engine in one outage, after which the simulation ends."""
 
 
 def _heap(moments: Sequence[float], within: float) -> tuple[float, float]:
@@ -100,7 +100,7 @@ class _Watched:
 
     @property
     def exhausted(self) -> bool:
-        """Whether more was asked than any storm should take."""
+        """Whether there were more questions than any storm should take."""
         return self._left < 0
 
     def decide(self, close: Close, context: Context, /) -> Decision:
