@@ -10,7 +10,7 @@ from textwrap import wrap
 from types import MappingProxyType
 from typing import Final
 
-from recloser.diagram.graphviz import beside, digraph, font, html, statement, table
+from recloser.diagram.graphviz import beside, digraph, font, html, pair, statement, table
 from recloser.diagram.picture import (
     REST,
     START,
@@ -165,7 +165,8 @@ def _lines(picture: Picture, row: Row, theme: Theme) -> list[str]:
         parts = [row.trigger.value, f"[{row.guard.value}]"]
     lines = [font(part, color=theme.of(row.trigger)) for part in parts]
     if times:
-        lines[-1] += " " + font(f"<b>{times}</b>", color=theme.ink)
+        # A cell of its own: in one line, its place would depend on the fonts of this machine.
+        lines[-1] = pair(lines[-1], font(f"<b>{times}</b>", color=theme.ink), _MEDIUM)
     if row in picture.rules:
         notes = rules_text(picture.rules[row], _NOTE_WIDTH, _NOTE_LINES)
         lines += [font(html(note), color=theme.quiet, size=_SMALL) for note in notes]

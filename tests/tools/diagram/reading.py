@@ -72,11 +72,15 @@ def svg_groups(picture: bytes) -> dict[str, list[str]]:
 
 
 def lines_of(group: ET.Element) -> list[str]:
-    """The texts of a group; those on one height are one line."""
-    found: dict[str, list[str]] = {}
+    """The texts of a group; those on one height, but for a bold letter's, are one line."""
+    found: list[tuple[float, list[str]]] = []
     for text in group.iter(f"{SVG}text"):
-        found.setdefault(text.get("y", ""), []).append("".join(text.itertext()).strip())
-    return [" ".join(filter(None, words)) for words in found.values()]
+        height, words = float(text.get("y", "")), "".join(text.itertext()).strip()
+        if found and abs(found[-1][0] - height) < 2:
+            found[-1][1].append(words)
+        else:
+            found.append((height, [words]))
+    return [" ".join(filter(None, words)) for _, words in found]
 
 
 def dot_groups(source: str) -> dict[str, list[str]]:
@@ -94,7 +98,7 @@ def dot_groups(source: str) -> dict[str, list[str]]:
 
 
 def _plain(text: str) -> str:
-    text = re.sub(r"<[^>]*>", "", text)
+    text = re.sub(r"<[^>]*>", "", text.replace("</td><td", "</td> <td"))
     for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(entity, sign)
     return text.strip()
