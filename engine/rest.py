@@ -43,8 +43,9 @@ async def rest_until(
 async def _awaited_at_rest(driver: Driver, awaitable: Awaitable[object]) -> bool:
     """Await; cancel it and return False when the engine leaves passive first."""
     now = asyncio.get_running_loop().time
+    limit = asyncio.timeout(None)
     try:
-        async with asyncio.timeout(None) as limit:
+        async with limit:
 
             def cancel(_: StateChange) -> None:
                 if not limit.expired():

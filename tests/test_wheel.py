@@ -8,6 +8,8 @@ from zipfile import ZipFile
 
 import pytest
 
+import recloser
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = {
     "engine": "",
@@ -16,6 +18,15 @@ FOLDERS = {
     "tools": "",
     "transport": "transport/",
 }
+
+
+def test_in_the_clone_every_module_is_a_link_to_its_source() -> None:
+    """So an editor and a type checker follow each import to the source (decision 0005)."""
+    [links] = {Path(recloser.__path__[0])}
+    for folder, prefix in FOLDERS.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            link = links / prefix / path.relative_to(ROOT / folder)
+            assert link.resolve() == path, f"run a target of make: {link} is missing"
 
 
 @pytest.fixture(scope="module")
