@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two client libraries turn 1012, Service Restart, into another code; one does so with no code.
+# Two client libraries turn 1012, Service Restart, into another code.
 #
 # Guess:    1012 arrives as 1012, and a close frame without a code as 1005: 1012 is registered, and
 #           it is what uvicorn sends at each stop.

@@ -3,7 +3,7 @@
 #
 # Guess:    a reload of nginx leaves the WebSockets of its subscribers alone: the old worker keeps
 #           them, as it keeps proxied ones. "410 Gone" is for a channel that was deleted.
-# Software: nchan 1.3.6 in nginx 1.22.1 (Debian 12).
+# Software: nchan 1.3.6 in nginx 1.22.1 (Debian 12; the script needs `unshare` with a mount namespace).
 # Seen:     at a reload (HUP) and at an orderly stop (QUIT) each subscriber gets 1001 "410 Gone" at
 #           once, byte for byte what it gets when its channel is deleted. After the reload the
 #           channel works, but the messages stored in it are lost (storage in memory, one worker).
