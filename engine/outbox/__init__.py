@@ -1,7 +1,7 @@
-"""What is kept for a connection that is not there: the outbox, its options and its reports.
+"""The outbox: messages that wait for a connection, its options and its reports.
 
-What needs a file loads when it is used (PEP 562): without one, SQLite is not loaded. Nor is the
-outbox itself where an engine has none.
+A name that needs a file loads when it is first used (PEP 562): without a file SQLite is not
+loaded, and an engine without an outbox loads no outbox.
 """
 
 from importlib import import_module

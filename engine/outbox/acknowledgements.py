@@ -1,4 +1,4 @@
-"""`Acknowledgements`: how the peer says that it has a message, and what if it does not."""
+"""`Acknowledgements`: the options by which a message is held until the peer has it."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class UpTo:
 
 
 Acknowledged = Id | UpTo | Collection[Id] | None
-"""What a matcher finds in an incoming message: ids, or None where it is no acknowledgement."""
+"""The result of a matcher: ids, or None for a message that is no acknowledgement."""
 
 
 def ids_in(found: Id | UpTo | Iterable[Id]) -> Iterator[tuple[Id, bool]]:
-    """Give the ids that a matcher has found, each with whether all before it are meant, too.
+    """Return the ids that a matcher has found, each with whether all before it are meant too.
 
-    Raises `TypeError` for what is no such thing.
+    Raises `TypeError` for any other result.
     """
     if isinstance(found, UpTo):
         yield found.id, True
@@ -39,28 +39,28 @@ def ids_in(found: Id | UpTo | Iterable[Id]) -> Iterator[tuple[Id, bool]]:
 class Acknowledgements:
     """Given to `Outbox`: a message is held until it is acknowledged, and sent again if it is not.
 
-    That is *at least once*: a message may arrive twice, and the peer has to know it again. Raises
-    `TypeError` or `ValueError` for what makes no sense.
+    That is *at least once*: a message may arrive twice, and the peer has to recognise it. Raises
+    `TypeError` or `ValueError` for values that make no sense.
     """
 
     matcher: Callable[[str | bytes], Acknowledged] | None = None
-    """Called with each incoming message as it arrives, whether somebody consumes or not. None:
-    the application calls `ws.outbox.ack`."""
+    """Called with each incoming message as it arrives, whether or not it is consumed. None: the
+    application calls `ws.outbox.ack`."""
     pass_on: bool = False
-    """Whether a message in which the matcher found something is received as well."""
+    """Whether the consumer also receives a message in which the matcher found an id."""
     render: Callable[[Message], str | bytes] | None = None
-    """Makes what goes over the wire each time that a message does, to write `message.id` and
-    `message.redelivered` into it; None: its data as they are."""
+    """Makes the text of each delivery, to write `message.id` and `message.redelivered` into it.
+    None: the data of the message unchanged."""
     numbered: bool = True
     """Whether a message without an id of its own has its number as the id. If not, it is sent
     as without acknowledgements."""
     window: int = 100
-    """How many messages may be on their way unacknowledged; those behind them wait."""
+    """The most messages that may be unacknowledged at a time; the others wait."""
     timeout: float = 30.0
     """Seconds after which a message is sent again on the same connection."""
     max_deliveries: int | None = None
-    """After how many a message that is still not acknowledged is dropped and reported; None: it
-    is sent for ever. A message that makes the peer fail would end every connection otherwise."""
+    """Deliveries after which an unacknowledged message is dropped and reported; None: no limit. A
+    message that makes the peer fail would otherwise end every connection."""
 
     def __post_init__(self) -> None:
         for name in ("matcher", "render"):

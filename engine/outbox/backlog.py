@@ -1,4 +1,4 @@
-"""What waits: in order, within bounds, each key once, and who waits for room."""
+"""The messages that wait: their order, bounds and keys, and those that wait for room."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
@@ -9,10 +9,10 @@ from recloser.outbox.options import Outbox
 
 
 class Backlog:
-    """The one place that knows the order of what waits, and how much may.
+    """The one place that knows the order and the bounds of the waiting messages.
 
-    It says who fits, who is next and who has to go. It moves no message and tells nobody: that
-    is the core's.
+    It says which message fits, which is next and which must give way. It moves no message and
+    reports nothing: the core does.
     """
 
     __slots__ = (
@@ -29,18 +29,18 @@ class Backlog:
     def __init__(self, bounds: Outbox) -> None:
         self._max_messages = bounds.max_messages
         self._max_bytes = bounds.max_bytes
-        # A dict would look for its first entry among those that were taken out before.
+        # A dict would search its first entry among the places of removed entries.
         self.order: OrderedDict[Entry, None] = OrderedDict()
-        """What waits, in the order in which it goes out; changed here alone."""
+        """The waiting messages, in the order in which they go out; changed here alone."""
         self._keyed: dict[Hashable, Entry] = {}
         self.line: OrderedDict[Entry, None] = OrderedDict()
         """Messages for which there was no room: not accepted, first come first served."""
         self._passing: OrderedDict[Entry, None] = OrderedDict()
-        """Those of `order` that need not stand behind what waits for its window."""
+        """The messages of `order` that need not wait behind those that wait for the window."""
         self.timed = 0
-        """How many have a time to live."""
+        """Number of messages with a time to live."""
         self.bytes = 0
-        """The size of them all."""
+        """The size of all messages, in bytes."""
 
     @property
     def first(self) -> Entry | None:
@@ -48,18 +48,18 @@ class Backlog:
         return next(iter(self.order), None)
 
     def head(self, count: int) -> list[Message]:
-        """Give the first messages, so many at most."""
+        """Return the first messages, so many at most."""
         return [entry.message for entry in islice(self.order, count)]
 
     @property
     def passing(self) -> Entry | None:
-        """The first message that need not stand behind what waits for its window."""
+        """The first message that need not wait behind those that wait for the window."""
         return next(iter(self._passing), None)
 
     # -- bounds -------------------------------------------------------------------------
 
     def fits(self, message: Message) -> bool:
-        """Whether there is room for it, counting that of the one which it replaces."""
+        """Whether there is room for it; the room of the message that it replaces counts."""
         older = self._older(message)
         count, size = len(self.order), self.bytes
         if older is not None:
@@ -67,7 +67,7 @@ class Backlog:
         return count < self._max_messages and size + message.size <= self._max_bytes
 
     def takes(self, message: Message) -> bool:
-        """Whether it fits, and nobody waits for room before it."""
+        """Whether it fits, and no message waits for room before it."""
         return not self.line and self.fits(message)
 
     def fit_all(self, messages: Iterable[Message], held: int) -> bool:
@@ -78,7 +78,7 @@ class Backlog:
         )
 
     def make_room(self, message: Message) -> list[Entry]:
-        """Take out the oldest until a message fits that can."""
+        """Take out the oldest messages until this one fits."""
         found = []
         while not self.fits(message):
             entry = next(iter(self.order))
@@ -86,18 +86,18 @@ class Backlog:
             found.append(entry)
         return found
 
-    # -- who waits for room -------------------------------------------------------------
+    # -- messages that wait for room ----------------------------------------------------
 
     def line_up(self, entry: Entry) -> None:
-        """Let a message wait for room, behind those that do."""
+        """Let a message wait for room, behind the others."""
         self.line[entry] = None
 
     def step_out(self, entry: Entry) -> None:
-        """Let a message wait for room no more."""
+        """End the wait of a message for room."""
         self.line.pop(entry, None)
 
     def next_in_line(self) -> Entry | None:
-        """Take out who waited longest for room, if there is some now."""
+        """Take out the message that waited longest for room, if it fits now."""
         for entry in self.line:
             if self.fits(entry.message):
                 del self.line[entry]
@@ -106,7 +106,7 @@ class Backlog:
         return None
 
     def send_away(self, generation: int | None = None) -> list[Entry]:
-        """Take out all who wait for room, or those that must not outlive `generation`."""
+        """Take out all messages that wait for room, or those that must not outlive `generation`."""
         found = [
             entry
             for entry in self.line
@@ -119,7 +119,7 @@ class Backlog:
     # -- order --------------------------------------------------------------------------
 
     def append(self, entry: Entry) -> Entry | None:
-        """Put a message at the end; give what it replaces, which is taken out."""
+        """Put a message at the end; take out and return the message that it replaces."""
         older = self._older(entry.message)
         if older is not None:
             self.remove(older)
@@ -127,7 +127,7 @@ class Backlog:
         return older
 
     def put_back(self, entries: list[Entry]) -> list[Entry]:
-        """Put messages ahead of all others, in their order; give those that are outdated.
+        """Put messages ahead of all others, in their order; return those that are outdated.
 
         They were accepted before, so they may exceed the bounds. Numbered ones come behind those
         of a lower number that were put back before.
@@ -169,7 +169,7 @@ class Backlog:
         return found
 
     def expired(self, now: float) -> list[Entry]:
-        """Take out what is no longer worth sending."""
+        """Take out the messages whose time to live is over."""
         if not self.timed:
             return []
         found = [
@@ -197,8 +197,8 @@ class Backlog:
 
 
 def passes(message: Message) -> bool:
-    """Whether a message need not stand behind those that wait for their window.
+    """Whether a message need not wait behind those that wait for the window.
 
-    It is meant for this generation alone, and nobody acknowledges it: an answer, say.
+    It is for this generation alone, and is not acknowledged: an answer, for example.
     """
     return message.generation is not None and message.id is None

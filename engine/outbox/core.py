@@ -2,14 +2,14 @@
 
 In plain words: `send` offers a message. If the connection is open and nothing is held, the message
 is handed over at once. Otherwise it waits in the backlog, within bounds, or in line for room. When
-a connection opens, a flush hands over what waits, one message after the other; from then on
-messages go directly. When a connection ends, what may not have left it comes back to the head of
-the backlog. Where messages are acknowledged, each is held until it is, in the ledger, and at most
-a window of them is on its way.
+a connection opens, a flush hands over the waiting messages, one after the other; then messages go
+directly. When a connection ends, the messages that may not have left it come back to the head of
+the backlog. With acknowledgements, the ledger holds each message until it is acknowledged, and at
+most a window of them is on its way.
 
 With a file, two rules make that outlive the process. A message is noted before it is accepted. And
-it is marked before it is handed over, so that whoever finds it after a crash knows that the peer
-may have it. Both are an effect `Save`, which the sender must have answered before the core goes on.
+it is marked before it is handed over, so that the process after a crash knows that the peer may
+have it. Both are an effect `Save`, which the sender must have answered before the core goes on.
 
 Each message moves along the table of `table.py`, and by no other way.
 """
@@ -34,7 +34,7 @@ _T: Final = MessageTrigger
 
 
 class OutboxCore:
-    """The outbox of one engine. Knows no clock, no connection and no file.
+    """The outbox of one engine. It has no clock, no connection and no file.
 
     `closed` makes the error that says why the engine is closed.
     """
@@ -47,7 +47,7 @@ class OutboxCore:
         self._held = Holdings(options)
         self._dispatch = Dispatch(self._held)
         self.deadline: float | None = None
-        """When `Due` must be told; None: there is nothing to wait for."""
+        """The moment at which `Due` must be told; None: no message waits for a moment."""
 
     # -- what can be asked --------------------------------------------------------------
 
@@ -58,13 +58,13 @@ class OutboxCore:
 
     @property
     def idle(self) -> bool:
-        """Whether all was handed over, and what is acknowledged is settled."""
+        """Whether all messages were handed over, and those to be acknowledged are settled."""
         held = self._held
         return not (self._dispatch.flushing or held.backlog.order or held.ledger.sent_at)
 
     @property
     def blank(self) -> bool:
-        """Whether nothing is remembered of any message, but the highest number."""
+        """Whether the outbox remembers no message, only the highest number."""
         return self.idle and self._held.blank
 
     @property
@@ -73,11 +73,11 @@ class OutboxCore:
         return len(self._held.ledger.sent_at)
 
     def leaving(self) -> tuple[Message, ...]:
-        """Give what is in the file, was handed over, and was not seen to have left."""
+        """Return the messages in the file that were handed over and may not have left."""
         return tuple(entry.message for entry in self._held.ledger.leaving)
 
     def entries(self) -> tuple[Entry, ...]:
-        """Give what is held, in the order in which it will go out."""
+        """Return the held messages, in the order in which they will go out."""
         return (*self._held.ledger.sent_at, *self._held.backlog.order)
 
     def awaited(self, entries: Iterable[object]) -> int:
@@ -88,15 +88,15 @@ class OutboxCore:
     def named(self, identity: Id, *, up_to: bool) -> list[Entry]:
         """Find the message that an acknowledgement names, and with `up_to` all before it.
 
-        Only what was handed over can be acknowledged: about the rest the peer is mistaken. Raises
-        `TypeError` for what is no id, `RecloserError` where nothing is acknowledged.
+        Only messages that were handed over can be acknowledged: others the peer cannot have. Raises
+        `TypeError` unless it is an id, `RecloserError` without acknowledgements.
         """
         return self._held.named(identity, up_to=up_to)
 
     # -- events -------------------------------------------------------------------------
 
     def handle(self, event: events.Event, now: float) -> list[Effect]:
-        """Take one event to its end; what is to be done, in order.
+        """Handle one event completely; return the effects, in order.
 
         Events of an old generation or an old deadline change nothing.
         """
@@ -134,7 +134,7 @@ class OutboxCore:
         return found
 
     def _take_note(self, event: events.Event, now: float) -> None:
-        """Take an event that is not about one message that is being sent."""
+        """Handle an event that is not about one message being sent."""
         held, dispatch = self._held, self._dispatch
         match event:
             case events.Acknowledged(entries):
@@ -177,7 +177,7 @@ class OutboxCore:
     # -- what is offered ----------------------------------------------------------------
 
     def _refusal(self, message: Message, state: State, wish: Wish) -> Exception | None:
-        """Say why a message is not taken in this state of the engine, if it is not."""
+        """Return the error if this state of the engine accepts no message, else None."""
         if state is State.CLOSED:
             return self._closed()
         if state is not State.OPEN:
@@ -216,7 +216,7 @@ class OutboxCore:
                 dispatch.resume()
 
     def _makes_room(self, entry: Entry, message: Message) -> bool:
-        """Make room for a message if that is wanted; if not, it is dropped, refused or waits."""
+        """Make room for a message by dropping others, or drop it, refuse it, or let it wait."""
         options, held = self._options, self._held
         if message.size > options.max_bytes:
             self._refuse(entry, OutboxFull("max_bytes", options.max_bytes))
@@ -241,7 +241,7 @@ class OutboxCore:
             self._held.effects.append(Look())
 
     def _refuse(self, entry: Entry, problem: Exception | None = None) -> None:
-        """Answer that a message was not taken; without a problem nobody waits for an answer."""
+        """Answer that a message was not accepted; without a problem no caller waits."""
         entry.move(_T.WITHDRAW)
         self._held.ledger.forget(entry)
         if problem is not None:
@@ -257,7 +257,7 @@ class OutboxCore:
         self._go_on()
 
     def _moved_in(self, event: events.MovedIn) -> None:
-        """Take messages of another outbox, behind what waits; all or none."""
+        """Accept messages of another outbox, behind the waiting ones; all or none."""
         messages, state, wish = event
         held = self._held
         found = (self._refusal(message, state, wish) for message in messages)
@@ -272,25 +272,25 @@ class OutboxCore:
             held.effects.append(Answer(None, problem))
 
     def _let_in(self) -> None:
-        """Queue those who waited for room, in their turn, if there is some."""
+        """Queue the messages that waited for room, in their turn, while they fit."""
         backlog = self._held.backlog
         while backlog.line and (entry := backlog.next_in_line()) is not None:
             self._held.admit(entry)
 
     def _send_away(self, problem: Callable[[], Exception], generation: int | None = None) -> None:
-        """Refuse those who wait for room."""
+        """Refuse the messages that wait for room."""
         for entry in self._held.backlog.send_away(generation):
             self._refuse(entry, problem())
 
-    # -- what was handed over -----------------------------------------------------------
+    # -- messages that were handed over -------------------------------------------------
 
     def _go_on(self) -> None:
-        """Let in those who wait for room, and hand over what may go."""
+        """Queue the messages that wait for room, and hand over those that may go."""
         self._let_in()
         self._dispatch.resume()
 
     def _hand_on(self, generation: int | None, now: float) -> None:
-        """Let in those who wait for room, and go on with the flush of a generation."""
+        """Queue the messages that wait for room, and go on with the flush of a generation."""
         held, dispatch = self._held, self._dispatch
         if dispatch.flushing and generation == dispatch.connection:
             if held.backlog.line:
@@ -324,7 +324,7 @@ class OutboxCore:
         self._accept(entry)
 
     def _unrendered(self, entry: Entry, flush: int | None, now: float) -> None:
-        """Drop a message that cannot be rendered; one that was sent directly was never taken."""
+        """Drop a message that cannot be rendered; a direct one was never accepted."""
         if entry.state is MessageState.HANDED_OVER:  # `render` itself may have taken it out
             self._held.recall(entry)
             entry.message = entry.message.delivered(-1)
@@ -337,7 +337,7 @@ class OutboxCore:
     # -- the life of the engine ---------------------------------------------------------
 
     def _disconnected(self, event: events.Disconnected, now: float) -> None:
-        """Take back what may not have left, and do with it as the policy decided."""
+        """Take back the unsent messages, and keep or drop them as the policy decided."""
         generation, state, returned, drop = event
         held = self._held
         if self._options.resend:
@@ -350,7 +350,7 @@ class OutboxCore:
         self._let_in()
 
     def _stopped(self, state: State) -> None:
-        """Refuse those who wait for room: there will be none."""
+        """Refuse the messages that wait for room: there will be none."""
         if state is State.CLOSED:
             self._send_away(self._closed)
         elif not self._options.in_passive:

@@ -1,4 +1,4 @@
-"""What goes to the connection, and when: the flush of what waits, marks in the file, time-outs."""
+"""Hands messages to the connection: the flush, marks in the file, time-outs."""
 
 from collections.abc import Container
 from math import inf
@@ -11,7 +11,7 @@ from recloser.outbox.message import Entry, Message, Reason
 from recloser.outbox.table import MessageState, MessageTrigger
 
 TURN: Final = 64
-"""Messages that are marked together, and after which a flush lets others have their turn."""
+"""Messages that are marked together; after them a flush lets other tasks run."""
 LOOK: Final = 0.5
 """Seconds until a message that was in the write buffer is looked for again."""
 
@@ -35,14 +35,14 @@ class Dispatch:
     def __init__(self, held: Holdings) -> None:
         self._held = held
         self._flushed: Entry | None = None
-        """What the flush handed over last."""
+        """The message that the flush handed over last."""
         self._marking = self._marked = _NONE
-        """Numbers of the messages of which the file is being told, and knows, that they go."""
+        """Numbers of the messages that are being marked in the file, and of the marked ones."""
         self._look_at: float | None = None
         self.connection: int | None = None
         """The generation whose connection takes messages."""
         self.flushing = False
-        """Whether what waits is being handed over."""
+        """Whether a flush is under way."""
 
     # -- the connection -----------------------------------------------------------------
 
@@ -52,14 +52,14 @@ class Dispatch:
         self.resume()
 
     def disconnect(self) -> None:
-        """Hand over nothing more."""
+        """Stop handing over."""
         self.connection, self.flushing = None, False
         self._marked = self._marking = _NONE
 
     def bounced(self, entry: Entry, generation: int) -> bool:
-        """Take back what a connection did not take as it had ended; whether it waits again.
+        """Take back a message that an ended connection refused; return whether it waits again.
 
-        So does what the flush handed over. What `send` did is to be offered once more.
+        A message of the flush waits again. A message of `send` must be offered once more.
         """
         if generation == self.connection:
             self.disconnect()
@@ -72,10 +72,10 @@ class Dispatch:
             entry.move(_T.BOUNCE)
         return entry.state is not MessageState.OFFERED
 
-    # -- what goes now ------------------------------------------------------------------
+    # -- the next message ---------------------------------------------------------------
 
     def goes_directly(self, entry: Entry) -> bool:
-        """Whether a message may go without waiting: nothing is ahead of it that may go."""
+        """Whether a message may go at once: no message ahead of it may go."""
         if self.connection is None or self.flushing:
             return False
         held = self._held
@@ -91,7 +91,7 @@ class Dispatch:
         self._held.effects.append(Send(entry))
 
     def next(self) -> Entry | None:
-        """Give the message that may go now: the first that waits, or one that may pass it."""
+        """Return the message that may go now: the first that waits, or one that may pass it."""
         held = self._held
         first = held.backlog.first
         if first is not None and first.awaits and held.ledger.full:
@@ -101,7 +101,7 @@ class Dispatch:
     # -- the flush ----------------------------------------------------------------------
 
     def resume(self) -> None:
-        """Flush what waits, if a connection takes messages; send directly if nothing is held."""
+        """Flush the backlog, if a connection is open; send directly if it is empty."""
         if self.connection is None or self.flushing:
             return
         held = self._held
@@ -112,9 +112,9 @@ class Dispatch:
             held.effects.append(Direct())
 
     def hand_on(self, now: float) -> None:
-        """Go on with the flush: hand over the next, mark some first, or end it.
+        """Go on with the flush: hand over the next message, mark some first, or end it.
 
-        What was marked before is in the file by now, or it cannot be written.
+        The marks of before are in the file now, or the file cannot be written.
         """
         held = self._held
         if self._marking:
@@ -144,7 +144,7 @@ class Dispatch:
         held.effects.append(Send(entry))
 
     def _mark(self, batch: list[Message]) -> None:
-        """Have the file know of messages that are about to be handed over."""
+        """Mark messages in the file that are about to be handed over."""
         effects = self._held.effects
         self._marked, self._marking = _NONE, frozenset([each.number for each in batch])
         lasting = {each.number: each.deliveries + 1 for each in batch if each.generation is None}
@@ -155,14 +155,14 @@ class Dispatch:
             effects.append(Spend(tuple(spent)))
         effects.append(Save(None))
 
-    # -- what the connection has --------------------------------------------------------
+    # -- messages in the connection -----------------------------------------------------
 
     def overdue(self, deadline: float, unsent: Container[object], now: float) -> None:
-        """Send again what was not acknowledged in time; what has not left is given more."""
+        """Send overdue messages again; a message that has not left gets more time."""
         held = self._held
         back = []
         for entry in held.ledger.overdue(deadline):
-            if entry in unsent:  # once more would be behind it
+            if entry in unsent:  # a second copy would go out behind it
                 held.ledger.add(entry, now)
             else:
                 entry.move(_T.OVERDUE)
@@ -176,7 +176,7 @@ class Dispatch:
         held.depart(unsent)
 
     def arm(self, now: float) -> float | None:
-        """Give when the first message is overdue or the write buffer must be looked at."""
+        """Return the moment of the next overdue message, or of the next look at the buffer."""
         ledger, due = self._held.ledger, inf
         if self.connection is None:
             self._look_at = None

@@ -1,7 +1,7 @@
-"""What comes out of the core of an outbox, for its sender to perform in order.
+"""The effects that come out of the core of an outbox; its sender performs them in order.
 
-Changes of the file come first and reports to the application last: whoever is told may call the
-engine, and finds all done.
+Changes of the file come first, and reports to the application last: a function that is told may
+call the engine, and finds all other effects done.
 """
 
 from collections.abc import Mapping
@@ -37,19 +37,19 @@ class Forget(NamedTuple):
 
 
 class Hide(NamedTuple):
-    """Read these messages from the file no more: they are taken out of it soon."""
+    """Do not read these messages from the file again: they are taken out of it soon."""
 
     numbers: tuple[int, ...]
 
 
 Change = Note | Mark | Spend | Forget | Hide
-"""What a store is told."""
+"""A change that a store is told."""
 
 
 class Save(NamedTuple):
-    """Wait until the file has all that was noted; then tell `Saved` or `NotSaved`.
+    """Wait until the file has all changes so far; then tell `Saved` or `NotSaved`.
 
-    Without a message it is the flush that waits, and `Ready` that is told.
+    Without a message the flush waits, and is told `Ready`.
     """
 
     entry: Entry | None
@@ -69,29 +69,29 @@ class Answer(NamedTuple):
 
 
 class Flush(NamedTuple):
-    """Begin to hand over what waits: tell `Ready`."""
+    """Begin the flush: tell `Ready`."""
 
     generation: int
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """Nothing is held: have `send` be that of the connection."""
+    """No message is held: make `send` that of the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Tell by `Looked` what may be in the write buffer."""
+    """Look at the write buffer, and tell `Looked`."""
 
 
 class Resent(NamedTuple):
-    """So many messages were put back, to be sent once more."""
+    """This number of messages was put back, to be sent once more."""
 
     messages: int
 
 
 class Overdue(NamedTuple):
-    """So many messages were not acknowledged in time."""
+    """This number of messages was not acknowledged in time."""
 
     messages: int
 

@@ -13,9 +13,9 @@ from recloser.fsm.errors import RecloserError
 
 
 class OutboxFull(RecloserError):
-    """There is no room for the message; it was not taken. `what` was counted, `size` is how many.
+    """There is no room for the message; it was not accepted. `what` names the bound, `size` counts.
 
-    Of a message for which there will never be room `what` is `"max_bytes"`.
+    `what` is `"max_bytes"` for a message for which there will never be room.
     """
 
     def __init__(self, what: str, size: int) -> None:
@@ -32,7 +32,7 @@ class OutboxFull(RecloserError):
 class OutboxUnusable(RecloserError):
     """The file at `path` cannot be used; `problem` says why. It was left as it is.
 
-    What SQLite or the system said, if anything, is the `__cause__`.
+    The error of SQLite or of the system, if there is one, is the `__cause__`.
     """
 
     advice = "check the path and its permissions"
@@ -65,9 +65,9 @@ class OutboxDamaged(OutboxUnusable):
 
 
 class OutboxNotSaved(OutboxUnusable):
-    """The file cannot be written. Raised by `send`: the message was not taken.
+    """The file cannot be written. Raised by `send`: the message was not accepted.
 
-    What was saved before is still there, and what is held in memory goes out as ever.
+    Messages that were saved before are still in the file. Those in memory go out as usual.
     """
 
     advice = "make room on the disk, or check its health; sending again will try again"

@@ -1,4 +1,4 @@
-"""What goes into the core of an outbox.
+"""The events that go into the core of an outbox.
 
 They are tuples, which cost half of a data class to make.
 """
@@ -20,11 +20,11 @@ class Offered(NamedTuple):
     state: State
     wish: Wish
     id: Id | None = None
-    """What acknowledges it, if the application chose that."""
+    """Its id for acknowledgements, if the application chose one."""
 
 
 class Cancelled(NamedTuple):
-    """The application waits no more for room for a message."""
+    """The application has stopped waiting for room for a message."""
 
     entry: Entry
 
@@ -50,15 +50,15 @@ class Sent(NamedTuple):
 
 
 class Unrendered(NamedTuple):
-    """What goes over the wire could not be made of a message that was about to be handed over."""
+    """`render` failed for a message that was about to be handed over."""
 
     entry: Entry
     flush: int | None = None
-    """As in `Sent`."""
+    """The generation whose flush hands it over; None: `send` does."""
 
 
 class Saved(NamedTuple):
-    """The file has all that was noted for a message."""
+    """The file has all changes of a message."""
 
     entry: Entry
 
@@ -73,7 +73,7 @@ class NotSaved(NamedTuple):
 class Ready(NamedTuple):
     """The flush of a generation may go on: it has begun, or its marks were written.
 
-    Also if they could not be: that was logged, and the messages can go all the same.
+    The flush goes on also if the marks could not be written: that was logged.
     """
 
     generation: int
@@ -87,7 +87,7 @@ class Connected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Disconnecting:
-    """The open generation is being left: its connection is given nothing more."""
+    """The open generation is being left: its connection gets no more messages."""
 
 
 class Disconnected(NamedTuple):
@@ -98,7 +98,7 @@ class Disconnected(NamedTuple):
     returned: Collection[Entry] = ()
     """The messages that may not have left, in order."""
     drop: bool = False
-    """Whether the policy has nothing kept."""
+    """Whether the policy decided to drop all unsent messages."""
 
 
 class Stopped(NamedTuple):
@@ -114,26 +114,26 @@ class Acknowledged(NamedTuple):
 
 
 class Due(NamedTuple):
-    """This deadline has passed; `unsent` may still be in the write buffer."""
+    """This deadline has passed; the `unsent` messages may still be in the write buffer."""
 
     deadline: float
     unsent: Container[object] = ()
 
 
 class Looked(NamedTuple):
-    """The write buffer was looked at: of all that was handed over, `unsent` may be in it."""
+    """The write buffer was looked at: the `unsent` messages may still be in it."""
 
     unsent: Container[object] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Somebody looks at what is held: what is no longer worth sending goes first."""
+    """The application looks at the messages: those whose time to live is over go first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The application takes back all that is held."""
+    """The application takes back all held messages."""
 
 
 class MovedOut(NamedTuple):

@@ -1,4 +1,4 @@
-"""All messages of one outbox: where each is kept, and what has to be told when that changes."""
+"""All messages of one outbox, and the effects of each change of theirs."""
 
 from collections.abc import Collection, Container, Iterable
 from typing import Final
@@ -18,7 +18,7 @@ _T: Final = MessageTrigger
 class Holdings:
     """The backlog and the ledger, changed together: a message is in one of them at a time.
 
-    Each change becomes effects: the file is told of it, and the application of what is dropped.
+    Each change becomes effects: for the file, and for the application if a message is dropped.
     """
 
     __slots__ = (
@@ -40,14 +40,14 @@ class Holdings:
         self.backlog: Final = Backlog(options)
         self.ledger: Final = Ledger(options.acknowledgements)
         self.effects: list[Effect] = []
-        """What is to be done, and was not collected yet."""
+        """The effects that are not collected yet."""
         self.reports: list[Effect] = []
-        """The same, of what the application is told when all else is done."""
+        """The reports to the application, which come after all other effects."""
         self._last = 0
         """The highest number that was ever used."""
 
     def __len__(self) -> int:
-        """How many messages were accepted and are neither handed over nor settled."""
+        """Count the messages that were accepted and are neither handed over nor settled."""
         return len(self.backlog.order) + len(self.ledger.sent_at)
 
     @property
@@ -55,12 +55,12 @@ class Holdings:
         """Whether no message has a place, an id, or a claim to one."""
         return not (len(self) or self.backlog.line or self.ledger.ids or self.ledger.leaving)
 
-    # -- what comes in ------------------------------------------------------------------
+    # -- messages that come in ----------------------------------------------------------
 
     def number(
         self, entry: Entry, own: Id | None, reserved: Container[object] = frozenset()
     ) -> Exception | None:
-        """Give a message its number and its id; or say why it cannot have that id."""
+        """Give a message its number and its id; return the error if it cannot have that id."""
         number = self._last + 1
         if self.acknowledged or own is not None:
             try:
@@ -93,7 +93,7 @@ class Holdings:
             self.drop([replaced], Reason.REPLACED)
 
     def move_in(self, messages: Collection[Message]) -> Exception | None:
-        """Queue messages of another outbox, all or none; or say why not."""
+        """Queue messages of another outbox, all or none; return the error if none."""
         ledger = self.ledger
         own = [ledger.own_id(message) for message in messages]
         try:
@@ -111,9 +111,9 @@ class Holdings:
         return None
 
     def restore(self, messages: Collection[Message], last: int, unwritten: Container[int]) -> None:
-        """Hold what is in the file, and of what was held only what is not in it yet.
+        """Hold the messages of the file, and those held before that are not in it yet.
 
-        What was held and is not in the file any more was sent by another engine.
+        A message that was held and is not in the file any more was sent by another engine.
         """
         self._last = max(self._last, last)
         known = {entry.message.number: entry for entry in self.backlog.take()}
@@ -145,14 +145,14 @@ class Holdings:
             self.effects.append(Note(entry.message))
 
     def recall(self, entry: Entry) -> None:
-        """Await nothing of a message that the connection did not take."""
+        """Forget that a message was handed over: the connection did not take it."""
         self.ledger.remove(entry)
         self.ledger.leaving.pop(entry, None)
 
-    # -- what comes back ----------------------------------------------------------------
+    # -- messages that come back --------------------------------------------------------
 
     def take_back(self, returned: Iterable[Entry]) -> None:
-        """Put back what may not have left with a connection, and all that awaits an answer."""
+        """Put back the unsent messages of a connection, and all unacknowledged ones."""
         ledger = self.ledger
         back = [each for each in returned if not each.awaits and each.move(_T.RETURN)]
         for entry in ledger.take():  # what is to be acknowledged comes back wherever it is
@@ -166,7 +166,7 @@ class Holdings:
         self.send_again(back)
 
     def send_again(self, entries: list[Entry]) -> None:
-        """Put back messages that were handed over, to be sent once more; not without end."""
+        """Put back messages that were handed over, up to `max_deliveries` times."""
         if not entries:
             return
         self.effects.append(Resent(len(entries)))
@@ -186,12 +186,12 @@ class Holdings:
             self.effects += [Note(e.message) for e in entries if e.message.generation is None]
         self.drop(self.backlog.put_back(entries), Reason.REPLACED)
 
-    # -- what goes ----------------------------------------------------------------------
+    # -- messages that go ---------------------------------------------------------------
 
     def remove(
         self, entries: Collection[Entry], trigger: MessageTrigger, *, hidden: bool = False
     ) -> None:
-        """Hold messages no more; `hidden`: in the file until somebody else has them for certain."""
+        """Stop holding messages; `hidden` ones stay in the file until another outbox has them."""
         for entry in entries:
             if entry.state is MessageState.WAITING:
                 self.backlog.remove(entry)
@@ -215,12 +215,12 @@ class Holdings:
         self.reports.append(Dropped(tuple(each.message for each in entries), reason))
 
     def expire(self, now: float) -> None:
-        """Drop what is no longer worth sending."""
+        """Drop the messages whose time to live is over."""
         if self.backlog.timed:
             self.drop(self.backlog.expired(now), Reason.EXPIRED)
 
     def depart(self, unsent: Container[object]) -> None:
-        """Take out of the file what has left the process; `unsent` may not have."""
+        """Take the messages out of the file that have left the process; `unsent` ones stay."""
         leaving = self.ledger.leaving
         entries = [entry for entry in leaving if entry not in unsent]
         self._forget(entries)
@@ -238,7 +238,7 @@ class Holdings:
 
 def _numbered(message: Message, number: int, identity: Id | None) -> Message:
     """Copy a message with this number and id."""
-    # Not by `replace`, which takes twice as long.
+    # `replace` would take twice as long.
     return Message(
         message.data,
         message.size,

@@ -1,6 +1,6 @@
-"""What was handed to a connection and is not settled: acknowledgements, and what may not have left.
+"""The messages that were handed over and are not settled: acknowledgements and unsent ones.
 
-Without acknowledgements nothing awaits any, no message has an id, and the window is never full.
+Without acknowledgements no message awaits one, none has an id, and the window is never full.
 """
 
 from collections import OrderedDict
@@ -14,10 +14,10 @@ from recloser.outbox.message import Entry, Id, Message, check_storable
 
 
 class Ledger:
-    """Knows messages by their ids, what is on its way unacknowledged and since when.
+    """Knows messages by their ids, the unacknowledged ones, and since when they are.
 
-    It says what is overdue and what the window lets through. It moves no message and tells
-    nobody: that is for `Holdings` and the core.
+    It says which are overdue, and how many the window lets through. It moves no message and
+    reports nothing: `Holdings` and the core do.
     """
 
     __slots__ = ("_numbered", "_wanted", "_window", "ids", "leaving", "sent_at")
@@ -28,21 +28,21 @@ class Ledger:
         self._window: float = inf if wanted is None else wanted.window
         self.ids: dict[Id, Entry] = {}
         """The messages that are not settled, by what acknowledges them."""
-        # A dict would look for its first entry among those that were taken out before.
+        # A dict would search its first entry among the places of removed entries.
         self.sent_at: OrderedDict[Entry, float] = OrderedDict()
-        """What is unacknowledged, in the order in which it was handed over, and when."""
+        """The unacknowledged messages in the order of their hand-over, with its moment."""
         self.leaving: dict[Entry, None] = {}
-        """What is in the file, was handed over, and was not seen to have left."""
+        """The messages in the file that were handed over and may not have left."""
 
     # -- ids ----------------------------------------------------------------------------
 
     def id_for(
         self, number: int, own: Id | None, reserved: Container[object] = frozenset()
     ) -> tuple[int, Id | None]:
-        """Give number and id of a message: its own id, or the first number that is no id yet.
+        """Return number and id of a message: its own id, or the first number that is no id yet.
 
-        Raises `TypeError` or `ValueError` for an id that cannot be had, and `RecloserError`
-        for one where nothing is acknowledged.
+        Raises `TypeError` or `ValueError` for an id that cannot be used, and `RecloserError` for
+        an id without acknowledgements.
         """
         if own is not None:
             self.check(own)
@@ -55,7 +55,7 @@ class Ledger:
         return number, own
 
     def check(self, identity: Id) -> None:
-        """Raise what `id_for` does for what can never be an id."""
+        """Raise as `id_for` does for a value that can never be an id."""
         if self._wanted is None:
             raise RecloserError(
                 "an id is for what is acknowledged: give "
@@ -64,7 +64,7 @@ class Ledger:
         check_storable("id", identity)
 
     def own_id(self, message: Message) -> Id | None:
-        """Give the id that somebody chose for a message of another outbox."""
+        """Return the id that the application chose for a message of another outbox."""
         return None if self._wanted is None or message.id == message.number else message.id
 
     def knows(self, entry: Entry) -> bool:
@@ -72,7 +72,7 @@ class Ledger:
         return entry.message.id is None or self.ids.get(entry.message.id) is entry
 
     def register(self, entry: Entry) -> None:
-        """Know a message by its id, if it has one; where messages are acknowledged, this one is."""
+        """Keep a message by its id, if it has one: it is to be acknowledged."""
         if entry.message.id is not None:
             self.ids[entry.message.id] = entry
             entry.awaits = self._wanted is not None
@@ -83,16 +83,16 @@ class Ledger:
         if identity is not None and self.ids.get(identity) is entry:
             del self.ids[identity]
 
-    # -- what is unacknowledged ---------------------------------------------------------
+    # -- unacknowledged messages --------------------------------------------------------
 
     @property
     def full(self) -> bool:
-        """Whether no more may be on their way."""
+        """Whether the window is full."""
         return len(self.sent_at) >= self._window
 
     @property
     def due(self) -> float:
-        """When the first of them is overdue; infinity if none will be."""
+        """The moment at which the first message is overdue; infinity if none will be."""
         if self._wanted is not None:
             for sent_at in self.sent_at.values():
                 return sent_at + self._wanted.timeout
@@ -103,11 +103,11 @@ class Ledger:
         self.sent_at[entry] = now
 
     def remove(self, entry: Entry) -> None:
-        """Await it no more."""
+        """Stop awaiting it."""
         self.sent_at.pop(entry, None)
 
     def overdue(self, now: float) -> list[Entry]:
-        """Take out those whose time is over at `now`."""
+        """Take out the messages that are overdue at `now`."""
         if self._wanted is None:
             return []
         timeout = self._wanted.timeout  # added as in `due`, or its timer rings for ever
@@ -117,7 +117,7 @@ class Ledger:
         return found
 
     def outdated(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Find those that a message which is on its way has replaced."""
+        """Find the messages that an unacknowledged message has replaced."""
         newest = {each.message.key: each.message.number for each in self.sent_at}
         return [
             each
@@ -127,7 +127,7 @@ class Ledger:
         ]
 
     def exhausted(self, message: Message) -> bool:
-        """Whether a message was delivered as often as it may be."""
+        """Whether a message was delivered `max_deliveries` times."""
         if self._wanted is None or self._wanted.max_deliveries is None or message.id is None:
             return False
         return message.deliveries >= self._wanted.max_deliveries
@@ -143,7 +143,7 @@ class Ledger:
     ) -> list[Entry]:
         """Find what an acknowledgement means, see `OutboxCore.named`.
 
-        `last` is the highest number that was used; `backlog` is what waits, in order.
+        `last` is the highest number that was used; `backlog` has the waiting messages.
         """
         if self._wanted is None:
             raise RecloserError("nothing is acknowledged here: give Outbox(acknowledgements=...)")

@@ -1,4 +1,4 @@
-"""One message of an outbox, with what was said about it, and what is told when it is dropped."""
+"""One message of an outbox: its options, its state, and the report of its drop."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from recloser.transport.base import Delivery
 
 Id = str | int | bytes
-"""What an acknowledgement names a message by."""
+"""The type of an id, by which an acknowledgement names a message."""
 
 LARGEST: Final = 2**63
 """Ids and keys that are int are smaller: SQLite stores eight bytes."""
@@ -28,16 +28,16 @@ class Message:
     key: Hashable = None
     """Replaces an older message of the same key; None replaces nothing."""
     expires_at: float | None = None
-    """When it is no longer worth sending, on the engine's monotonic clock; None: never."""
+    """The moment at which its time to live ends, on the engine's clock; None: never."""
     generation: int | None = None
     """The generation it must not outlive; None: it crosses reconnections."""
     number: int = 0
     """Counts the messages of an outbox that has a file or acknowledgements, from 1; with a file
     it goes on where the process before ended. 0 elsewhere."""
     id: Id | None = None
-    """What acknowledges it; None: nothing does."""
+    """Its id for acknowledgements; None: it is not acknowledged."""
     deliveries: int = 0
-    """How often it was handed to a connection so far, by processes before this one, too."""
+    """Number of times that it was handed to a connection, in earlier processes too."""
 
     @property
     def redelivered(self) -> bool:
@@ -46,7 +46,7 @@ class Message:
 
     def delivered(self, times: int) -> "Message":
         """Copy the message with so many more deliveries."""
-        # Not by `replace`, which takes twice as long.
+        # `replace` would take twice as long.
         return Message(
             self.data,
             self.size,
@@ -60,7 +60,7 @@ class Message:
 
 
 class Entry:
-    """One message and where it stands: what the outbox keeps, and what it hands to a connection.
+    """One message with its state: the outbox keeps it, and hands it to a connection.
 
     `message` is replaced when it gets its number, and each time that it is handed over.
     """
@@ -73,12 +73,12 @@ class Entry:
         self.awaits = False
         """Whether it is to be acknowledged."""
         self.delivery: Delivery | None = None
-        """What `send` answers; None until that is known."""
+        """The answer of `send`; None until it is known."""
 
     def move(self, trigger: MessageTrigger, kind: Kind = Kind.PLAIN) -> bool:
         """Move along the table; False where the table skips the trigger on purpose.
 
-        Raises `IllegalMove` for every other pair; the message is as it was then.
+        Raises `IllegalMove` for every other pair; the message has not changed then.
         """
         target = TARGETS.get((self.state, trigger, kind))
         if target is None:
@@ -99,7 +99,7 @@ class Entry:
 
 
 class Reason(Enum):
-    """Why a message was dropped."""
+    """The reason for which a message was dropped."""
 
     EXPIRED = "expired"
     """Its `ttl` ran out."""
@@ -108,11 +108,11 @@ class Reason(Enum):
     GENERATION = "generation"
     """It was meant for one generation, which ended."""
     OLDEST = "oldest"
-    """The outbox was full, and drops what is oldest."""
+    """The outbox was full, and drops the oldest message."""
     NEWEST = "newest"
-    """The outbox was full, and drops what is newest: `send` gave `Delivery.DROPPED`."""
+    """The outbox was full, and drops the newest message: `send` gave `Delivery.DROPPED`."""
     DECISION = "decision"
-    """The policy said so."""
+    """The decision of the policy dropped it."""
     UNACKNOWLEDGED = "unacknowledged"
     """It was delivered `max_deliveries` times, and never acknowledged."""
     UNRENDERED = "unrendered"
@@ -126,7 +126,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """One message that was dropped, and why."""
+    """One message that was dropped, with the reason."""
 
     message: Message
     reason: Reason
@@ -142,7 +142,7 @@ def make_message(
 ) -> Message:
     """Check a message as the connection would, and copy its data.
 
-    `ttl` is in seconds from `now`. Raises `TypeError` for what is neither `str` nor `bytes`,
+    `ttl` is in seconds from `now`. Raises `TypeError` unless the data are `str` or `bytes`,
     `UnicodeEncodeError` for text that UTF-8 cannot carry, `ValueError` for a `ttl` that is
     negative or not finite.
     """
@@ -160,7 +160,7 @@ def make_message(
 
 
 def check_storable(what: str, value: object) -> None:
-    """Check an id or a key: raises `TypeError` or `ValueError` for what no file could keep."""
+    """Check an id or a key; raises `TypeError` or `ValueError` if a file could not keep it."""
     if isinstance(value, bool) or not isinstance(value, str | int | bytes):
         raise TypeError(f"{what} must be a str, an int or bytes here, not {value!r}")
     if isinstance(value, int) and not -LARGEST <= value < LARGEST:

@@ -1,4 +1,4 @@
-"""`Outbox`: how much is kept while there is no connection, and what gives way when it is full."""
+"""`Outbox`: the options of an outbox: its bounds, its file, its acknowledgements."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ _CHOICES: Final[tuple[str, ...]] = get_args(WhenFull)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbox:
-    """Given to `recloser.connect`: messages sent while not open are kept and sent in order.
+    """Given to `recloser.connect`: messages that are sent while not open wait, in order.
 
     One may serve any number of engines: it holds no message itself. Raises `TypeError` or
-    `ValueError` for what makes no sense.
+    `ValueError` for values that make no sense.
     """
 
     max_messages: int = 10_000
-    """How many messages may wait."""
+    """The most messages that may wait."""
     max_bytes: int = 16 * 2**20
-    """How many bytes of messages may wait, text as UTF-8. A longer message raises `OutboxFull`."""
+    """The most bytes that may wait, text as UTF-8. A longer message raises `OutboxFull`."""
     when_full: WhenFull = "wait"
     """`send` waits, raises `OutboxFull`, or the oldest or the newest message is dropped."""
     in_passive: bool = False
-    """Whether messages are taken in passive; `send` raises `NotOpen` there if not."""
+    """Whether messages are accepted in passive; if not, `send` raises `NotOpen` there."""
     resend: bool = True
-    """Whether what may not have left with an ended connection is sent again. It may arrive twice
-    then; otherwise it counts as sent, and may be lost."""
+    """Whether the unsent messages of an ended connection are sent again. They may arrive twice
+    then; otherwise they count as sent, and may be lost."""
     on_drop: Callable[[Drop], object] | None = None
-    """Called with each message that is dropped. What it raises is logged."""
+    """Called with each message that is dropped. An exception of it is logged."""
 
     path: str | PathLike[str] | None = None
     """A file, in which messages outlive the process; None: they are kept in memory. One file
@@ -85,7 +85,7 @@ class Outbox:
 
 
 class MessageOptions(TypedDict, total=False):
-    """What may be said about a message besides its data; see `ReconnectingWebSocket.send`."""
+    """The options of a message; see `ReconnectingWebSocket.send`."""
 
     ttl: float | None
     key: Hashable

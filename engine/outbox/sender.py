@@ -1,4 +1,4 @@
-"""The sending half of an engine with an outbox: performs what the core says."""
+"""The sending half of an engine with an outbox: it performs the effects of the core."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Iterable
@@ -77,7 +77,7 @@ class OutboxSender:
     # -- what the application sends -----------------------------------------------------
 
     def _accept(self, message: Data) -> Coroutine[Any, Any, Delivery]:
-        """Take a message that cannot go straight to the wire; `send` is this then."""
+        """Accept a message that cannot go straight to the wire; `send` is this method then."""
         return self._follow(Entry(make_message(message)))
 
     def offer(
@@ -103,7 +103,7 @@ class OutboxSender:
     async def _follow(
         self, entry: Entry, own: Id | None = None, bounced: int | None = None
     ) -> Delivery:
-        """Offer a message to the core, and do what it says until it gives the answer.
+        """Offer a message to the core, and perform its effects until it answers.
 
         `bounced` is the generation whose connection did not take it.
         """
@@ -148,7 +148,7 @@ class OutboxSender:
                     step = await self._admitted(entry)
 
     async def _admitted(self, entry: Entry) -> effects.Effect:
-        """Wait for room; give what is to be done next."""
+        """Wait for room; return the next effect."""
         future: asyncio.Future[effects.Effect] = asyncio.get_running_loop().create_future()
         self._line[entry] = future
         try:
@@ -162,7 +162,7 @@ class OutboxSender:
             self._line.pop(entry, None)
 
     def _render(self, message: Message) -> Data:
-        """Give what goes over the wire; raises what `render` does."""
+        """Return the text of the delivery; raises as `render` does."""
         wanted = self._options.acknowledgements
         if wanted is None or wanted.render is None or message.id is None:
             return message.data
@@ -172,7 +172,7 @@ class OutboxSender:
         return data
 
     def _in_buffer(self, entry: Entry, wire: Wire) -> bool:
-        """Whether a message may still be in the write buffer; only a file has to know."""
+        """Whether a message may still be in the write buffer; needed with a file only."""
         durable = self._options.path is not None
         return durable and any(item is entry for item in reversed(wire.unsent_messages()))
 
@@ -184,7 +184,7 @@ class OutboxSender:
         return (self.engine.clock if clock is None else clock).monotonic()
 
     def tell(self, event: events.Event, own: Entry | None = None) -> effects.Effect | None:
-        """Give the core an event and perform its effects; give what the caller has to do next.
+        """Give the core an event and perform its effects; return the effect left for the caller.
 
         That is about `own`, the message that it sends, or about the flush.
         """
@@ -234,7 +234,7 @@ class OutboxSender:
         self.tell(events.Due(deadline, unsent))
 
     def _report(self, messages: tuple[Message, ...], reason: Reason) -> None:
-        """Report what will not be sent; whoever hears of it may call the engine."""
+        """Report dropped messages; the function that is told may call the engine."""
         engine = self.engine
         engine.counters.dropped += len(messages)
         size = sum(message.size for message in messages)
@@ -282,7 +282,7 @@ class OutboxSender:
         self.tell(events.Connected(number))
 
     async def _undelivered(self, number: int, wire: Wire, item: object) -> Delivery:
-        """Take what the wire of a generation could not: it ended, though nobody was told yet."""
+        """Take a message that the wire of a generation refused: it had ended unreported."""
         if wire is self._wire:
             self.send = self._accept
         entry = _entry_of(item)
@@ -291,7 +291,7 @@ class OutboxSender:
         return await self._follow(entry, bounced=number)
 
     async def _flush(self, number: int, wire: Wire) -> None:
-        """Hand over what waits, first things first; from then on messages go directly."""
+        """Flush the backlog, in order; then messages go directly."""
         step = self.tell(events.Ready(number))
         sent = 0
         while True:
@@ -342,7 +342,7 @@ class OutboxSender:
     # -- acknowledgements ---------------------------------------------------------------
 
     def acknowledge(self, identity: Id, *, up_to: bool) -> int:
-        """Settle what the peer has; see `OutboxView.ack`."""
+        """Settle acknowledged messages; see `OutboxView.ack`."""
         self.bind()
         entries = self.core.named(identity, up_to=up_to)
         if entries:
@@ -352,7 +352,7 @@ class OutboxSender:
         return len(entries)
 
     def _hear(self, message: Data) -> bool:
-        """Take an incoming message; whether it was an acknowledgement and no more."""
+        """Take an incoming message; return whether it was only an acknowledgement."""
         wanted = self._options.acknowledgements
         if wanted is None or wanted.matcher is None:
             return False
@@ -370,14 +370,14 @@ class OutboxSender:
     # -- the file, and what is held -----------------------------------------------------
 
     def prepare(self) -> None:
-        """Open the file, and hold what is in it; raises `OutboxUnusable`."""
+        """Open the file, and hold its messages; raises `OutboxUnusable`."""
         self._clock = self.engine.clock
         restored = self.store.open()
         if restored is not None:
             self.tell(restored)
 
     async def released(self) -> None:
-        """Give the file free, unless the engine has gone on."""
+        """Release the file, unless the engine has left `closed` again."""
         await self.store.release(self._closed)
         if not self._closed():
             self.prepare()
@@ -386,13 +386,13 @@ class OutboxSender:
         return self.engine.core.state is State.CLOSED
 
     def bind(self) -> None:
-        """Raise `WrongLoop` for a call from elsewhere; what is closed can be asked anywhere."""
+        """Raise `WrongLoop` for a call from another loop; in closed every loop may call."""
         if not self._closed():
             self.engine.bind()
 
 
 def _entry_of(item: object) -> Entry | None:
-    """Give the message that an item of a wire stands for; None for one of `on_open`."""
+    """Return the message for which an item of a wire stands; None for one of `on_open`."""
     if isinstance(item, Entry):
         return item
     if isinstance(item, str | bytes):

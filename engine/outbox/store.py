@@ -1,4 +1,4 @@
-"""The contract of what keeps messages besides memory, and a store that keeps none."""
+"""The contract of a store, which keeps messages besides memory; and a store without a file."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from recloser.outbox.events import Restored
 class Store(Protocol):
     """Told of each change by `note`, and asked by `saved` when all of them are safe.
 
-    The rest is about its file, which is held from leaving closed until closed.
+    The other methods are about its file, which is open from leaving closed until closed.
     """
 
     ready: bool
@@ -24,25 +24,25 @@ class Store(Protocol):
         ...
 
     def saved(self) -> asyncio.Future[OutboxUnusable | None] | None:
-        """Give what is done when all that was noted so far is written, with what went wrong if not.
+        """Return a future that is done when all changes so far are written, with the error if not.
 
-        None: it is written already.
+        None: they are written already.
         """
         ...
 
     def open(self) -> Restored | None:
-        """Open the file and give what is in it, unless it is open. Raises `OutboxUnusable`."""
+        """Open the file and return its messages, unless it is open. Raises `OutboxUnusable`."""
         ...
 
     def claim(self) -> AbstractContextManager[None]:
-        """Have the file for changes that are noted meanwhile, also while it is not open.
+        """Hold the file for the changes in the block, also while it is not open.
 
-        Raises `OutboxUnusable` before any of them was made.
+        Raises `OutboxUnusable` before the first change.
         """
         ...
 
     async def release(self, wanted: Callable[[], bool]) -> None:
-        """Write what is left and give the file free, as long as that is `wanted`."""
+        """Write the remaining changes and release the file, as long as that is `wanted`."""
         ...
 
 
@@ -53,7 +53,7 @@ class MemoryStore:
     ready = True
 
     def note(self, change: Change) -> None:
-        """Forget it: there is no file."""
+        """Drop the change: there is no file."""
 
     def saved(self) -> None:
         """Answer at once."""
@@ -66,4 +66,4 @@ class MemoryStore:
         return nullcontext()
 
     async def release(self, wanted: Callable[[], bool]) -> None:
-        """There is nothing to give free."""
+        """There is nothing to release."""

@@ -20,7 +20,7 @@ from recloser.fsm.states import Word
 
 
 class MessageState(Word):
-    """Where one message stands."""
+    """The state of one message."""
 
     OFFERED = "offered"
     """`send` was called. The outbox has not accepted the message: it may have to wait for room."""
@@ -37,11 +37,11 @@ class MessageState(Word):
     DROPPED = "dropped"
     """It will not be sent, and that was reported."""
     WITHDRAWN = "withdrawn"
-    """It is not the outbox's any more: `send` refused it, or somebody took it back."""
+    """It left the outbox: `send` refused it, or the application took it back."""
 
 
 class MessageTrigger(Word):
-    """What moves a message."""
+    """A cause of a move of a message."""
 
     ADMIT = "admit"
     """There is room for it."""
@@ -50,7 +50,7 @@ class MessageTrigger(Word):
     SENT = "sent"
     """The connection took it."""
     BOUNCE = "bounce"
-    """The connection had ended, and did not take it; nobody was told that it was accepted."""
+    """The connection had ended, and did not take it; `send` has not answered yet."""
     RETURN = "return"
     """The connection ended, and the message may not have left."""
     LEAVE = "leave"
@@ -60,16 +60,16 @@ class MessageTrigger(Word):
     OVERDUE = "overdue"
     """The peer has not said so in time."""
     DROP = "drop"
-    """Time, bounds, a newer message or the policy took its place away."""
+    """Its time to live, the bounds, a newer message or the policy ended its wait."""
     WITHDRAW = "withdraw"
-    """It was refused, taken out, or is in the care of another engine."""
+    """It was refused, taken out, or moved to another engine."""
 
 
 class Kind(Word):
-    """What kind of message it is: chooses between the rows of one pair."""
+    """The kind of a message: it chooses between the rows of one pair."""
 
     PLAIN = "not acknowledged"
-    """Nobody acknowledges it: it is settled when it has left."""
+    """It is not acknowledged: it is settled when it has left."""
     ACKNOWLEDGED = "to be acknowledged"
     """It is held until the peer has it."""
 
@@ -203,5 +203,5 @@ TARGETS: Final[Mapping[tuple[MessageState, MessageTrigger, Kind], MessageState]]
     for kind in Kind
     if row.guard in (None, kind)
 }
-"""Where a message goes; what is not here is skipped, or a bug."""
+"""The next state of a message; a triple that is not here is skipped, or a bug."""
 IGNORED: Final = frozenset((source, trigger) for source, trigger, _ in SKIPPED)

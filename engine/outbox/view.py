@@ -1,4 +1,4 @@
-"""`ws.outbox`: what is held, for whoever wants to see it, take it or hand it on."""
+"""`ws.outbox`: a view of the held messages, to see them, take them out or move them."""
 
 import asyncio
 from functools import partial
@@ -13,7 +13,7 @@ from recloser.outbox.sender import OutboxSender
 
 
 class OutboxOwner(Protocol):
-    """An engine, as far as another engine's outbox needs to know it."""
+    """An engine, as another engine's outbox knows it."""
 
     @property
     def outbox(self) -> "OutboxView":
@@ -24,9 +24,9 @@ class OutboxOwner(Protocol):
 class OutboxView:
     """The messages of one engine that were accepted and not handed to a connection.
 
-    Those in the write buffer of an open connection are not among them: they come back if the
-    connection ends before they have left, see `Outbox.resend`. Where messages are acknowledged,
-    those that are not yet are held, too.
+    Messages in the write buffer of an open connection are not among them: they come back if the
+    connection ends before they have left, see `Outbox.resend`. With acknowledgements, the
+    unacknowledged messages are among them.
     """
 
     __slots__ = ("_sender",)
@@ -37,7 +37,7 @@ class OutboxView:
         self._sender = sender
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Count the messages."""
         return self._sender.core.held
 
     @property
@@ -51,9 +51,9 @@ class OutboxView:
         return tuple(entry.message for entry in self._sender.core.entries())
 
     def clear(self) -> tuple[Message, ...]:
-        """Take them out: they are the caller's now, and are not reported as dropped.
+        """Take the messages out and return them; they are not reported as dropped.
 
-        Raises `OutboxUnusable` in closed, with nothing taken, where another has the file.
+        Raises `OutboxUnusable` in closed, with no message taken, if another engine has the file.
         """
         sender = self._sender
         sender.bind()
@@ -64,11 +64,11 @@ class OutboxView:
         return messages
 
     def move_to(self, other: OutboxOwner) -> int:
-        """Hand them over to another engine, behind what waits there; how many they were.
+        """Move the messages to another engine, behind those that wait there; return their number.
 
-        Keys and times to live go with them; messages meant for one generation stay. Raises
-        `OutboxFull`, with nothing moved, if they do not all fit there, and what `send` raises
-        where the other engine takes no messages.
+        Keys and times to live go with them; messages for one generation stay. Raises
+        `OutboxFull`, with no message moved, if they do not all fit there, and as `send` does if
+        the other engine accepts no messages.
         """
         source, target = self._sender, other.outbox._sender  # noqa: SLF001 - both are of one class
         source.bind()
@@ -85,7 +85,7 @@ class OutboxView:
         match received:
             case [effects.Answer(_, Exception() as problem)]:
                 raise problem
-        # Nobody is told of anything before both outboxes are as they will be.
+        # Reports come when both outboxes are complete.
         given = source.core.handle(events.MovedOut(moving), source.now())
         target.perform(received)
         source.perform(given)
@@ -98,10 +98,10 @@ class OutboxView:
         return len(moving)
 
     def ack(self, id: Id, *, up_to: bool = False) -> int:  # noqa: A002 - as in `send`
-        """Say that the peer has a message, or with `up_to` all up to it; how many that settled.
+        """Settle a message that the peer has, or with `up_to` all up to it; return their number.
 
-        0 for one that is not held: acknowledged before, dropped, or never sent. Raises
-        `RecloserError` without `Outbox(acknowledgements=...)`, `TypeError` for what is no id.
+        0 for a message that is not held: acknowledged before, dropped, or never sent. Raises
+        `RecloserError` without `Outbox(acknowledgements=...)`, `TypeError` unless it is an id.
         """
         return self._sender.acknowledge(id, up_to=up_to)
 
@@ -114,7 +114,7 @@ def _arrived(
     numbers: tuple[int, ...],
     waiter: asyncio.Future[OutboxUnusable | None],
 ) -> None:
-    """Take messages out of one file that are in the other; if they are not, that was logged."""
+    """Take the moved messages out of one file; they are in the other, or that was logged."""
     if not waiter.cancelled() and waiter.result() is None:
         _forget(source, numbers)
 

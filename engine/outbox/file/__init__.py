@@ -1,1 +1,1 @@
-"""The SQLite file of a durable outbox: what is in it, how it is written, and what can be saved."""
+"""The SQLite file of a durable outbox: schema, writer, snapshot and recovery."""

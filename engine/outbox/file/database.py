@@ -1,4 +1,4 @@
-"""The file of a durable outbox: its schema, what is in it, and whether it can be trusted."""
+"""The file of a durable outbox: its schema, its messages, and the checks of both."""
 
 import os
 import sqlite3
@@ -18,9 +18,9 @@ from recloser.outbox.errors import (
 from recloser.outbox.message import Id
 
 APPLICATION: Final = 0x52434C52
-"""`application_id` of the file, "RCLR": what SQLite provides to tell files apart."""
+"""`application_id` of the file, "RCLR": SQLite's means to tell files apart."""
 VERSION: Final = 1
-"""`user_version` of the file; one that is newer is not touched."""
+"""`user_version` of the file; a newer one is refused."""
 
 _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
@@ -50,7 +50,7 @@ ROWS: Final = f"SELECT {COLUMNS} FROM message ORDER BY number"  # noqa: S608 - o
 
 
 class Row(NamedTuple):
-    """A message as it stands in the file."""
+    """A message as the file has it."""
 
     number: int
     id: Id | None
@@ -66,12 +66,12 @@ class Row(NamedTuple):
         return len(self.data.encode()) if isinstance(self.data, str) else len(self.data)
 
     def sealed(self) -> tuple[object, ...]:
-        """Give what `PUT` writes: the row and its checksum."""
+        """Return the parameters of `PUT`: the row and its checksum."""
         return (*self, self._checksum())
 
     @classmethod
     def unsealed(cls, *values: Any) -> "Row":
-        """Make a row of `COLUMNS`; raises `ValueError` if it is not as it was written."""
+        """Make a row of `COLUMNS`; raises `ValueError` if its checksum is wrong."""
         row = cls(*values[:-1])
         whole = isinstance(row.data, str | bytes) and isinstance(row.deliveries, int)
         if not whole or values[-1] != row._checksum():
@@ -85,9 +85,9 @@ class Row(NamedTuple):
 
 
 class Database:
-    """An open outbox file, which nobody else can open meanwhile.
+    """An open outbox file; no other process can open it meanwhile.
 
-    Raises `OutboxUnusable`, one of its kinds where it is known which; the file is as it was then.
+    Raises `OutboxUnusable` or one of its kinds; the file has not changed then.
     """
 
     __slots__ = ("connection", "path")
@@ -148,7 +148,7 @@ class Database:
             raise OutboxDamaged(self.path, f"is damaged ({first[0]})")
 
     def rows(self) -> list[Row]:
-        """Give what is in it, in order."""
+        """Return its messages, in order."""
         try:
             # Closed, or the error would keep it, and it the file: see `sqlite3_close_v2`.
             with closing(self.connection.execute(ROWS)) as found:
@@ -157,7 +157,7 @@ class Database:
             raise unreadable(self.path, error) from error
 
     def last(self) -> int:
-        """Give the highest number that was ever used."""
+        """Return the highest number that was ever used."""
         try:
             found = self.connection.execute("SELECT seq FROM sqlite_sequence").fetchone()
             return 0 if found is None else int(found[0])
@@ -174,12 +174,12 @@ class Database:
             raise named(self.path, error) from error
 
     def close(self) -> None:
-        """Give it free. What is in SQLite's log goes into the file."""
+        """Release the file. The content of SQLite's log goes into it."""
         self.connection.close()
 
 
 def named(path: str, error: Exception) -> OutboxUnusable:
-    """Say what an error of SQLite's means for an outbox."""
+    """Return the outbox error for an error of SQLite."""
     name = getattr(error, "sqlite_errorname", None) or type(error).__name__
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return OutboxInUse(path, "is in use")
@@ -195,7 +195,7 @@ def named(path: str, error: Exception) -> OutboxUnusable:
 
 
 def unreadable(path: str, error: Exception) -> OutboxUnusable:
-    """Say what an error means that came while reading a file which is an outbox."""
+    """Return the outbox error for an error in reading a file that is an outbox."""
     problem = named(path, error)
     if type(problem) is not OutboxUnusable:
         return problem
@@ -203,5 +203,5 @@ def unreadable(path: str, error: Exception) -> OutboxUnusable:
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Give the path of a file, so that a change of directory does not move it."""
+    """Return the absolute path of a file: a change of directory does not move it."""
     return str(Path(path).absolute())

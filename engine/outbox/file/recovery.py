@@ -23,17 +23,17 @@ from recloser.outbox.file.database import (
 from recloser.outbox.file.snapshot import snapshot
 
 _ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
-"""What reading a damaged file raises; the latter where SQLite quotes it."""
+"""The errors of reading a damaged file; the latter where SQLite quotes it."""
 _LARGEST: Final = 2**63 - 1
 _ROWS: Final = f"SELECT {COLUMNS} FROM message WHERE number"  # noqa: S608 - of constants
 _UP: Final = f"{_ROWS} BETWEEN ? AND ? ORDER BY number"
 _DOWN: Final = f"{_UP} DESC"
 _ONE: Final = f"{_ROWS} = ?"
 _LOOKS: Final = 100_000
-"""How often it is tried to find more in the damaged parts: a few seconds."""
+"""Number of attempts to find more in the damaged parts: a few seconds."""
 _SKIPPED: Final = 2**32
-"""Numbers that are left out where the last is not known: a peer that remembers a number would take
-a new message of that number for a double."""
+"""Numbers that are skipped where the last is not known: a peer that remembers a number would take a
+new message of that number for a double."""
 _LEAST: Final = 16
 """Bytes that the shortest message takes in the file, or more."""
 _LEAF: Final = 0x0D
@@ -45,9 +45,9 @@ many they are: https://www.sqlite.org/fileformat2.html, parts 1.3 and 1.6."""
 class RecoveryReader:
     """What can be read of the copy of a file, which is written to if that helps.
 
-    `rows` has what is as it was written, by number, and `spoilt` the numbers of what is not.
+    `rows` has the rows with the right checksum, by number, and `spoilt` the numbers of the others.
     `last` is the highest number that was used, and `missing` counts the numbers between the
-    damaged parts that were not found; each is None where nobody can tell. Raises
+    damaged parts that were not found; each is None if it is not known. Raises
     `OutboxForeign`.
     """
 
@@ -80,7 +80,7 @@ class RecoveryReader:
         return min(lost, self._most)
 
     def _read(self, copy: str) -> bool:
-        """Read all, if the first page says what the others are; whether it does."""
+        """Read all, if the first page describes the others; return whether it does."""
         with closing(sqlite3.connect(copy)) as connection:
             self._run = connection.execute
             connection.text_factory = _text
@@ -111,7 +111,7 @@ class RecoveryReader:
             self._last = last if isinstance(last, int) else None
 
     def _find_rows(self) -> None:
-        """Read from both ends, and halve what is left until all is read or known as damaged."""
+        """Read from both ends, and halve the rest until all is read or known as damaged."""
         low = self._up(1, _LARGEST)
         high = self._down(low, _LARGEST) if low <= _LARGEST else 0
         near = low + self._most
@@ -133,7 +133,7 @@ class RecoveryReader:
         self._sound = not self._gap and self._is_sound()
 
     def _find_leaves(self, copy: str) -> None:
-        """Look for messages of the gap in all pages, whether anything leads to them or not.
+        """Look for messages of the gap in all pages, also in those without a reference.
 
         Each that may be one is taken for the only page of the table. A page that was given free
         may be among them, so what it has may have been settled: it is marked as delivered.
@@ -156,7 +156,7 @@ class RecoveryReader:
                             self.rows.setdefault(row.number, marked)
 
     def _up(self, low: int, high: int) -> int:
-        """Read upwards; gives the lowest number that could not be reached."""
+        """Read upwards; return the lowest number that could not be reached."""
         try:
             for values in self._run(_UP, (low, high)):
                 if not low <= values[0] <= high:
@@ -168,7 +168,7 @@ class RecoveryReader:
         return high + 1
 
     def _down(self, low: int, high: int) -> int:
-        """Read downwards; gives the highest number that could not be reached."""
+        """Read downwards; return the highest number that could not be reached."""
         try:
             for values in self._run(_DOWN, (low, high)):
                 if not low <= values[0] <= high:
@@ -197,7 +197,7 @@ def _text(found: bytes) -> str:
 
 
 def _leaves(copy: str) -> list[int]:
-    """Give the numbers of the pages that look like one with rows of a table."""
+    """Return the numbers of the pages that look like pages with rows of a table."""
     content = Path(copy).read_bytes()
     size = int.from_bytes(content[_PAGE_SIZE])
     return [n + 1 for n in range(1, len(content) // size) if content[n * size] == _LEAF]
@@ -216,17 +216,17 @@ def _mend(copy: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What became of the messages of a damaged file."""
+    """The result of a recovery."""
 
     messages: int
-    """How many are in the new file."""
+    """Number of messages in the new file."""
     bytes: int
     """Their size, text as UTF-8."""
     spoilt: int
-    """How many were found, but not as they had been written: they are left out."""
+    """Number of messages that were found with a wrong checksum: they are left out."""
     missing: int | None
-    """How many more may be in the parts that cannot be read: it counts numbers, and those that
-    were settled before have one, too. None: nobody can tell."""
+    """Number of messages that may be in the unreadable parts: it counts numbers, and those that
+    were settled before have one too. None: it is not known."""
 
     @property
     def whole(self) -> bool:
@@ -235,7 +235,7 @@ class Salvaged:
 
 
 def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Salvaged:
-    """Read what can be read of the outbox file at `path`, and write it to a new one at `to`.
+    """Read all readable messages of the outbox file at `path`, and write them to a new one at `to`.
 
     Numbers, ids and deliveries are kept. The damaged file is not touched: what is read is a
     copy, which stands beside `to` meanwhile. Raises `OutboxUnusable` or one of its kinds, with

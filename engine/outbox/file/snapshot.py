@@ -16,7 +16,7 @@ _ENDS = ("", "-wal", "-journal")
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> tuple[list[Row], int]:
-    """Give what is in the file, and the last number that was used; raises `OutboxUnusable`."""
+    """Return the messages of the file, and the last number used; raises `OutboxUnusable`."""
     original = absolute(path)
     with snapshot(original) as copy:
         try:
@@ -28,7 +28,7 @@ def read_snapshot(path: str | os.PathLike[str]) -> tuple[list[Row], int]:
 
 @contextmanager
 def snapshot(path: str, folder: str | None = None) -> Iterator[str]:
-    """Give the path of a copy, readable by its owner alone, which is removed at the end.
+    """Yield the path of a copy, readable by its owner alone, which is removed at the end.
 
     It stands in `folder`, or where temporary files do. Raises `OutboxUnusable` where there is
     no file, or it cannot be read, and `OutboxInUse`.
@@ -56,8 +56,8 @@ def snapshot(path: str, folder: str | None = None) -> Iterator[str]:
 def _check_free(path: str) -> None:
     """Raise `OutboxInUse` if an engine or process has the file open.
 
-    One that has it holds the lock. Where nobody does this takes none that is kept, makes no
-    file and writes nothing, as the file is opened for reading alone.
+    Such an engine holds the lock. Otherwise this keeps no lock, makes no file and writes
+    nothing: the file is opened for reading alone.
     """
     try:
         uri = f"{Path(path).absolute().as_uri()}?mode=ro"

@@ -1,4 +1,4 @@
-"""Writes what an outbox does into its file, all of a moment in one transaction."""
+"""Writes the changes of an outbox into its file, many in one transaction."""
 
 import asyncio
 import sqlite3
@@ -24,7 +24,7 @@ Waiter = asyncio.Future[OutboxUnusable | None]
 
 
 class Batch:
-    """What one transaction writes: three maps by number, of which the latest wins."""
+    """The changes of one transaction: three maps by number; the latest change wins."""
 
     __slots__ = ("marked", "put", "removed")
 
@@ -37,24 +37,24 @@ class Batch:
         return bool(self.put or self.marked or self.removed)
 
     def note(self, row: Row) -> None:
-        """Have a message there."""
+        """Write a message."""
         self.removed.discard(row.number)
         self.marked.pop(row.number, None)
         self.put[row.number] = row
 
     def spend(self, number: int) -> None:
-        """Have a number used, of a message that will not be there."""
+        """Write that a number was used, without its message."""
         self.put[number] = Row(number, None, None, "", None, 0)
         self.removed.add(number)  # in the same transaction: what remains is SQLite's count
 
     def forget(self, number: int) -> None:
-        """Have a message there no more."""
+        """Remove a message."""
         self.put.pop(number, None)
         self.marked.pop(number, None)
         self.removed.add(number)
 
     def behind(self, older: "Batch") -> "Batch":
-        """Join what could not be written with what was noted meanwhile, which is newer."""
+        """Join changes that could not be written with the newer ones."""
         newer = self.put.keys() | self.removed
         joined = Batch()
         joined.put = {n: row for n, row in older.put.items() if n not in newer} | self.put
@@ -63,7 +63,7 @@ class Batch:
         return joined
 
     def statements(self) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
-        """Give what SQLite has to do, each with its parameters."""
+        """Return the statements, each with its parameters."""
         if self.put:
             yield PUT, [row.sealed() for row in self.put.values()]
         if self.marked:
@@ -110,17 +110,17 @@ class GroupCommitWriter:
         self._busy: list[Waiter] = []
         self._task: asyncio.Task[None] | None = None
         self.ready = False
-        """Whether the file is open, or is being given free: then it can be opened afterwards."""
+        """Whether the file is open, or is being released: then it can be opened afterwards."""
 
     @property
     def idle(self) -> bool:
-        """Whether all that can be written is."""
+        """Whether all changes that can be written are written."""
         return self._task is None and not (self.database is not None and self._batch)
 
     # -- the file -----------------------------------------------------------------------
 
     def open(self) -> Restored | None:
-        """Open the file and read it, unless it is open or being given free.
+        """Open the file and read it, unless it is open or being released.
 
         In the event loop's thread: nothing may be dialled before it is known to be ours. Raises
         `OutboxUnusable`; those who wait for the file are told.
@@ -145,10 +145,10 @@ class GroupCommitWriter:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """Have the file for changes that are noted meanwhile, also while it is not open.
+        """Hold the file for the changes in the block, also while it is not open.
 
-        Raises `OutboxUnusable` before any of them was made. What could not be written then is
-        logged and kept, to be written when the file is opened again.
+        Raises `OutboxUnusable` before the first change. Changes that cannot be written are logged
+        and kept, to be written when the file is opened again.
         """
         if self.ready:
             yield
@@ -166,9 +166,9 @@ class GroupCommitWriter:
             database.close()
 
     async def release(self, wanted: Callable[[], bool]) -> None:
-        """Write what is left and give the file free, as long as that is `wanted`.
+        """Write the remaining changes and release the file, as long as that is `wanted`.
 
-        Those who wait are told if not all could be written; that was logged.
+        Waiting callers get the error if not all could be written; that was logged.
         """
         written = True
         while wanted() and (self.database is not None or (written and self._batch)):
@@ -177,7 +177,7 @@ class GroupCommitWriter:
             written = await self._close(wanted)
 
     async def _close(self, wanted: Callable[[], bool]) -> bool:
-        """Write what is left, and give the file free if that is still wanted; whether all was."""
+        """Write the rest, and release the file if still wanted; return whether all was written."""
         tried = False
         while self._task is not None or (self._batch and not tried):
             self._start()
@@ -197,7 +197,7 @@ class GroupCommitWriter:
             self.ready = False
         return written
 
-    # -- what happened ------------------------------------------------------------------
+    # -- changes ------------------------------------------------------------------------
 
     def note(self, change: Change) -> None:
         """Take a change; it is written soon."""
@@ -220,9 +220,9 @@ class GroupCommitWriter:
             self._start()
 
     def saved(self) -> Waiter | None:
-        """Give what is done when all that was noted so far is in the file, with what went wrong.
+        """Return a future that is done when all changes so far are in the file, with the error.
 
-        None: it is there already.
+        None: they are there already.
         """
         if not self._batch and self._task is None:
             return None
@@ -237,7 +237,7 @@ class GroupCommitWriter:
         return waiter
 
     def _row(self, message: Message) -> Row:
-        """Give what is written of a message: what is on a clock there must outlive its machine."""
+        """Return the row of a message; its times are those of the wall clock."""
         expires_at = message.expires_at
         if expires_at is not None:
             expires_at += self._engine.clock.wall() - self._engine.clock.monotonic()
@@ -246,7 +246,7 @@ class GroupCommitWriter:
         )
 
     def _message(self, row: Row) -> Message:
-        """Give the message of a row; its number is its id where that is so, and it has no other."""
+        """Return the message of a row; its number is its id if it has no other id."""
         expires_at = row.expires_at
         if expires_at is not None:
             expires_at += self._engine.clock.monotonic() - self._engine.clock.wall()
@@ -268,7 +268,7 @@ class GroupCommitWriter:
             self._task = loop.create_task(self._write(self.database), name="recloser outbox")
 
     async def _write(self, database: Database) -> None:
-        """Write until all is written, or until it fails and nobody waits for another try."""
+        """Write until all is written, or until it fails and no caller waits for another try."""
         written = True
         try:
             while self._batch and (written or self._waiters):
@@ -277,7 +277,7 @@ class GroupCommitWriter:
             self._task = None
 
     async def _commit(self, database: Database) -> bool:
-        """Write what was noted so far; note it again, and tell those who wait, if that fails."""
+        """Write the changes so far; if that fails, keep them, and tell the callers that wait."""
         batch, self._batch = self._batch, Batch()
         self._busy, self._waiters = self._waiters, []
         problem: OutboxUnusable | None = None
@@ -300,7 +300,7 @@ class GroupCommitWriter:
         connection = self._connection
         if connection is None:
             connection = aiosqlite.Connection(lambda: database.connection, _CHUNK)
-            # An engine that nobody closes must not keep the interpreter from ending.
+            # An engine that is never closed must not keep the interpreter from ending.
             connection._thread.daemon = True  # noqa: SLF001 - pinned by tests/engine/outbox
             self._connection = await connection
         try:
@@ -317,7 +317,7 @@ class GroupCommitWriter:
 
 
 def _tell(waiters: list[Waiter], problem: OutboxUnusable | None) -> None:
-    """Tell those who wait how it went."""
+    """Tell the waiting callers the outcome."""
     while waiters:
         waiter = waiters.pop(0)
         if not waiter.done():
