@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clauses import SPEC, Clause, belongs, citations, clauses, near
+from tests.clauses import SPEC, TABLE, Clause, belongs, citations, clauses, near, page
 
 ALL = clauses()
 PARENTS = {each.parent for each in ALL if each.number != each.parent}
@@ -71,6 +71,13 @@ def test_no_test_cites_an_unknown_clause() -> None:
     known = {each.number for each in ALL if each.mark != "given up"}
     unknown = {f"{each.path}: {each.number}" for each in citations() if each.number not in known}
     assert not unknown
+
+
+def test_the_table_of_clauses_is_up_to_date() -> None:
+    written = TABLE.read_text(encoding="utf-8").splitlines()
+    expected = page().splitlines()
+    changed = set(written) ^ set(expected)
+    assert written == expected, f"run `make docs`; it changes {sorted(changed)[:5]}"
 
 
 # What the functions of `tests.clauses` do, on texts and files made for it.
