@@ -11,7 +11,7 @@ from recloser.policies.backoff import Backoff, Uniform
 _LONE: Final = Uniform(1.0, 5.0)
 """A restart of uvicorn is over in one second; a fleet of lone clients needs some spread."""
 _CROWD: Final = Uniform(5.0, 30.0)
-"""What the registry asks of everybody (hybi 09649)."""
+"""The delay that the registry asks of every client (hybi 09649)."""
 
 
 @dataclass(frozen=True, slots=True)

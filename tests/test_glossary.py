@@ -19,9 +19,16 @@ PAGES = sorted(path for path in DOCS.glob("*.md") if path.name not in GENERATED)
 
 RETIRED = {
     r"\babroad\b": "cross-origin",
+    r"\badopt": "on_undeliverable, or fall back to",
+    r"\banyhow\b": "already",
+    r"\bas ever\b": "as usual",
+    r"\bdesert": "release",
+    r"\boutlet": "sender",
     r"\brivals?\b": "baseline",
+    r"\bthere and then\b": "at once",
+    r"\bwhat is none\b": "anything else",
 }
-"""Words that once stood for a term of the glossary: no source says them any more."""
+"""Words that no source says, and what it says instead."""
 
 
 def test_every_line_of_the_tables_is_a_term() -> None:
@@ -52,6 +59,18 @@ def test_a_term_is_used_where_it_lives(term: str, meaning: str, where: str) -> N
 )
 def test_every_page_leads_to_the_glossary(page: Path) -> None:
     assert "(glossary.md" in page.read_text(encoding="utf-8")
+
+
+def test_the_first_line_of_a_module_is_a_statement() -> None:
+    """A subject and a verb, or a noun; not "What goes into the core"."""
+    asking = re.compile(r'^"""(What|Who|Where|How|Which|When|Why|Whether)\b')
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("engine", "fsm", "policies", "tools", "transport")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if asking.match(path.read_text(encoding="utf-8"))
+    ]
+    assert not found
 
 
 @pytest.mark.parametrize("word", RETIRED)

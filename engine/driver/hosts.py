@@ -1,4 +1,4 @@
-"""What the engines of a process know together of the hosts that they dial."""
+"""The shared knowledge of the engines of a process about the hosts that they dial."""
 
 from typing import Final
 from weakref import WeakSet, WeakValueDictionary

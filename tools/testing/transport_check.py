@@ -24,7 +24,7 @@ from recloser.testing.verdict.source import policy_source
 from recloser.testing.verdict.verdicts import BrokenLaw, Verdict
 
 TRANSPORT_LAWS: Final = (*endings.LAWS, *messages.LAWS, *dials.LAWS)
-"""What every transport keeps."""
+"""The laws that every transport keeps."""
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 

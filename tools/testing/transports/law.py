@@ -1,4 +1,4 @@
-"""What a law of a transport is, and the stage on which it is tried: a peer on a real socket."""
+"""A law of a transport, and the stage on which it is tried: a peer on a real socket."""
 
 import asyncio
 import ssl
