@@ -9,7 +9,7 @@ import click
 
 from recloser import policies
 from recloser.cli.tables import text_table
-from recloser.explain.question import Question, ask, make_close, phase_of
+from recloser.explain.question import PolicyQuestion, ask, make_close, phase_of
 from recloser.fsm.closecodes import NAMES, RANGES, sendable
 from recloser.fsm.closecodes import name as name_of
 from recloser.policies.catalogue import Service, ServiceRow
@@ -65,7 +65,7 @@ def _registry(*, json_wanted: bool) -> None:
     rows = []
     for text, code in numbers:
         close = make_close(code, None)
-        reply = ask(standard, Question(close, phase_of(close)))
+        reply = ask(standard, PolicyQuestion(close, phase_of(close)))
         in_frame = "yes" if sendable(code) else "never"
         rows.append((text, name_of(code), in_frame, str(reply)))
     if json_wanted:

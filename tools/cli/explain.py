@@ -7,7 +7,14 @@ import click
 
 from recloser.cli.policy_argument import POLICY_HELP, load_policy
 from recloser.cli.tables import markdown_table, text_table
-from recloser.explain.question import PolicyFailedError, Question, Reply, ask, make_close, phase_of
+from recloser.explain.question import (
+    PolicyFailedError,
+    PolicyQuestion,
+    Reply,
+    ask,
+    make_close,
+    phase_of,
+)
 from recloser.explain.survey import LATER, SurveyRow, survey
 from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.closecodes import name as code_name
@@ -22,7 +29,7 @@ _HEADERS = ("end", "name", "first time", f"time {LATER} in a row", "rule", "why"
 _MAX_CODE = 65535
 
 
-def _as_json(name: str, question: Question, reply: Reply) -> dict[str, Any]:
+def _as_json(name: str, question: PolicyQuestion, reply: Reply) -> dict[str, Any]:
     """Return one answer for JSON; delays are in seconds, or None."""
     close, decision = question.close, reply.decision
     return {
@@ -49,7 +56,7 @@ def _rounded(delay: float | None) -> float | None:
     return None if delay is None else round(delay, 6)
 
 
-def _as_rows(name: str, question: Question, reply: Reply) -> list[tuple[str, str]]:
+def _as_rows(name: str, question: PolicyQuestion, reply: Reply) -> list[tuple[str, str]]:
     """Return labels and texts that describe one answer."""
     close = question.close
     end = f"code {close.code} ({code_name(close.code)})"
@@ -211,7 +218,7 @@ def _print_one(
 ) -> None:
     close = _record(code, status, options)
     phase = phase_of(close) if options["phase"] is None else Phase(options["phase"])
-    question = Question(
+    question = PolicyQuestion(
         close, phase, options["attempt"], options["uptime"], not options["no_refresh"]
     )
     reply = ask(policy, question)

@@ -16,9 +16,10 @@ from recloser.diagram.picture import (
     START,
     TIMES,
     Arrow,
-    Mark,
+    LegendMark,
     Picture,
     count_text,
+    in_order,
     row_name,
     rules_text,
 )
@@ -26,13 +27,8 @@ from recloser.diagram.theme import FONT, THEMES, Theme, meanings
 from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
-ORDER: Final = (
-    State.CLOSING,
-    State.CLOSED,
-    State.OPEN,
-    State.PASSIVE,
-    State.CONNECTING,
-    State.BACKOFF,
+ORDER: Final = in_order(
+    State.CLOSING, State.CLOSED, State.OPEN, State.PASSIVE, State.CONNECTING, State.BACKOFF
 )
 """The order of the states in the DOT source."""
 HINTS: Final = MappingProxyType[Arrow, dict[str, float]](
@@ -63,12 +59,12 @@ _STAYS: Final = "(stays)"
 _GAP: Final = '<td width="4"></td>'
 """An empty cell beside a label, so that the label does not touch its arrow."""
 _SIGNS: Final = {
-    Mark.START: "dot, double frame",
-    Mark.REST: "dashed frame",
-    Mark.STAYS: _STAYS,
-    Mark.HIGHLIGHT: "thick lines",
-    Mark.COUNT: f"{TIMES}12",
-    Mark.RULES: "small grey names",
+    LegendMark.START: "dot, double frame",
+    LegendMark.REST: "dashed frame",
+    LegendMark.STAYS: _STAYS,
+    LegendMark.HIGHLIGHT: "thick lines",
+    LegendMark.COUNT: f"{TIMES}12",
+    LegendMark.RULES: "small grey names",
 }
 _LEGEND_WIDTH: Final = 90
 """Characters of a line of the legend."""

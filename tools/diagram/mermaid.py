@@ -7,9 +7,10 @@ from recloser.diagram.picture import (
     REST,
     START,
     TIMES,
-    Mark,
+    LegendMark,
     Picture,
     count_text,
+    in_order,
     row_name,
     rules_text,
 )
@@ -17,13 +18,8 @@ from recloser.diagram.theme import THEMES, Theme, meanings
 from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
-_ORDER: Final = (
-    State.CLOSED,
-    State.CONNECTING,
-    State.BACKOFF,
-    State.OPEN,
-    State.CLOSING,
-    State.PASSIVE,
+_ORDER: Final = in_order(
+    State.CLOSED, State.CONNECTING, State.BACKOFF, State.OPEN, State.CLOSING, State.PASSIVE
 )
 """The order of the states: the one with the fewest crossings in Mermaid's layout."""
 _LONG: Final = 16
@@ -34,12 +30,12 @@ _BREAK: Final = "<br/>"
 _LINE: Final = "#7d8590"
 """Of arrows: a grey that can be seen on a light page and on a dark one."""
 _SIGNS: Final = {
-    Mark.START: "thick frame",
-    Mark.REST: "dashed frame",
-    Mark.STAYS: "(stays)",
-    Mark.HIGHLIGHT: "orange frame, \N{BLACK STAR}",
-    Mark.COUNT: f"{TIMES}12",
-    Mark.RULES: "grey",
+    LegendMark.START: "thick frame",
+    LegendMark.REST: "dashed frame",
+    LegendMark.STAYS: "(stays)",
+    LegendMark.HIGHLIGHT: "orange frame, \N{BLACK STAR}",
+    LegendMark.COUNT: f"{TIMES}12",
+    LegendMark.RULES: "grey",
 }
 
 

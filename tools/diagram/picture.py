@@ -50,7 +50,12 @@ def _order(row: Row) -> tuple[int, int, int]:
     return list(State).index(row.source), list(Trigger).index(row.trigger), guard
 
 
-class Mark(Enum):
+def in_order(*first: State) -> tuple[State, ...]:
+    """Return all states: these first, then the others."""
+    return (*first, *(state for state in State if state not in first))
+
+
+class LegendMark(Enum):
     """What a sign in a picture means; a legend explains the marks that a picture has."""
 
     START = "start and end"
@@ -89,17 +94,17 @@ class Picture:
         """Return the internal rows of a state."""
         return [row for row in self.rows if row.source is state and row.target is None]
 
-    def marks(self) -> list[Mark]:
+    def marks(self) -> list[LegendMark]:
         """Return the marks that this picture has, in the order of a legend."""
         used = {
-            Mark.START: True,
-            Mark.REST: True,
-            Mark.STAYS: any(row.target is None for row in self.rows),
-            Mark.HIGHLIGHT: bool(self.marked or self.path),
-            Mark.COUNT: bool(self.counts),
-            Mark.RULES: bool(self.rules),
+            LegendMark.START: True,
+            LegendMark.REST: True,
+            LegendMark.STAYS: any(row.target is None for row in self.rows),
+            LegendMark.HIGHLIGHT: bool(self.marked or self.path),
+            LegendMark.COUNT: bool(self.counts),
+            LegendMark.RULES: bool(self.rules),
         }
-        return [mark for mark in Mark if used[mark]]
+        return [mark for mark in LegendMark if used[mark]]
 
 
 def row_name(row: Row) -> str:

@@ -8,7 +8,7 @@ from recloser.diagram.picture import (
     START,
     TIMES,
     Arrow,
-    Mark,
+    LegendMark,
     Picture,
     count_text,
     row_name,
@@ -22,12 +22,12 @@ _NOTE_WIDTH: Final = 24
 _NOTE_LINES: Final = 3
 _BREAK: Final = r"\n"
 _SIGNS: Final = {
-    Mark.START: "thick frame",
-    Mark.REST: "dashed frame",
-    Mark.STAYS: "(stays)",
-    Mark.HIGHLIGHT: "orange",
-    Mark.COUNT: f"{TIMES}12",
-    Mark.RULES: "grey names",
+    LegendMark.START: "thick frame",
+    LegendMark.REST: "dashed frame",
+    LegendMark.STAYS: "(stays)",
+    LegendMark.HIGHLIGHT: "orange",
+    LegendMark.COUNT: f"{TIMES}12",
+    LegendMark.RULES: "grey names",
 }
 
 

@@ -9,7 +9,7 @@ from recloser.diagram.picture import (
     REST,
     START,
     Arrow,
-    Mark,
+    LegendMark,
     Picture,
     count_text,
     row_name,
@@ -18,13 +18,13 @@ from recloser.diagram.picture import (
 from recloser.fsm.states import State
 from recloser.fsm.table import Row
 
-WIDTH: Final = 80
-"""The most columns of a line."""
-
 _STATES: Final = list(State)
 _STEP: Final = 14
 """Columns from the line of one state to that of the next."""
 _FIRST: Final = 4
+WIDTH: Final = _FIRST + _STEP * (len(_STATES) - 1) + 6
+"""The most columns of a line: 80 for six states."""
+
 _JOINT: Final = "\N{NO-BREAK SPACE}"
 """Joins the words of a guard while lines are broken, so that a guard is not broken."""
 _MARGIN: Final = 2
@@ -139,12 +139,12 @@ def _label(picture: Picture, rows: Sequence[Row], inner: int, signs: Signs) -> l
 def _legend(picture: Picture, signs: Signs) -> list[str]:
     final, rest, lit = (box.signs[:3] for box in (signs.final, signs.rest, signs.lit))
     words = {
-        Mark.START: final,
-        Mark.REST: rest,
-        Mark.STAYS: f"{signs.back[1:]} (stays)",
-        Mark.HIGHLIGHT: f"{lit} {signs.heavy * 2}",
-        Mark.COUNT: f"{signs.times}12",
-        Mark.RULES: "12 rules:",
+        LegendMark.START: final,
+        LegendMark.REST: rest,
+        LegendMark.STAYS: f"{signs.back[1:]} (stays)",
+        LegendMark.HIGHLIGHT: f"{lit} {signs.heavy * 2}",
+        LegendMark.COUNT: f"{signs.times}12",
+        LegendMark.RULES: "12 rules:",
     }
     entries = [f"{words[mark]} {mark.value}".replace(" ", _JOINT) for mark in picture.marks()]
     lines = wrap("   ".join(entries), WIDTH)

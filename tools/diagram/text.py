@@ -4,7 +4,7 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Final
 
-from recloser.diagram.picture import REST, START, Mark, Picture, count_text, row_name
+from recloser.diagram.picture import REST, START, LegendMark, Picture, count_text, row_name
 from recloser.fsm.states import Guard, State, Trigger
 from recloser.fsm.table import IGNORED
 
@@ -14,7 +14,7 @@ ILLEGAL: Final = "!"
 _WIDTH: Final = 18
 _MARKS: Final = {START: ["(start, end)"], REST: ["(rest)"]}
 _STAR: Final = "*"
-_SIGNS: Final = {Mark.HIGHLIGHT: _STAR, Mark.COUNT: "x12", Mark.RULES: "below"}
+_SIGNS: Final = {LegendMark.HIGHLIGHT: _STAR, LegendMark.COUNT: "x12", LegendMark.RULES: "below"}
 _LEGEND: Final = """\
 Drawn from the live machine by `recloser diagram`: do not edit.
 

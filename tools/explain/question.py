@@ -48,7 +48,7 @@ _OPEN: Final = frozenset(
 )
 
 
-class Question(NamedTuple):
+class PolicyQuestion(NamedTuple):
     """An end, and the run of failures that it belongs to."""
 
     close: Close
@@ -148,7 +148,7 @@ def phase_of(close: Close) -> Phase:
     return Phase.OPEN if close.cause in _OPEN and close.status is None else Phase.DIAL
 
 
-def ask(policy: Policy, question: Question) -> Reply:
+def ask(policy: Policy, question: PolicyQuestion) -> Reply:
     """Ask the policy at several rolls of this and the earlier ends. Raises `PolicyFailedError`."""
     answers = [
         _decided(policy, question, before, roll)
@@ -166,7 +166,7 @@ def ask(policy: Policy, question: Question) -> Reply:
     )
 
 
-def _decided(policy: Policy, question: Question, before: float, roll: float) -> Decision:
+def _decided(policy: Policy, question: PolicyQuestion, before: float, roll: float) -> Decision:
     run, now = Run(), 0.0
     for attempt in range(1, question.attempt):
         now, decision = _end(policy, question, run, attempt, now, before)
@@ -175,7 +175,7 @@ def _decided(policy: Policy, question: Question, before: float, roll: float) -> 
 
 
 def _end(
-    policy: Policy, question: Question, run: Run, attempt: int, now: float, roll: float
+    policy: Policy, question: PolicyQuestion, run: Run, attempt: int, now: float, roll: float
 ) -> tuple[float, Decision]:
     """Dial at `now`, stay open as asked; return the moment of the end, and the answer."""
     run.dialling(now)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import Final, NamedTuple
 
-from recloser.explain.question import Question, Reply, ask, make_close, phase_of
+from recloser.explain.question import PolicyQuestion, Reply, ask, make_close, phase_of
 from recloser.fsm.closecodes import NAMES
 from recloser.fsm.closecodes import name as code_name
 from recloser.fsm.decisions import Policy
@@ -55,7 +55,7 @@ class SurveyRow(NamedTuple):
     numbers: str
     """"4000-4099", or the word of a cause."""
     name: str
-    question: Question
+    question: PolicyQuestion
     first: Reply
     later: Reply
     """The answer when the end comes for the `LATER`-th time in a row."""
@@ -67,7 +67,7 @@ def survey(policy: Policy, *, can_refresh: bool) -> Iterator[SurveyRow]:
     yield from _numbers(policy, "status", can_refresh=can_refresh)
     for cause, name in _CAUSES.items():
         close = make_close(None, None, cause=cause)
-        question = Question(close, phase_of(close), can_refresh=can_refresh)
+        question = PolicyQuestion(close, phase_of(close), can_refresh=can_refresh)
         yield _row(policy, "cause", cause.value, name, question)
 
 
@@ -75,7 +75,7 @@ def _numbers(policy: Policy, fact: str, *, can_refresh: bool) -> Iterator[Survey
     waiting: SurveyRow | None = None
     for low, high in _segments(policy, fact):
         close = make_close(low, None) if fact == "code" else make_close(None, low)
-        question = Question(close, phase_of(close), can_refresh=can_refresh)
+        question = PolicyQuestion(close, phase_of(close), can_refresh=can_refresh)
         row = _row(policy, fact, _span(low, high), _name(fact, low, high), question)
         if waiting is not None and _alike(waiting, row):
             first = int(waiting.numbers.split("-")[0])
@@ -88,7 +88,7 @@ def _numbers(policy: Policy, fact: str, *, can_refresh: bool) -> Iterator[Survey
         yield waiting
 
 
-def _row(policy: Policy, fact: str, numbers: str, name: str, question: Question) -> SurveyRow:
+def _row(policy: Policy, fact: str, numbers: str, name: str, question: PolicyQuestion) -> SurveyRow:
     later = question._replace(attempt=LATER)
     return SurveyRow(fact, numbers, name, question, ask(policy, question), ask(policy, later))
 

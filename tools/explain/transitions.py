@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from recloser.explain.question import Question, ask, make_close, phase_of
+from recloser.explain.question import PolicyQuestion, ask, make_close, phase_of
 from recloser.explain.survey import survey
 from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.decisions import Context, Phase, Policy
@@ -56,7 +56,11 @@ def _by_survey(policy: Policy) -> Iterable[_Lead]:
 def _by_wish(policy: Policy) -> Iterable[_Lead]:
     for wish in Wish:
         close = make_close(NORMAL, None, origin=Origin.APPLICATION, intentional=True, wish=wish)
-        yield State.CLOSING, wish.guard, ask(policy, Question(close, Phase.OPEN)).decision.rule
+        yield (
+            State.CLOSING,
+            wish.guard,
+            ask(policy, PolicyQuestion(close, Phase.OPEN)).decision.rule,
+        )
 
 
 def _by_conditions(rule: Rule) -> Iterable[_Lead]:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from recloser import policies
 from recloser.cli import main
-from recloser.explain.question import Question, ask, make_close, phase_of
+from recloser.explain.question import PolicyQuestion, ask, make_close, phase_of
 from recloser.fsm import Cause, Close, Context, Phase, Retry
 
 OWN = """
@@ -161,7 +161,7 @@ def test_what_all_says_of_a_range_holds_for_each_number_of_it() -> None:
                 low, high = map(int, each["numbers"].split("-"))
                 for code in range(low, high + 1):
                     close = make_close(code, None)
-                    reply = ask(policy, Question(close, phase_of(close)))
+                    reply = ask(policy, PolicyQuestion(close, phase_of(close)))
                     assert reply.decision.rule == each["rule"], code
 
 
@@ -262,7 +262,7 @@ def test_the_answer_is_that_of_the_policy_at_its_rolls() -> None:
             assert close.cause is Cause.EOF
             return Retry(1.0 if context.roll < 0.5 else 7.0 * context.attempt)
 
-    reply = ask(Jumpy(), Question(make_close(1006, None), Phase.OPEN, attempt=2))
+    reply = ask(Jumpy(), PolicyQuestion(make_close(1006, None), Phase.OPEN, attempt=2))
     assert (reply.delay_min, reply.delay_max, reply.decision.rule) == (1.0, 14.0, "Jumpy")
 
 

@@ -16,7 +16,7 @@ import pytest
 from recloser import policies
 from recloser.diagram.close_event import close_event_dot
 from recloser.diagram.dot import dot
-from recloser.diagram.picture import Mark, Picture
+from recloser.diagram.picture import LegendMark, Picture
 from recloser.diagram.theme import COLOURS, THEMES, Theme, follow_reader
 from recloser.explain.transitions import rules_by_transition
 from recloser.fsm.table import TABLE
@@ -206,7 +206,7 @@ def test_the_legend_explains_every_colour_and_mark(picture: Picture) -> None:
     for text, trigger in COLOURS:
         assert text in legend
         assert f'fill="{THEMES["light"].of(trigger)}"'.encode() in draw(dot(picture), "svg")
-    for mark in Mark:
+    for mark in LegendMark:
         assert (f": {mark.value}" in legend) is (mark in picture.marks())
 
 

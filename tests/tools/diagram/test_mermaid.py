@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from recloser.diagram.mermaid import mermaid
-from recloser.diagram.picture import Mark, Picture
+from recloser.diagram.picture import LegendMark, Picture
 from recloser.diagram.theme import COLOURS, THEMES, Theme
 from recloser.fsm.states import State, Trigger
 from recloser.fsm.table import TABLE
@@ -97,5 +97,5 @@ def test_the_legend_explains_every_colour_and_mark(picture: Picture) -> None:
     legend = text.partition("note left of closed\n")[2].partition("end note")[0]
     for words, _ in COLOURS:
         assert words in legend
-    for mark in Mark:
+    for mark in LegendMark:
         assert (f"= {mark.value}\n" in legend) is (mark in picture.marks())

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given
 
-from recloser.diagram.picture import Mark, Picture
+from recloser.diagram.picture import LegendMark, Picture
 from recloser.diagram.plantuml import plantuml
 from recloser.diagram.theme import COLOURS, THEMES, Theme
 from recloser.fsm.states import State, Trigger
@@ -57,7 +57,7 @@ def test_the_legend_explains_every_colour_and_mark(picture: Picture) -> None:
     legend = plantuml(picture).partition("\nlegend\n")[2].partition("end legend")[0]
     for words, trigger in COLOURS:
         assert f"<color:{THEMES['light'].of(trigger)}>{words}</color>" in legend
-    for mark in Mark:
+    for mark in LegendMark:
         assert (f"= {mark.value}\n" in legend) is (mark in picture.marks())
 
 
