@@ -98,6 +98,7 @@ diagrams: $(READY)  ## Draw the live machine, with and without a policy, and the
 docs: $(READY)  ## Write the generated parts of the documents anew
 	$(BIN)/python -m tests.clauses
 	$(BIN)/python -m tests.policies.documents
+	$(BIN)/python -m tests.tools.diagram.documents
 	$(BIN)/python -m tests.tools.testing.gallery_page > $(VENV)/gallery.md
 	mv $(VENV)/gallery.md docs/gallery.md
 

@@ -22,7 +22,7 @@ _STATES: Final = list(State)
 _STEP: Final = 14
 """Columns from the line of one state to that of the next."""
 _FIRST: Final = 4
-WIDTH: Final = _FIRST + _STEP * (len(_STATES) - 1) + 6
+WIDTH: Final = _FIRST + _STEP * (len(_STATES) - 1) + (len(_STATES[-1].value) + 4) // 2 + 1
 """The most columns of a line: 80 for six states."""
 
 _JOINT: Final = "\N{NO-BREAK SPACE}"
