@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from recloser.client import ReconnectingWebSocket
     from recloser.credentials import Credentials
     from recloser.driver.loop import WrongLoop
-    from recloser.driver.opening import Opening
+    from recloser.driver.opening import Opening, OpeningFailed
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
     from recloser.fsm.errors import ConnectionClosed, IllegalTrigger, PolicyError, RecloserError
@@ -55,6 +55,7 @@ _HOMES = {
     "IllegalTrigger": "recloser.fsm.errors",
     "NotOpen": "recloser.transport.errors",
     "Opening": "recloser.driver.opening",
+    "OpeningFailed": "recloser.driver.opening",
     "Outbox": "recloser.outbox",
     "OutboxDamaged": "recloser.outbox.errors",
     "OutboxForeign": "recloser.outbox.errors",
@@ -96,6 +97,7 @@ __all__ = [
     "IllegalTrigger",
     "NotOpen",
     "Opening",
+    "OpeningFailed",
     "Outbox",
     "OutboxDamaged",
     "OutboxForeign",

@@ -1,7 +1,9 @@
 """The checks before a dial: of a URL, of headers and of subprotocols."""
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from yarl import URL
@@ -76,3 +78,30 @@ def check_subprotocols(subprotocols: object) -> tuple[str, ...]:
         if not WORD.fullmatch(each):
             raise ValueError("a subprotocol has letters, digits and marks, no space and no / or =")
     return found
+
+
+def check_plain_function(name: str, takes: str, given: object) -> None:
+    """Raise `TypeError` for what cannot be called, and for a coroutine function.
+
+    `takes` says, for the message, what the function is called with.
+    """
+    if not callable(given):
+        raise TypeError(f"{name} must be a function of {takes}, not {given!r}")
+    if any(map(inspect.iscoroutinefunction, (given, type(given).__call__, _unwrapped(given)))):
+        raise TypeError(
+            f"{name} must be a plain function, since nobody awaits it: start a task in it where "
+            f"there is something to await; got {given!r}"
+        )
+
+
+def refuse_coroutine(result: object) -> None:
+    """Raise `TypeError` where a function that must be plain has returned a coroutine."""
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError("it returned a coroutine, which nobody awaits: give a plain function")
+
+
+def _unwrapped(given: object) -> object:
+    while isinstance(given, partial):
+        given = given.func
+    return given

@@ -29,6 +29,8 @@ Of any other logger this is not known: a processor may want to see what another 
 """
 _METHODS: Final = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 
+ON_OPEN_FAILED: Final = "websocket.on_open_failed"
+PROVIDER_FAILED: Final = "websocket.provider_failed"
 LISTENER_FAILED: Final = "websocket.listener_failed"
 LISTENER_SLOW: Final = "websocket.listener_slow"
 TASK_FAILED: Final = "websocket.scope_task_failed"
@@ -76,6 +78,14 @@ def trouble(event: str, own: Mapping[str, object], **fields: object) -> None:
 def failed(event: str, own: Mapping[str, object], who: object, error: BaseException) -> None:
     """Write an error line, with its traceback, about code that is not the engine's."""
     trouble(event, own, who=_name(who), error=error_text(error), exception=_traceback(error))
+
+
+def bug(
+    event: str, own: Mapping[str, object], who: object, error: BaseException | None, trace: str
+) -> None:
+    """Write an error line about an exception whose traceback was kept as text."""
+    told = "" if error is None else error_text(error)
+    trouble(event, own, who=_name(who), error=told, exception=redact.text(trace))
 
 
 def slow(own: Mapping[str, object], who: object, took: float) -> None:

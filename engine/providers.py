@@ -4,13 +4,19 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias, TypeVar, cast
+from traceback import format_exception
+from typing import Final, TypeAlias, TypeVar, cast
+
+from aiohttp import ClientError
 
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.record import Cause, Close, bare
 from recloser.transport.base import DialFailed
 
 T = TypeVar("T")
+
+_FAILURES: Final = (OSError, RecloserError, ClientError, asyncio.CancelledError)
+"""What the code of an application raises when the other end fails; all else is a bug in it."""
 
 Input: TypeAlias = T | Callable[[], T | Awaitable[T]]
 """A value, a function that returns one, or a coroutine function that does."""
@@ -47,5 +53,7 @@ def dial_failure(cause: Cause) -> Iterator[None]:
                 raise
         if isinstance(error, Unauthorized):
             cause = Cause.UNAUTHORIZED
-        close = Close.by_engine(cause, error=bare(error))
-        raise DialFailed(close) from error
+        trace = "" if isinstance(error, _FAILURES) else "".join(format_exception(error))
+        failed = DialFailed(Close.by_engine(cause, error=bare(error)))
+        failed.trace = trace
+        raise failed from error

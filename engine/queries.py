@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Self
 
 from recloser import log
+from recloser.checks import check_plain_function
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import RecloserError
@@ -43,8 +44,7 @@ class Queries:
         key: Callable[[Message], object],
         backlog: int = 1000,
     ) -> None:
-        if not callable(key):
-            raise TypeError(f"key must be a function of one message, not {key!r}")
+        check_plain_function("key", "one message", key)
         check_count("backlog", backlog)
         self.undelivered = 0
         """Messages that were kept for the consumer and dropped."""

@@ -6,6 +6,7 @@ from enum import Enum
 from weakref import WeakSet, ref
 
 from recloser import log
+from recloser.checks import check_plain_function, refuse_coroutine
 from recloser.clock import Alarm
 from recloser.driver.driver import Driver
 from recloser.driver.observers import Observers
@@ -78,8 +79,7 @@ class Settled:
         The call is in the event loop; an exception of the callback is logged. Raises `TypeError`
         for what cannot be called, and `WrongLoop`.
         """
-        if not callable(callback):
-            raise TypeError(f"a callback must be callable with one Status, not {callback!r}")
+        check_plain_function("a callback", "one Status", callback)
         self._begin()
         key = object()
         self._listeners += ((key, callback),)
@@ -149,7 +149,7 @@ class Settled:
             if entry not in self._listeners:
                 continue  # a callback before it has unsubscribed it
             try:
-                entry[1](status)
+                refuse_coroutine(entry[1](status))
             # A callback must not stop the machine (I3); a cancelled future raises CancelledError.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
                 log.failed(log.LISTENER_FAILED, self._driver.fields, entry[1], error)

@@ -23,7 +23,7 @@ class StateChange:
     at: float
     """The engine's monotonic clock at the change, in seconds."""
     generation: int
-    """The number of the dial that this change belongs to."""
+    """The number of the dial that this change belongs to: the ended one if there is a record."""
     attempt: int
     """Failures in this run so far; 0 after a stable period."""
     close: Close | None = None

@@ -59,6 +59,8 @@ from recloser.fsm.timeouts import Timeouts
 
 _MOST_KNOWN: Final = 8
 """So many addresses that have been open are remembered, the latest."""
+FAREWELL: Final = 0.5
+"""Seconds for the peer's answer to a close frame when the application wants to dial again."""
 
 
 class Core:
@@ -153,8 +155,9 @@ class Core:
             self.wish, self._paced = wish, paced
             if before is not State.CLOSING:
                 effects.insert(0, Shut(self.generation, ask.code, ask.reason))
-            if self.deadline is not None and ask.within is not None:
-                self.deadline = min(self.deadline, now + ask.within)
+            within = FAREWELL if wish is Wish.CONNECT else ask.within
+            if self.deadline is not None and within is not None:
+                self.deadline = min(self.deadline, now + within)
         elif self.state is State.PASSIVE and wish is Wish.SUSPEND:
             self.guard = Guard.SUSPENDED
         return effects
@@ -258,7 +261,7 @@ class Core:
         error: PolicyError | None = None,
     ) -> list[Effect]:
         """Fire the trigger, set the deadline, announce: the one place where the state changes."""
-        previous = self.state
+        previous, generation = self.state, self.generation
         if not fire(self, trigger) or self.state is previous:
             return []
         chosen, self.guard, self.deadline = self.guard, None, None
@@ -283,7 +286,7 @@ class Core:
             current=self.state,
             trigger=trigger,
             at=now,
-            generation=self.generation,
+            generation=self.generation if close is None else generation,
             attempt=self.run.attempt,
             close=close,
             context=context,

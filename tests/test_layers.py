@@ -69,9 +69,9 @@ ROOMS = {
         "engine/redact.py",
         "engine/waiter.py",
         ours=("fsm", *WIRE),
-        others=("structlog", "yarl"),
+        others=("aiohttp", "structlog", "yarl"),
     ),
-    "engine/hints": room("engine/hints", ours=fsm("numbers")),
+    "engine/hints": room("engine/hints", ours=("engine: ground", *fsm("numbers"))),
     "engine/credentials": room(
         "engine/credentials", ours=("engine: ground", "fsm", *WIRE), others=("yarl",)
     ),

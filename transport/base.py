@@ -85,6 +85,8 @@ class DialFailed(Exception):
     def __init__(self, close: Close) -> None:
         super().__init__(close)
         self.close = close
+        self.trace = ""
+        """The traceback of a bug in the application's code, as text; empty for other failures."""
 
 
 class Frame(Protocol):

@@ -1,7 +1,7 @@
 """The errors of a wire, and of an aiohttp session that the application lends.
 
 RecloserError
- +-- NotOpen            sending while not open
+ +-- NotOpen            what needs an open connection, while there is none
  +-- ConcurrentReceive  (RuntimeError)  two tasks wait for one thing
  +-- SessionClosed      (RuntimeError)  the application has closed its session
 """
@@ -9,16 +9,26 @@ RecloserError
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.states import State
 
+_FIRST = {
+    State.CLOSED: "call connect(), and await wait_for(State.OPEN)",
+    State.CONNECTING: "use opening.send() in on_open; elsewhere await wait_for(State.OPEN)",
+    State.OPEN: "the connection has just ended: await wait_for(State.OPEN), and try again",
+    State.CLOSING: "call connect(), and await wait_for(State.OPEN)",
+    State.BACKOFF: "await wait_for(State.OPEN), or give connect(outbox=recloser.Outbox())",
+    State.PASSIVE: "call connect(), and await wait_for(State.OPEN)",
+}
+"""What helps in each state. Waiting alone never ends in one that only a call leaves."""
+
 
 class NotOpen(RecloserError):
-    """Nothing can be sent in this state; the message was not accepted."""
+    """What was asked for needs an open connection; nothing has been done."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self.state = state
 
     def __str__(self) -> str:
-        return f"cannot send in {self.state.value}: await wait_for(State.OPEN) first"
+        return f"not open but {self.state.value}: {_FIRST[self.state]}"
 
 
 class ConcurrentReceive(RecloserError, RuntimeError):

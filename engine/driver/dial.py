@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from recloser.clock import Clock
 from recloser.driver.generation import Generation
-from recloser.driver.opening import OnOpen, Opening
+from recloser.driver.opening import OnOpen, Opening, farewell_of
 from recloser.fsm.record import Cause, Close, bare
 from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed, Request
@@ -44,10 +44,17 @@ async def dial(
         raise DialFailed(CANCELLED)
     if on_open is None:
         return
-    with dial_failure(Cause.HOOK):
-        outcome = on_open(Opening(generation, generation.wire))
-        if inspect.isawaitable(outcome):
-            await outcome
+    try:
+        with dial_failure(Cause.HOOK):
+            outcome = on_open(Opening(generation, generation.wire))
+            if inspect.isawaitable(outcome):
+                await outcome
+    except DialFailed as failed:
+        if not generation.connected:
+            raise
+        generation.farewell = code, _ = farewell_of(failed.__cause__)
+        failed.close = replace(failed.close, sent_code=code)
+        raise
 
 
 async def sleep_until(when: float, clock: Clock) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Final
 
 from recloser import log
 from recloser.checks import address_of
@@ -24,11 +25,13 @@ from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
 from recloser.fsm.errors import closed_error
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
-from recloser.fsm.record import Close
+from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish
-from recloser.transport.base import Request
+from recloser.transport.base import DialFailed, Request
 from recloser.transport.wire import Transport
 from recloser.waiter import Waiter
+
+_BUGS: Final = {Cause.HOOK: log.ON_OPEN_FAILED, Cause.CREDENTIALS: log.PROVIDER_FAILED}
 
 
 class CloseWaiters:
@@ -239,7 +242,15 @@ class Driver:
         elif close is None:
             self.feed(Opened(generation.number, self.inbound.unread))
         else:
+            self._log_bug(close, None if task.cancelled() else task.exception())
             self.feed(Lost(generation.number, close, self._unread(generation)))
+
+    def _log_bug(self, close: Close, failed: BaseException | None) -> None:
+        """Write the traceback of a bug in `on_open` or in a provider."""
+        event = _BUGS.get(close.cause)
+        if event is not None and isinstance(failed, DialFailed) and failed.trace:
+            who = self._on_open if close.cause is Cause.HOOK else "provider"
+            log.bug(event, self.fields, who, close.error, failed.trace)
 
     def _wire_ended(self, generation: Generation, close: Close) -> None:
         self.feed(Lost(generation.number, close, self._unread(generation)))

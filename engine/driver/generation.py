@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from recloser import log
 from recloser.driver.scope import Scope
+from recloser.fsm.core import FAREWELL
 from recloser.fsm.events import Expired
 from recloser.fsm.record import Close
 from recloser.transport.wire import Transport, Wire
@@ -14,7 +16,18 @@ from recloser.transport.wire import Transport, Wire
 class Generation:
     """Owns the dial task, the wire and the scope of one generation."""
 
-    __slots__ = ("_fields", "_left_at", "_lost", "_scope", "number", "task", "wire", "wire_ended")
+    __slots__ = (
+        "_end",
+        "_fields",
+        "_left_at",
+        "_lost",
+        "_scope",
+        "farewell",
+        "number",
+        "task",
+        "wire",
+        "wire_ended",
+    )
 
     def __init__(
         self,
@@ -27,6 +40,9 @@ class Generation:
         self.wire: Wire | None = None
         self.wire_ended = False
         """Whether the wire has reported its end, or was aborted."""
+        self.farewell: tuple[int, str] | None = None
+        """Code and reason of the close frame to send when the generation is given up."""
+        self._end: asyncio.Event | None = None
         self._fields = fields
         self._lost = lost
         self._scope: Scope | None = None
@@ -49,6 +65,8 @@ class Generation:
     def ended(self, close: Close) -> None:
         """Take the end of the wire, and pass it on."""
         self.wire_ended = True
+        if self._end is not None:
+            self._end.set()
         self._lost(self, close)
 
     def detach(self, task: asyncio.Task[Any] | None) -> None:
@@ -77,6 +95,22 @@ class Generation:
             self.wire.abort()
         if self.task is not None:
             self.task.cancel()
+
+    def give_up(self) -> None:
+        """Close the wire with the farewell, if there is one; otherwise abort it."""
+        if self.farewell is not None and self.connected:
+            self._end = asyncio.Event()
+            self.shut(*self.farewell)
+        else:
+            self.abort()
+
+    async def finish(self, bound: float) -> None:
+        """Wait for the answer to the farewell, `bound` seconds at most; then abort."""
+        if self._end is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(bound):
+                    await self._end.wait()
+        self.abort()
 
     def expired(self, deadline: float, unread: int) -> Expired:
         """Make the event of a deadline that has passed, with what the wire knows."""
@@ -141,7 +175,7 @@ class Releaser:
         """End a generation and release it soon; with `last` also the transport and the outbox."""
         if generation is not None:
             generation.leave()
-            generation.abort()
+            generation.give_up()
             self._ended += (generation,)
         task = loop.create_task(
             self._release(self._task, generation, last=last), name="recloser release"
@@ -174,6 +208,7 @@ class Releaser:
         try:
             if generation is not None:
                 await generation.join(self._bound)
+                await generation.finish(FAREWELL)
                 if generation.wire is not None:
                     await self._attempt(generation.wire.wait_closed(), "wire")
                 generation.wire = None

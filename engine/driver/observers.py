@@ -7,6 +7,7 @@ from typing import Final
 from weakref import WeakSet
 
 from recloser import log
+from recloser.checks import check_plain_function, refuse_coroutine
 from recloser.clock import Clock
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
@@ -33,10 +34,9 @@ class Observers:
         """Call `listener(change)` at every change; the returned function ends that.
 
         A function that is subscribed twice is called twice. Raises `TypeError` for what cannot
-        be called.
+        be called, and for a coroutine function.
         """
-        if not callable(listener):
-            raise TypeError(f"a listener must be callable with one change, not {listener!r}")
+        check_plain_function("a listener", "one change", listener)
         key = object()
         self._listeners += ((key, listener),)
 
@@ -80,7 +80,7 @@ class Observers:
             listener = entry[1]
             started = clock.monotonic()
             try:
-                listener(change)
+                refuse_coroutine(listener(change))
             # A listener must not stop the machine (I3); a cancelled future raises the second.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
                 log.failed(log.LISTENER_FAILED, fields, listener, error)

@@ -7,7 +7,9 @@ from typing import Any
 from recloser.driver.generation import Generation
 from recloser.driver.inbound import Inbound, receiver
 from recloser.driver.scope import Scope
+from recloser.fsm.closecodes import INTERNAL_ERROR, POLICY_VIOLATION, check_close
 from recloser.fsm.errors import RecloserError
+from recloser.providers import Unauthorized
 from recloser.transport.wire import Wire
 
 
@@ -56,6 +58,30 @@ class Opening:
     async def receive_json(self) -> Any:
         """Receive one message and read it as JSON."""
         return json.loads(await self.receive())
+
+
+class OpeningFailed(RecloserError):
+    """Raised in `on_open` to leave this connection with a close code of the hook's choice.
+
+    The dial has failed then, and the policy decides. Raises `TypeError` or `ValueError` for a
+    code or a reason that a close frame must not carry (RFC 6455 section 7.4).
+    """
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        check_close(code, reason)
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"on_open left with {self.code}{self.reason and f': {self.reason}'}"
+
+
+def farewell_of(error: BaseException | None) -> tuple[int, str]:
+    """Return the code and reason of the close frame after `on_open` raised this error."""
+    if isinstance(error, OpeningFailed):
+        return error.code, error.reason
+    return (POLICY_VIOLATION if isinstance(error, Unauthorized) else INTERNAL_ERROR), ""
 
 
 def _ended() -> Exception:

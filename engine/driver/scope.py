@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from recloser import log
+from recloser.checks import check_plain_function, refuse_coroutine
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -44,8 +45,9 @@ class Scope:
         """Register `function(*args)` to be called when the generation ends.
 
         The function that this returns takes the registration back. Raises `RuntimeError` after
-        the end of the generation.
+        the end of the generation, and `TypeError` for a coroutine function.
         """
+        check_plain_function("function", "its arguments", function)
         if self.ended:
             raise RuntimeError("this generation has ended: register in on_open or while open")
         entry: partial[object] = partial(function, *args)
@@ -70,7 +72,7 @@ class Scope:
                 continue
             del self._entries[entry]
             try:
-                entry()
+                refuse_coroutine(entry())
             # One callback must not keep the others alive; a cancelled future raises the second.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
                 log.failed(log.LISTENER_FAILED, self._fields, entry.func, error)

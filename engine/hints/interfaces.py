@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from recloser.checks import check_plain_function
 from recloser.fsm.numbers import check_seconds
 from recloser.hints import rtnetlink
 
@@ -41,8 +42,7 @@ def hints_from(
     listening: socket.socket, wake: Callable[[], object], *, debounce: float
 ) -> Iterator[None]:
     """Read a netlink socket that the caller has opened, in the `with` block."""
-    if not callable(wake):
-        raise TypeError(f"give a function without arguments such as ws.wake, not {wake!r}")
+    check_plain_function("wake", "no arguments, such as ws.wake", wake)
     check_seconds("debounce", debounce)
     listening.setblocking(False)
     reader = _NetlinkReader(listening, wake, debounce)

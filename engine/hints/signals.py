@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, TypeAlias
 
+from recloser.checks import check_plain_function
+
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
 """The result of `signal.getsignal`."""
 
@@ -74,8 +76,7 @@ def signalled(wake: Callable[[], object], signum: signal.Signals) -> Iterator[No
     where the signal is handled already, outside the main thread, and for a signal that cannot be
     caught.
     """
-    if not callable(wake):
-        raise TypeError(f"give a function without arguments such as ws.wake, not {wake!r}")
+    check_plain_function("wake", "no arguments, such as ws.wake", wake)
     handler = SignalHandler(signum, wake)
     if signal.getsignal(signum) not in (signal.SIG_DFL, signal.SIG_IGN):
         raise RuntimeError(f"{handler.signum.name} is handled already: call wake() there")

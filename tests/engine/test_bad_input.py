@@ -1,17 +1,20 @@
 """Bad input gives a clear error at the call, in every state, and nothing changes."""
 
+import signal
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from structlog.testing import capture_logs
 
 import recloser
-from recloser import SessionClosed, Stop, Timeouts, policies
+from recloser import SessionClosed, Stop, Timeouts, hints, policies
 from recloser.client import ReconnectingWebSocket
 from recloser.testing import ScriptedTransport
-from tests.engine.rig import STATES, URL, Answering, Rig, turns, virtual
+from tests.engine.rig import STATES, UP, URL, Answering, Rig, engine, opened, turns, virtual
 
 NAN, INF = float("nan"), float("inf")
 
@@ -237,3 +240,53 @@ async def test_a_closed_session() -> None:
     await session.close()
     with pytest.raises(SessionClosed, match="lend an open one"):
         recloser.connect(URL, session=session)
+
+
+async def later(*_: object) -> None:
+    """Nobody would await this."""
+
+
+class Later:
+    async def __call__(self, *_: object) -> None:
+        """Nor this."""
+
+
+@pytest.mark.spec("I3.5")
+@pytest.mark.parametrize(
+    "function", [later, partial(later, 1), Later()], ids=["function", "partial", "object"]
+)
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda ws, f: ws.subscribe(f),
+        lambda ws, f: ws.settled().subscribe(f),
+        lambda ws, f: recloser.Queries(ws, key=f),
+        lambda ws, f: engine(observers=[f]),
+        lambda ws, f: ws.scope.callback(f),
+        lambda ws, f: hints.signalled(f, signal.SIGUSR1).__enter__(),
+        lambda ws, f: hints.network(f).__enter__(),
+    ],
+)
+@virtual
+async def test_a_coroutine_function_is_refused_where_nobody_would_await_it(
+    give: Callable[[Any, Any], object], function: object
+) -> None:
+    ws, _, _ = await opened(UP)
+    with pytest.raises(TypeError, match="must be a plain function"):
+        give(ws, function)
+    await ws.close()
+
+
+@pytest.mark.spec("I3.2", "I3.5")
+@virtual
+async def test_a_function_that_turns_out_to_give_a_coroutine_is_told_of() -> None:
+    ws, wire, _ = await opened(UP)
+    ws.subscribe(lambda change: (later(change), None)[0])
+    ws.settled(0.0).subscribe(lambda status: (later(status), None)[0])
+    ws.scope.callback(lambda: (later(), None)[0])
+    with capture_logs() as logs:
+        await ws.close()
+    failed = [line for line in logs if line["event"] == "websocket.listener_failed"]
+    assert len(failed) == 4  # two changes, a status and the end of a scope
+    assert all("nobody awaits" in line["error"] for line in failed)
+    assert wire.closed_with == (1000, "")

@@ -25,7 +25,7 @@ UP = [G, O]
 # In `closing` the wishes are remembered; test_closing shows where they lead.
 PATHS: dict[str, dict[str, list[State]]] = {
     "connect": {"fresh": UP, "closed": UP, "backoff": UP, "held": UP, "asked": UP},
-    "reconnect": {"open": [X, G, O], "backoff": UP, "held": UP, "asked": UP},
+    "reconnect": {"open": [X, G, O], "closing": UP, "backoff": UP, "held": UP, "asked": UP},
     "wake": {"backoff": [G], "held": [G]},
     "mark_healthy": {},
     "advise": {},
@@ -222,7 +222,7 @@ async def test_async_with_opens_from_everywhere_and_closes(place: str) -> None:
     async with rig, rig.ws as ws:
         assert ws is rig.ws
         assert ws.state is O
-        waited = {"closing": 5.0, "connecting": 70.0, "on_open": 70.0}
+        waited = {"closing": 0.5, "connecting": 70.0, "on_open": 70.0}
         assert now() == waited.get(place, 0.0)
     assert rig.ws.state is C
     assert rig.path[-2:] == [X, C]

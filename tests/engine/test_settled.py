@@ -302,7 +302,7 @@ def test_impossible_times_are_refused(after: float) -> None:
 
 def test_a_callback_must_be_one() -> None:
     ws, _ = engine()
-    with pytest.raises(TypeError, match="callable"):
+    with pytest.raises(TypeError, match="function of one Status"):
         ws.settled().subscribe(None)  # type: ignore[arg-type] # the point of the test
 
 

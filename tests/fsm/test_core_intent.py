@@ -10,7 +10,7 @@ from recloser.fsm.events import Ask, Event, Expired, Healthy, Hint, Lost, Opened
 from recloser.fsm.judge import POLICY_ERROR
 from recloser.fsm.record import Cause, Origin
 from recloser.fsm.states import Guard, State, Trigger, Wish
-from tests.fsm.rig import ALL, CUT, KICKED, LIVE, Rig, snapshot
+from tests.fsm.rig import ALL, CUT, KICKED, LEFT, LIVE, Rig, snapshot
 
 ENDS = {Wish.CLOSE: State.CLOSED, Wish.SUSPEND: State.PASSIVE, Wish.CONNECT: State.CONNECTING}
 
@@ -160,7 +160,9 @@ def test_closing_has_a_deadline_that_no_call_extends(wish: Wish) -> None:
     deadline = rig.core.deadline
     assert deadline == rig.now + 5.0
     rig.do(Ask(wish), after=4.0)
-    assert rig.core.deadline == deadline
+    assert rig.core.deadline is not None
+    assert rig.core.deadline <= deadline
+    deadline = rig.core.deadline
     rig.do(Expired(deadline, sent_code=1000, unsent=3, unread=2), after=1.0)
     assert [each.generation for each in rig.aborts] == [1]
     change = rig.changes[-1]
@@ -168,6 +170,40 @@ def test_closing_has_a_deadline_that_no_call_extends(wish: Wish) -> None:
     assert (change.close.cause, change.close.code) == (Cause.CLOSE_TIMEOUT, 1006)
     assert (change.close.sent_code, change.unsent, change.undelivered) == (1000, 3, 2)
     assert rig.state is ENDS[wish]
+
+
+@pytest.mark.spec("A10")
+@pytest.mark.parametrize("way", ["reconnect", "close, connect", "suspend, connect"])
+@pytest.mark.parametrize("after", [0.0, 0.25, 4.75])
+def test_who_wants_to_dial_again_waits_half_a_second_for_the_answer(way: str, after: float) -> None:
+    rig = Rig(Stop()).put(State.OPEN)
+    begun = rig.now
+    if way == "reconnect":
+        rig.do(Reconnect(4000))
+        after = 0.0
+    else:
+        rig.do(Ask(Wish(way.partition(",")[0])))
+        rig.do(Ask(Wish.CONNECT), after=after)
+    assert rig.core.deadline == min(begun + 5.0, begun + after + 0.5)
+    rig.do(Expired(rig.core.deadline), after=rig.core.deadline - rig.now)
+    assert rig.state is State.CONNECTING
+    assert [each.generation for each in rig.aborts] == [1]
+
+
+@pytest.mark.spec("A7", "I4")
+@pytest.mark.parametrize("leave", [Reconnect(4000), Ask(Wish.CLOSE)], ids=["reconnect", "close"])
+def test_a_record_stands_in_the_change_of_its_own_generation(leave: Event) -> None:
+    rig = Rig(lambda close, _: Stop() if close.intentional else Retry(1.0)).put(State.OPEN)
+    rig.do(leave)
+    rig.do(Ask(Wish.CONNECT))
+    rig.do(Lost(1, LEFT))
+    assert (rig.changes[-1].current, rig.changes[-1].generation) == (State.CONNECTING, 1)
+    rig.do(Opened(2))
+    assert rig.changes[-1].generation == 2
+    rig.do(Lost(2, CUT))
+    assert rig.changes[-1].generation == 2
+    rig.do(Expired(rig.core.deadline or 0.0), after=1.0)
+    assert (rig.changes[-1].current, rig.changes[-1].generation) == (State.CONNECTING, 3)
 
 
 @pytest.mark.spec("A4.1")

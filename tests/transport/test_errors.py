@@ -14,7 +14,7 @@ OURS = {"IllegalMove"}
 """Raised for a fault of the library alone, so not public."""
 
 TEXTS: list[tuple[RecloserError, str]] = [
-    (NotOpen(State.BACKOFF), "cannot send in backoff: await wait_for(State.OPEN) first"),
+    (NotOpen(State.BACKOFF), "not open but backoff: await wait_for(State.OPEN), or"),
     (ConcurrentReceive(), "another task waits here: let one task receive"),
     (SessionClosed(), "the aiohttp session is closed: lend an open one"),
 ]

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from recloser import Opening, RecloserError, Retry, State, Unauthorized
+from recloser import Hold, Opening, OpeningFailed, RecloserError, Retry, State, Unauthorized
 from recloser.fsm import Cause, Origin
 from recloser.testing import Plan, VirtualTimeLoop
 from tests.engine.rig import (
@@ -109,11 +110,109 @@ async def test_its_failure_is_a_failed_dial(error: BaseException, cause: Cause, 
     assert (ws.last_close.cause, ws.last_close.origin) == (cause, Origin.ENGINE)
     assert ws.last_close.error is error
     assert error.__traceback__ is None
-    assert transport.wires[0].aborted
+    code = 1008 if cause is Cause.UNAUTHORIZED else 1011
+    assert transport.wires[0].closed_with == (code, "")
+    assert ws.last_close.sent_code == code
+    assert transport.live == []
     assert len(policy.asked) == 1
     assert ws.statistics().undelivered == 2
     assert ws.statistics().opens == 0
     await ws.close()
+
+
+@pytest.mark.spec("C3.1", "G8.3", "G8.4")
+@pytest.mark.parametrize("plan", [UP, DEAF, Plan(echo_takes=0.2)], ids=["up", "deaf", "slow"])
+@virtual
+async def test_it_leaves_with_the_code_that_it_chose_and_does_not_wait_for_long(plan: Plan) -> None:
+    def leave(opening: Opening) -> None:
+        raise OpeningFailed(4001, "wrong room")
+
+    live: list[int] = []
+    ws, transport = engine(plan, UP, on_open=leave, policy=Answering(Retry(0.0), Hold()))
+    ws.connect()
+    while len(transport.wires) < 2:
+        live.append(len(transport.live))
+        await pass_time(0.05)
+    await ws.wait_for(State.PASSIVE)
+    first, second = transport.wires
+    assert (first.closed_with, second.closed_with) == ((4001, "wrong room"),) * 2
+    assert max(live) <= 1
+    assert transport.live == []
+    assert now() == pytest.approx({UP: 0.05, DEAF: 0.5}.get(plan, 0.2), abs=0.051)
+    assert ws.last_close is not None
+    assert (ws.last_close.sent_code, ws.last_close.cause) == (4001, Cause.HOOK)
+    assert str(ws.last_close.error) == "on_open left with 4001: wrong room"
+    await ws.close()
+
+
+@pytest.mark.spec("G8.3")
+@virtual
+async def test_it_says_nothing_to_a_peer_that_has_gone() -> None:
+    async def fail(opening: Opening) -> None:
+        transport.wires[0].end(KICKED)
+        raise OpeningFailed(4001)
+
+    ws, transport = engine(UP, on_open=fail, policy=Answering(Hold()))
+    ws.connect()
+    await ws.wait_for(State.PASSIVE)
+    assert transport.wires[0].closed_with is None
+    assert ws.last_close is not None
+    assert (ws.last_close.code, ws.last_close.sent_code) == (1012, None)
+    await ws.close()
+
+
+@pytest.mark.spec("A1", "G8.3")
+@virtual
+async def test_an_engine_that_is_closed_meanwhile_ends_at_once() -> None:
+    def fail(opening: Opening) -> None:
+        raise OpeningFailed(4001)
+
+    ws, transport = engine(DEAF, on_open=fail, policy=Answering(Retry(5.0)))
+    ws.connect()
+    await turns()
+    await ws.close()
+    assert now() == 0.5
+    assert transport.live == []
+
+
+@pytest.mark.parametrize(("code", "error"), [(1005, ValueError), ("1000", TypeError)])
+def test_a_code_that_no_close_frame_carries_is_refused(code: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        OpeningFailed(code)
+
+
+@pytest.mark.spec("G8.5", "I8")
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyError("channel"), True),
+        (AttributeError("no such thing"), True),
+        (ValueError("token=hunter2hunter2"), True),
+        (TimeoutError(), False),
+        (ConnectionResetError(), False),
+        (Unauthorized("revoked"), False),
+        (OpeningFailed(4001), False),
+    ],
+)
+@pytest.mark.parametrize("where", ["on_open", "url", "credentials"])
+@virtual
+async def test_a_bug_is_told_with_its_traceback(where: str, error: Exception, told: bool) -> None:
+    def fail(*_: object) -> Any:
+        raise error
+
+    options: dict[str, Any] = {where: fail}
+    ws, _ = engine(UP, policy=Answering(Hold()), **options)
+    with capture_logs() as logs:
+        ws.connect()
+        await ws.wait_for(State.PASSIVE)
+        await ws.close()
+    event = "websocket.on_open_failed" if where == "on_open" else "websocket.provider_failed"
+    lines = [line for line in logs if line["event"] == event]
+    assert len(lines) == told
+    for line in lines:
+        assert "in fail" in line["exception"]
+        assert type(error).__name__ in line["error"]
+        assert "hunter2" not in repr(line)
 
 
 @virtual
