@@ -238,9 +238,12 @@ async def test_reconnecting_leaves_no_descriptor_and_no_task() -> None:
         await ws.send("x")
         assert await ws.receive() == "x"
         tasks, open_now = len(asyncio.all_tasks()), descriptors()
-        for _ in range(30):
-            ws.mark_healthy()  # or the next dial would wait for the gap of a second
-            ws.reconnect(4000)
+        for number in range(30):
+            if number:
+                await ws.suspend(4000)
+                ws.connect()
+            else:
+                ws.reconnect(4000)  # once: the next one would wait for the gap of a second
             await ws.wait_for(State.OPEN)
             await ws.send("x")
             assert await ws.receive() == "x"
