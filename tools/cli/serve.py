@@ -8,7 +8,7 @@ import click
 
 from recloser.testing.doubles.faults import DEFAULT_SCRIPT, Fault, ScriptError, load_script
 from recloser.testing.doubles.scripted_server import ScriptedServer
-from recloser.testing.doubles.timeline import Entry
+from recloser.testing.doubles.timeline import TimelineEntry
 
 _LAST_PORT = 65535
 
@@ -61,5 +61,5 @@ async def _serve(script: tuple[Fault, ...], port: int, *, repeat: bool) -> None:
         await stopped.wait()
 
 
-def _print(entry: Entry) -> None:
+def _print(entry: TimelineEntry) -> None:
     click.echo(str(entry))

@@ -19,12 +19,21 @@ if TYPE_CHECKING:
     from recloser.testing.doubles.raw_server import RawPeer, RawServer, raw_server
     from recloser.testing.doubles.scripted import Plan, ScriptedTransport, ScriptedWire
     from recloser.testing.doubles.scripted_server import ScriptedServer
-    from recloser.testing.doubles.timeline import Entry, Timeline
+    from recloser.testing.doubles.timeline import Timeline, TimelineEntry
     from recloser.testing.doubles.virtual_time import VirtualTimeLoop, run
     from recloser.testing.evidence.fleets import Fleet
     from recloser.testing.evidence.lives import Life, fair
     from recloser.testing.evidence.play import Moment, Trace, play
-    from recloser.testing.evidence.stories import Ask, Call, Lose, Open, Question, Story, Tell, Wait
+    from recloser.testing.evidence.stories import (
+        Call,
+        Invoke,
+        Lose,
+        Open,
+        Question,
+        Story,
+        Tell,
+        Wait,
+    )
     from recloser.testing.laws.groups import LAWS, OPTIONAL_LAWS
     from recloser.testing.laws.law import Law
     from recloser.testing.policy_check import MissingExtraError, assert_law, check_policy, examine
@@ -40,13 +49,12 @@ if TYPE_CHECKING:
     from recloser.testing.verdict.verdicts import BrokenLaw, Report, Verdict
 
 _HOMES = {
-    "Ask": "evidence.stories",
     "BrokenLaw": "verdict.verdicts",
     "Call": "evidence.stories",
-    "Entry": "doubles.timeline",
     "Fault": "doubles.faults",
     "Fleet": "evidence.fleets",
     "HandClock": "doubles.hand_clock",
+    "Invoke": "evidence.stories",
     "LAWS": "laws.groups",
     "Law": "laws.law",
     "LawBroken": "transports.law",
@@ -72,6 +80,7 @@ _HOMES = {
     "TRANSPORT_LAWS": "transport_check",
     "Tell": "evidence.stories",
     "Timeline": "doubles.timeline",
+    "TimelineEntry": "doubles.timeline",
     "Trace": "evidence.play",
     "TransportExhibit": "transports.gallery",
     "TransportLaw": "transports.law",
@@ -101,13 +110,12 @@ __all__ = [
     "OPTIONAL_LAWS",
     "TRANSPORT_GALLERY",
     "TRANSPORT_LAWS",
-    "Ask",
     "BrokenLaw",
     "Call",
-    "Entry",
     "Fault",
     "Fleet",
     "HandClock",
+    "Invoke",
     "Law",
     "LawBroken",
     "Life",
@@ -129,6 +137,7 @@ __all__ = [
     "Story",
     "Tell",
     "Timeline",
+    "TimelineEntry",
     "Trace",
     "TransportExhibit",
     "TransportLaw",

@@ -15,7 +15,7 @@ from recloser.testing.evidence.interview import (
     brief,
 )
 from recloser.testing.evidence.play import play
-from recloser.testing.evidence.stories import Ask, Call, Question, Story
+from recloser.testing.evidence.stories import Call, Invoke, Question, Story
 from recloser.testing.laws.groups import choose
 from recloser.testing.laws.law import Law
 from recloser.testing.search.breach import Breach, Evidence, MakePolicy, problem_of
@@ -133,7 +133,7 @@ def _verdict(breach: Breach, make: MakePolicy, home: tuple[str, str]) -> Verdict
     match evidence:
         case Story():
             # The real client is closed at the end of every story.
-            close = (Ask(Call.CLOSE),) if law.client is not None else ()
+            close = (Invoke(Call.CLOSE),) if law.client is not None else ()
             trace = play(make(), replace(evidence, acts=(*evidence.acts, *close)))
             lines, path = lines_of(trace), path_of(trace)
         case Question(close, context):

@@ -20,7 +20,7 @@ from recloser.testing.doubles.faults import Fault
 from recloser.testing.evidence.contexts import LAST_ROLL, REASONS, ROLLS, SECONDS
 from recloser.testing.evidence.ends import BREAKS, DIALS, asked, refused
 from recloser.testing.evidence.literals import Literals
-from recloser.testing.evidence.stories import Act, Ask, Call, Lose, Open, Story, Tell, Wait
+from recloser.testing.evidence.stories import Act, Call, Invoke, Lose, Open, Story, Tell, Wait
 
 T = TypeVar("T")
 
@@ -176,7 +176,7 @@ def acts(known: Literals = _NONE) -> st.SearchStrategy[Act]:
     told = st.builds(Tell, st.sampled_from((*_ADVICE, *known.texts)))
     wait = st.builds(Wait, st.one_of(st.just(0.0), st.floats(0.0, 60.0), st.floats(0.0, 900.0)))
     return st.one_of(
-        lose, lose, lose, st.just(Open()), st.builds(Ask, st.sampled_from(Call)), told, wait
+        lose, lose, lose, st.just(Open()), st.builds(Invoke, st.sampled_from(Call)), told, wait
     )
 
 

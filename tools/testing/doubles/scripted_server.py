@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 
 from recloser.fsm.closecodes import ABNORMAL
 from recloser.testing.doubles.faults import Fault
-from recloser.testing.doubles.timeline import Entry, Timeline
+from recloser.testing.doubles.timeline import Timeline, TimelineEntry
 
 _PATIENCE = 1.0
 """Seconds that a closing handshake may take before the socket is dropped."""
@@ -37,7 +37,7 @@ class ScriptedServer:
         *,
         port: int = 0,
         repeat: bool = False,
-        on_entry: Callable[[Entry], object] | None = None,
+        on_entry: Callable[[TimelineEntry], object] | None = None,
     ) -> None:
         self.script = tuple(script)
         self.timeline = Timeline(on_entry)
@@ -116,7 +116,7 @@ class ScriptedServer:
     def note(self, connection: int, what: str, detail: str = "") -> None:
         """Add an entry to the timeline."""
         at = asyncio.get_running_loop().time() - self._started
-        self.timeline.add(Entry(at, connection, what, detail))
+        self.timeline.add(TimelineEntry(at, connection, what, detail))
 
 
 class _Connection:

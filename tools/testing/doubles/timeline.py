@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimelineEntry:
     """One event of the server."""
 
     at: float
@@ -25,12 +25,12 @@ class Entry:
 class Timeline:
     """Entries in order: iterate over them, search them, or wait for further ones."""
 
-    def __init__(self, on_entry: Callable[[Entry], object] | None = None) -> None:
-        self._entries: list[Entry] = []
+    def __init__(self, on_entry: Callable[[TimelineEntry], object] | None = None) -> None:
+        self._entries: list[TimelineEntry] = []
         self._changed: asyncio.Event = asyncio.Event()
         self._on_entry = on_entry
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: TimelineEntry) -> None:
         """Append an entry, and wake the tasks that wait."""
         self._entries.append(entry)
         changed, self._changed = self._changed, asyncio.Event()
@@ -38,13 +38,13 @@ class Timeline:
         if self._on_entry is not None:
             self._on_entry(entry)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[TimelineEntry]:
         return iter(tuple(self._entries))
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def of(self, *what: str, connection: int | None = None) -> list[Entry]:
+    def of(self, *what: str, connection: int | None = None) -> list[TimelineEntry]:
         """Return the entries of these kinds, of one connection or of all."""
         return [
             each
@@ -57,7 +57,7 @@ class Timeline:
         """Connection and kind of every entry: the whole account without times."""
         return [(each.connection, each.what) for each in self._entries]
 
-    async def until(self, what: str, *, times: int = 1, within: float = 10.0) -> Entry:
+    async def until(self, what: str, *, times: int = 1, within: float = 10.0) -> TimelineEntry:
         """Wait until an event has happened so many times; return the last of these entries.
 
         Raises `TimeoutError` with the whole account after `within` seconds.

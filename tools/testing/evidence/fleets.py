@@ -36,7 +36,7 @@ class Fleet:
     seed: int = 0
 
 
-class Redial(NamedTuple):
+class FleetDial(NamedTuple):
     """One dial of one engine, after the moment that all have in common."""
 
     at: float
@@ -73,12 +73,12 @@ SCENARIOS: Final = (
 """Outages: a process that dies, a restart behind a proxy, packets that vanish."""
 
 
-def redials(
+def fleet_dials(
     decide: Callable[[Close, Context], Decision], fleet: Fleet
-) -> Sequence[Sequence[Redial]]:
+) -> Sequence[Sequence[FleetDial]]:
     """Return the first dials after the common moment, the second ones, and so on."""
     rng = Random(fleet.seed)  # noqa: S311 - a search has to repeat itself
-    found: list[list[Redial]] = [[] for _ in range(fleet.depth)]
+    found: list[list[FleetDial]] = [[] for _ in range(fleet.depth)]
     for _ in range(fleet.engines):
         engine = _Engine(decide, rng)
         if not engine.reach(fleet):
@@ -88,7 +88,7 @@ def redials(
             delay = engine.lose(close)
             if delay is None:
                 break
-            found[number].append(Redial(engine.now - start, delay))
+            found[number].append(FleetDial(engine.now - start, delay))
             engine.dial()
             close = fleet.dials
     return found

@@ -7,8 +7,7 @@ from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
 from recloser.fsm.effects import Announce, Dial, Effect
 from recloser.fsm.errors import PolicyError
-from recloser.fsm.events import Advise, Event, Expired, Healthy, Hint, Lost, Opened, Reconnect
-from recloser.fsm.events import Ask as AskEvent
+from recloser.fsm.events import Advise, Ask, Event, Expired, Healthy, Hint, Lost, Opened, Reconnect
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
 from recloser.testing.evidence.ends import describe
@@ -16,8 +15,8 @@ from recloser.testing.evidence.interview import Exchange, Unanswered, answer_of
 from recloser.testing.evidence.lives import TIMEOUTS, Life, fair, outage
 from recloser.testing.evidence.stories import (
     Act,
-    Ask,
     Call,
+    Invoke,
     Lose,
     Open,
     Question,
@@ -65,7 +64,7 @@ class Trace:
 def play(policy: Policy, story: Story) -> Trace:
     """Play a story from `connect()` on; a closing that is under way at its end is waited for."""
     stage = _CoreStage(policy, story)
-    stage.give(AskEvent(Wish.CONNECT), "the application calls connect()")
+    stage.give(Ask(Wish.CONNECT), "the application calls connect()")
     for act in story.acts:
         stage.perform(act)
     if stage.core.state is State.CLOSING and stage.core.deadline is not None:
@@ -165,7 +164,7 @@ class _CoreStage:
         match act:
             case Wait(seconds):
                 self.until(self.now + seconds)
-            case Ask(call):
+            case Invoke(call):
                 self.give(_EVENTS[call](), f"the application calls {call.value}()")
             case Tell(advice, retry_after, spread):
                 self.give(
@@ -205,9 +204,9 @@ class _CoreStage:
 
 
 _EVENTS: dict[Call, Callable[[], Event]] = {
-    Call.CONNECT: lambda: AskEvent(Wish.CONNECT),
-    Call.CLOSE: lambda: AskEvent(Wish.CLOSE),
-    Call.SUSPEND: lambda: AskEvent(Wish.SUSPEND),
+    Call.CONNECT: lambda: Ask(Wish.CONNECT),
+    Call.CLOSE: lambda: Ask(Wish.CLOSE),
+    Call.SUSPEND: lambda: Ask(Wish.SUSPEND),
     Call.RECONNECT: Reconnect,
     Call.WAKE: Hint,
     Call.HEALTHY: Healthy,

@@ -41,7 +41,7 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Invoke:
     """The application calls."""
 
     call: Call
@@ -63,7 +63,7 @@ class Wait:
     seconds: float
 
 
-Act = Lose | Open | Ask | Tell | Wait
+Act = Lose | Open | Invoke | Tell | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ def story_of(question: Question) -> Story | None:
         origin = Origin.PEER if framed else close.origin
         answer = Lose(replace(close, intentional=False, wish=None, origin=origin))
         before: tuple[Act, ...] = (Open(),) if uptime is not None else ()
-        wishes = {"connect": (Ask(Call.CLOSE), Ask(Call.CONNECT))}
-        asks = wishes.get(close.wish.value, (Ask(Call(close.wish.value)),))
+        wishes = {"connect": (Invoke(Call.CLOSE), Invoke(Call.CONNECT))}
+        asks = wishes.get(close.wish.value, (Invoke(Call(close.wish.value)),))
         return Story((*before, *asks, answer), context.can_refresh, context.roll)
     if context.attempt > 64 or context.attempt != max(context.streak, 1):  # noqa: PLR2004 - short
         return None

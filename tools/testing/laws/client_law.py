@@ -13,7 +13,7 @@ from recloser.fsm.record import Close
 from recloser.fsm.states import State
 from recloser.testing.doubles.scripted import Plan, ScriptedTransport, ScriptedWire
 from recloser.testing.doubles.virtual_time import run
-from recloser.testing.evidence.stories import Act, Ask, Call, Lose, Open, Story, Tell, Wait
+from recloser.testing.evidence.stories import Act, Call, Invoke, Lose, Open, Story, Tell, Wait
 from recloser.testing.laws.law import Law
 from recloser.transport.base import DialFailed, Request
 
@@ -89,7 +89,7 @@ class _ClientStage:
                 await asyncio.sleep(seconds)
             case Tell(advice, retry_after, spread):
                 self.ws.advise(advice, retry_after=retry_after, spread=spread)
-            case Ask(call):
+            case Invoke(call):
                 self.call(call)
             case Open():
                 await self.dialling()

@@ -15,7 +15,7 @@ from recloser.simulate.scenario import Scenario
 from recloser.simulate.storm import simulate
 from recloser.testing.evidence.contexts import AGAIN
 from recloser.testing.evidence.ends import NOBODY, describe
-from recloser.testing.evidence.fleets import Fleet, redials
+from recloser.testing.evidence.fleets import Fleet, fleet_dials
 from recloser.testing.evidence.interview import Interview, answer_of
 from recloser.testing.laws.law import Law
 
@@ -68,7 +68,7 @@ def _first_judged(fleet: Fleet) -> int:
 
 
 def _heaps(policy: Policy, fleet: Fleet) -> str | None:
-    found = redials(partial(answer_of, policy.decide), fleet)
+    found = fleet_dials(partial(answer_of, policy.decide), fleet)
     for number, dials in enumerate(found, start=1):
         if len(dials) < _FEW or number < _first_judged(fleet):
             continue

@@ -11,7 +11,7 @@ from typing import Any, Final
 _HOMES: Final = {
     "recloser.fsm": ("Cause", "Close", "Context", "Origin", "Phase", "Unsent", "Wish"),
     "recloser.simulate.scenario": ("Down", "Refusal", "RetryAfter", "Scenario"),
-    "recloser.testing": ("Ask", "Call", "Fleet", "Lose", "Open", "Question", "Story", "Tell",
+    "recloser.testing": ("Call", "Fleet", "Invoke", "Lose", "Open", "Question", "Story", "Tell",
                          "Wait"),
 }  # fmt: skip
 _WIDTH: Final = 88

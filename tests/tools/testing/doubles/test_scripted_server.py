@@ -8,7 +8,7 @@ import pytest
 import recloser
 from recloser import Close, Context, Retry, State, StateChange, Stop
 from recloser.fsm import Cause, Decision
-from recloser.testing import Entry, Fault, ScriptedServer, Timeline
+from recloser.testing import Fault, ScriptedServer, Timeline, TimelineEntry
 
 
 class Soon:
@@ -145,7 +145,7 @@ async def test_a_script_can_start_over() -> None:
 
 async def test_waiting_in_vain_tells_what_did_happen() -> None:
     timeline = Timeline()
-    timeline.add(Entry(0.5, 1, "dialled", "close 1000"))
+    timeline.add(TimelineEntry(0.5, 1, "dialled", "close 1000"))
     with pytest.raises(TimeoutError, match=r"'closed' happened 0 of 2 times") as failure:
         await timeline.until("closed", times=2, within=0.01)
     assert "0.500 s  #1    dialled   close 1000" in str(failure.value)

@@ -11,9 +11,9 @@ from recloser import State, policies
 from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, Stop
 from recloser.simulate.scenario import Down, Scenario
 from recloser.testing import (
-    Ask,
     Call,
     Fleet,
+    Invoke,
     Lose,
     Open,
     Question,
@@ -45,23 +45,23 @@ CASES: list[tuple[Story, str]] = [
     (Story((Lose(Close.frame(1012), 60.0),)), "closed connecting open backoff"),
     (Story((Lose(NOBODY, None, 2),)), "closed connecting backoff connecting backoff"),
     (
-        Story((Open(), Ask(Call.CLOSE), Lose(Close.frame(4401)))),
+        Story((Open(), Invoke(Call.CLOSE), Lose(Close.frame(4401)))),
         "closed connecting open closing closed",
     ),
     (
-        Story((Open(), Ask(Call.CLOSE), Ask(Call.CONNECT), Lose(Close.frame(1000)))),
+        Story((Open(), Invoke(Call.CLOSE), Invoke(Call.CONNECT), Lose(Close.frame(1000)))),
         "closed connecting open closing connecting",
     ),
-    (Story((Open(), Ask(Call.SUSPEND))), "closed connecting open closing passive"),
-    (Story((Open(), Ask(Call.RECONNECT))), "closed connecting open closing connecting"),
+    (Story((Open(), Invoke(Call.SUSPEND))), "closed connecting open closing passive"),
+    (Story((Open(), Invoke(Call.RECONNECT))), "closed connecting open closing connecting"),
     (
         Story((Open(), Tell("hold"), Lose(Close.frame(1000), 1.0), Wait(9e4))),
         "closed connecting open passive",
     ),
-    (Story((Open(), Tell("hold"), Lose(Close.frame(1000)), Ask(Call.WAKE))),
+    (Story((Open(), Tell("hold"), Lose(Close.frame(1000)), Invoke(Call.WAKE))),
      "closed connecting open passive connecting"),
     (Story((Wait(20.0),)), "closed connecting backoff"),
-    (Story((Lose(NOBODY), Ask(Call.CLOSE))), "closed connecting backoff closed"),
+    (Story((Lose(NOBODY), Invoke(Call.CLOSE))), "closed connecting backoff closed"),
 ]  # fmt: skip
 
 
@@ -105,7 +105,9 @@ def test_fair_rolls_are_even() -> None:
 
 
 EVIDENCE: list[Any] = [
-    Story((Open(), Ask(Call.CLOSE), Lose(Close.frame(4401, "who?"))), can_refresh=True, roll=0.25),
+    Story(
+        (Open(), Invoke(Call.CLOSE), Lose(Close.frame(4401, "who?"))), can_refresh=True, roll=0.25
+    ),
     Story((Tell("stop", 3.0), Wait(5.0), Lose(refused(503, 30.0), None, 3))),
     Question(
         Close(code=1006, origin=Origin.ENGINE, cause=Cause.HEARTBEAT),
