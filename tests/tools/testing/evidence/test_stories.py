@@ -79,7 +79,7 @@ def test_what_is_told_is_what_was_played() -> None:
         "  1.        0.000 s  the application calls connect()",
         "the peer closes with 1012 'restart'",
         "open -> backoff",
-        "Retry(17.5) by rule 'restart' (roll 0.5)",
+        "Retry(3) by rule 'restart' (roll 0.5)",
         "1006 (network, tcp)",
         "connecting -> open",
     ):
