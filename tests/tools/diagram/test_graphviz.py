@@ -91,7 +91,7 @@ def texts(picture: bytes) -> list[Text]:
 SOURCES = {"bare": dot(BARE), "noted": dot(NOTED), "close-event": close_event_dot()}
 
 
-@pytest.mark.spec("L1.1")
+@pytest.mark.spec("L1.6")
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_no_text_overlaps_another(source: str) -> None:
     pairs = combinations(texts(draw(source, "svg")), 2)
@@ -105,7 +105,7 @@ sys.stdout.buffer.write(draw(sys.stdin.read(), "svg"))
 """
 
 
-@pytest.mark.spec("L1.1")
+@pytest.mark.spec("L1.6")
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_the_layout_is_the_same_without_any_font(source: str, tmp_path: Path) -> None:
     (tmp_path / "fonts.conf").write_text(f"<fontconfig><dir>{tmp_path}</dir></fontconfig>")
@@ -134,6 +134,7 @@ def test_the_machine_is_legible_at_the_width_of_a_readme() -> None:
     assert min(sizes) * min(1, README / width) >= 8.5
 
 
+@pytest.mark.spec("L1.7")
 @pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
 @pytest.mark.parametrize("kind", ["bare", "noted", "standard", "close-event"])
 def test_png_is_sharp_small_and_has_no_ground(kind: str, theme: Theme) -> None:
@@ -158,6 +159,7 @@ def test_png_is_sharp_small_and_has_no_ground(kind: str, theme: Theme) -> None:
     assert set(pixels[..., 3].flat) == {0, 1}
 
 
+@pytest.mark.spec("L1.7")
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_svg_has_no_ground(source: str) -> None:
     picture = draw(source, "svg")
@@ -166,7 +168,7 @@ def test_svg_has_no_ground(source: str) -> None:
     assert THEMES["light"].ground.encode() not in picture
 
 
-@pytest.mark.spec("L1.1")
+@pytest.mark.spec("L1.7")
 @pytest.mark.parametrize("name", SOURCES)
 def test_an_svg_that_follows_its_reader_has_every_dark_colour(name: str) -> None:
     light, dark = THEMES["light"], THEMES["dark"]
@@ -198,6 +200,7 @@ def test_an_svg_that_follows_its_reader_has_every_dark_colour(name: str) -> None
     assert light.ink != dark.ink
 
 
+@pytest.mark.spec("L1.5")
 @pytest.mark.parametrize("picture", [BARE, NOTED], ids=["bare", "noted"])
 def test_the_legend_explains_every_colour_and_mark(picture: Picture) -> None:
     root = ET.fromstring(draw(dot(picture), "svg"))

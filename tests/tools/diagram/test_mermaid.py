@@ -75,7 +75,7 @@ def test_what_is_highlighted_is_marked() -> None:
     assert "marked" not in mermaid(BARE)
 
 
-@pytest.mark.spec("L1.1")
+@pytest.mark.spec("L1.5")
 @pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
 def test_every_label_has_the_colour_of_its_trigger(theme: Theme) -> None:
     text = mermaid(NOTED, theme)
@@ -91,6 +91,7 @@ def test_every_label_has_the_colour_of_its_trigger(theme: Theme) -> None:
     assert f'"edgeLabelBackground": "{theme.ground}"' in head
 
 
+@pytest.mark.spec("L1.5")
 @pytest.mark.parametrize("picture", [BARE, NOTED], ids=["bare", "noted"])
 def test_the_legend_explains_every_colour_and_mark(picture: Picture) -> None:
     text = mermaid(picture)

@@ -28,7 +28,7 @@ def read(text: str) -> Read:
     return found
 
 
-@pytest.mark.spec("L1.1")
+@pytest.mark.spec("L1.8")
 def test_every_row_of_the_table_is_drawn_once() -> None:
     found = read(plantuml(BARE))
     assert len(found.rows) == len(TABLE)
@@ -43,6 +43,7 @@ def test_it_is_drawn_from_what_it_is_given(picture: Picture) -> None:
     assert set(found.notes) == set(picture.rules) & set(picture.rows)
 
 
+@pytest.mark.spec("L1.5")
 @pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
 def test_every_label_has_the_colour_of_its_trigger(theme: Theme) -> None:
     text = plantuml(NOTED, theme)
@@ -52,6 +53,7 @@ def test_every_label_has_the_colour_of_its_trigger(theme: Theme) -> None:
     assert f"BackgroundColor {theme.node}" in text
 
 
+@pytest.mark.spec("L1.5")
 @pytest.mark.parametrize("picture", [BARE, NOTED], ids=["bare", "noted"])
 def test_the_legend_explains_every_colour_and_mark(picture: Picture) -> None:
     legend = plantuml(picture).partition("\nlegend\n")[2].partition("end legend")[0]

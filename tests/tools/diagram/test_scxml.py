@@ -34,7 +34,7 @@ def read(text: str) -> list[tuple[Row, ET.Element]]:
     return found
 
 
-@pytest.mark.spec("L1.1")
+@pytest.mark.spec("L1.8")
 @pytest.mark.parametrize("picture", [BARE, NOTED], ids=["bare", "noted"])
 def test_every_row_and_every_ignored_pair_is_there_once(picture: Picture) -> None:
     found = read(scxml(picture))
