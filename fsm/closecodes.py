@@ -51,6 +51,8 @@ RANGES: Final = (
 
 _SENDABLE: Final = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
 
+_RECEIVABLE: Final = frozenset({*range(1000, 1004), *range(1006, 1015)})
+
 MAX_REASON_BYTES: Final = 123
 """A control frame holds 125 bytes, two of them the code (RFC 6455 section 5.5)."""
 
@@ -74,6 +76,17 @@ def sendable(code: int) -> bool:
     (True, False, True)
     """
     return code in _SENDABLE
+
+
+def receivable(code: int) -> bool:
+    """Whether a close frame with the code arrives as such (B9.3).
+
+    aiohttp refuses a frame whose code RFC 6455 section 7.4.2 forbids, with 1002.
+
+    >>> receivable(1012), receivable(1015), receivable(2999), receivable(5000)
+    (True, False, False, True)
+    """
+    return code >= 3000 or code in _RECEIVABLE  # noqa: PLR2004 - registered and private use
 
 
 def check_close(code: int, reason: str) -> None:

@@ -77,14 +77,14 @@ def peer_normal_rules(answer: PeerNormal) -> tuple[Rule, ...]:
 LOST = (
     Rule(
         "deaf",
-        when(cause=Cause.DEAF),
+        when(code=1006, cause=Cause.DEAF),
         retry(),
         "A server that sends but hears nothing is most often leaving: come back spread out.",
         "recloser: liveness; aiohttp.web 3.14.5 after SIGTERM, for twice its shutdown_timeout",
     ),
     Rule(
         "silent",
-        when(cause=Cause.HEARTBEAT, attempt=1),
+        when(code=1006, cause=Cause.HEARTBEAT, attempt=1),
         retry(AT_ONCE),
         "Only our own line went silent, so nobody else dials with us.",
         "recloser: liveness",
@@ -101,20 +101,6 @@ LOST = (
         retry(AT_ONCE),
         "A connection that had been well broke; most often only this one.",
         _RFC,
-    ),
-    Rule(
-        "too-big-again",
-        when(cause=Cause.TOO_BIG, refusals=at_least(_LIMIT)),
-        stop(),
-        "A message above max_message_size came three times in a row: raise it, or ask for less.",
-        "recloser: our 1009, as little to be repeated as the peer's",
-    ),
-    Rule(
-        "unreadable-again",
-        when(cause=Cause.PROTOCOL, refusals=at_least(_LIMIT)),
-        stop(),
-        "The peer broke the protocol in the same way three times in a row: it will again.",
-        "recloser: our 1002 or 1007, as little to be repeated as the peer's",
     ),
     Rule(
         "no-connection",
@@ -207,9 +193,9 @@ CODES = (
     ),
     Rule(
         "no-status",
-        when(code=(1004, 1005)),
+        when(code=1005),
         retry(),
-        "A close without a reason, or with a reserved one, says nothing against coming back.",
+        "A close without a code says nothing against coming back.",
         _RFC,
     ),
     Rule(

@@ -5,6 +5,7 @@ from typing import Final
 from recloser.fsm.record import Cause
 from recloser.policies.actions import hold, refresh_then_retry, retry, stop
 from recloser.policies.conditions import when
+from recloser.policies.intervals import at_least
 from recloser.policies.rules import Rule
 from recloser.policies.windows import Windows
 
@@ -88,3 +89,22 @@ ADVICE: Final = (
         _ADVISE,
     ),
 )
+
+_LIMIT: Final = 3
+REFUSALS: Final = (
+    Rule(
+        "too-big-again",
+        when(cause=Cause.TOO_BIG, refusals=at_least(_LIMIT)),
+        stop(),
+        "A message above max_message_size came three times in a row: raise it, or ask for less.",
+        "recloser: our 1009, as little to be repeated as the peer's",
+    ),
+    Rule(
+        "unreadable-again",
+        when(cause=Cause.PROTOCOL, refusals=at_least(_LIMIT)),
+        stop(),
+        "The peer broke the protocol in the same way three times in a row: it will again.",
+        "recloser: our 1002 or 1007, as little to be repeated as the peer's",
+    ),
+)
+"""What we refuse of the peer's again and again (B16)."""

@@ -1,9 +1,9 @@
 """Finds rules that can never decide, and rules that overlap partially."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from recloser.policies.conditions import Like, covers
+from recloser.policies.conditions import Like, When, covers, when
 from recloser.policies.intervals import IntervalSet, join
 from recloser.policies.rules import Rule
 
@@ -23,6 +23,10 @@ class Finding(NamedTuple):
         if self.kind == "unreachable":
             return f"rule {self.rule} is unreachable: {names} decides first; move or drop it"
         return f"rules {names} and {self.rule} overlap in part: say which is meant where both hold"
+
+
+_REFUSED: Final = when(refused=True)
+_NOT_REFUSED: Final = when(refused=False)
 
 
 def find(rules: Iterable[Rule]) -> tuple[Finding, ...]:
@@ -50,14 +54,18 @@ def find(rules: Iterable[Rule]) -> tuple[Finding, ...]:
 def hidden(rule: Rule, earlier: Iterable[Rule]) -> tuple[str, ...]:
     """Return the names of the earlier rules that decide all ends of this one; empty if none do."""
     seen = tuple(earlier)
+    condition = rule.when
+    if condition.get("refused") is None and any(each.when == _REFUSED for each in seen):
+        # Every refused upgrade has been decided, so only the others come this far.
+        condition = When((*condition.tests, *_NOT_REFUSED.tests))
     for each in seen:
-        if each.when.covers(rule.when):
+        if each.when.covers(condition):
             return (each.name,)
     for fact in ("code", "status"):
-        wanted = rule.when.get(fact)
+        wanted = condition.get(fact)
         if not isinstance(wanted, IntervalSet):
             continue
-        rest = rule.when.without(fact)
+        rest = condition.without(fact)
         parts = [
             (each.name, numbers)
             for each in seen

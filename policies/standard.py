@@ -9,7 +9,7 @@ from recloser.policies.actions import refresh_then_retry
 from recloser.policies.backoff import Uniform
 from recloser.policies.codes import CODES, LOST, PeerNormal, peer_normal_rules, restart_rules
 from recloser.policies.conditions import when
-from recloser.policies.guards import ADVICE, CERTIFICATE, HOPELESS, INTENTIONAL
+from recloser.policies.guards import ADVICE, CERTIFICATE, HOPELESS, INTENTIONAL, REFUSALS
 from recloser.policies.overlaps import hidden
 from recloser.policies.refusals import PATIENCE, refusal_rules
 from recloser.policies.rules import Rule, RulePolicy
@@ -17,6 +17,7 @@ from recloser.policies.rules import Rule, RulePolicy
 _SPENT: Final = Rule(
     "token-expired",
     when(
+        code=range(1000, 5000),
         cause=Cause.CLOSE_FRAME,
         can_refresh=True,
         refreshed=False,
@@ -57,17 +58,19 @@ def with_rows(
 ) -> RulePolicy:
     """Make the standard policy with a service's own rows behind the guards.
 
-    A general rule is left out if the service's rows decide all its ends.
+    A general rule is left out if the rules before it decide all its ends.
     """
     check_seconds("patience", patience)
-    own = tuple(rows)
+    kept = [INTENTIONAL, *HOPELESS, *CERTIFICATE, *ADVICE, *REFUSALS, *rows]
     general = (
-        _SPENT,
         *refusal_rules(patience),
+        _SPENT,
         *peer_normal_rules(peer_normal),
         *LOST,
         *restart_rules(None if restart is None else Uniform(*restart)),
         *CODES,
     )
-    rest = (rule for rule in general if not hidden(rule, own))
-    return RulePolicy(name, (INTENTIONAL, *HOPELESS, *CERTIFICATE, *ADVICE, *own, *rest))
+    for rule in general:
+        if not hidden(rule, kept):
+            kept.append(rule)
+    return RulePolicy(name, kept)

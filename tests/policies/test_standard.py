@@ -29,7 +29,6 @@ REFRESH = {
 }
 FOREVER = {
     1001: ("going-away", 0.0, 5.0),
-    1004: ("no-status", 0.0, 5.0),
     1005: ("no-status", 0.0, 5.0),
     1011: ("server-failed", 0.0, 5.0),
     1012: ("restart", 1.0, 5.0),

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Final, NamedTuple
 
 from recloser.explain.question import PolicyQuestion, Reply, ask, make_close, phase_of
-from recloser.fsm.closecodes import NAMES
+from recloser.fsm.closecodes import NAMES, NO_STATUS, TLS_HANDSHAKE, receivable
 from recloser.fsm.closecodes import name as code_name
 from recloser.fsm.decisions import Policy
 from recloser.fsm.record import Cause
@@ -18,6 +18,8 @@ LATER: Final = 3
 """A survey asks about the first time an end happens, and about this many times in a row."""
 
 _CODE_EDGES: Final = (0, 1016, 3000, 4000, 5000)
+_MARKERS: Final = (NO_STATUS, TLS_HANDSHAKE)
+"""Codes that stand for something else than a code in a frame."""
 _STATUS_EDGES: Final = (100, 200, 300, 400, 401, 402, 403, 404, 429, 430, 500, 503, 504, 600)
 _CLASSES: Final = {
     1: "Informational",
@@ -119,5 +121,6 @@ def _span(low: int, high: int) -> str:
 
 def _name(fact: str, low: int, high: int) -> str:
     if fact == "code":
-        return code_name(low)
+        arrives = receivable(low) or low in _MARKERS
+        return code_name(low) if arrives else f"{code_name(low)}: refused with 1002"
     return _PHRASES.get(low, "") if low == high else _CLASSES[low // 100]
