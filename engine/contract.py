@@ -124,6 +124,11 @@ class Sender(Protocol):
         """Get ready to leave closed; raises `OutboxUnusable` if that cannot be."""
         ...
 
+    @property
+    def durable(self) -> bool:
+        """Whether `released` has a file to wait for."""
+        ...
+
     async def released(self) -> None:
         """Free what this holds in closed, and return when it is free."""
         ...

@@ -192,7 +192,14 @@ class Driver:
         loop = self._binding.loop
         if loop is not None and not loop.is_closed():
             with suppress(RuntimeError):  # another thread has closed the loop meanwhile
-                loop.call_soon_threadsafe(self.feed, Ask(Wish.CLOSE))
+                loop.call_soon_threadsafe(self._close_unowned)
+
+    def _close_unowned(self) -> None:
+        """Say good-bye and end at once: nobody waits for more, and the loop may be about to end."""
+        self._releaser.unowned = not self.sender.durable
+        self.feed(Ask(Wish.CLOSE, within=0.0))
+        if self.core.state is State.CLOSING and self.core.deadline is not None:
+            self._expired(self.core.deadline)
 
     def _perform(self, effect: Effect) -> None:
         match effect:

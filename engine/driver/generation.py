@@ -146,7 +146,15 @@ class Releaser:
     There is at most one task that the engine waits for: it waits for the task before it.
     """
 
-    __slots__ = ("_bound", "_ended", "_fields", "_release_outbox", "_task", "_transport")
+    __slots__ = (
+        "_bound",
+        "_ended",
+        "_fields",
+        "_release_outbox",
+        "_task",
+        "_transport",
+        "unowned",
+    )
 
     def __init__(
         self,
@@ -163,6 +171,8 @@ class Releaser:
         self._ended: tuple[Generation, ...] = ()
         """Generations that are being released."""
         self._task: asyncio.Task[None] | None = None
+        self.unowned = False
+        """Whether the application has lost the engine: then nothing is awaited any more."""
 
     @property
     def idle(self) -> bool:
@@ -176,7 +186,13 @@ class Releaser:
         if generation is not None:
             generation.leave()
             generation.give_up()
+            if self.unowned:
+                generation.abort()
             self._ended += (generation,)
+        if self.unowned:
+            if last:
+                self._close_transport_now()
+            return
         task = loop.create_task(
             self._release(self._task, generation, last=last), name="recloser release"
         )
@@ -217,6 +233,18 @@ class Releaser:
             if last:
                 await self._attempt(self._transport.aclose(), "transport")
                 await self._attempt(self._release_outbox(), "outbox")
+
+    def _close_transport_now(self) -> None:
+        """Close the transport as far as that needs no waiting."""
+        closing = self._transport.aclose()
+        try:
+            closing.send(None)
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001 - a broken transport must not stop the engine
+            log.failed(log.RELEASE_FAILED, self._fields, "transport", error)
+        else:
+            closing.close()
 
     async def _attempt(self, release: Awaitable[None], name: str) -> None:
         try:

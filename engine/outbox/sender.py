@@ -18,7 +18,7 @@ from recloser.outbox.core import OutboxCore
 from recloser.outbox.dispatch import TURN
 from recloser.outbox.message import Drop, Entry, Id, Message, Reason, make_message
 from recloser.outbox.options import Outbox
-from recloser.outbox.store import Store
+from recloser.outbox.store import MemoryStore, Store
 from recloser.outbox.table import MessageState
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
@@ -375,6 +375,11 @@ class OutboxSender:
         restored = self.store.open()
         if restored is not None:
             self.tell(restored)
+
+    @property
+    def durable(self) -> bool:
+        """Whether the messages are in a file."""
+        return not isinstance(self.store, MemoryStore)
 
     async def released(self) -> None:
         """Release the file, unless the engine has left `closed` again."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import warnings
 import weakref
 from typing import Any
@@ -33,6 +34,7 @@ from tests.engine.rig import (
     turns,
     virtual,
 )
+from tests.engine.served import echo, serving
 
 
 @pytest.mark.spec("A11.4", "J1.2")
@@ -266,3 +268,61 @@ def test_an_engine_forgotten_after_its_loop_was_closed() -> None:
     forgotten = [run(story())]
     with pytest.warns(ResourceWarning, match="never closed"):
         forgotten.clear()
+
+
+FORGETFUL = """
+import asyncio, gc, sys, warnings
+import recloser
+warnings.simplefilter("always")
+url, how, loop = sys.argv[1:]
+kept = []
+async def main():
+    ws = recloser.connect(url, outbox=recloser.Outbox() if how == "outbox" else None)
+    ws.connect()
+    if how == "dialling":
+        return
+    await ws.wait_for(recloser.State.OPEN)
+    if how == "scope":
+        ws.scope.create_task(asyncio.Event().wait())
+    elif how == "outbox":
+        await ws.send("x")
+    elif how == "receiving":
+        kept.append(asyncio.ensure_future(ws.receive()))
+        await asyncio.sleep(0)
+    elif how == "closing":
+        kept.append(asyncio.ensure_future(ws.close()))
+        await asyncio.sleep(0)
+    elif how == "kept":
+        kept.append(ws)
+if loop == "uvloop":
+    import uvloop
+    uvloop.install()
+asyncio.run(main())
+kept.clear()
+gc.collect()
+"""
+
+
+@pytest.mark.spec("J2.1", "J2.2")
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    "how", ["open", "dialling", "scope", "outbox", "receiving", "closing", "kept"]
+)
+async def test_an_engine_that_is_forgotten_when_the_loop_ends_gives_one_warning(
+    how: str, loop: str
+) -> None:
+    """In a process of its own, against a server that goes on."""
+    async with serving(echo) as url:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-X", "dev", "-c", FORGETFUL, url, how, loop),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+    told = err.decode()
+    assert (process.returncode, out) == (0, b""), told
+    assert told.count("ResourceWarning: <ReconnectingWebSocket") == (how != "closing"), told
+    for mess in ("never awaited", "destroyed", "never retrieved", "Traceback (most"):
+        assert mess not in told, told
+    if (how, loop) != ("kept", "uvloop"):  # uvloop tells of each socket that outlives the loop
+        assert "unclosed" not in told, told
