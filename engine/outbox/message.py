@@ -167,3 +167,12 @@ def check_storable(what: str, value: object) -> None:
         raise ValueError(f"{what} must fit into eight bytes, not {value}")
     if isinstance(value, str):
         value.encode()
+
+
+def entry_of(item: object) -> Entry | None:
+    """Return the message for which an item of a wire stands; None for one of `on_open`."""
+    if isinstance(item, Entry):
+        return item
+    if isinstance(item, str | bytes):
+        return Entry(make_message(item))
+    return None

@@ -16,7 +16,15 @@ from recloser.outbox import effects, events
 from recloser.outbox.acknowledgements import ids_in
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.dispatch import TURN
-from recloser.outbox.message import Drop, Entry, Id, Message, Reason, make_message
+from recloser.outbox.message import (
+    Drop,
+    Entry,
+    Id,
+    Message,
+    Reason,
+    entry_of,
+    make_message,
+)
 from recloser.outbox.options import Outbox
 from recloser.outbox.store import MemoryStore, Store
 from recloser.outbox.table import MessageState
@@ -285,7 +293,7 @@ class OutboxSender:
         """Take a message that the wire of a generation refused: it had ended unreported."""
         if wire is self._wire:
             self.send = self._accept
-        entry = _entry_of(item)
+        entry = entry_of(item)
         if entry is None:
             raise NotOpen(State.CLOSING)
         return await self._follow(entry, bounced=number)
@@ -394,12 +402,3 @@ class OutboxSender:
         """Raise `WrongLoop` for a call from another loop; in closed every loop may call."""
         if not self._closed():
             self.engine.bind()
-
-
-def _entry_of(item: object) -> Entry | None:
-    """Return the message for which an item of a wire stands; None for one of `on_open`."""
-    if isinstance(item, Entry):
-        return item
-    if isinstance(item, str | bytes):
-        return Entry(make_message(item))
-    return None
