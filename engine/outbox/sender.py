@@ -16,15 +16,7 @@ from recloser.outbox import effects, events
 from recloser.outbox.acknowledgements import ids_in
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.dispatch import TURN
-from recloser.outbox.message import (
-    Drop,
-    Entry,
-    Id,
-    Message,
-    Reason,
-    entry_of,
-    make_message,
-)
+from recloser.outbox.message import Drop, Entry, Id, Message, Reason, entry_of, make_message
 from recloser.outbox.options import Outbox
 from recloser.outbox.store import MemoryStore, Store
 from recloser.outbox.table import MessageState
@@ -55,6 +47,7 @@ class OutboxSender:
         "_timeout",
         "_wire",
         "core",
+        "durable",
         "engine",
         "send",
         "store",
@@ -74,6 +67,7 @@ class OutboxSender:
         self._drainers: tuple[Waiter, ...] = ()
         self.core = OutboxCore(options, closed=lambda: closed_error(engine.last_change))
         self.store = store(engine)
+        self.durable = not isinstance(self.store, MemoryStore)
         self.send: Callable[[Data], Coroutine[Any, Any, Delivery]] = self._accept
 
     @property
@@ -268,7 +262,7 @@ class OutboxSender:
         state = change.current
         if change.trigger is Trigger.LOST:
             items = () if self._wire is None else self._wire.unsent_messages()
-            returned = [entry for entry in map(_entry_of, items) if entry is not None]
+            returned = [entry for entry in map(entry_of, items) if entry is not None]
             self._wire = self._generation = None
             drop = change.decision is not None and change.decision.unsent is Unsent.DROP
             self.tell(events.Disconnected(change.generation, state, returned, drop))
@@ -383,11 +377,6 @@ class OutboxSender:
         restored = self.store.open()
         if restored is not None:
             self.tell(restored)
-
-    @property
-    def durable(self) -> bool:
-        """Whether the messages are in a file."""
-        return not isinstance(self.store, MemoryStore)
 
     async def released(self) -> None:
         """Release the file, unless the engine has left `closed` again."""
