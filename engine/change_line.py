@@ -20,7 +20,7 @@ _OF_CHANGE: Final = (
     *("delay", "uptime", "unsent", "undelivered"),
 )
 _OF_CLOSE: Final = ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
-_IF_KNOWN: Final = ("sent_code", "status", "retry_after", "advice", "error")
+_IF_KNOWN: Final = ("sent_code", "status", "body", "retry_after", "advice", "error")
 FIELDS: Final = frozenset((*_OF_CHANGE, *_OF_CLOSE, *_IF_KNOWN, "timestamp"))
 """All fields that a line may have besides the application's own."""
 
@@ -66,6 +66,8 @@ def _close(close: Close) -> dict[str, Any]:
         fields["sent_code"] = close.sent_code
     if close.status is not None:
         fields["status"] = close.status
+    if close.body:
+        fields["body"] = redact.text(close.body)
     if close.retry_after is not None:
         fields["retry_after"] = close.retry_after
     if close.advice is not None:

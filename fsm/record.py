@@ -137,6 +137,8 @@ class Close:
     """HTTP status of a refused upgrade."""
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False, hash=False)
     """Headers of a refused upgrade, names in lower case; not in `repr`, since they hold secrets."""
+    body: str = ""
+    """The first 200 bytes of the body of a refused upgrade as one line: a hint, for people."""
     retry_after: float | None = None
     """Seconds that a refused upgrade asks us to wait (RFC 9110 section 10.2.3)."""
     spread: float | None = None
@@ -174,6 +176,7 @@ class Close:
         status: int,
         *,
         headers: Mapping[str, str] = NO_HEADERS,
+        body: str = "",
         retry_after: float | None = None,
         error: BaseException | None = None,
     ) -> Self:
@@ -184,6 +187,7 @@ class Close:
             cause=Cause.REFUSED,
             status=status,
             headers=headers,
+            body=body,
             retry_after=retry_after,
             error=error,
         )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import (
     ClientConnectorCertificateError,
@@ -45,6 +45,24 @@ class DialDropped(ClientError):
 
     On an error of its own class aiohttp would dial once more, unseen by the engine.
     """
+
+
+class UpgradeRefused(WSServerHandshakeError):
+    """The upgrade was answered with another status; `body` is the beginning of the body."""
+
+    def __init__(self, *args: Any, body: bytes, **facts: Any) -> None:
+        super().__init__(*args, **facts)
+        self.body = body
+
+
+def one_line(body: bytes) -> str:
+    """Return the beginning of a body as one line of text; what is no text becomes a space.
+
+    >>> one_line(b"<h1>Not Found</h1>  Cannot GET" + bytes([10, 0, 195]))
+    '<h1>Not Found</h1> Cannot GET'
+    """
+    text = body.decode(errors="replace").rstrip("\N{REPLACEMENT CHARACTER}")
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def lowered(headers: MultiMapping[str] | Mapping[str, str] | None) -> Mapping[str, str]:
@@ -108,6 +126,7 @@ def _refused(error: ClientResponseError, now: datetime) -> Close:
     return Close.refused(
         error.status,
         headers=headers,
+        body=one_line(error.body) if isinstance(error, UpgradeRefused) else "",
         retry_after=retry_after(headers, now),
         error=bare(_without_secrets(error)),
     )

@@ -19,12 +19,11 @@ from aiohttp import (
     DummyCookieJar,
     ServerDisconnectedError,
     TCPConnector,
-    WSServerHandshakeError,
 )
 
 from recloser.transport.errors import SessionClosed
-from recloser.transport.handshake import DialDropped, invalid_upgrade
-from recloser.transport.upgrade import Answer, Upgrade
+from recloser.transport.handshake import DialDropped, UpgradeRefused, invalid_upgrade
+from recloser.transport.upgrade import Answer, Upgrade, first_bytes
 
 _UNBOUNDED = ClientTimeout(total=None)
 """The engine keeps the deadline; aiohttp's total would keep a timer for the socket's life."""
@@ -62,16 +61,18 @@ async def valid_answer(request: ClientRequest, handler: ClientHandlerType) -> Cl
         offered = [each.strip() for each in asked.split(",") if each.strip()]
         problem = invalid_upgrade(response.headers, offered)
     else:
-        problem = None
+        problem = "Invalid response status"
     if problem is None:
         return response
+    body = b"" if response.status == 101 else await first_bytes(response)  # noqa: PLR2004 - as above
     response.close()
-    raise WSServerHandshakeError(
+    raise UpgradeRefused(
         response.request_info,
         response.history,
         message=problem,
         status=response.status,
         headers=response.headers,
+        body=body,
     )
 
 

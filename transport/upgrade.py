@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, Literal, cast
 
-from aiohttp import ClientConnectionResetError, ClientResponse, ClientWebSocketResponse
+from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, ClientWebSocketResponse
 from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -14,6 +14,27 @@ from recloser.transport.handshake import upgrades
 _UPGRADED: Final = 101
 _MASKED: Final = 0x80
 MASKED: Final = "the server masks its frames (RFC 6455 section 5.1)"
+
+
+BODY_SIZE: Final = 200
+"""Bytes of the body of a refused upgrade that are kept."""
+BODY_PATIENCE: Final = 0.5
+"""Seconds for which a dial waits for them: most servers send them with the headers."""
+
+
+async def first_bytes(response: ClientResponse) -> bytes:
+    """Return the first bytes of the body, as far as they come in time and can be decoded."""
+    found = b""
+    try:
+        async with asyncio.timeout(BODY_PATIENCE):
+            while len(found) < BODY_SIZE:
+                more = await response.content.read(BODY_SIZE - len(found))
+                if not more:
+                    break
+                found += more
+    except (TimeoutError, ClientError, OSError):
+        return found  # the refusal is known by its status: what is missing is a hint
+    return found
 
 
 class Answer(ClientResponse):

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from recloser import redact
 from recloser.clock import Clock
 from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening, farewell_of
@@ -37,8 +38,12 @@ async def dial(
     if not wanted():
         raise DialFailed(CANCELLED)
     addressed(ready)
-    with dial_failure(Cause.DIAL):
-        generation.wire = await transport.dial(ready, ended)
+    try:
+        with dial_failure(Cause.DIAL):
+            generation.wire = await transport.dial(ready, ended)
+    except DialFailed as failed:
+        failed.close = replace(failed.close, body=redact.text(failed.close.body))
+        raise
     if not wanted():
         generation.abort()
         raise DialFailed(CANCELLED)

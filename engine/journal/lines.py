@@ -102,6 +102,8 @@ def _close_line(close: Close) -> dict[str, Any]:
             line[name] = getattr(close, name)
     if close.headers:
         line["headers"] = redact.headers(close.headers)
+    if close.body:
+        line["body"] = redact.text(close.body)
     if close.advice is not None:
         line["advice"] = redact.text(close.advice)
     if close.error is not None:
@@ -168,6 +170,7 @@ def close_of(facts: Facts) -> Close:
         clean=facts.flag("clean"),
         status=facts.maybe_integer("status"),
         headers=headers,
+        body=facts.text("body", ""),
         retry_after=facts.maybe_number("retry_after"),
         spread=facts.maybe_number("spread"),
         advice=facts.text("advice") if facts.has("advice") else None,

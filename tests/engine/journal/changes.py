@@ -30,6 +30,7 @@ closes = st.builds(
     clean=st.booleans(),
     status=maybe(st.integers(100, 599)),
     headers=st.dictionaries(st.sampled_from(["server", "retry-after", "date"]), words),
+    body=words,
     retry_after=maybe(seconds),
     spread=maybe(seconds),
     advice=maybe(words),

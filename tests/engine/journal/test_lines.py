@@ -123,6 +123,7 @@ FULL = replace(
     wish=Wish.SUSPEND,
     status=503,
     headers={"server": "n"},
+    body="no room",
     retry_after=1.5,
     spread=2.5,
     advice="maintenance",

@@ -59,6 +59,8 @@ def describe_close(close: Close) -> str:
         if close.retry_after is not None:
             what += f", Retry-After {duration(close.retry_after)}"
     reason = f' "{printable(redact.text(close.reason))}"' if close.reason else ""
+    if close.body:
+        reason += f' "{printable(redact.text(close.body))}"'
     asked = ", asked for" if close.intentional else ""
     error = f": {_error_text(close.error)}" if close.error is not None else ""
     return f"{what}{reason} ({close.origin.value}, {close.cause.value}{asked}){error}"

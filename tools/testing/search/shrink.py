@@ -21,6 +21,7 @@ _PLAIN_CLOSE: Final[dict[str, Any]] = {
     "unsent": 0,
     "error": None,
     "headers": {},
+    "body": "",
 }
 _PLAIN_CODES: Final = (1000, 1001, 1012, 4000)
 """Well-known codes, the plainest first."""
