@@ -160,7 +160,7 @@ class AiohttpWire(Wire):
     def tick(self) -> None:
         """Look after the wire while no consumer reads: twice a second, for all wires of a loop."""
         transport = self._upgrade.transport
-        if transport.is_closing():
+        if self._out.closing:
             # The peer's FIN came while bytes of ours were queued: asyncio does not report it.
             self.drain_received()
             if not self.over:
@@ -188,7 +188,7 @@ class AiohttpWire(Wire):
 
     def ping(self, message: str | bytes | None) -> None:
         """See `Living.ping`."""
-        if not self._upgrade.transport.is_closing():
+        if not self._out.closing:
             self._out.ping(message)
 
     def last_received(self, now: float) -> float:
@@ -227,7 +227,8 @@ class AiohttpWire(Wire):
         """See `Wire.finish`."""
         if self.undelivered.resend and self.unsent:
             self._abort_transport()  # a message that is sent again must not leave now
-        self._out.shut = True
+        self._out.stop()
+        self._upgrade.end_told()
         super().finish()
         self._end_liveness()
         Ticker.of(asyncio.get_running_loop()).discard(self)

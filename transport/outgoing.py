@@ -1,12 +1,13 @@
 """The writing half of a wire: messages, control frames, and the account of unsent messages."""
 
 import asyncio
-import select
-from typing import Any, Final
+from collections import deque
+from typing import Any, Final, NamedTuple
 
 from aiohttp.http import WebSocketWriter
 
 from recloser.transport.base import Delivery, Opcode, Undelivered
+from recloser.transport.layers import layers
 from recloser.transport.upgrade import push
 
 CONGESTED = 65_536
@@ -16,27 +17,43 @@ SMALL = 16_384
 """Length of a message that cannot fill an empty write buffer: event loops pause at 64 KiB."""
 
 HIDDEN = 2**20
-"""Bytes below the write buffer that TLS tells of, besides one message: the two marks at which
-asyncio pauses the writing, 64 KiB of the socket and 512 KiB of TLS, and room."""
+"""Bytes that may stand below a transport of which no account is to be had, besides one message:
+twice the two marks at which asyncio pauses the writing, 64 KiB of the socket, 512 KiB of TLS."""
 
 MEDIUM, LONG = 126, 65_536
 """Sizes from which a frame's header is longer than 6 bytes, mask included (RFC 6455 5.2)."""
+
+HANDED_OVER: Final = "recloser: the message had been handed to the connection before"
+"""Note on the cancellation of a send whose message may arrive all the same."""
 
 _SENT: Final = Delivery.SENT
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY  # an attribute of an enum costs as much as a call
 
 
+class _Waiting(NamedTuple):
+    """A message that waits for room; nothing of it has been written."""
+
+    payload: bytes
+    opcode: Opcode
+    item: object
+    written: "asyncio.Future[asyncio.Future[Any] | None]"
+    """Done once it is written, with what the writer would wait for; cancelled at the end."""
+
+
 class Outgoing:
     """Drives the writer. After `shut` no message is taken."""
 
     __slots__ = (
+        "_below",
         "_kept",
         "_largest",
+        "_layers",
+        "_line",
         "_owed",
-        "_room",
         "_transport",
         "_undelivered",
+        "_unwritten",
         "_writer",
         "_written",
         "sent_code",
@@ -49,13 +66,22 @@ class Outgoing:
         self._writer = writer
         self._transport = transport
         self._owed: bytes | None = None
-        self._room = _room(transport)
+        found = layers(transport)
+        self._layers = (transport,) if found is None else found
+        """The transports from TLS down to the socket: each may hold bytes in a buffer."""
+        self._below = self._layers[-1] if len(self._layers) > 1 else None
+        """That of the socket, if TLS is above it: it may be dead a turn before TLS knows."""
+        self._largest = 0 if found is None else None
+        """Size of the largest message where a layer is hidden; None where none is."""
         self._kept: list[tuple[int, Any]] | None = None
-        """What may not have left, with the value of `_written` at its end; None while the write
-        buffer is known to be empty, which spares a send the question."""
+        """What may not have left, with the value of `_written` at its end; None while all buffers
+        are known to be empty, which spares a send the question."""
         self._written = 0
         """Bytes that did not find, or did not leave behind, an empty buffer: all it can hold."""
-        self._largest = 0
+        self._line: deque[_Waiting] | None = None
+        """Messages that wait for room, in order; None as long as none ever did."""
+        self._unwritten: list[object] = []
+        """What still waited for room at the end."""
         self._undelivered = undelivered
         self.sent_code: int | None = None
         self.shut = False
@@ -77,27 +103,31 @@ class Outgoing:
             raise TypeError(
                 f"a message is str or bytes, not {type(message).__name__}: encode it first"
             )
-        transport = self._transport
-        drained = None
+        transport, below = self._transport, self._below
         try:
+            if below is not None and below.is_closing():
+                return await self._undelivered(message, item)
             if self._kept is None and len(payload) <= SMALL:
-                # The buffer cannot fill, so this never waits; `push` costs a fortieth more.
+                # There will be nothing to wait for; `push` costs a fortieth of a send more.
                 await self._writer.send_frame(payload, opcode)
                 if (
                     not transport.get_write_buffer_size()
-                    and self._room is None
                     and not transport.is_closing()
+                    and (below is None or self._queued() == 0)
                 ):
-                    self._kept = None
                     return _SENT
+                self._note(message if item is None else item, len(payload))
+                ended = False
+            elif self._line or self._writer.protocol.writing_paused:
+                ended = await self._wait(payload, opcode, message if item is None else item)
             else:
-                drained = push(self._writer.send_frame(payload, opcode))
+                drained = self._write(payload, opcode, message if item is None else item)
+                ended = False
+                if drained is not None:
+                    await _left(drained)
         except ConnectionError:
             return await self._undelivered(message, item)
-        self._note(message if item is None else item, len(payload))
-        if drained is not None:
-            await _left(drained)
-        if transport.is_closing():
+        if ended or self.closing:
             if self._undelivered.resend:
                 return Delivery.QUEUED
             raise ConnectionResetError("the connection ended while the message was leaving")
@@ -105,62 +135,132 @@ class Outgoing:
 
     @property
     def unsent(self) -> list[Any]:
-        """Messages that may not have left: see `Wire.unsent`.
+        """Messages that may not have left: see `Wire.unsent_messages`.
 
-        When a connection breaks, its buffer is cleared before the end is reported. So an empty
-        buffer counts only while the transport is up; TLS gives no account then.
+        When a connection breaks, its buffers are cleared before the end is reported. So empty
+        ones count only while the transport is up.
         """
         if self._kept is not None:
             self._look()
-        return [] if self._kept is None else [item for _, item in self._kept]
+        kept = [] if self._kept is None else [item for _, item in self._kept]
+        if self._line:
+            kept += [waiting.item for waiting in self._line]
+        return kept + self._unwritten
+
+    @property
+    def closing(self) -> bool:
+        """Whether the connection takes no more bytes, whether or not TLS knows."""
+        below = self._below
+        return self._transport.is_closing() or (below is not None and below.is_closing())
 
     def settle(self) -> None:
         """Forget messages that have left, and send a pong that waited. Only while up."""
-        queued = self._transport.get_write_buffer_size()
-        if self._kept is not None:
-            self._sample(queued)
-        if self._owed is not None and queued <= CONGESTED:
+        self._look()
+        if self._owed is not None and self._transport.get_write_buffer_size() <= CONGESTED:
             owed, self._owed = self._owed, None
             self._control(owed, Opcode.PONG)
+
+    def stop(self) -> None:
+        """Take no message any more, and release those who wait for room."""
+        self.shut = True
+        line, self._line = self._line, None
+        for waiting in line or ():
+            self._unwritten.append(waiting.item)
+            waiting.written.cancel()
+
+    async def _wait(self, payload: bytes, opcode: Opcode, item: object) -> bool:
+        """Wait in line until the message is written, and until there is room once more.
+
+        True if the connection ended before. What is written while the transport is full would
+        stand in memory, with the messages of all who wait, and nobody could say how much.
+        """
+        if self._line is None:
+            self._line = deque()
+        written = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(payload, opcode, item, written)
+        self._line.append(waiting)
+        if len(self._line) == 1:
+            self._admit()
+        try:
+            await asyncio.wait((written,))
+        except asyncio.CancelledError as error:
+            if not written.done() and self._line is not None:
+                self._line.remove(waiting)
+            elif not written.cancelled():
+                error.add_note(HANDED_OVER)
+            raise
+        if written.cancelled():
+            return True
+        drained = written.result()
+        if drained is not None:
+            await _left(drained)
+        return False
+
+    def _admit(self, room: "asyncio.Future[Any] | None" = None) -> None:
+        """Write what waits, while there is room; then be called when there is room again."""
+        del room
+        line = self._line
+        while line and not self.closing:
+            protocol: Any = self._writer.protocol
+            full = push(protocol._drain_helper())  # noqa: SLF001 - test_contract.py pins it
+            if full is not None:
+                full.add_done_callback(self._admit)
+                return
+            self._write_waiting(line.popleft())
+
+    def _write_waiting(self, waiting: _Waiting) -> None:
+        drained = self._write(waiting.payload, waiting.opcode, waiting.item)
+        if not waiting.written.done():
+            waiting.written.set_result(drained)
+
+    def _write(self, payload: bytes, opcode: Opcode, item: object) -> "asyncio.Future[Any] | None":
+        """Write a message, and return what the writer would wait for."""
+        drained = push(self._writer.send_frame(payload, opcode))
+        self._note(item, len(payload))
+        return drained
 
     def _note(self, item: object, size: int) -> None:
         """Keep a written message until it is known to have left."""
         self._written += _framed(size)
-        self._largest = max(self._largest, size)
+        if self._largest is not None:
+            self._largest = max(self._largest, size)
         if self._kept is None:
             self._kept = []
         self._kept.append((self._written, item))
         self._look()
 
-    def _look(self) -> None:
-        if self._room is None or not self._transport.is_closing():
-            self._sample(self._transport.get_write_buffer_size())
+    def _queued(self) -> int | None:
+        """Count the bytes that the kernel has not taken; None when nobody can tell.
 
-    def _sample(self, queued: int) -> None:
-        """Forget the messages that have left; `queued` bytes have not."""
+        A transport that breaks clears its buffer before the end is reported, and TLS that
+        closes gives no account. A buffer on the socket itself is flushed before it closes.
+        """
+        if len(self._layers) == 1:
+            queued = self._transport.get_write_buffer_size()
+            if not queued and self._transport.is_closing():
+                return None
+        else:
+            queued = 0
+            for layer in self._layers:
+                if layer.is_closing():
+                    return None
+                queued += layer.get_write_buffer_size()
+        return queued if self._largest is None else queued + HIDDEN + self._largest
+
+    def _look(self) -> None:
+        """Forget the messages that have left: all but the last ones, whose bytes are queued."""
         kept = self._kept
-        if kept is None:
+        queued = None if kept is None else self._queued()
+        if kept is None or queued is None:
             return
         if not queued:
-            if not self._transport.is_closing() and self._drained():
-                self._kept = None
-                return
-            if self._room is None:
-                return
+            self._kept = None
+            return
         left = self._written - queued
-        if self._room is not None:
-            left -= HIDDEN + self._largest
         count = 0
         while count < len(kept) and kept[count][0] <= left:
             count += 1
         del kept[:count]
-
-    def _drained(self) -> bool:
-        """Whether the buffer below TLS is empty, which the transport does not report.
-
-        asyncio keeps bytes there only while the kernel has no room for them.
-        """
-        return self._room is None or [event for _, event in self._room.poll(0)] == [select.POLLOUT]
 
     def ping(self, message: str | bytes | None) -> None:
         """Ask the peer for a sign of life, by a message of the application's if there is one.
@@ -176,7 +276,7 @@ class Outgoing:
 
     def pong(self, payload: bytes) -> None:
         """Answer a ping; only the last one while the peer does not read (RFC 6455 5.5.3)."""
-        if self._transport.is_closing():
+        if self.closing:
             return
         if self._transport.get_write_buffer_size() > CONGESTED:
             self._owed = payload
@@ -190,12 +290,17 @@ class Outgoing:
             self._kept = []
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """Write the one close frame, without a code if None; sets `sent_code` if written."""
+        """Write the one close frame, without a code if None; sets `sent_code` if written.
+
+        What waits for room is written before it.
+        """
         if self.shut:
             return
         self.shut = True
-        if self._transport.is_closing():
+        if self.closing:
             return
+        while self._line:
+            self._write_waiting(self._line.popleft())
         if code is None:
             self._control(b"", Opcode.CLOSE)
         else:
@@ -210,22 +315,10 @@ async def _left(drained: asyncio.Future[Any]) -> None:
     try:
         await asyncio.wait((drained,))
     except asyncio.CancelledError as error:
-        error.add_note("recloser: the message had been handed to the connection before")
+        error.add_note(HANDED_OVER)
         raise
 
 
 def _framed(size: int) -> int:
     """Return the size of a frame with so many bytes of payload."""
     return size + (6 if size < MEDIUM else 8 if size < LONG else 14)
-
-
-def _room(transport: asyncio.Transport) -> "select.poll | None":
-    """Return a test of the kernel's room; None where the transport knows all buffers."""
-    connection = transport.get_extra_info("socket")
-    if transport.get_extra_info("sslcontext") is None or connection is None:
-        return None
-    if not hasattr(select, "poll"):
-        return None
-    room = select.poll()
-    room.register(connection.fileno(), select.POLLOUT)
-    return room

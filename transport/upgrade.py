@@ -10,6 +10,7 @@ from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from recloser.transport.handshake import upgrades
+from recloser.transport.last_read import last_read
 
 _UPGRADED: Final = 101
 _MASKED: Final = 0x80
@@ -123,7 +124,16 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
     object is kept because it owns the parser.
     """
 
-    __slots__ = ("_frames", "_handler", "lost", "reader", "response", "transport", "writer")
+    __slots__ = (
+        "_frames",
+        "_handler",
+        "_last_read",
+        "lost",
+        "reader",
+        "response",
+        "transport",
+        "writer",
+    )
 
     def __init__(
         self,
@@ -153,12 +163,18 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
         self.response = response
         self.transport: asyncio.Transport = transport
         self.lost: asyncio.Future[None] = lost
+        self._last_read = last_read(transport)
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
         """The headers of the answer, as they came."""
         answer = self.response
         return answer.received if isinstance(answer, Answer) else answer.headers
+
+    def end_told(self) -> None:
+        """Do not read what the kernel still holds: the end is known."""
+        if self._last_read is not None:
+            self._last_read.wanted = False
 
     @property
     def _parser(self) -> Any:

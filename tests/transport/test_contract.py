@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, EofStream, WSMsgType
+from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSMessage
@@ -41,6 +42,10 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (ClientResponse.start, ["self", "connection"]),
         (ClientResponse.close, ["self"]),
         (ClientSession.detach, ["self"]),
+        (BaseProtocol._drain_helper, ["self"]),
+        (ResponseHandler.connection_lost, ["self", "exc"]),
+        (ResponseHandler.data_received, ["self", "data"]),
+        (ResponseHandler.set_parser, ["self", "parser", "payload"]),
     ],
 )
 def test_arguments(function: Callable[..., Any], expected: list[str]) -> None:
@@ -70,7 +75,7 @@ def test_options(function: Callable[..., Any], expected: set[str]) -> None:
     ("owner", "names"),
     [
         (Connection, {"transport", "protocol"}),
-        (ResponseHandler, {"closed"}),
+        (ResponseHandler, {"closed", "writing_paused"}),
         (ClientResponse, {"connection"}),
         (ClientWebSocketResponse, {"protocol"}),
         (

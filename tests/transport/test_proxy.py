@@ -78,11 +78,13 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxying(password: str | None = None) -> AsyncIterator[Proxy]:
+async def proxying(
+    password: str | None = None, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Proxy]:
     proxy = Proxy(password)
-    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
-    proxy.url = f"http://127.0.0.1:{port}"
+    proxy.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{port}"
     try:
         yield proxy
     finally:

@@ -1,0 +1,111 @@
+"""Reads what the kernel still holds of a connection that died, before its socket is closed.
+
+A write that fails ends a transport at once, and the loop closes the socket unread: last
+messages and the close frame behind them would be lost, though they had arrived (B2.3). The
+protocol of the socket's own transport is told while the socket is still open. So it is wrapped:
+data goes to the protocol as before, without a call in between; the end comes here first.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from recloser.transport.layers import layers
+
+BOUND: Final = 8 * 2**20
+"""Bytes that are read at most: Linux lets a socket hold 6 MiB (net.ipv4.tcp_rmem)."""
+
+_CHUNK: Final = 256 * 1024
+
+
+class _LastRead:
+    """What both kinds of protocols share: all but the end is passed on."""
+
+    __slots__ = ("_protocol", "_resume", "_transport", "wanted")
+
+    def __init__(self, transport: asyncio.Transport, protocol: Any, resume: Callable[[], None]):
+        self._transport = transport
+        self._protocol = protocol
+        self._resume = resume
+        self.wanted = True
+        """False once the end was told, so that nobody asks for the rest."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._protocol.connection_made(transport)
+
+    def eof_received(self) -> bool | None:
+        kept: bool | None = self._protocol.eof_received()
+        return kept
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.wanted:
+            self._read()
+        self._protocol.connection_lost(exc)
+
+    def _read(self) -> None:
+        connection = self._transport.get_extra_info("socket")
+        descriptor = -1 if connection is None else connection.fileno()
+        if descriptor < 0:
+            return
+        self._resume()  # where the application has paused TLS, it would not decrypt
+        left = BOUND
+        # An error is the end that has been seen already, and what stands before it was read.
+        with suppress(OSError):
+            while left > 0 and (data := os.read(descriptor, min(left, _CHUNK))):
+                left -= len(data)
+                self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        self._protocol.data_received(data)
+
+
+class _PlainLastRead(_LastRead, asyncio.Protocol):
+    """Stands before a protocol that is given data."""
+
+    __slots__ = ("data_received",)
+
+    def __init__(self, transport: asyncio.Transport, protocol: Any, resume: Callable[[], None]):
+        super().__init__(transport, protocol, resume)
+        self.data_received = protocol.data_received  # type: ignore[method-assign] # no call between
+
+
+class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
+    """Stands before a protocol that gives a buffer, as TLS does."""
+
+    __slots__ = ("buffer_updated", "get_buffer")
+
+    def __init__(self, transport: asyncio.Transport, protocol: Any, resume: Callable[[], None]):
+        super().__init__(transport, protocol, resume)
+        self.get_buffer = protocol.get_buffer  # type: ignore[method-assign] # no call between
+        self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign] # the same
+
+    def _feed(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            room = memoryview(self._protocol.get_buffer(len(view)))
+            size = min(len(room), len(view))
+            room[:size] = view[:size]
+            self._protocol.buffer_updated(size)
+            view = view[size:]
+
+
+def last_read(transport: asyncio.Transport) -> _LastRead | None:
+    """Have the rest read when a connection dies; None where a loop does not show its socket."""
+    found = layers(transport)
+    if found is None:
+        return None
+    lowest = found[-1]
+    protocol: Any = lowest.get_protocol()
+    made = (_BufferedLastRead if hasattr(protocol, "get_buffer") else _PlainLastRead)(
+        lowest, protocol, transport.resume_reading
+    )
+    lowest.set_protocol(made)
+    return made

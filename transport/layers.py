@@ -1,0 +1,42 @@
+"""The transports beneath a connection: TLS stands on a socket, or on another TLS (a proxy's)."""
+
+import asyncio
+import gc
+from typing import Final, cast
+
+_DEPTH: Final = 4
+"""More layers than anybody stacks: TLS in TLS has three."""
+
+
+def layers(transport: asyncio.Transport) -> tuple[asyncio.Transport, ...] | None:
+    """Return the transport and those beneath it, the socket's last; None if it does not tell.
+
+    asyncio's TLS keeps the next one in a private attribute, uvloop's in a field that only the
+    garbage collector is shown; test_contract.py pins both. Without TLS there is one layer.
+    """
+    found = [transport]
+    while found[-1].get_extra_info("sslcontext") is not None and len(found) < _DEPTH:
+        below = _beneath(found[-1])
+        if below is None:
+            break
+        found.append(below)
+    return tuple(found) if _is_socket(found[-1]) else None
+
+
+def _is_socket(transport: asyncio.Transport) -> bool:
+    return "SSL" not in type(transport).__name__
+
+
+def _beneath(transport: asyncio.Transport) -> asyncio.Transport | None:
+    """Return the transport on which a TLS transport stands."""
+    protocol = getattr(transport, "_ssl_protocol", None)
+    if protocol is not None:
+        below: asyncio.Transport | None = getattr(protocol, "_transport", None)
+        return below
+    for each in gc.get_referents(transport):
+        if type(each).__name__ == "SSLProtocol":
+            for candidate in gc.get_referents(each):
+                if candidate is not transport and hasattr(candidate, "get_write_buffer_size"):
+                    # uvloop's transports have asyncio's methods, and are of no class of asyncio's
+                    return cast("asyncio.Transport", candidate)
+    return None
