@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import pytest
 
-from recloser.fsm.errors import NotOpen
 from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import RawPeer as Peer
 from recloser.testing.doubles.raw_server import close_frame, frame, text
 from recloser.transport import Heartbeat
+from recloser.transport.errors import NotOpen
 from tests.transport.link import Link, linked, turns, until
 
 Factory = Callable[[], asyncio.AbstractEventLoop]

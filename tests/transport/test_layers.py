@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recloser.fsm.errors import NotOpen
 from recloser.testing.doubles.raw_server import CLOSE
 from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, Delivery, Request
+from recloser.transport.errors import NotOpen
 from recloser.transport.layers import layers
 from tests.transport.link import Link, linked, turns
 from tests.transport.test_last_read import LAST, WORDS, at_once, fail_to_send
