@@ -35,7 +35,7 @@ TIMED: Final = (
 )
 OF_CLOSE: Final = ("code", "status", "sent_code", "unsent", "retry_after")
 _TEXTS: Final = ("reason", "advice")
-_MOST_ALONE: Final = 20_000
+_MOST_ALONE: Final = 15_000
 """Cases with one value of the policy's own; where it has many, each meets a share of the ends."""
 _MOST_COMBINED: Final = 10_000
 _REPLACED: Final = (COMMON[0], COMMON[-1], COMMON[-2])
@@ -58,7 +58,7 @@ _MEANT: Final = frozenset(
     for by in (-1, 0, 1)
 )
 """Codes with a known meaning, and their neighbours."""
-_THOROUGH: Final = 5
+_THOROUGH: Final = 8
 """For one usual end of so many, every edge of every field is tried; for the others a share."""
 _STEADY: Final = 3000
 """Attempts that are tried one by one, for a few ends."""
@@ -127,11 +127,11 @@ def causes() -> Iterator[Case]:
 def fields() -> Iterator[Case]:
     """Each field by itself along its edges, for every usual end.
 
-    For one end of five every value; for the others one value of three, by turns.
+    For one end of eight every value; for the others one value of four, by turns.
     """
     for number, end in enumerate(COMMON):
         base = _base(end)
-        some = slice(None) if number % _THOROUGH == 0 else slice(number % 3, None, 3)
+        some = slice(None) if number % _THOROUGH == 0 else slice(number % 4, None, 4)
         for name in COUNTED:
             for count in COUNTS[some]:
                 if count >= (name != "busy"):

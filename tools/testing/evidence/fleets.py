@@ -14,6 +14,8 @@ from recloser.testing.evidence.ends import HOUR, NOBODY, TAKES, refused
 ENGINES: Final = 1000
 DEPTH: Final = 12
 """Dials that every engine makes in vain."""
+_WORN: Final = 9
+"""Dials after which the usual caps have been reached, and dials that are judged after them."""
 _HELD: Final = 5.0
 """Seconds that a proxy holds a dial before it ends it."""
 
@@ -51,8 +53,8 @@ FLEETS: Final = (
     Fleet(parting=Close.frame(1013), dials=refused(502)),
     Fleet(parting=Close.cut(Cause.EOF), dials=Close.by_engine(Cause.CONNECT_TIMEOUT)),
     Fleet(parting=Close.cut(Cause.RESET), dials=refused(500)),
-    Fleet(parting=Close.cut(Cause.RESET), dials=NOBODY, before=DEPTH),
-    Fleet(parting=refused(503), dials=refused(503), before=DEPTH),
+    Fleet(parting=Close.cut(Cause.RESET), dials=NOBODY, before=_WORN, depth=_WORN),
+    Fleet(parting=refused(503), dials=refused(503), before=_WORN, depth=_WORN),
     Fleet(parting=refused(503, 30.0), dials=refused(503, 30.0), before=2),
 )
 """Ends that hit everybody at once: engines that were well, and engines deep in an outage."""
