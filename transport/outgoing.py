@@ -51,6 +51,7 @@ class Outgoing:
         "_layers",
         "_line",
         "_owed",
+        "_plain",
         "_transport",
         "_undelivered",
         "_unwritten",
@@ -73,9 +74,10 @@ class Outgoing:
         """That of the socket, if TLS is above it: it may be dead a turn before TLS knows."""
         self._largest = 0 if found is None else None
         """Size of the largest message where a layer is hidden; None where none is."""
-        self._kept: list[tuple[int, Any]] | None = None
-        """What may not have left, with the value of `_written` at its end; None while all buffers
-        are known to be empty, which spares a send the question."""
+        self._plain = found is not None and self._below is None
+        self._kept: list[tuple[int, Any]] | None = None if self._plain else []
+        """What may not have left, with the value of `_written` at its end; None while the buffer
+        of a socket without TLS is known to be empty, which spares a send the question."""
         self._written = 0
         """Bytes that did not find, or did not leave behind, an empty buffer: all it can hold."""
         self._line: deque[_Waiting] | None = None
@@ -103,21 +105,17 @@ class Outgoing:
             raise TypeError(
                 f"a message is str or bytes, not {type(message).__name__}: encode it first"
             )
-        transport, below = self._transport, self._below
         try:
-            if below is not None and below.is_closing():
-                return await self._undelivered(message, item)
             if self._kept is None and len(payload) <= SMALL:
                 # There will be nothing to wait for; `push` costs a fortieth of a send more.
+                transport = self._transport
                 await self._writer.send_frame(payload, opcode)
-                if (
-                    not transport.get_write_buffer_size()
-                    and not transport.is_closing()
-                    and (below is None or self._queued() == 0)
-                ):
+                if not transport.get_write_buffer_size() and not transport.is_closing():
                     return _SENT
                 self._note(message if item is None else item, len(payload))
                 ended = False
+            elif self._below is not None and self._below.is_closing():
+                return await self._undelivered(message, item)
             elif self._line or self._writer.protocol.writing_paused:
                 ended = await self._wait(payload, opcode, message if item is None else item)
             else:
@@ -254,7 +252,7 @@ class Outgoing:
         if kept is None or queued is None:
             return
         if not queued:
-            self._kept = None
+            self._kept = None if self._plain else []
             return
         left = self._written - queued
         count = 0
