@@ -316,7 +316,7 @@ class OutboxCore:
             if entry.state in (MessageState.HANDED_OVER, MessageState.ON_THE_WIRE):
                 if unsent:
                     held.leave_later(entry)
-                else:
+                elif delivery is Delivery.SENT:  # or it may have come back, and gone out again
                     entry.move(_T.LEAVE)
             if unsent or delivery is Delivery.QUEUED:
                 held.effects.append(Save(entry))

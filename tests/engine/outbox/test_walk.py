@@ -1,0 +1,201 @@
+"""Every reachable combination of a few messages, a connection, a disk and a crash, walked.
+
+The core is the real one. `world.py` plays all that surrounds it, and holds the clauses after every
+step; every situation must also lead to an end in which nothing is held, remembered or written.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from recloser import Acknowledgements, Delivery, Outbox
+from recloser.outbox import effects, events
+from recloser.outbox.core import OutboxCore
+from recloser.outbox.message import Entry
+from recloser.outbox.table import TABLE, Kind, MessageState, MessageTrigger
+from tests.engine.outbox.world import BrokenPromise, Setting, Step, World, replayed
+
+Walk = dict[tuple[object, ...], tuple[Step, ...]]
+
+WINDOW = Acknowledgements(window=1)
+MEMORY = Outbox(max_messages=1, in_passive=True)
+FILE = Outbox(path="outbox.db", in_passive=True)
+ACKNOWLEDGED = Outbox(in_passive=True, acknowledgements=WINDOW)
+BOTH = replace(FILE, acknowledgements=WINDOW)
+PLAIN = frozenset({"rest", "clear", "cancel", "leave", "due", "deafen"})
+"""What is left out where there are two messages: it matters to one as it does to two."""
+SHORT = PLAIN | {"wake", "end drop"}
+
+
+def walk(setting: Setting) -> Walk:
+    """Visit every situation once, by the shortest way, and take every step out of each."""
+    first = World(setting)
+    seen: Walk = {first.key(): ()}
+    todo = deque(seen.values())
+    while todo:
+        way = todo.popleft()
+        here = replayed(setting, way)
+        for step in here.steps():
+            there = replayed(setting, way)
+            there.take(step)
+            if there.key() not in seen:
+                seen[there.key()] = (*way, step)
+                todo.append((*way, step))
+        here.finish()
+    return seen
+
+
+SETTINGS = {
+    "memory": Setting(MEMORY, messages=1),
+    "memory, two": Setting(MEMORY, without=frozenset({"rest", "leave"})),
+    "memory, oldest": Setting(replace(MEMORY, when_full="drop-oldest"), without=PLAIN),
+    "memory, newest": Setting(replace(MEMORY, when_full="drop-newest"), without=PLAIN),
+    "memory, raise": Setting(replace(MEMORY, when_full="raise"), without=PLAIN),
+    "acknowledged": Setting(ACKNOWLEDGED, messages=1),
+    "file": Setting(FILE, messages=1),
+    "file, a crash": Setting(FILE, messages=1, crashes=1, without=frozenset({"rest", "deafen"})),
+    "file, a full disk": Setting(
+        FILE, messages=1, failures=1, without=frozenset({"rest", "deafen"})
+    ),
+    "file, acknowledged, a crash": Setting(BOTH, messages=1, crashes=1, without=PLAIN),
+}
+LARGER = {
+    "memory, three": Setting(replace(MEMORY, max_messages=2), messages=3),
+    "acknowledged, two": Setting(ACKNOWLEDGED, without=PLAIN),
+    "file, two": Setting(FILE, without=PLAIN),
+    "file, two, a crash": Setting(FILE, crashes=1, without=SHORT),
+    "file, acknowledged, two": Setting(BOTH, without=PLAIN),
+    "file, acknowledged, all": Setting(BOTH, messages=1, crashes=1, failures=1),
+}
+
+
+@pytest.fixture(scope="module")
+def moves() -> Iterator[set[tuple[MessageState, MessageTrigger, Kind]]]:
+    """All the moves that messages make meanwhile."""
+    found = set()
+    move = Entry.move
+
+    def noted(self: Entry, trigger: MessageTrigger, kind: Kind = Kind.PLAIN) -> bool:
+        found.add((self.state, trigger, kind))
+        return move(self, trigger, kind)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Entry, "move", noted)
+        yield found
+
+
+@pytest.mark.spec("G1.2", "G2.1", "G3", "G5", "G6", "G7.1", "G7.4", "J1")
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_reachable_combination(
+    name: str, moves: set[tuple[MessageState, MessageTrigger, Kind]]
+) -> None:
+    assert len(walk(SETTINGS[name])) > 100
+
+
+@pytest.mark.spec("G1.2")
+def test_the_walks_took_every_row_of_the_table(
+    moves: set[tuple[MessageState, MessageTrigger, Kind]],
+) -> None:
+    """But for a message that cannot be rendered: `render` is the application's."""
+    for setting in SETTINGS.values():
+        if not moves:
+            walk(setting)  # this test was chosen alone
+    taken = {(state, trigger) for state, trigger, _ in moves}
+    left = {(row.source, row.trigger) for row in TABLE} - taken
+    assert left == {(MessageState.HANDED_OVER, MessageTrigger.DROP)}
+
+
+@pytest.mark.slow
+@pytest.mark.spec("G1.2", "G2.1", "G3", "G5", "G6", "G7.1", "G7.4", "J1")
+@pytest.mark.parametrize("name", LARGER)
+def test_every_reachable_combination_of_more(name: str) -> None:
+    walked = walk(LARGER[name])
+    assert len(walked) > 3000
+
+
+class AcceptsEarly(OutboxCore):
+    """Says that a message is accepted before it is in the file."""
+
+    def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
+        return [
+            effects.Answer(each.entry, Delivery.QUEUED)
+            if isinstance(each, effects.Save) and each.entry is not None
+            else each
+            for each in super().handle(event, now)
+        ]
+
+
+class MarksNothing(OutboxCore):
+    """Hands messages over without a word to the file."""
+
+    def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
+        return [each for each in super().handle(event, now) if not isinstance(each, effects.Mark)]
+
+
+class ForgetsTheBuffer(OutboxCore):
+    """Takes nothing back from a connection that has ended."""
+
+    def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
+        if isinstance(event, events.Disconnected):
+            event = event._replace(returned=())
+        return super().handle(event, now)
+
+
+class TurnsTheOrder(OutboxCore):
+    """Takes back in the wrong order what a connection had."""
+
+    def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
+        if isinstance(event, events.Disconnected):
+            event = event._replace(returned=[*event.returned][::-1])
+        return super().handle(event, now)
+
+
+class HearsNothing(OutboxCore):
+    """Takes no acknowledgement."""
+
+    def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
+        return [] if isinstance(event, events.Acknowledged) else super().handle(event, now)
+
+
+class CountsNothing(OutboxCore):
+    """Hands every message over as if for the first time."""
+
+    def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
+        found = super().handle(event, now)
+        for each in found:
+            if isinstance(each, effects.Send):
+                message = each.entry.message
+                each.entry.message = message.delivered(1 - message.deliveries)
+        return found
+
+
+class KeepsTheRow(OutboxCore):
+    """Never takes a message out of the file."""
+
+    def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
+        return [each for each in super().handle(event, now) if not isinstance(each, effects.Forget)]
+
+
+BROKEN: list[tuple[type[OutboxCore], Outbox, str]] = [
+    (AcceptsEarly, FILE, "G6: accepted, and not in the file"),
+    (MarksNothing, FILE, "G6: handed over before it was marked"),
+    (ForgetsTheBuffer, MEMORY, "G5: what the policy keeps is gone"),
+    (TurnsTheOrder, MEMORY, "G3: waiting out of order"),
+    (HearsNothing, ACKNOWLEDGED, "what is settled is held again"),
+    (CountsNothing, ACKNOWLEDGED, "G7.4: redelivered without the mark"),
+    (KeepsTheRow, FILE, "G6: something stays in the file"),
+]
+
+
+@pytest.mark.spec("G3", "G5", "G6", "G7.4")
+@pytest.mark.parametrize(("core", "outbox", "clause"), BROKEN)
+def test_a_core_that_breaks_a_clause_is_found_by_the_shortest_way(
+    core: Any, outbox: Outbox, clause: str
+) -> None:
+    with pytest.raises(BrokenPromise, match=clause) as failure:
+        walk(Setting(outbox, make_core=core))
+    assert 1 <= len(failure.value.path) <= 12
+    assert str(failure.value).startswith(f"{failure.value.problem}\n  1. ")
