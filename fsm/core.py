@@ -229,7 +229,7 @@ class Core:
             self.guard = decision.guard
         else:
             self.guard = (self.wish if problem is None else Wish.CLOSE).guard
-        if close.status is not None and isinstance(decision, Stop):
+        if close.answered and isinstance(decision, Stop):
             self._known = tuple(each for each in self._known if each != self.address)
         again = self.guard is Guard.CONNECT
         self.run = Run(since=now) if again and not self._paced else run

@@ -72,6 +72,8 @@ class Cause(Word):
     """The connection broke with an error of the operating system."""
     REFUSED = "refused"
     """The upgrade was answered with another status than 101; see `Close.status`."""
+    PROXY = "proxy"
+    """The proxy on the way refused the tunnel, or asked for credentials; see `Close.status`."""
     DNS = "dns"
     """The host name could not be resolved."""
     TCP = "tcp"
@@ -134,13 +136,13 @@ class Close:
     clean: bool = False
     """A close frame was received: the peer said that it ends."""
     status: int | None = None
-    """HTTP status of a refused upgrade."""
+    """HTTP status of a refused upgrade, or of a proxy that refused the tunnel."""
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False, hash=False)
-    """Headers of a refused upgrade, names in lower case; not in `repr`, since they hold secrets."""
+    """Headers of that answer, names in lower case; not in `repr`, since they hold secrets."""
     body: str = ""
     """The first 200 bytes of the body of a refused upgrade as one line: a hint, for people."""
     retry_after: float | None = None
-    """Seconds that a refused upgrade asks us to wait (RFC 9110 section 10.2.3)."""
+    """Seconds that that answer asks us to wait (RFC 9110 section 10.2.3)."""
     spread: float | None = None
     """Seconds over which the server asks its clients to spread their return."""
     advice: str | None = None
@@ -185,6 +187,28 @@ class Close:
             code=ABNORMAL,
             origin=Origin.PEER,
             cause=Cause.REFUSED,
+            status=status,
+            headers=headers,
+            body=body,
+            retry_after=retry_after,
+            error=error,
+        )
+
+    @classmethod
+    def refused_by_proxy(
+        cls,
+        status: int,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        body: str = "",
+        retry_after: float | None = None,
+        error: BaseException | None = None,
+    ) -> Self:
+        """Make the record of a proxy that answered with an HTTP status: the peer heard nothing."""
+        return cls(
+            code=ABNORMAL,
+            origin=Origin.NETWORK,
+            cause=Cause.PROXY,
             status=status,
             headers=headers,
             body=body,
@@ -239,12 +263,17 @@ class Close:
         return self.cause, self.sent_code
 
     @property
+    def answered(self) -> bool:
+        """Whether a server answered the upgrade with a status, and no proxy on the way to it."""
+        return self.status is not None and self.cause is not Cause.PROXY
+
+    @property
     def denied(self) -> bool:
         """Whether the upgrade was refused with a status that blames the address or the request.
 
-        See `blames_request`.
+        See `blames_request`. A proxy that refuses the tunnel speaks of its own troubles.
         """
-        return self.status is not None and blames_request(self.status)
+        return self.status is not None and self.answered and blames_request(self.status)
 
     @property
     def busy(self) -> bool:

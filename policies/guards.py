@@ -39,6 +39,13 @@ HOPELESS: Final = (
         "What was given cannot be dialled, and asking again gives the same.",
         "recloser: the checks before a dial refused the URL or a header",
     ),
+    Rule(
+        "proxy-credential",
+        when(status=407),
+        stop(),
+        "The proxy wants credentials that we do not have.",
+        "RFC 9110 section 15.5.8",
+    ),
 )
 
 CERTIFICATE: Final = (
@@ -88,6 +95,14 @@ ADVICE: Final = (
         "The server said in-band to come back.",
         _ADVISE,
     ),
+)
+
+PROXY: Final = Rule(
+    "proxy-refused",
+    when(cause=Cause.PROXY),
+    retry(),
+    "The proxy could not or would not reach the server, whatever its status: that passes.",
+    "RFC 9110 section 9.3.6; privoxy answers 404 and squid 503 when a name does not resolve",
 )
 
 _LIMIT: Final = 3

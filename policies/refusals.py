@@ -79,13 +79,6 @@ _REFUSALS: Final = (
         "RFC 9110 section 15.5.2",
     ),
     Rule(
-        "proxy-credential",
-        when(status=407),
-        stop(),
-        "The proxy wants credentials that we do not have.",
-        "RFC 9110 section 15.5.8",
-    ),
-    Rule(
         "transient",
         when(status=(408, 421, 425)),
         retry(),

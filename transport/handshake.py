@@ -30,6 +30,7 @@ from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
 from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
 
 _UPGRADED: Final = 101
+_PROXY_AUTHENTICATION: Final = 407
 
 _DATES: Final = frozenset({9, 10, 11, 12})
 """Of OpenSSL's verification errors (x509_vfy.h) those of time: a certificate that is not yet valid
@@ -123,7 +124,10 @@ def dial_failed(error: Exception, *, secure: bool, now: datetime) -> Close:
 
 def _refused(error: ClientResponseError, now: datetime) -> Close:
     headers = lowered(error.headers)
-    return Close.refused(
+    # Of a request that is no tunnel, 407 alone shows that a proxy answered (RFC 9110 15.5.8).
+    proxy = isinstance(error, ClientHttpProxyError) or error.status == _PROXY_AUTHENTICATION
+    make = Close.refused_by_proxy if proxy else Close.refused
+    return make(
         error.status,
         headers=headers,
         body=one_line(error.body) if isinstance(error, UpgradeRefused) else "",

@@ -117,6 +117,23 @@ def test_an_address_that_a_refusal_ended_is_forgotten() -> None:
     assert rig.policy.asked[-1][1].been_open, "closing is no reason to forget"
 
 
+@pytest.mark.spec("B20.3")
+def test_a_proxy_that_ends_an_engine_makes_no_address_forgotten() -> None:
+    rig = Rig(Retry(2.0))
+    rig.connect()
+    rig.opened()
+    rig.lost(CUT)
+    rig.expire()
+    rig.lost(NOT_FOUND)
+    rig.expire()
+    rig.policy.answer = Stop()
+    rig.lost(Close.refused_by_proxy(407))
+    assert rig.policy.asked[-1][1].denied_for == 0.0, "a row is unbroken, or it is none"
+    rig.connect()
+    rig.lost(NOT_FOUND)
+    assert rig.policy.asked[-1][1].been_open
+
+
 @pytest.mark.spec("B17.1")
 def test_the_latest_addresses_are_remembered_and_no_more() -> None:
     rig = Rig(Retry(2.0))

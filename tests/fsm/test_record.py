@@ -100,6 +100,15 @@ def test_a_busy_server_says_so(code: int, status: int | None, busy: bool) -> Non
     assert close.busy is busy
 
 
+@pytest.mark.spec("B20.1", "B20.3")
+def test_a_proxy_that_refuses_says_nothing_of_the_peer() -> None:
+    proxy, peer = Close.refused_by_proxy(404, retry_after=3.0), Close.refused(404)
+    assert (proxy.code, proxy.origin, proxy.cause) == (1006, Origin.NETWORK, Cause.PROXY)
+    assert (proxy.status, proxy.retry_after) == (404, 3.0)
+    assert (proxy.answered, proxy.denied) == (False, False)
+    assert (peer.answered, peer.denied) == (True, True)
+
+
 def test_a_kept_error_pins_no_frames() -> None:
     error = ValueError("outer")
     error.__cause__ = KeyError("inner")

@@ -117,6 +117,23 @@ def test_what_dialling_cannot_help_stops(
     assert isinstance(decision, Stop)
 
 
+@pytest.mark.spec("B20.2")
+@given(
+    NAMES, st.integers(200, 599), st.integers(1, 40), st.booleans(), st.none() | st.floats(0, 99)
+)
+def test_a_proxy_that_refuses_is_dialled_again_unless_it_wants_a_credential(
+    name: str, status: int, attempt: int, been_open: bool, wanted: float | None
+) -> None:
+    close = Close.refused_by_proxy(status, retry_after=wanted)
+    context = after(attempt, phase=Phase.DIAL, streak=attempt, been_open=been_open)
+    decision = shipped()[name].decide(close, context)
+    if status == 407:
+        assert decision == Stop("proxy-credential")
+    else:
+        assert isinstance(decision, Retry)
+        assert decision.delay >= (wanted or 0.0)
+
+
 @pytest.mark.parametrize("name", sorted(set(shipped()) - set(policies.SHIPPED) | {"standard"}))
 def test_a_refused_certificate_stops(name: str) -> None:
     close = Close(code=1015, origin=broken().origin, cause=Cause.TLS)

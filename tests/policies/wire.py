@@ -31,10 +31,16 @@ class Recorder:
 
 
 async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Do what the path of the request says; the client closes the rest."""
+    """Do what the path of the request says, or the host of a tunnel; the client closes the rest."""
     with suppress(ConnectionError, asyncio.IncompleteReadError):
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        _, what, *given = unquote(head[0].split()[1]).split("/", maxsplit=3)
+        method, target, _ = head[0].split()
+        if method == "CONNECT":
+            status = target.split(".")[0]
+            writer.write(f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode())
+            writer.close()
+            return
+        _, what, *given = unquote(target).split("/", maxsplit=3)
         key = next(
             line.split(": ")[1] for line in head if line.lower().startswith("sec-websocket-key")
         )
@@ -140,6 +146,9 @@ async def ends(codes: Iterable[tuple[int, str]], statuses: Iterable[int]) -> dic
         found["no url"] = record(lambda: "http://feed.example/")
         found["session closed"] = closed_session(f"{url}/silent")
         found["asked"] = asked(f"{url}/silent")
+        for status in (404, 407):
+            proxy = url.replace("ws:", "http:")
+            found[f"proxy {status}"] = record(f"wss://{status}.example/", proxy=proxy)
         found["no name"] = record("ws://recloser.invalid/")
         found["other host"] = distrusted("elsewhere.example")
         found["expired"] = distrusted("127.0.0.1", expired=True)

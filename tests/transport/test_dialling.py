@@ -172,17 +172,24 @@ async def test_what_the_library_calls_an_invalid_url_is_the_configuration(
     assert close.error is not None
 
 
-async def test_a_proxy_that_refuses_is_a_refusal_with_its_status(loop_factory: Factory) -> None:
+@pytest.mark.spec("B20.1")
+@pytest.mark.parametrize("status", [204, 302, 400, 403, 404, 407, 429, 502, 503])
+async def test_a_proxy_that_refuses_the_tunnel_is_no_refusal_of_the_peers(
+    loop_factory: Factory, status: int
+) -> None:
     async def play(peer: Peer) -> None:
         await peer.request()
         assert peer.request_line.startswith("CONNECT upstream.example:443 ")
-        await peer.send(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        head = f"HTTP/1.1 {status} No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"
+        await peer.send(head.encode())
         assert await peer.gone()
 
     async with serving() as server:
         proxy = server.url.replace("ws:", "http:")
         close = await played(server, play, Request("wss://upstream.example/"), proxy=proxy)
-    assert (close.cause, close.status) == (Cause.REFUSED, 407)
+    assert (close.cause, close.origin, close.status) == (Cause.PROXY, Origin.NETWORK, status)
+    assert (close.retry_after, close.headers["retry-after"]) == (7.0, "7")
+    assert (close.answered, close.denied) == (False, False)
 
 
 async def test_a_refused_dial_leaves_no_connection_that_the_next_one_could_inherit() -> None:

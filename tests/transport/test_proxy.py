@@ -133,7 +133,7 @@ async def test_every_dial_goes_through_the_proxy_with_the_same_tls(
     assert not any("proxy-authorization" in peer.head for peer in peers)
 
 
-@pytest.mark.spec("B7", "I2")
+@pytest.mark.spec("B20.1", "I2")
 @pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize("password", ["", "wrong-hush"])
 async def test_a_proxy_that_wants_a_password_is_a_refusal_with_407(
@@ -156,7 +156,7 @@ async def test_a_proxy_that_wants_a_password_is_a_refusal_with_407(
             await ws.close()
     close = ws.last_close
     assert close is not None
-    assert (close.cause, close.origin, close.status) == (Cause.REFUSED, Origin.PEER, 407)
+    assert (close.cause, close.origin, close.status) == (Cause.PROXY, Origin.NETWORK, 407)
     assert close.headers["proxy-authenticate"] == "Basic"
     assert lines[-1]["rule"] == "proxy-credential"
     assert "hush" not in f"{lines} {close!r} {close.error!r} {close.error}"

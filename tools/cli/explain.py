@@ -63,7 +63,8 @@ def _as_rows(name: str, question: PolicyQuestion, reply: Reply) -> list[tuple[st
     if close.code < _FIRST_CODE:
         end = f"code {close.code} (no close code; for an HTTP status: --status {close.code})"
     if close.status is not None:
-        end = f"upgrade refused with status {close.status}"
+        what = "tunnel" if close.cause is Cause.PROXY else "upgrade"
+        end = f"{what} refused with status {close.status}"
     times = "" if question.attempt == 1 else f", {question.attempt} times in a row"
     lines = [
         ("policy", name),

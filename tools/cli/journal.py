@@ -17,11 +17,12 @@ from recloser.cli.terminal.wording import (
     printable,
 )
 from recloser.fsm import closecodes
+from recloser.fsm.record import Origin
 from recloser.fsm.states import State
 from recloser.journal.lines import Entry, line_of
 from recloser.journal.reader import Reader
 from recloser.journal.suspicions import Suspicion, Suspicions
-from recloser.journal.totals import Totals
+from recloser.journal.totals import EndKind, Totals
 
 _TAIL: Final = 20
 _STATES: Final = 24
@@ -132,13 +133,19 @@ def _print_ends(totals: Totals) -> None:
             str(count),
             str(end.code) if end.status is None else f"HTTP {end.status}",
             f"{end.origin}, asked for" if end.intentional else end.origin,
-            closecodes.name(end.code) if end.status is None else "refused upgrade",
+            _name(end),
         )
         for end, count in totals.ends.most_common()
     ]
     click.echo("\n" + text_table(("ends", "code", "by", "name"), rows))
     rules = [(str(count), printable(rule) or "-") for rule, count in totals.rules.most_common()]
     click.echo("\n" + text_table(("ends", "rule"), rules))
+
+
+def _name(end: EndKind) -> str:
+    if end.status is None:
+        return closecodes.name(end.code)
+    return "refused by a proxy" if end.origin == Origin.NETWORK.value else "refused upgrade"
 
 
 def _print_suspicions(found: list[Suspicion]) -> None:

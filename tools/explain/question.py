@@ -15,6 +15,7 @@ WELL: Final = 60.0
 FLASH: Final = 1.0
 """Seconds of uptime before the later ends if the question names none: no stable period."""
 
+_PROXY_AUTHENTICATION: Final = 407
 _ROLLS: Final = (0.0, 0.25, 0.5, 0.75, 1.0 - 2.0**-53)
 _ENGINE: Final = frozenset(
     {
@@ -131,7 +132,7 @@ def make_close(
 
 def _cause(code: int | None, status: int | None) -> Cause:
     if status is not None:
-        return Cause.REFUSED
+        return Cause.PROXY if status == _PROXY_AUTHENTICATION else Cause.REFUSED
     if code == TLS_HANDSHAKE:
         return Cause.TLS
     return Cause.EOF if code == ABNORMAL else Cause.CLOSE_FRAME

@@ -31,6 +31,7 @@ _CLASSES: Final = {
 """RFC 9110 section 15."""
 _PHRASES: Final = {each.value: each.phrase for each in HTTPStatus}
 _CAUSES: Final = {
+    Cause.PROXY: "Proxy refused the tunnel",
     Cause.DNS: "Host name not found",
     Cause.TCP: "No TCP connection",
     Cause.TLS: "TLS handshake broke",

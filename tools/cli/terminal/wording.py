@@ -7,7 +7,7 @@ from recloser import redact
 from recloser.fsm import closecodes
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision, Hold, Retry
-from recloser.fsm.record import Close
+from recloser.fsm.record import Cause, Close
 from recloser.journal.lines import RecordedError
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -55,7 +55,8 @@ def describe_close(close: Close) -> str:
     """Describe the end of a connection or a dial, and its origin."""
     what = f"{close.code} {closecodes.name(close.code)}"
     if close.status is not None:
-        what = f"HTTP {close.status}"
+        proxy = " from the proxy" if close.cause is Cause.PROXY else ""
+        what = f"HTTP {close.status}{proxy}"
         if close.retry_after is not None:
             what += f", Retry-After {duration(close.retry_after)}"
     reason = f' "{printable(redact.text(close.reason))}"' if close.reason else ""

@@ -116,7 +116,7 @@ def causes() -> Iterator[Case]:
     numbers = (1000, 1002, 1005, 1006, 1015, 4000)
     for origin, cause, code in product(Origin, Cause, numbers):
         closed = Close(code=code, origin=origin, cause=cause, clean=cause is Cause.CLOSE_FRAME)
-        status = 503 if cause is Cause.REFUSED else None
+        status = 503 if cause in (Cause.REFUSED, Cause.PROXY) else None
         for context in (*OPEN[:5], *DIAL[:5], OPEN[-2], DIAL[-2]):
             yield replace(closed, status=status), context
         for wish in Wish:

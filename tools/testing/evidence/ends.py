@@ -60,6 +60,7 @@ DIALS: Final = (
     _TLS,
     _DATES,
     Close.by_engine(Cause.DIAL),
+    Close.refused_by_proxy(404),
     Close.cut(Cause.EOF),
     Close.cut(Cause.RESET),
     Close.by_engine(Cause.PROTOCOL),
@@ -70,7 +71,7 @@ DIALS: Final = (
     Close.by_engine(Cause.SESSION_CLOSED),
     Close.by_engine(Cause.CONFIGURATION),
 )
-"""The ways in which a dial fails without an answer."""
+"""The ways in which a dial fails without an answer of the server's."""
 
 BREAKS: Final = (
     Close.cut(Cause.EOF),
@@ -109,6 +110,8 @@ def describe(close: Close) -> str:
     reason = f" {close.reason!r}" if close.reason else ""
     advice = f" (told in-band: {close.advice!r})" if close.advice is not None else ""
     after = f", Retry-After {close.retry_after:g} s" if close.retry_after is not None else ""
+    if close.cause is Cause.PROXY:
+        return f"the proxy refuses the tunnel with {close.status}{after}{advice}"
     if close.status is not None:
         return f"the upgrade is refused with {close.status}{after}{advice}"
     if close.cause is Cause.CLOSE_FRAME:

@@ -71,7 +71,7 @@ def _eventually_settles(life: Life) -> str | None:
             f"up and down, after {len(asked)} ends of one kind and with one roll"
         )
     final = asked[-1].close
-    if final.status in (401, 403) and pace < _KNOCKING:
+    if final.answered and final.status in (401, 403) and pace < _KNOCKING:
         return f"refused with {final.status}, it knocks again every {pace:.3g} s for ever"
     return None
 

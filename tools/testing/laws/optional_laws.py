@@ -29,7 +29,7 @@ _DOUBT: Final = 600.0
 
 
 def _refusals_end(ask: Interview, close: Close, context: Context) -> str | None:
-    final = close.status in (401, 403) or close.cause is Cause.UNAUTHORIZED
+    final = (close.answered and close.status in (401, 403)) or close.cause is Cause.UNAUTHORIZED
     if not final or close.intentional or close.advice is not None:
         return None
     if context.been_open and context.denied_for < _DOUBT:
