@@ -16,7 +16,7 @@ DRAW := $(BIN)/recloser diagram
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow mutants prove bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow services mutants prove bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -111,6 +111,10 @@ cov: $(READY)  ## All tests with branch coverage; that of fsm/ and policies/ mus
 
 slow: $(READY)  ## All tests with many more examples, and those marked slow
 	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) -m "not prove"
+
+services: $(READY)  ## The catalogue against real servers from npm (and nats-server, mosquitto if installed)
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/policies/servers
+	$(PYTEST) -m slow tests/policies/test_services_run.py
 
 mutants: $(VENV)/.stamp-mutants  ## Change fsm/ and policies/ in small ways and see who notices; COUNT=0 for all
 	HYPOTHESIS_PROFILE=ci $(BIN)/python tests/mutants.py $(COUNT) $(SEED)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeVar
 
-from recloser.fsm.closecodes import ABNORMAL, TRY_LATER
+from recloser.fsm.closecodes import ABNORMAL, MESSAGE_TOO_BIG, PROTOCOL_ERROR, TRY_LATER
 from recloser.fsm.states import Wish, Word
 
 NO_HEADERS: Final[Mapping[str, str]] = {}
@@ -257,10 +257,15 @@ class Close:
 
     @property
     def refusal(self) -> tuple[Cause, int] | None:
-        """What we refused of an open peer's: the cause and the code that we sent; else None."""
-        if self.cause not in (Cause.PROTOCOL, Cause.TOO_BIG) or self.sent_code is None:
-            return None
-        return self.cause, self.sent_code
+        """What we refused of an open peer's: the cause and our code for it; else None.
+
+        The code is known although `sent_code` is None where the peer was gone already.
+        """
+        if self.cause is Cause.TOO_BIG:
+            return self.cause, MESSAGE_TOO_BIG
+        if self.cause is Cause.PROTOCOL:
+            return self.cause, self.sent_code or PROTOCOL_ERROR
+        return None
 
     @property
     def answered(self) -> bool:

@@ -79,6 +79,19 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class InBand:
+    """What a service says in a message before it closes, and the word that passes it on."""
+
+    message: str
+    """"auth_invalid": the type of the message, or what is in it."""
+    word: str
+    """The word for `advise`: "stop", "hold", "refresh" or "retry"."""
+    why: str
+    source: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One entry of the catalogue."""
 
@@ -87,6 +100,8 @@ class Service:
     also: tuple[str, ...]
     """Other names under which it is found."""
     limits: tuple[Limit, ...]
+    advice: tuple[InBand, ...]
+    """What to pass to `advise`, where the service says in-band what its close does not tell."""
     rows: tuple[ServiceRow, ...]
     """The more special ones first: with a reason, then by the width of their numbers."""
 
@@ -170,12 +185,17 @@ def _service(name: str) -> Service:
         Limit(each["dials"], each["seconds"], each["per"], sources[each["from"]][0])
         for each in entry.get("limits", ())
     )
+    advice = (
+        InBand(each["on"], each["pass"], each["why"], *sources[each["from"]])
+        for each in entry.get("advice", ())
+    )
     rows = (_row(each, *sources[each["from"]]) for each in entry["rows"])
     return Service(
         name,
         entry["title"],
         tuple(entry.get("also", ())),
         tuple(limits),
+        tuple(advice),
         tuple(sorted(rows, key=_width)),
     )
 

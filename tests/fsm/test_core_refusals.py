@@ -46,6 +46,15 @@ def test_a_row_of_refusals_is_of_one_kind() -> None:
     assert refusals((BAD, None), (replace(BAD, sent_code=None), None)) == [0, 0]
 
 
+@pytest.mark.spec("B16.1")
+def test_a_refusal_counts_although_the_peer_was_gone_before_it_could_be_told() -> None:
+    """socket.io writes an HTTP answer into the WebSocket and hangs up: there is nobody to tell."""
+    unheard = [(replace(each, sent_code=None), 1.0) for each in (BAD, BIG)]
+    assert refusals(*[unheard[0]] * 3) == refusals(*[unheard[1]] * 3) == [1, 2, 3]
+    assert refusals(unheard[0], (BAD, 1.0), unheard[0]) == [1, 2, 3]
+    assert refusals(unheard[1], (BIG, 1.0)) == [1, 2]
+
+
 @pytest.mark.spec("B16.2")
 def test_an_hour_of_uptime_begins_a_new_row() -> None:
     assert refusals((BIG, 60.0), (BIG, 60.0), (BIG, 3600.0), (BIG, 60.0)) == [1, 2, 1, 2]

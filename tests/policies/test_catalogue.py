@@ -104,7 +104,10 @@ def _rule(policy: Policy, fact: str, number: int, reason: str) -> str:
         ("centrifugo", 3008, "Retry", "centrifugo-3008"),
         ("centrifugo", 4499, "Retry", "centrifugo-4000-4499"),
         ("centrifugo", 4500, "Stop", "centrifugo-4500-4999"),
-        ("phoenix", 1000, "Stop", "phoenix-1000"),
+        ("phoenix", 1000, "Retry", "phoenix-1000"),
+        ("graphql-transport-ws", 1000, "Retry", "graphql-transport-ws-1000"),
+        ("hocuspocus", 4401, "Stop", "hocuspocus-4401"),
+        ("mqtt", 1002, "Retry", "mqtt-1000-4999"),
         ("supabase-realtime", 1000, "Retry", "supabase-realtime-1000-4999"),
         ("twitch-eventsub", 4007, "Retry", "twitch-eventsub-4007"),
         ("thingsboard", 4500, "Retry", "thingsboard-4500"),
@@ -126,6 +129,35 @@ def test_a_service_whose_reason_decides_falls_to_the_code_without_it() -> None:
     assert decide("nats", received(1008, "Slow Consumer (Pending Bytes)"))[0] == "Retry"
     assert decide("nats", received(1008)) == ("Stop", "policy-violation")
     assert decide("openai-realtime", received(1001)) == ("Retry", "openai-realtime-1001")
+
+
+@pytest.mark.spec("B14.4", "B11")
+def test_what_a_service_says_in_band_can_be_passed_on() -> None:
+    found = {name: policies.service(name).advice for name in policies.services()}
+    words = {name: {each.word for each in advice} for name, advice in found.items() if advice}
+    assert set().union(*words.values()) == {"stop", "retry", "refresh"}
+    for name in ("hocuspocus", "graphql-transport-ws", "home-assistant", "socket.io", "mqtt"):
+        assert "stop" in words[name]
+    for name, advice in found.items():
+        for each in advice:
+            assert each.message
+            assert each.why.endswith(".")
+            assert each.source
+            assert re.fullmatch(r"20\d\d-[01]\d(-[0-3]\d)?", each.date)
+            told = received(4242, advice=each.word)
+            rule = shipped()[name].decide(told, after(1, can_refresh=True)).rule
+            assert rule == f"advised-{each.word}"
+
+
+@pytest.mark.spec("B14.1", "E3.1")
+def test_a_broker_that_refuses_a_credential_is_asked_with_another_one() -> None:
+    """RabbitMQ's web-mqtt closes with 1002, and what is unsent is not at fault."""
+    policy = policies.for_service("mqtt")
+    close = received(1002, "unauthenticated")
+    first = policy.decide(close, after(1, can_refresh=True))
+    assert first.rule == "mqtt-1002-unauthenticated-refresh"
+    again = policy.decide(close, after(2, can_refresh=True, refreshed=True))
+    assert again == Stop("mqtt-1002-unauthenticated")
 
 
 @pytest.mark.spec("E3.1", "E3.2", "B14.1")

@@ -20,6 +20,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 import recloser
 from recloser import State
 from recloser.fsm import Cause, Close, Origin
+from recloser.policies import standard
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire, run
 from recloser.transport import DialFailed, Request
 
@@ -172,6 +173,7 @@ def test_ten_virtual_days(lines: list[Line]) -> None:
                 "ws://feed.example/",
                 transport=weather,
                 credentials=shared,
+                policy=standard(peer_normal="hold" if number % 5 == 0 else "retry"),
                 fields={"engine": number},
                 seed=number,
             )

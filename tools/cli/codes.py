@@ -33,6 +33,8 @@ def command(*, service: str | None, json_wanted: bool) -> None:
     click.echo(f"{found.title} ({found.name})")
     for limit in found.limits:
         click.echo(f"at most {limit.dials} dials in {limit.seconds:g} s per {limit.per}")
+    for said in found.advice:
+        click.echo(textwrap.fill(f'in-band {said.message}: advise("{said.word}"). {said.why}', 100))
     click.echo()
     rows = []
     for row in found.rows:
@@ -49,6 +51,7 @@ def _as_json(service: Service) -> dict[str, Any]:
         "title": service.title,
         "also": list(service.also),
         "limits": [asdict(limit) for limit in service.limits],
+        "advice": [asdict(said) for said in service.advice],
         "codes": [_row_as_json(row) for row in service.rows],
     }
 
