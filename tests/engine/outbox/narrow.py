@@ -13,6 +13,7 @@ import aiohttp
 
 import recloser
 from recloser import Delivery, Outbox, Retry, State, StateChange
+from recloser.fsm.decisions import MIN_GAP
 from recloser.fsm.states import Trigger
 from recloser.testing import HandClock
 from recloser.testing.doubles.raw_server import (
@@ -293,6 +294,8 @@ class Line:
             if not next(turn) % cut.pace:
                 wire.tick()  # as the ticker has it do twice a second
             await asyncio.sleep(0)
+        if cut.kind == "reconnect":
+            self.clock.advance(MIN_GAP)  # its dial keeps the gap
         assert ws.state not in (State.OPEN, State.CLOSING)
         if leaver is not None:
             await leaver
