@@ -80,7 +80,8 @@ def _close(close: Close) -> dict[str, Any]:
 def error_text(error: BaseException) -> str:
     """Return type and text of an error, secrets redacted."""
     try:
-        return redact.text(f"{type(error).__name__}: {error}")
+        # The name by itself: "Unauthorized: the ..." would be read as a field that is secret.
+        return f"{type(error).__name__}: {redact.text(str(error))}"
     except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
         return f"{type(error).__name__} (no text: {type(unprintable).__name__})"
 

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hasha
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
+from recloser.closed import closed_error
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import receiver
 from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.errors import closed_error
 from recloser.fsm.events import Advise, Ask, Healthy, Hint, Reconnect
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close

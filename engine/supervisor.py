@@ -10,9 +10,10 @@ from typing import Final, Self
 
 from recloser import log
 from recloser.client import ReconnectingWebSocket, end_soon
+from recloser.closed import closed_error
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.errors import ConnectionClosed, PolicyError, RecloserError, closed_error
+from recloser.fsm.errors import ConnectionClosed, PolicyError, RecloserError
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.states import State
 from recloser.hints.signals import SignalHandler

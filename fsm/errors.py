@@ -53,35 +53,41 @@ class PolicyError(RecloserError):
 
 
 class ConnectionClosed(RecloserError):
-    """The engine is in `closed`; `change` led there, None if it never left `closed`."""
+    """The engine is in `closed`; `change` led there, None if it never left `closed`.
 
-    def __init__(self, change: "StateChange | None") -> None:
-        super().__init__(change)
+    The exception behind the end, if the record has one (of `on_open`, of a provider, of the
+    transport), is the `__cause__`. `details` is what the text says of it and of what the peer
+    said, secrets redacted.
+    """
+
+    def __init__(self, change: "StateChange | None", details: str = "") -> None:
+        super().__init__(change, details)
         self.change = change
+        self.details = details
+
+    @property
+    def close(self) -> "Close | None":
+        """The record of the end; None if there was no connection or dial to end."""
+        return None if self.change is None else self.change.close
+
+    @property
+    def code(self) -> int | None:
+        """The close code of that record, None without a record."""
+        return None if self.close is None else self.close.code
 
     def __str__(self) -> str:
-        change = self.change
+        change, close = self.change, self.close
         if change is None:
             return "not connected yet: call connect(), or use 'async with'"
-        if change.close is None:
-            return f"closed by {change.trigger.value} in {change.previous.value}"
-        close, rule = change.close, f", rule {change.rule}" if change.rule else ""
+        if close is None:
+            return (
+                f"closed by {change.trigger.value} in {change.previous.value}; "
+                "connect() starts afresh"
+            )
+        rule = f", rule {change.rule}" if change.rule else ""
         status = "" if close.status is None else f", status {close.status}"
+        details = f": {self.details}" if self.details else ""
         return (
             f"closed: code {close.code} from {close.origin.value} "
-            f"({close.cause.value}{status}{rule}); connect() starts afresh"
+            f"({close.cause.value}{status}{rule}){details}; connect() starts afresh"
         )
-
-
-def closed_error(change: "StateChange | None") -> ConnectionClosed | PolicyError:
-    """Make the error of a call that an engine in `closed` cannot serve.
-
-    `change` led to `closed`; None if the engine has never left it. A `PolicyError` is copied:
-    each raising adds to the traceback of its own exception.
-    """
-    error = None if change is None else change.error
-    if not isinstance(error, PolicyError):
-        return ConnectionClosed(change)
-    copy = PolicyError(error.close, error.context, error.answer, error.problem)
-    copy.__cause__ = error.__cause__
-    return copy

@@ -63,6 +63,7 @@ ROOMS = {
         "engine/change_line.py",
         "engine/checks.py",
         "engine/clock.py",
+        "engine/closed.py",
         "engine/contract.py",
         "engine/log.py",
         "engine/providers.py",

@@ -9,6 +9,7 @@ from typing import Final
 from recloser import log
 from recloser.checks import address_of
 from recloser.clock import Alarm, Clock
+from recloser.closed import closed_error
 from recloser.contract import Sender
 from recloser.driver.dial import dial, failure_of, sleep_until
 from recloser.driver.generation import Generation, Releaser
@@ -23,7 +24,6 @@ from recloser.driver.statistics import Counters
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
-from recloser.fsm.errors import closed_error
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish

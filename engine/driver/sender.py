@@ -3,9 +3,10 @@
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
+from recloser.closed import closed_error
 from recloser.contract import Data, Engine, OpenGeneration
 from recloser.fsm.change import StateChange
-from recloser.fsm.errors import RecloserError, closed_error
+from recloser.fsm.errors import RecloserError
 from recloser.fsm.states import State
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen

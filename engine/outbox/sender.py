@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from recloser import log
 from recloser.clock import Alarm, Clock
+from recloser.closed import closed_error
 from recloser.contract import Data, Engine, OpenGeneration
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Unsent
-from recloser.fsm.errors import closed_error
 from recloser.fsm.states import State, Trigger
 from recloser.outbox import effects, events
 from recloser.outbox.acknowledgements import ids_in

@@ -37,7 +37,7 @@ TEXTS = [
         "the policy raised KeyError for close 4401: fix it, then connect()",
     ),
     (ConnectionClosed(None), "not connected yet: call connect(), or use 'async with'"),
-    (ConnectionClosed(change(None)), "closed by close in open"),
+    (ConnectionClosed(change(None)), "closed by close in open; connect() starts afresh"),
     (
         ConnectionClosed(change(KICKED)),
         "closed: code 4401 from peer (close_frame); connect() starts afresh",
@@ -45,6 +45,10 @@ TEXTS = [
     (
         ConnectionClosed(change(REFUSED, "refused")),
         "closed: code 1006 from peer (refused, status 403, rule refused); connect() starts afresh",
+    ),
+    (
+        ConnectionClosed(change(KICKED), "'go away'"),
+        "closed: code 4401 from peer (close_frame): 'go away'; connect() starts afresh",
     ),
 ]
 
@@ -78,3 +82,6 @@ def test_facts_are_attributes() -> None:
     assert (error.close, error.context, error.answer) == (KICKED, CONTEXT, 7)
     ended = change(KICKED)
     assert ConnectionClosed(ended).change is ended
+    assert (ConnectionClosed(ended).close, ConnectionClosed(ended).code) == (KICKED, 4401)
+    for nothing in (None, change(None)):
+        assert (ConnectionClosed(nothing).close, ConnectionClosed(nothing).code) == (None, None)
