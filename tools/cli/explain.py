@@ -162,6 +162,14 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) ->
     help="How many times in a row it happens.",
 )
 @click.option("--uptime", type=float, callback=_seconds, help="Seconds open before each end.")
+@click.option("--been-open", is_flag=True, help="The address has been open before.")
+@click.option(
+    "--engines",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Engines of the process at the host.",
+)
 @click.option("--no-refresh", is_flag=True, help="Nobody can be asked for a new credential.")
 @click.option(
     "-p",
@@ -220,7 +228,13 @@ def _print_one(
     close = _record(code, status, options)
     phase = phase_of(close) if options["phase"] is None else Phase(options["phase"])
     question = PolicyQuestion(
-        close, phase, options["attempt"], options["uptime"], not options["no_refresh"]
+        close,
+        phase,
+        options["attempt"],
+        options["uptime"],
+        not options["no_refresh"],
+        options["been_open"],
+        options["engines"],
     )
     reply = ask(policy, question)
     if options["json_wanted"]:

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
-from recloser.fsm.decisions import Context, Decision, Hold, Phase, Policy, Retry, Unsent
+from recloser.fsm.decisions import Context, Decision, Hold, Host, Phase, Policy, Retry, Unsent
 from recloser.fsm.judge import judge
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.run import Run
@@ -59,6 +59,10 @@ class PolicyQuestion(NamedTuple):
     uptime: float | None = None
     """Seconds that each generation is open; None: `WELL` for the first, `FLASH` for the others."""
     can_refresh: bool = True
+    been_open: bool = False
+    """Whether the address of the dial has been open before."""
+    engines: int = 1
+    """The number of engines of the process at the host."""
 
 
 class Reply(NamedTuple):
@@ -190,6 +194,8 @@ def _end(
         partial(_judged, policy),
         roll=roll,
         can_refresh=question.can_refresh,
+        been_open=question.been_open,
+        host=Host(question.engines),
     )
     return now, decision
 
