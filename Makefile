@@ -76,7 +76,7 @@ types: $(READY)  ## mypy --strict on the sources, on the built wheel, and on a s
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" -p recloser && \
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" tests/typing/api.py
 
-diagrams: $(READY)  ## Draw the live machine, with and without a policy, and the life of one close event
+diagrams: $(READY)  ## Draw the live machine, the life of one close event and the states of one message
 	$(DRAW) --format mermaid -o diagrams/machine.mmd
 	$(DRAW) --format dot -o diagrams/machine.dot
 	$(DRAW) --format text -o diagrams/machine.txt
@@ -94,6 +94,12 @@ diagrams: $(READY)  ## Draw the live machine, with and without a policy, and the
 	$(DRAW) close-event --format terminal -o diagrams/close-event-terminal.txt
 	$(DRAW) close-event --format svg --theme light -o diagrams/close-event-light.svg
 	$(DRAW) close-event --format svg --theme dark -o diagrams/close-event-dark.svg
+	$(DRAW) outbox --format mermaid -o diagrams/outbox.mmd
+	$(DRAW) outbox --format dot -o diagrams/outbox.dot
+	$(DRAW) outbox --format text -o diagrams/outbox.txt
+	$(DRAW) outbox --format terminal -o diagrams/outbox-terminal.txt
+	$(DRAW) outbox --format svg --theme light -o diagrams/outbox-light.svg
+	$(DRAW) outbox --format svg --theme dark -o diagrams/outbox-dark.svg
 
 docs: $(READY)  ## Write the generated parts of the documents anew
 	$(BIN)/python -m tests.clauses

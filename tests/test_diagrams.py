@@ -25,7 +25,7 @@ COMMANDS = {
         r"^\t\$\(DRAW\) (.*) -o diagrams/(\S+)$", MAKEFILE, re.MULTILINE
     )
 }
-SUBJECTS = ("machine", "standard", "close-event")
+SUBJECTS = ("machine", "standard", "close-event", "outbox")
 
 
 def drawn(arguments: list[str]) -> str:

@@ -115,7 +115,9 @@ ROOMS = {
         ),
         others=("aiohttp", "yarl"),
     ),
-    "tools/diagram": room("tools/diagram", ours=("fsm",), others=("pygraphviz",)),
+    "tools/diagram": room(
+        "tools/diagram", ours=("fsm", "recloser.outbox.table"), others=("pygraphviz",)
+    ),
     "tools/simulate": room("tools/simulate", ours=("fsm", "policies"), others=("matplotlib",)),
     "tools/explain": room("tools/explain", ours=("fsm", "policies")),
     "tools/testing/doubles": room(

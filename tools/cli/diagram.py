@@ -29,12 +29,12 @@ FORMATS: Final = (
     "text",
     "terminal",
 )
-SUBJECTS: Final = ("machine", "close-event")
+SUBJECTS: Final = ("machine", "close-event", "outbox")
 _DRAWN: Final = ("svg", "png")
 _PLAIN: Final = ("text", "terminal")
 _COLOURED: Final = ("mermaid", "dot", "plantuml")
 _MACHINES: Final = ("plantuml", "xstate", "scxml")
-"""Formats of state machines, which can show no chain of hops."""
+"""Formats that show the machine alone."""
 _SUFFIXES: Final = {
     "": "terminal",
     ".mmd": "mermaid",
@@ -47,6 +47,9 @@ _SUFFIXES: Final = {
     ".scxml": "scxml",
 }
 _NOTES: Final = ("policy", "journal", "highlight")
+
+Subject = Picture | str
+"""The machine with its notes, or the name of the module that draws another subject."""
 
 
 @click.command()
@@ -88,7 +91,9 @@ def command(
     output: Path | None,
     **notes: Any,
 ) -> None:
-    """Draw the live state machine as every engine runs it, or the life of one close event.
+    """Draw the live state machine as every engine runs it.
+
+    Or draw the life of one close event, or the states of one message of an outbox.
 
     SVG and PNG need pygraphviz: pip install 'recloser[diagram]'.
     """
@@ -102,13 +107,15 @@ def command(
         kind = _checked_format(kind, theme, output, plain=plain)
         if subject != "machine" and kind in _MACHINES:
             raise click.UsageError(f"{kind} is for the machine: leave out {subject}")
-    machine = annotated_machine(**notes) if subject == "machine" else None
+    shown: Subject = (
+        annotated_machine(**notes) if subject == "machine" else subject.replace("-", "_")
+    )
     if kind is None:
-        picture = render_json(machine)
+        picture = render_json(shown)
     else:
         encoding = "utf-8" if output is not None or kind not in _PLAIN else sys.stdout.encoding
         plain = plain or not _encodes(encoding)
-        picture = render(machine, kind, theme=theme or THEMES[0], plain=plain, encoding=encoding)
+        picture = render(shown, kind, theme=theme or THEMES[0], plain=plain, encoding=encoding)
     _write(picture, output)
 
 
@@ -221,39 +228,39 @@ def _counts(journal: Path, rows: list[Row]) -> dict[Row, int]:
     return counts
 
 
-def render(machine: Picture | None, kind: str, *, theme: str, plain: bool, encoding: str) -> bytes:
-    """Return the machine, or for None the life of one close event, in this format.
+def render(subject: Subject, kind: str, *, theme: str, plain: bool, encoding: str) -> bytes:
+    """Return the machine, or another subject, in this format.
 
     A character that the encoding lacks, such as one in the name of a policy, is escaped. Raises
     `click.UsageError` if pygraphviz is missing.
     """
     if kind in _DRAWN:
-        return _drawn(machine, kind, theme)
+        return _drawn(subject, kind, theme)
     looks: tuple[Any, ...] = ()
     if kind in _COLOURED:
         looks = (_module("theme").THEMES[theme],)
     elif kind == "terminal":
         canvas = _module("canvas")
         looks = (canvas.ASCII if plain else canvas.UNICODE,)
-    return _source(machine, kind, *looks).encode(encoding, "backslashreplace")
+    return _source(subject, kind, *looks).encode(encoding, "backslashreplace")
 
 
-def _source(machine: Picture | None, kind: str, *looks: Any) -> str:
+def _source(subject: Subject, kind: str, *looks: Any) -> str:
     """Call the renderer of a format; a format, its module and its function have one name."""
     text: str
-    if machine is None:
-        text = getattr(_module("close_event"), f"close_event_{kind}")(*looks)
+    if isinstance(subject, str):
+        text = getattr(_module(subject), f"{subject}_{kind}")(*looks)
     else:
-        text = getattr(_module(kind), kind)(machine, *looks)
+        text = getattr(_module(kind), kind)(subject, *looks)
     return text
 
 
-def render_json(machine: Picture | None) -> bytes:
-    """Return the machine, or for None the life of one close event, as JSON."""
-    if machine is None:
-        found = _module("close_event").close_event_listing()
+def render_json(subject: Subject) -> bytes:
+    """Return the machine, or another subject, as JSON."""
+    if isinstance(subject, str):
+        found = getattr(_module(subject), f"{subject}_listing")()
     else:
-        found = _module("listing").machine_listing(machine)
+        found = _module("listing").machine_listing(subject)
     return f"{import_module('json').dumps(found, indent=2)}\n".encode()
 
 
@@ -261,11 +268,11 @@ def _module(name: str) -> ModuleType:
     return import_module(f"recloser.diagram.{name}")
 
 
-def _drawn(machine: Picture | None, kind: str, theme: str) -> bytes:
+def _drawn(subject: Subject, kind: str, theme: str) -> bytes:
     fixed = "light" if theme == "auto" else theme
     colours = _module("theme").THEMES[fixed]
     try:
-        source = _source(machine, "dot", colours)
+        source = _source(subject, "dot", colours)
         picture: bytes = _module("graphviz").draw(source, kind, colours.ground)
         if theme == "auto":
             picture = _module("theme").follow_reader(picture)
