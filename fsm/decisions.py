@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
@@ -144,8 +144,6 @@ class Retry:
     Raises `TypeError` or `ValueError` unless the delay is finite and at least 0.
     """
 
-    guard: ClassVar[Guard] = Guard.RETRY
-    """The guard that this decision sets for the machine."""
     delay: float
     """Seconds from now to the next dial."""
     refresh: bool = False
@@ -162,13 +160,16 @@ class Retry:
         _check(self.rule, self.unsent)
         object.__setattr__(self, "delay", delay)
 
+    @property
+    def guard(self) -> Guard:
+        """The guard that this decision sets for the machine."""
+        return Guard.RETRY
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Rest until the application connects, or a hint comes: to `passive`."""
 
-    guard: ClassVar[Guard] = Guard.HOLD
-    """The guard that this decision sets for the machine."""
     rule: str = ""
     """The rule that decided; empty: the engine puts the name of the policy's class."""
     unsent: Unsent = Unsent.KEEP
@@ -176,14 +177,17 @@ class Hold:
 
     def __post_init__(self) -> None:
         _check(self.rule, self.unsent)
+
+    @property
+    def guard(self) -> Guard:
+        """The guard that this decision sets for the machine."""
+        return Guard.HOLD
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """End: to `closed`, which only `connect()` leaves."""
 
-    guard: ClassVar[Guard] = Guard.STOP
-    """The guard that this decision sets for the machine."""
     rule: str = ""
     """The rule that decided; empty: the engine puts the name of the policy's class."""
     unsent: Unsent = Unsent.KEEP
@@ -191,6 +195,11 @@ class Stop:
 
     def __post_init__(self) -> None:
         _check(self.rule, self.unsent)
+
+    @property
+    def guard(self) -> Guard:
+        """The guard that this decision sets for the machine."""
+        return Guard.STOP
 
 
 Decision = Retry | Hold | Stop

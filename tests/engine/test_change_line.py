@@ -16,7 +16,9 @@ def test_every_field_of_a_line_is_named(change) -> None:
 
 def test_every_named_field_can_be_in_a_line() -> None:
     close = replace(
-        Close.refused(429, retry_after=3.0, error=OSError()), sent_code=1002, advice="slow"
+        Close.refused(429, body="no", retry_after=3.0, error=OSError()),
+        sent_code=1002,
+        advice="slow",
     )
     assert set(fields_of(replace(LOST, close=close))) == FIELDS - {"timestamp"}
 

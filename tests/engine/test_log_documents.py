@@ -25,6 +25,13 @@ def test_every_event_stands_in_the_table_and_no_other() -> None:
     assert set(re.findall(r"^\| `(websocket\.\w+)` \|", TEXT, re.MULTILINE)) == events
 
 
+@pytest.mark.spec("I1.1")
+def test_the_table_names_every_field_of_a_change() -> None:
+    [row] = [line for line in TEXT.splitlines() if line.startswith(f"| `{change_line.CHANGED}`")]
+    named = {name for cell in re.findall(r"`([^`]+)`", row)[1:] for name in cell.split()}
+    assert named == change_line.FIELDS
+
+
 @pytest.mark.spec("I8")
 def test_the_lines_behind_a_queue_arrive() -> None:
     done = subprocess.run(
