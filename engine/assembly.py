@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from pathlib import Path
 from ssl import SSLContext
-from typing import Final
+from typing import Final, get_args
 
 from aiohttp import ClientSession, Fingerprint
 from yarl import URL
@@ -18,22 +18,26 @@ from recloser.clock import Clock
 from recloser.contract import Engine, Sender
 from recloser.credentials.store import Credentials, Provider, credentials_of
 from recloser.driver.driver import Driver
+from recloser.driver.inbound import Unread
 from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
+from recloser.fsm.numbers import check_count
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
 from recloser.outbox.store import MemoryStore, Store
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
 from recloser.transport.errors import SessionClosed
+from recloser.transport.receive_buffer import LIMIT
 
 _TIMEOUTS: Final = Timeouts()
 _HEARTBEAT: Final = Heartbeat()
 _MESSAGE_SIZE: Final = 4 * 2**20
+_LARGEST_BUFFER: Final = 2**30
 _ROLL: Final = random.Random().random  # noqa: S311 - jitter, no secret; one for all: 2.5 KiB each
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 
@@ -49,8 +53,10 @@ def connect(
     subprotocols: Subprotocols = (),
     credentials: Credentials | Provider | None = None,
     on_open: OnOpen | None = None,
-    # Sending
+    # Sending and receiving
     outbox: Outbox | None = None,
+    unread: Unread = "keep",
+    receive_buffer: int = LIMIT,
     # Observation
     observers: Iterable[Callable[[StateChange], object]] = (),
     fields: Mapping[str, object] = _NO_FIELDS,
@@ -80,6 +86,11 @@ def connect(
     on_open: a coroutine function or a plain function, called with an `Opening` on every open,
         before anything else is sent. If it raises, the dial has failed.
     outbox: keeps the messages that are sent while not open; None: `send` raises then.
+    unread: what becomes of the messages that the consumer has not taken when the next connection
+        opens. "keep" gives them first, in order. "discard" drops them, with a warning in the log;
+        it is for feeds that begin with a snapshot.
+    receive_buffer: bytes of messages that are read ahead for a consumer that is busy, over all
+        connections; each message counts its length and 128. When it is full, reading pauses.
     observers: functions that are called with every `StateChange`, as by `subscribe`.
     fields: names and values for every log line, such as a session id; read at each line.
     session: an aiohttp session to dial through. It stays the application's to close, and aiohttp
@@ -110,6 +121,7 @@ def connect(
         raise ValueError("fields must be named by str, and none by 'event': structlog needs it")
     if transport is not None and not callable(getattr(transport, "dial", None)):
         raise TypeError(f"transport must be an object with dial(request, ended), not {transport!r}")
+    _check_receiving(unread, receive_buffer)
     if clock is not None and not callable(getattr(clock, "call_at", None)):
         raise TypeError(f"clock must be an object like recloser.clock.Clock, not {clock!r}")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
@@ -154,6 +166,8 @@ def connect(
         close_timeout=timeouts.close,
         clock=clock,
         sender=sender,
+        unread=unread,
+        receive_buffer=receive_buffer,
     )
     for observer in observers:
         driver.observers.subscribe(observer)
@@ -178,6 +192,14 @@ def _check_policy(policy: object) -> None:
             "policy.decide must be a plain function: it is asked while the machine stands "
             "still; gather what it needs beforehand, or pass it on by advise()"
         )
+
+
+def _check_receiving(unread: object, receive_buffer: int) -> None:
+    if unread not in get_args(Unread):
+        raise ValueError(f"unread must be 'keep' or 'discard', not {unread!r}")
+    check_count("receive_buffer", receive_buffer)
+    if receive_buffer > _LARGEST_BUFFER:
+        raise ValueError(f"receive_buffer must be at most {_LARGEST_BUFFER} bytes (1 GiB)")
 
 
 def _sender(outbox: object) -> Callable[[Driver], Sender]:

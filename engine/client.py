@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from recloser.closed import closed_error
 from recloser.driver.driver import Driver
-from recloser.driver.inbound import receiver
+from recloser.driver.inbound import Inbound, receiver
 from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
@@ -107,7 +107,7 @@ class ReconnectingWebSocket:
 
     def statistics(self) -> Statistics:
         """Return the counters since the engine was made."""
-        return self._driver.counters.read()
+        return self._driver.counters.read(self._driver.inbound.undelivered)
 
     # -- changes of state ---------------------------------------------------------------
 
@@ -175,8 +175,9 @@ class ReconnectingWebSocket:
         """End for good: nothing dials until `connect()` is called.
 
         Returns when everything is released, within `timeouts.close`, or when a later request
-        supersedes this one. The first code wins on the wire. Raises `TypeError` or
-        `ValueError`, in every state, for a code or reason that a close frame must not carry
+        supersedes this one. What was received can still be received. The first code wins on the
+        wire. Raises `TypeError` or `ValueError`, in every state, for a code or reason that a close
+        frame must not carry
         (RFC 6455 section 7.4); nothing has changed then.
         """
         check_close(code, reason)
@@ -371,3 +372,8 @@ class ReconnectingWebSocket:
 def end_soon(ws: ReconnectingWebSocket) -> None:
     """Begin to close an engine within a second; for an owner that must not wait for the end."""
     ws._driver.feed(Ask(Wish.CLOSE, within=_CLOSING))  # noqa: SLF001 - the same module
+
+
+def inbound_of(ws: ReconnectingWebSocket) -> Inbound:
+    """Return where an engine's messages come from; for what receives through it."""
+    return ws._inbound  # noqa: SLF001 - the same module

@@ -39,6 +39,7 @@ RELEASE_FAILED: Final = "websocket.release_failed"
 REST_FAILED: Final = "websocket.rest_failed"
 SUPERVISED_FAILED: Final = "websocket.supervised_failed"
 BACKLOGGED: Final = "websocket.reading_paused"
+UNDELIVERED: Final = "websocket.messages_undelivered"
 DROPPED: Final = "websocket.messages_dropped"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
 OVERDUE: Final = "websocket.messages_unacknowledged"
@@ -107,6 +108,11 @@ class Backlogged:
     def __call__(self, unread: int) -> None:
         """Write the line; `unread` is the number of messages that nobody has received."""
         trouble(BACKLOGGED, self._own, unread=unread)
+
+
+def undelivered(own: Mapping[str, object], count: int) -> None:
+    """Write a warning about received messages that no consumer gets (C3)."""
+    _line(logging.WARNING, UNDELIVERED, own, {"count": count})
 
 
 def dropped(own: Mapping[str, object], reason: str, count: int, size: int, *, asked: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from recloser import log
 from recloser.checks import check_plain_function
-from recloser.client import ReconnectingWebSocket
+from recloser.client import ReconnectingWebSocket, inbound_of
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.numbers import check_count, check_seconds
@@ -30,9 +30,10 @@ class Queries:
     an engine, and receive through it alone, not through the engine.
 
     A consumer is not needed. While a query is pending and nobody receives, a task in the scope
-    of the generation reads, and up to `backlog` messages are kept for the consumer. Messages that
-    it has not received when the next generation opens are dropped and counted in `undelivered`,
-    as the engine does with its own.
+    of the generation reads, and up to `backlog` messages are kept for the consumer. They come
+    first, also when the next connection is open; where the engine was made with
+    `unread="discard"` they are dropped then, and counted in `undelivered`. A message of an
+    earlier connection answers no query.
 
     Raises `TypeError` or `ValueError` for a key or a backlog that cannot work.
     """
@@ -49,6 +50,7 @@ class Queries:
         self.undelivered = 0
         """Messages that were kept for the consumer and dropped."""
         self._ws = ws
+        self._inbound = inbound_of(ws)
         self._key = key
         self._limit = backlog
         self._pending: dict[object, asyncio.Future[Message]] = {}
@@ -116,12 +118,18 @@ class Queries:
         self._reading = True
         try:
             while True:
-                message = await receive()
-                if not self._answers(message):
+                message, present = await self._receive(receive)
+                if not (present and self._answers(message)):
                     return message
         finally:
             self._reading = False
             self._start_pump()
+
+    async def _receive(self, receive: Callable[[], Awaitable[Message]]) -> tuple[Message, bool]:
+        """Receive a message; whether it is of the present connection, and not of one before."""
+        late = self._inbound.given_late
+        message = await receive()
+        return message, self._inbound.given_late == late
 
     def _start_pump(self) -> None:
         """Start the pump if a query is pending, nobody reads, and the backlog has room."""
@@ -136,8 +144,8 @@ class Queries:
     async def _read_for_queries(self) -> None:
         try:
             while self._pending and len(self._backlog) < self._limit:
-                message = await self._ws.receive()
-                if not self._answers(message):
+                message, present = await self._receive(self._ws.receive)
+                if not (present and self._answers(message)):
                     self._backlog.append(message)
                     self._consumer.wake()
         except RecloserError as error:
@@ -168,8 +176,8 @@ class Queries:
         return True
 
     def _changed(self, change: StateChange) -> None:
-        """Drop messages of an old generation, as the engine does (C3)."""
-        if change.current is State.OPEN or change.previous is State.CLOSING:
+        """Drop messages of an old generation where the engine does (C3)."""
+        if change.current is State.OPEN and self._inbound.discards:
             self.undelivered += len(self._backlog)
             self._backlog.clear()
 

@@ -14,7 +14,8 @@ async def consume(ws: recloser.ReconnectingWebSocket, count: int) -> None:
         print(message)
         count -= 1
         if not count:
-            await ws.close()  # ends this iteration, and the other task's
+            await ws.close()  # ends the iteration of the other task
+            break
 
 
 async def report(ws: recloser.ReconnectingWebSocket) -> None:

@@ -41,7 +41,7 @@ class StateChange:
     unsent: int = 0
     """Messages that have not left, or are not known to have."""
     undelivered: int = 0
-    """Received messages of an ended generation that were not consumed: dropped with this change."""
+    """Received messages that no consumer gets, counted since the change before."""
     error: Exception | None = None
     """The `PolicyError` that ended the engine, if one did."""
 

@@ -126,10 +126,10 @@ class Core:
         """
         live = self.state.live
         match event:
-            case Lost(generation, close, unread) if live and generation == self.generation:
-                return self._lost(close, unread, now)
-            case Opened(generation, unread) if live and generation == self.generation:
-                return self._opened(unread, now)
+            case Lost(generation, close, undelivered) if live and generation == self.generation:
+                return self._lost(close, undelivered, now)
+            case Opened(generation, undelivered) if live and generation == self.generation:
+                return self._opened(undelivered, now)
             case Expired(deadline) if deadline == self.deadline:
                 return self._expired(event, now)
             case Ask():
@@ -170,8 +170,8 @@ class Core:
             effects = self._ask(Ask(Wish.CLOSE, code, reason), now)
         return effects + self._ask(Ask(Wish.CONNECT), now, paced=True)
 
-    def _opened(self, unread: int, now: float) -> list[Effect]:
-        effects = self._move(Trigger.OPENED, now, undelivered=unread)
+    def _opened(self, undelivered: int, now: float) -> list[Effect]:
+        effects = self._move(Trigger.OPENED, now, undelivered=undelivered)
         if self.state is State.OPEN:
             self.run.opened_at = now
             others = (each for each in self._known if each != self.address)
@@ -196,9 +196,9 @@ class Core:
             sent_code=event.sent_code,
             unsent=event.unsent,
         )
-        return [Abort(generation), *self._lost(close, event.unread, now)]
+        return [Abort(generation), *self._lost(close, event.undelivered, now)]
 
-    def _lost(self, close: Close, unread: int, now: float) -> list[Effect]:
+    def _lost(self, close: Close, undelivered: int, now: float) -> list[Effect]:
         asked = self.state is State.CLOSING
         if asked:
             close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
@@ -242,8 +242,7 @@ class Core:
             context=context,
             decision=decision,
             uptime=context.uptime,
-            # Messages from before the end can still be received, if the generation was open.
-            undelivered=unread if asked or self.state is State.CONNECTING else 0,
+            undelivered=undelivered,
             error=problem,
         )
 

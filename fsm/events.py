@@ -44,8 +44,8 @@ class Opened(NamedTuple):
     """The socket is up and `on_open` has returned."""
 
     generation: int
-    unread: int = 0
-    """Messages of the generation before that were not consumed; they are dropped now."""
+    undelivered: int = 0
+    """Messages of the generations before that no consumer gets any more."""
 
 
 class Lost(NamedTuple):
@@ -57,8 +57,8 @@ class Lost(NamedTuple):
 
     generation: int
     close: Close
-    unread: int = 0
-    """Received messages that were not consumed; dropped if the end is intentional."""
+    undelivered: int = 0
+    """Received messages that no consumer gets."""
 
 
 class Advise(NamedTuple):
@@ -84,7 +84,7 @@ class Expired(NamedTuple):
     deadline: float
     sent_code: int | None = None
     unsent: int = 0
-    unread: int = 0
+    undelivered: int = 0
 
 
 Event = Ask | Reconnect | Hint | Healthy | Opened | Lost | Advise | Expired

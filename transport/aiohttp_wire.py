@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from math import inf
 from typing import Any, Final, Protocol
 
 from aiohttp import EofStream
@@ -180,7 +179,7 @@ class AiohttpWire(Wire):
         """Check whether the peer is still there; report once that reading has paused."""
         found = tcp_info(self._upgrade.transport)
         if found is not None and not found.established:
-            self.limit = inf  # the peer is gone: the bytes in the kernel are bounded
+            self.draining = True  # the bytes in the kernel are bounded
         elif not self._paused:
             self._paused = True
             if self._owner.backlogged is not None:

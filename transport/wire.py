@@ -7,8 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
-from math import inf
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from recloser.fsm.record import NO_HEADERS, Close
 from recloser.transport.base import (
@@ -22,14 +21,7 @@ from recloser.transport.base import (
 )
 from recloser.transport.errors import ConcurrentReceive
 from recloser.transport.intercept import InterceptedReader
-
-LIMIT: Final = 512 * 1024
-"""Bytes of messages that are read ahead for a consumer that is busy."""
-
-OVERHEAD: Final = 128
-"""Bytes that a message counts besides its length, as in aiohttp's queue."""
-
-_NOTHING: Final[deque[str | bytes]] = deque(maxlen=0)
+from recloser.transport.receive_buffer import ReceiveBuffer
 
 
 class Wire(ABC):
@@ -58,17 +50,15 @@ class Wire(ABC):
     """
 
     __slots__ = (
-        "_buffer",
         "_ended",
-        "_excess",
         "_reading",
-        "_size",
         "_waiter",
         "busy",
         "context",
-        "limit",
+        "draining",
         "over",
         "read",
+        "received",
         "undelivered",
     )
 
@@ -83,14 +73,13 @@ class Wire(ABC):
         """The end was told, or the wire was aborted."""
         self.context = copy_context()
         """The context in which callbacks run: that of the dial, one object for all of them."""
-        self.limit: float = LIMIT
-        """Bytes beyond which reading ahead stops; infinite where the rest is bounded already."""
+        self.received = ReceiveBuffer()
+        """The messages that were read and wait for a consumer."""
+        self.draining = False
+        """The peer is gone, and what is left to read is bounded: a full buffer stops nothing."""
         self.undelivered = Undelivered()
         """Answers for a message that `send` cannot take any more."""
         self._ended = ended
-        self._buffer = _NOTHING
-        self._size = 0
-        self._excess = 0
         self._reading: Coroutine[Any, Any, Frame] | None = None
         self._waiter: asyncio.Future[Any] | None = None
 
@@ -191,7 +180,7 @@ class Wire(ABC):
 
     def drain_received(self) -> None:
         """Process buffered input first: a close frame in it decides the record."""
-        self.limit = inf
+        self.draining = True
         self.read_now()
 
     # -- sending after the end ----------------------------------------------------------
@@ -214,7 +203,7 @@ class Wire(ABC):
     @property
     def attended(self) -> bool:
         """Whether a consumer is parked in `read()`."""
-        return self.busy and self._reading is None and not self._buffer and not self.over
+        return self.busy and self._reading is None and not self.received.messages and not self.over
 
     @property
     def reading_ahead(self) -> bool:
@@ -224,22 +213,26 @@ class Wire(ABC):
     @property
     def full(self) -> bool:
         """Whether reading has stopped because the read messages are not consumed."""
-        return self._reading is None and self._size >= self.limit and not self.over
+        return self._reading is None and self.received.full and not self.over
 
     @property
     def unread(self) -> int:
-        """Number of received messages that are not consumed yet, as far as is known."""
-        return len(self._buffer) + self._excess
+        """Number of received messages that wait for a consumer, as far as is known."""
+        return len(self.received.messages)
+
+    def reserve(self, size: int) -> None:
+        """Leave `size` bytes of the receive buffer to messages of connections that have ended."""
+        self.received.reserved = size
+        self.read_ahead()
 
     def take(self) -> str | bytes | None:
         """Give a message that was read ahead; None: read, or see whether the wire is over.
 
         Raises `ConcurrentReceive` if another consumer is parked in `read()`.
         """
-        if self._buffer:
-            message = self._buffer.popleft()
-            self._size -= len(message) + OVERHEAD
-            self.busy = self.over or self._reading is not None or bool(self._buffer)
+        if self.received.messages:
+            message = self.received.pop()
+            self.busy = self.over or self._reading is not None or bool(self.received.messages)
             return message
         if self._reading is not None:
             self._stop_reading()
@@ -268,20 +261,28 @@ class Wire(ABC):
         """
         attended = self.attended
         self._stop_reading()
-        waiting, self._buffer, self._size = self._buffer, _NOTHING, 0
-        for message in waiting:
+        for message in self.received.pop_all():
             if not interceptor(message):
-                self._keep(message)
-        self.busy = attended or self.over or bool(self._buffer)
+                self.received.add(message)
+        self.busy = attended or self.over or bool(self.received.messages)
         self.read = InterceptedReader(self.read, interceptor, self.read_ahead, self.context).read
         self.read_ahead()
 
-    def discard(self) -> int:
-        """Drop the messages that were not consumed; return their number."""
-        dropped = self.unread
-        self._buffer, self._size, self._excess = _NOTHING, 0, 0
-        self.busy = self.over or self._reading is not None
-        return dropped
+    def take_all(self) -> deque[str | bytes]:
+        """Give all messages that wait for a consumer; of an ended connection, also the unread."""
+        self._stop_reading()
+        more = self.over
+        while more:
+            reading = self.read()
+            try:
+                reading.send(None)
+                reading.throw(asyncio.CancelledError())
+            except StopIteration as done:
+                self._received(done.value)
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the end has been told
+                more = False
+        self.busy = self.over
+        return self.received.pop_all()
 
     def read_ahead(self) -> None:
         """Read the waiting frames and await more, unless a consumer does, or the buffer is full.
@@ -291,10 +292,10 @@ class Wire(ABC):
         """
         if self._reading is not None or self.attended:
             return
-        while not self.over and (self._size < self.limit or self.closing):
+        while not self.over and (self.draining or self.closing or not self.received.full):
             if self._drive(self.read()):
                 return
-        self.busy = self.over or bool(self._buffer)
+        self.busy = self.over or bool(self.received.messages)
 
     def read_now(self) -> None:
         """Read the frames that have arrived, before the loop calls back."""
@@ -340,28 +341,20 @@ class Wire(ABC):
             else:
                 reading.close()
                 raise RuntimeError("read() of a wire must end at once when it is cancelled")
-        self.busy = self.over or bool(self._buffer)
+        self.busy = self.over or bool(self.received.messages)
 
     def _go_on(self, waiter: asyncio.Future[Any]) -> None:
         if self._reading is None or waiter is not self._waiter:
             return  # the loop had been asked to call before that read was stopped
-        self.busy = bool(self._buffer)
+        self.busy = bool(self.received.messages)
         self._drive(self._reading)
         self.read_ahead()
 
     def _received(self, frame: Frame) -> None:
         if frame.type is not Opcode.TEXT and frame.type is not Opcode.BINARY:
             self.control(frame)
-        elif self._size >= self.limit:
-            self._excess += 1
         else:
-            self._keep(frame.data)
-
-    def _keep(self, message: str | bytes) -> None:
-        if self._buffer is _NOTHING:
-            self._buffer = deque()
-        self._buffer.append(message)
-        self._size += len(message) + OVERHEAD
+            self.received.receive(frame.data, last=self.draining)
 
 
 class Transport(Protocol):

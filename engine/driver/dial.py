@@ -12,7 +12,7 @@ from recloser.driver.opening import OnOpen, Opening, farewell_of
 from recloser.fsm.record import Cause, Close, bare
 from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed, Request
-from recloser.transport.wire import Transport
+from recloser.transport.wire import Transport, Wire
 
 CANCELLED = Close.by_engine(Cause.CANCELLED)
 """The record of a cancelled dial; the core adds who asked for it."""
@@ -27,12 +27,13 @@ async def dial(
     ended: Callable[[Close], None],
     wanted: Callable[[], bool],
     addressed: Callable[[Request], None],
+    connected: Callable[[Wire], None],
 ) -> None:
     """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
 
-    `request` asks the providers, and `addressed` is called with what they gave. `wanted` is
-    asked after each wait: a provider that catches cancellation must not lead to a dial after
-    `close()` (A1).
+    `request` asks the providers, and `addressed` is called with what they gave; `connected` is
+    called with the wire, before `on_open`. `wanted` is asked after each wait: a provider that
+    catches cancellation must not lead to a dial after `close()` (A1).
     """
     ready = await request
     if not wanted():
@@ -47,6 +48,7 @@ async def dial(
     if not wanted():
         generation.abort()
         raise DialFailed(CANCELLED)
+    connected(generation.wire)
     if on_open is None:
         return
     try:

@@ -14,7 +14,7 @@ from recloser.contract import Sender
 from recloser.driver.dial import dial, failure_of, sleep_until
 from recloser.driver.generation import Generation, Releaser
 from recloser.driver.hosts import Neighbour
-from recloser.driver.inbound import NO_WIRE, Inbound
+from recloser.driver.inbound import NO_WIRE, Inbound, Unread
 from recloser.driver.inputs import Inputs
 from recloser.driver.loop import LoopBinding
 from recloser.driver.observers import Observers
@@ -28,6 +28,7 @@ from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.transport.base import DialFailed, Request
+from recloser.transport.receive_buffer import LIMIT
 from recloser.transport.wire import Transport
 from recloser.waiter import Waiter
 
@@ -101,11 +102,15 @@ class Driver:
         fields: Mapping[str, object],
         close_timeout: float,
         clock: Clock | None,
+        unread: Unread = "keep",
+        receive_buffer: int = LIMIT,
         sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
         self.core = core
         self.fields = fields
-        self.inbound = Inbound(NO_WIRE, partial(closed_error, None))
+        self.inbound = Inbound(
+            NO_WIRE, partial(closed_error, None), unread=unread, limit=receive_buffer
+        )
         self.last_change: StateChange | None = None
         self.last_close: Close | None = None
         self.observers = Observers()
@@ -222,6 +227,7 @@ class Driver:
     async def _run_dial(self, generation: Generation, effect: Dial) -> None:
         await self._releaser.wait()
         await sleep_until(effect.not_before, self.clock)
+        self.inbound.set_aside()
         await dial(
             generation,
             request=self._inputs.request(self.clock, refresh=effect.refresh),
@@ -230,6 +236,7 @@ class Driver:
             ended=generation.ended,
             wanted=partial(self._wants, generation),
             addressed=self._addressed,
+            connected=self.inbound.precede,
         )
 
     def _addressed(self, request: Request) -> None:
@@ -247,10 +254,12 @@ class Driver:
         elif self.core.state is State.CLOSING and generation.connected:
             pass  # shut() cancelled on_open: the end of the wire is still to come
         elif close is None:
-            self.feed(Opened(generation.number, self.inbound.unread))
+            if self.inbound.discards and self.core.state is State.CONNECTING:
+                self.inbound.discard()
+            self.feed(Opened(generation.number, self.inbound.undelivered))
         else:
             self._log_bug(close, None if task.cancelled() else task.exception())
-            self.feed(Lost(generation.number, close, self._unread(generation)))
+            self.feed(Lost(generation.number, close, self._undelivered(generation)))
 
     def _log_bug(self, close: Close, failed: BaseException | None) -> None:
         """Write the traceback of a bug in `on_open` or in a provider."""
@@ -260,14 +269,14 @@ class Driver:
             log.bug(event, self.fields, who, close.error, failed.trace)
 
     def _wire_ended(self, generation: Generation, close: Close) -> None:
-        self.feed(Lost(generation.number, close, self._unread(generation)))
+        self.feed(Lost(generation.number, close, self._undelivered(generation)))
 
-    def _unread(self, generation: Generation) -> int:
-        """Count the messages that are not received; when closing, also those of an earlier wire."""
-        unread = 0 if generation.wire is None else generation.wire.unread
-        if self.core.state is State.CLOSING and self.inbound.wire is not generation.wire:
-            unread += self.inbound.unread
-        return unread
+    def _undelivered(self, generation: Generation) -> int:
+        """Count the messages that no consumer gets; of a generation that never opened, all."""
+        count, wire = self.inbound.undelivered, generation.wire
+        if wire is not None and not self.inbound.serves(wire):
+            count += wire.unread + wire.received.excess
+        return count
 
     def _announce(self, change: StateChange) -> None:
         closed = change.current is State.CLOSED
@@ -278,15 +287,21 @@ class Driver:
                 self.sender.leave()
                 generation.leave()
             if change.trigger is Trigger.LOST:
+                wire = generation.wire
+                if wire is not None and not self.inbound.serves(wire):
+                    self.inbound.lose(wire.unread + wire.received.excess)
                 self.last_close = change.close
                 self.generation = None
                 self._releaser.start(self.bind(), generation, last=closed)
         elif closed:
             self._releaser.start(self.bind(), None, last=True)
+        self.inbound.told(change.undelivered)
         self._update_inbound(change)
         self._neighbour.changed(change)
         self.counters.count(change)
         log.changed(change, self.clock.wall(), self.fields)
+        if change.undelivered:
+            log.undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)
         if change.previous is State.CLOSING:
             self._close_waiters.release()
@@ -295,8 +310,6 @@ class Driver:
     def _update_inbound(self, change: StateChange) -> None:
         """Tell the consumer where its next message comes from, or that none will come."""
         inbound = self.inbound
-        if change.current is State.OPEN or change.previous is State.CLOSING:
-            inbound.wire.discard()
         wire = None if self.generation is None else self.generation.wire
         if change.current is State.OPEN and wire is not None:
             inbound.attach(wire)
@@ -310,4 +323,4 @@ class Driver:
         if generation is None:
             self.feed(Expired(deadline))
         else:
-            self.feed(generation.expired(deadline, self._unread(generation)))
+            self.feed(generation.expired(deadline, self._undelivered(generation)))

@@ -112,11 +112,11 @@ class Generation:
                     await self._end.wait()
         self.abort()
 
-    def expired(self, deadline: float, unread: int) -> Expired:
+    def expired(self, deadline: float, undelivered: int) -> Expired:
         """Make the event of a deadline that has passed, with what the wire knows."""
         if self.wire is None:
-            return Expired(deadline, unread=unread)
-        return Expired(deadline, self.wire.sent_code, self.wire.unsent, unread)
+            return Expired(deadline, undelivered=undelivered)
+        return Expired(deadline, self.wire.sent_code, self.wire.unsent, undelivered)
 
     def owns(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether `join` waits for this task."""

@@ -3,19 +3,24 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from threading import get_ident
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Literal, Protocol, cast
 
 from recloser.driver.loop import WrongLoop
+from recloser.driver.remainder import Remainder
 from recloser.transport.base import Opcode
+from recloser.transport.receive_buffer import LIMIT, ReceiveBuffer
 from recloser.transport.wire import Wire
 from recloser.waiter import Waiter
 
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
 
+Unread = Literal["keep", "discard"]
+"""What becomes of the messages that a consumer has not taken when the next connection opens."""
+
 
 class _NoWire:
-    """In the place of a wire before the first one: always busy, and empty.
+    """In the place of a wire where there is none: always busy, and empty.
 
     So `receive()` need not test for each message whether there is a wire.
     """
@@ -23,39 +28,117 @@ class _NoWire:
     __slots__ = ()
     busy = True
     unread = 0
+    received = ReceiveBuffer()
 
     def take(self) -> None:
         """Return None: there is no message."""
-
-    def discard(self) -> int:
-        """Return 0: there is no message to drop."""
-        return 0
 
 
 NO_WIRE: Final = cast("Wire", _NoWire())
 
 
 class Inbound:
-    """The source of a consumer's next message, across generations."""
+    """The source of a consumer's next message, across generations.
 
-    __slots__ = ("_deliberate", "_error", "_loop", "_thread", "_waiter", "wire")
+    A consumer reads from `wire`. That is the wire that opened last, or, while a consumer is
+    behind, the remainder of the connections before it.
+    """
 
-    def __init__(self, wire: Wire, error: Callable[[], Exception]) -> None:
+    __slots__ = (
+        "_deliberate",
+        "_error",
+        "_latest",
+        "_limit",
+        "_loop",
+        "_lost",
+        "_remainder",
+        "_thread",
+        "_waiter",
+        "discards",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        wire: Wire,
+        error: Callable[[], Exception],
+        *,
+        unread: Unread = "keep",
+        limit: int = LIMIT,
+    ) -> None:
         self.wire = wire
+        self.discards = unread == "discard"
+        self._limit = limit
+        self._latest = wire  # that opened last
+        self._remainder: Remainder | None = None
+        self._lost = 0
         self._error: Callable[[], Exception] | None = error
         self._deliberate = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._waiter = Waiter()
 
+    # -- from one wire to the next ------------------------------------------------------
+
     @property
     def unread(self) -> int:
-        """Messages of the last open generation that were not consumed."""
-        return self.wire.unread
+        """Number of received messages that wait for a consumer."""
+        earlier = 0 if self._remainder is None else self._remainder.unread
+        return earlier + self._latest.unread
+
+    @property
+    def undelivered(self) -> int:
+        """Number of messages that no consumer gets, and that no change has told yet."""
+        return self._lost + self._latest.received.excess
+
+    @property
+    def given_late(self) -> int:
+        """Number of messages that were given out after the next dial had begun."""
+        return 0 if self._remainder is None else self._remainder.given
+
+    def serves(self, wire: Wire) -> bool:
+        """Whether this is the wire that opened last."""
+        return wire is self._latest
+
+    def lose(self, count: int) -> None:
+        """Count messages as undelivered."""
+        self._lost += count
+
+    def told(self, count: int) -> None:
+        """Note that a change has told of so many."""
+        self._lost -= count
+
+    def set_aside(self) -> None:
+        """Before a dial: keep what the wire before has left, and let go of that wire."""
+        if self._remainder is not None:
+            self._remainder.following = None
+        before, self._latest = self._latest, NO_WIRE
+        if before is NO_WIRE:
+            return
+        messages = before.take_all()
+        self._lost += before.received.excess
+        if messages:
+            self._remainder = self._remainder or Remainder()
+            self._remainder.add(messages)
+        self.wire = NO_WIRE if self._remainder is None else cast("Wire", self._remainder)
+
+    def precede(self, wire: Wire) -> None:
+        """Bound the receive buffer of a wire; what is left of earlier ones counts against it."""
+        wire.received.limit = self._limit
+        if self._remainder is not None:
+            self._remainder.following = wire
+            self._remainder.reserve()
+
+    def discard(self) -> None:
+        """Drop what is left of earlier connections, and count it as undelivered."""
+        if self._remainder is not None:
+            self._lost += len(self._remainder.take_all())
 
     def attach(self, wire: Wire) -> None:
-        """Go on with the wire of a new generation."""
-        self.wire = wire
+        """Go on with the wire of a new generation, once nothing earlier is left."""
+        self._latest = wire
+        if self._remainder is None or not self._remainder.unread:
+            self.wire = wire
         self._waiter.wake()
 
     def reopen(self) -> None:
@@ -89,6 +172,9 @@ class Inbound:
         message = wire.take()
         if message is not None or not wire.busy:
             return message
+        if cast("object", wire) is self._remainder and self._latest is not NO_WIRE:
+            self.wire = self._latest
+            return None
         if self._error is not None:
             if iterating and self._deliberate:
                 raise StopAsyncIteration

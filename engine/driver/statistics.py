@@ -22,7 +22,8 @@ class Statistics:
     closes: Mapping[tuple[int, str, bool], int] = field(default_factory=dict)
     """Ends of generations and failed dials, by code, origin and intent."""
     undelivered: int = 0
-    """Received messages that were not consumed before the next generation opened."""
+    """Received messages that no consumer gets: they did not fit into the receive buffer, were
+    discarded as `unread="discard"` asks, or came with a connection that never opened."""
     dropped: int = 0
     """Messages that the outbox dropped; each was reported."""
     resent: int = 0
@@ -71,14 +72,14 @@ class Counters:
                 self._closes = Counter()
             self._closes[close.code, close.origin.value, close.intentional] += 1
 
-    def read(self) -> Statistics:
-        """Give the figures as they stand."""
+    def read(self, undelivered: int) -> Statistics:
+        """Give the figures as they stand; `undelivered` messages were not told in a change yet."""
         return Statistics(
             dials=self._dials,
             opens=self._opens,
             uptime=self._uptime,
             closes=MappingProxyType(dict(self._closes or {})),
-            undelivered=self._undelivered,
+            undelivered=self._undelivered + undelivered,
             dropped=self.dropped,
             resent=self.resent,
             acknowledged=self.acknowledged,

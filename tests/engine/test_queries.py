@@ -195,10 +195,11 @@ async def test_a_cancelled_query_is_no_longer_pending() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("C3.2", "C3.3")
+@pytest.mark.spec("C3.3", "C3.8")
+@pytest.mark.parametrize("unread", ["keep", "discard"])
 @virtual
-async def test_what_was_held_is_given_until_the_next_open_and_counted_then() -> None:
-    ws, wire, _ = await opened(UP, UP, policy=Answering(Retry(1.0)))
+async def test_what_was_held_comes_before_the_next_connection_or_is_discarded(unread: str) -> None:
+    ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(1.0)), unread=unread)
     queries = Queries(ws, key=number)
     task = asking(queries, 1)
     await turns()
@@ -210,13 +211,16 @@ async def test_what_was_held_is_given_until_the_next_open_and_counted_then() -> 
     assert await queries.receive() == text(n=1)
     await pass_time(2)
     assert ws.state is State.OPEN
-    assert queries.undelivered == 2
+    transport.wires[-1].deliver(text(n=4))
+    kept = [] if unread == "discard" else [2, 3]
+    assert queries.undelivered == 2 - len(kept)
+    assert [await queries.receive() for _ in (*kept, 4)] == [text(n=n) for n in (*kept, 4)]
     await ws.close()
 
 
-@pytest.mark.spec("A11.1")
+@pytest.mark.spec("A11.1", "C3.4")
 @virtual
-async def test_what_was_held_is_dropped_by_the_own_close() -> None:
+async def test_what_was_held_is_given_after_the_own_close() -> None:
     ws, wire, queries = await start()
     task = asking(queries, 1)
     await turns()
@@ -224,10 +228,31 @@ async def test_what_was_held_is_dropped_by_the_own_close() -> None:
     await turns()
     await ws.close()
     await task
-    assert [message async for message in queries] == []
-    assert queries.undelivered == 1
+    assert [message async for message in queries] == [text(n=1)]
+    assert queries.undelivered == 0
     with pytest.raises(ConnectionClosed):
         await queries.receive()
+
+
+@pytest.mark.spec("G10.4")
+@pytest.mark.parametrize("attended", [False, True])
+@virtual
+async def test_a_message_of_an_earlier_generation_answers_no_query(*, attended: bool) -> None:
+    ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(1.0)))
+    queries = Queries(ws, key=number)
+    old, new = text(1, old=1), text(1, new=1)
+    wire.deliver(old)
+    await turns()
+    wire.end(CUT)
+    await pass_time(2)
+    assert ws.state is State.OPEN
+    task = asking(queries, 1)
+    receiving = asyncio.ensure_future(queries.receive()) if attended else None
+    await turns()
+    transport.wires[-1].deliver(new)
+    assert await task == new
+    assert await (queries.receive() if receiving is None else receiving) == old
+    await ws.close()
 
 
 @virtual

@@ -51,18 +51,18 @@ def test_advice_without_a_generation_is_none(state: State) -> None:
     assert snapshot(rig.core) == before
 
 
-@pytest.mark.spec("C3.3")
-def test_unread_messages_are_counted_where_they_are_dropped() -> None:
+@pytest.mark.spec("C3.7")
+def test_a_change_tells_of_the_messages_that_no_consumer_gets() -> None:
     rig = Rig(Retry(1.0)).put(State.OPEN)
-    rig.do(Lost(rig.core.generation, CUT, unread=4))
-    assert rig.changes[-1].undelivered == 0, "they can be read until the next open"
+    rig.do(Lost(rig.core.generation, CUT, undelivered=4))
+    assert rig.changes[-1].undelivered == 4
     rig.expire()
-    assert rig.changes[-1].undelivered == 0, "a dial drops none"
-    rig.do(Opened(rig.core.generation, unread=3))
+    assert rig.changes[-1].undelivered == 0
+    rig.do(Opened(rig.core.generation, undelivered=3))
     assert rig.changes[-1].undelivered == 3
     rig.policy.answer = Stop()
     rig.close()
-    rig.do(Lost(rig.core.generation, CUT, unread=2))
+    rig.do(Lost(rig.core.generation, CUT, undelivered=2))
     assert rig.changes[-1].undelivered == 2
 
 
@@ -123,8 +123,8 @@ def test_events_of_another_generation_change_nothing(state: State) -> None:
     before = snapshot(rig.core)
     current = rig.core.generation
     for generation in {current - 1, current + 1, 0, -1}:
-        assert rig.do(Lost(generation, KICKED, unread=5)) == []
-        assert rig.do(Opened(generation, unread=5)) == []
+        assert rig.do(Lost(generation, KICKED, undelivered=5)) == []
+        assert rig.do(Opened(generation, undelivered=5)) == []
     assert snapshot(rig.core) == before
     assert not rig.policy.asked
 

@@ -163,7 +163,7 @@ def test_closing_has_a_deadline_that_no_call_extends(wish: Wish) -> None:
     assert rig.core.deadline is not None
     assert rig.core.deadline <= deadline
     deadline = rig.core.deadline
-    rig.do(Expired(deadline, sent_code=1000, unsent=3, unread=2), after=1.0)
+    rig.do(Expired(deadline, sent_code=1000, unsent=3, undelivered=2), after=1.0)
     assert [each.generation for each in rig.aborts] == [1]
     change = rig.changes[-1]
     assert change.close is not None

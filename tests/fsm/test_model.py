@@ -229,8 +229,8 @@ class CoreMachine(RuleBasedStateMachine):
     def stale(self, data: st.DataObject, close: Close) -> None:
         """An event of an old generation, or an old deadline, changes nothing (C2)."""
         old = [age for age in range(self.core.generation + 2) if age != self.alive]
-        events: list[Event] = [Lost(age, close, unread=1) for age in old]
-        events += [Opened(age, unread=1) for age in old]
+        events: list[Event] = [Lost(age, close, undelivered=1) for age in old]
+        events += [Opened(age, undelivered=1) for age in old]
         events += [Expired(each) for each in self.deadlines if each != self.core.deadline]
         event = data.draw(st.sampled_from(events))
         before = snapshot(self.core)

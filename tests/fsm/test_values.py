@@ -103,9 +103,9 @@ PLAIN: dict[type, dict[str, object]] = {
     },
     Timeouts: {"connect": 20.0, "close": 5.0, "stable": 10.0},
     Ask: {"code": 1000, "reason": "", "within": None},
-    Opened: {"unread": 0},
-    Lost: {"unread": 0},
-    Expired: {"sent_code": None, "unsent": 0, "unread": 0},
+    Opened: {"undelivered": 0},
+    Lost: {"undelivered": 0},
+    Expired: {"sent_code": None, "unsent": 0, "undelivered": 0},
 }
 """What a record says where its maker said nothing."""
 

@@ -40,6 +40,8 @@ class World(ScriptedTransport):
         """Generations that have had their close record."""
         self.delivered = 0
         self.got: list[str] = []
+        self.place = (0, -1)
+        """Generation and number of the message that the consumer got last."""
         self.sent: list[str] = []
         self.refused: list[str] = []
         self.cleaning = 0
@@ -88,7 +90,9 @@ class World(ScriptedTransport):
         elif how == "starts a slow cleaner":
             opening.scope.create_task(self.clean_slowly())
         elif how == "receives":
-            self.got.append(await self.message(opening.receive()))
+            message, place = await self.message(opening.receive())
+            self.check(place[0] == opening.generation, "C3: on_open got an old message")
+            self.got.append(message)
         elif how == "hangs":
             await asyncio.Event().wait()
         elif how == "closes":
@@ -159,17 +163,21 @@ class World(ScriptedTransport):
         self.dials_wanted = False
         await getattr(self.ws, how)(LEAVING, "bye")
 
-    async def message(self, receiving: Coroutine[Any, Any, str | bytes]) -> str:
+    async def message(
+        self, receiving: Coroutine[Any, Any, str | bytes]
+    ) -> tuple[str, tuple[int, int]]:
         message = await receiving
         assert isinstance(message, str)
         self.check(message != LATE, "C3: a message of a failed dial")
-        newest = max((each.generation for each in self.changes if opens(each)), default=0)
-        self.check(int(message.partition(":")[0]) >= newest, "C3: a message of an old generation")
-        return message
+        generation, _, number = message.partition(":")
+        return message, (int(generation), int(number))
 
     async def receive(self) -> None:
         try:
-            self.got.append(await self.message(self.ws.receive()))
+            message, place = await self.message(self.ws.receive())
+            self.check(place > self.place, "C3: a message out of order, or of two interleaved")
+            self.place = place
+            self.got.append(message)
         except ConcurrentReceive:
             pass  # two tasks receive: one of them is told
         except RecloserError:
@@ -245,17 +253,15 @@ class World(ScriptedTransport):
             self.check(len(self.live) == 1, "C1: open without a live wire")
         handed = [message for wire in self.wires for message in wire.sent]
         self.check(handed == self.sent, "G1: accepted is not what was handed over")
+        pending = driver.inbound.unread
         present = None if driver.generation is None else driver.generation.wire
-        pending = sum(wire.unread for wire in {present, driver.inbound.wire} - {None})
+        if present is not None and not driver.inbound.serves(present):
+            pending += present.unread + present.received.excess
         self.check(
             self.delivered == len(self.got) + ws.statistics().undelivered + pending,
             "C3: a message is neither received, nor pending, nor counted",
         )
         assert not self.faults, self.faults
-
-
-def opens(change: StateChange) -> bool:
-    return change.current is State.OPEN
 
 
 def rings(handle: asyncio.Handle) -> bool:

@@ -10,7 +10,7 @@ from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from recloser.transport import Heartbeat
 from recloser.transport.errors import ConcurrentReceive
-from recloser.transport.wire import LIMIT, OVERHEAD
+from recloser.transport.receive_buffer import LIMIT, OVERHEAD
 from tests.transport.link import Link, linked, turns, until
 
 pytestmark = pytest.mark.spec("G7.5")

@@ -9,6 +9,7 @@ from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from recloser.transport import last_received
 from recloser.transport.errors import ConcurrentReceive
+from recloser.transport.receive_buffer import LIMIT
 from tests.transport.link import Link, linked, turns, until
 
 SECURE = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
@@ -202,10 +203,8 @@ async def test_our_own_close_is_not_held_up_by_a_backlog(loop_factory: Factory) 
         assert await link.peer.close_seen() == (1000, "")
         await link.peer.send(close_frame(1000))
         assert (await link.end()).clean
-        assert link.wire.unread == count
-        kept = await link.all()
-        assert len(kept) < count
-        assert link.wire.discard() == count - len(kept)
+        assert link.wire.received.excess == 0, "what had arrived is within the second bound"
+        assert await link.all() == [MESSAGE] * count
 
 
 async def test_a_ping_flood_from_a_peer_that_does_not_read_fills_no_memory(
@@ -229,11 +228,47 @@ async def test_a_ping_flood_from_a_peer_that_does_not_read_fills_no_memory(
         await sender
 
 
-async def test_discard_drops_what_nobody_took_while_the_wire_lives() -> None:
+async def test_all_that_waits_is_taken_at_once_while_the_wire_lives() -> None:
     async with linked() as link:
         await link.peer.send(text("a") + text("b"))
         await until(lambda: link.wire.unread == 2)
-        assert link.wire.discard() == 2
+        assert list(link.wire.take_all()) == ["a", "b"]
         assert link.wire.unread == 0
         await link.peer.send(text("c"))
         assert await link.receive() == "c"
+
+
+@pytest.mark.spec("C3.5")
+async def test_what_earlier_connections_left_counts_against_the_receive_buffer(
+    loop_factory: Factory, no_ticks: None
+) -> None:
+    async with linked() as link:
+        link.wire.reserve(LIMIT)
+        await link.peer.send(text("a") + frame(PING, b"?"))
+        await turns(50)
+        assert link.wire.full
+        assert link.wire.unread == 0
+        link.wire.reserve(LIMIT - 1)
+        await until(lambda: link.wire.unread == 1)
+        assert link.wire.full
+        link.wire.reserve(0)
+        assert await link.peer.frame() == (PONG, b"?")
+        assert await link.receive() == "a"
+
+
+@pytest.mark.spec("C3.6")
+@pytest.mark.parametrize("earlier", [0, 1])
+async def test_all_that_arrived_is_kept_at_an_end_where_nothing_earlier_is_left(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch, no_ticks: None, earlier: int
+) -> None:
+    monkeypatch.setattr("recloser.transport.receive_buffer.ARRIVED", 1000)
+    async with linked() as link:
+        link.wire.received.limit = 1
+        link.wire.reserve(earlier)
+        await link.peer.send(frame(2, bytes(500)) * 10)
+        link.peer.fin()
+        await until(link.wire._upgrade.lost.done)
+        assert (await link.end()).cause is Cause.EOF
+        kept = len(await link.all())
+        assert kept + link.wire.received.excess == 10
+        assert kept == (10 if not earlier else 2)

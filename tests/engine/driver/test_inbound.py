@@ -87,13 +87,34 @@ async def test_what_came_before_the_end_is_given_out_in_every_state_after_it(ans
 
 @pytest.mark.spec("C3.2", "C3.3")
 @virtual
-async def test_what_is_left_is_dropped_and_counted_when_the_next_generation_opens() -> None:
+async def test_what_is_left_comes_before_the_messages_of_the_next_generation() -> None:
     ws, wire, _ = await opened(THREE, Plan(messages=("new",)), policy=Answering(Retry(5.0)))
     wire.end(CUT)
     await turns()
     assert await ws.receive() == "a"
     changes = ws.changes()
     await ws.wait_for(State.OPEN)
+    assert [await ws.receive() for _ in range(3)] == [b"b", "c", "new"]
+    told = [await anext(changes) for _ in range(2)]
+    assert [each.undelivered for each in told] == [0, 0]
+    assert ws.statistics().undelivered == 0
+    await ws.close()
+
+
+@pytest.mark.spec("C3.7", "C3.8")
+@virtual
+async def test_what_is_left_is_discarded_and_counted_where_that_is_asked_for() -> None:
+    ws, wire, _ = await opened(
+        THREE, Plan(messages=("new",)), policy=Answering(Retry(5.0)), unread="discard"
+    )
+    wire.end(CUT)
+    await turns()
+    assert await ws.receive() == "a"
+    changes = ws.changes()
+    with structlog.testing.capture_logs() as lines:
+        await ws.wait_for(State.OPEN)
+    [line] = [each for each in lines if each["event"] == "websocket.messages_undelivered"]
+    assert (line["count"], line["log_level"]) == (2, "warning")
     assert await ws.receive() == "new"
     told = [await anext(changes) for _ in range(2)]
     assert [(each.current, each.undelivered) for each in told] == [
@@ -104,31 +125,68 @@ async def test_what_is_left_is_dropped_and_counted_when_the_next_generation_open
     await ws.close()
 
 
-@pytest.mark.spec("C3.3")
+@pytest.mark.spec("C3.8")
+@virtual
+async def test_a_dial_that_fails_discards_nothing() -> None:
+    hooks = iter([None, ValueError("no"), None])
+
+    def hook(opening: object) -> None:
+        error = next(hooks)
+        if error is not None:
+            raise error
+
+    ws, wire, _ = await opened(
+        THREE, UP, UP, policy=Answering(Retry(1.0)), unread="discard", on_open=hook
+    )
+    wire.end(CUT)
+    await pass_time(1.5)
+    assert ws.attempt == 2
+    assert await ws.receive() == "a"
+    await ws.wait_for(State.OPEN)
+    assert ws.statistics().undelivered == 2
+    await ws.close()
+
+
+@pytest.mark.spec("C3.3", "C3.4")
 @pytest.mark.parametrize("leave", ["close", "suspend", "reconnect"])
 @virtual
-async def test_what_is_left_is_dropped_and_counted_after_an_end_of_our_own(leave: str) -> None:
+async def test_what_is_left_is_given_after_an_end_of_our_own(leave: str) -> None:
     ws, _, _ = await opened(THREE, Plan(messages=("new",)))
     assert await ws.receive() == "a"
-    changes = ws.changes()
     outcome = getattr(ws, leave)()
     if outcome is not None:
         await outcome
-    told = [await anext(changes) for _ in range(2)]
-    assert [each.undelivered for each in told] == [0, 2]
-    assert ws.statistics().undelivered == 2
-    if leave == "reconnect":
-        assert await ws.receive() == "new"
-    elif leave == "close":
+    assert await ws.receive() == b"b"
+    if leave == "close":
+        assert [message async for message in ws] == ["c"]
         with pytest.raises(ConnectionClosed):
             await ws.receive()
+    elif leave == "suspend":
+        ws.connect()
+    if leave != "close":
+        assert [await ws.receive() for _ in range(2)] == ["c", "new"]
+    assert ws.statistics().undelivered == 0
     await ws.close()
 
 
 @pytest.mark.spec("C3.3")
+@virtual
+async def test_what_is_left_outlives_a_close_and_a_later_connect() -> None:
+    ws, _, _ = await opened(THREE, Plan(messages=("new",)))
+    await turns()
+    await ws.close()
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    assert [await ws.receive() for _ in range(4)] == ["a", b"b", "c", "new"]
+    await ws.close()
+
+
+@pytest.mark.spec("C3.7")
 @pytest.mark.parametrize("second", [HANGS, Plan(messages=("x", "y"))])
 @virtual
-async def test_leaving_a_dial_drops_and_counts_what_was_left_before_it(second: Plan) -> None:
+async def test_leaving_a_dial_counts_its_messages_and_keeps_what_was_left_before_it(
+    second: Plan,
+) -> None:
     hooks = iter([asyncio.sleep(0), asyncio.Event().wait()])
 
     async def hook(opening: object) -> None:
@@ -143,11 +201,48 @@ async def test_leaving_a_dial_drops_and_counts_what_was_left_before_it(second: P
     await pass_time(2)
     assert ws.state is State.CONNECTING
     await ws.close()
-    assert seen[-1].undelivered == 3 + len(second.messages)
+    assert seen[-1].undelivered == len(second.messages)
+    assert ws.statistics().undelivered == len(second.messages)
+    assert [await ws.receive() for _ in range(3)] == ["a", b"b", "c"]
     with pytest.raises(ConnectionClosed):
         await ws.receive()
     for unused in hooks:
         unused.close()
+
+
+@pytest.mark.spec("C3.2")
+@virtual
+async def test_on_open_receives_what_is_new_while_the_consumer_has_what_is_old() -> None:
+    greeted: list[str | bytes] = []
+
+    async def hook(opening: recloser.Opening) -> None:
+        greeted.append(await opening.receive())
+
+    hello = Plan(messages=("hello", "a", "b"))
+    ws, wire, _ = await opened(hello, hello, policy=Answering(Retry(1.0)), on_open=hook)
+    wire.end(CUT)
+    await pass_time(2)
+    assert ws.state is State.OPEN
+    assert greeted == ["hello", "hello"]
+    assert [await ws.receive() for _ in range(4)] == ["a", "b", "a", "b"]
+    await ws.close()
+
+
+@pytest.mark.spec("C3.2", "C3.3")
+@virtual
+async def test_what_a_consumer_was_about_to_read_itself_is_kept_in_order() -> None:
+    """The wire was not reading ahead: a consumer had waited, got the first, and is busy."""
+    ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(1.0)))
+    waiting = asyncio.ensure_future(ws.receive())
+    await turns()
+    for message in ("a", "b", "c"):
+        wire.deliver(message)
+    wire.end(CUT)
+    assert await waiting == "a"
+    await ws.wait_for(State.OPEN)
+    transport.wires[-1].deliver("d")
+    assert [await ws.receive() for _ in range(3)] == ["b", "c", "d"]
+    await ws.close()
 
 
 @pytest.mark.spec("C3.4")

@@ -20,7 +20,7 @@ from recloser.testing.doubles.raw_server import (
     raw_server,
     text,
 )
-from recloser.transport.wire import LIMIT, OVERHEAD
+from recloser.transport.receive_buffer import LIMIT, OVERHEAD
 from tests.engine.rig import Answering
 
 pytestmark = pytest.mark.spec("G7.5")

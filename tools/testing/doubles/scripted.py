@@ -181,13 +181,6 @@ class ScriptedWire(Wire):
         """Messages that were not consumed, those that were not read ahead included."""
         return super().unread + len(self._incoming.frames)
 
-    def discard(self) -> int:
-        """Drop the messages that were not consumed."""
-        dropped = self.unread
-        super().discard()
-        self._incoming.frames.clear()
-        return dropped
-
     def finish(self) -> None:
         """Stop reading, and release the tasks that wait."""
         super().finish()

@@ -5,7 +5,6 @@ import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import inf
 from typing import Any, Final, cast
 
 from aiohttp import ClientError, ClientSession
@@ -75,7 +74,7 @@ class TellsTwice(AiohttpTransport):
 class _ForgetfulWire(AiohttpWire):
     def end(self, close: Close) -> None:
         super().end(close)
-        self.discard()
+        self.take_all()
 
 
 class ForgetsTheLastWords(AiohttpTransport):
@@ -187,7 +186,7 @@ class ReadsOnRequest(AiohttpTransport):
 
 class _GreedyWire(AiohttpWire):
     def tick(self) -> None:
-        self.limit = inf
+        self.draining = True
         super().tick()
 
 

@@ -91,7 +91,7 @@ async def test_messages_are_read_in_order_and_the_end_is_told_once() -> None:
 
 
 @virtual
-async def test_what_is_left_after_the_end_is_taken_or_discarded() -> None:
+async def test_what_is_left_after_the_end_is_taken_one_by_one_or_at_once() -> None:
     wire, _ = await dialled(Plan(messages=("a", "b", "c")))
     wire.busy = True  # as a consumer does
     with pytest.raises(ConcurrentReceive):
@@ -102,7 +102,7 @@ async def test_what_is_left_after_the_end_is_taken_or_discarded() -> None:
     assert wire.busy
     assert wire.unread == 3
     assert wire.take() == "a"
-    assert wire.discard() == 2
+    assert list(wire.take_all()) == ["b", "c"]
     assert wire.take() is None
     assert wire.unread == 0
 
