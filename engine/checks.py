@@ -13,13 +13,25 @@ from recloser import redact
 WORD: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A token as RFC 9110 section 5.6.2 has it: a header's name, a subprotocol."""
 
+_PARTS: Final = re.compile(r"(?s)([^:/?#]+)://([^/?#]*)(.*)")
+"""Scheme, authority, and the rest (RFC 3986 appendix B)."""
+_SENDABLE: Final = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")
+"""What a URI may have (RFC 3986 section 2); all else is encoded before it is sent."""
+_VISIBLE: Final = re.compile("[!-~]*")
+"""What a request line can carry."""
 
-def check_url(url: object) -> str:
-    """Return the URL as text; it must be absolute, ws or wss, and without a fragment."""
+
+def check_url(url: object, *, encoded: bool = False) -> str:
+    """Return the URL as it goes to the wire; it must be absolute, ws or wss, without a fragment.
+
+    Path and query of a `yarl.URL` are taken as they are, and so are those of a text that needs
+    no encoding: they may be signed. A text with other characters is encoded by yarl, unless
+    `encoded` says that it has been.
+    """
     if not isinstance(url, str | URL):
         raise TypeError(f"url must be a str, a yarl.URL or a function, not {type(url).__name__}")
     try:
-        parsed = URL(url)
+        parsed = URL(str(url))
     except ValueError as error:
         raise ValueError(f"url cannot be read as one: {redact.text(str(error))}") from None
     shown = redact.url(str(url))
@@ -35,7 +47,16 @@ def check_url(url: object) -> str:
         ) from None
     if parsed.fragment:
         raise ValueError(f"url must have no fragment (RFC 6455 section 3): {shown!r}")
-    return str(url)
+    return _as_sent(url, parsed, encoded=encoded or isinstance(url, URL))
+
+
+def _as_sent(url: str | URL, parsed: URL, *, encoded: bool) -> str:
+    parts = _PARTS.fullmatch(str(url))
+    allowed = _VISIBLE if encoded else _SENDABLE
+    if parts is None or not allowed.fullmatch(parts[3]):
+        return str(parsed)
+    named = (parsed.raw_host or "") in parts[2]
+    return f"{parsed.scheme}://{parts[2] if named else parsed.raw_authority}{parts[3]}"
 
 
 def address_of(url: str) -> tuple[str, str]:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from ssl import SSLContext
 from typing import ClassVar, cast
 
-from aiohttp import ClientSession, Fingerprint, WSServerHandshakeError
+from aiohttp import ClientSession, Fingerprint, InvalidURL, WSServerHandshakeError
 from multidict import CIMultiDict
 from yarl import URL
 
 from recloser.fsm.record import Close
 from recloser.transport import classify, sessions
 from recloser.transport.aiohttp_wire import AiohttpWire
-from recloser.transport.base import DialFailed, Request
+from recloser.transport.base import DialFailed, Request, exact_url
 from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.liveness import Heartbeat
@@ -140,7 +140,7 @@ class AiohttpTransport:
         try:
             with sessions.without_cookies(cross_origin=cross_origin):
                 upgrade = await session.ws_connect(
-                    request.url,
+                    _target(request.url),
                     protocols=request.subprotocols,
                     headers=headers,
                     ssl=self._ssl,
@@ -170,3 +170,10 @@ class AiohttpTransport:
     def session_closed(self) -> bool:
         """Whether the session that was lent has been closed."""
         return self._lent is not None and self._lent.closed
+
+
+def _target(url: str) -> URL:
+    try:
+        return exact_url(url)
+    except ValueError as error:
+        raise InvalidURL(url) from error

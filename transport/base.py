@@ -1,9 +1,10 @@
 """The values that pass between the engine and a transport."""
 
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from aiohttp import WSMsgType
 from multidict import CIMultiDict
@@ -49,6 +50,8 @@ class Undelivered:
         return await self.callback(message if item is None else item)
 
 
+_VISIBLE: Final = re.compile("[!-~]*")
+
 Opcode = WSMsgType
 """Frame types; those of messages are compared by identity on the receive path."""
 
@@ -58,6 +61,7 @@ class Request:
     """The inputs of one dial, after every provider was asked."""
 
     url: str
+    """As it goes to the wire: nothing in it is encoded anew."""
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
     subprotocols: tuple[str, ...] = ()
     private_subprotocols: frozenset[str] = frozenset()
@@ -77,6 +81,16 @@ class Request:
         except ValueError:
             shown = "?"
         return f"<{type(self).__name__} {shown}>"
+
+
+def exact_url(text: str) -> URL:
+    """Read a URL that must not be encoded anew, since it may be signed.
+
+    One with a character that no request line can carry (a space, a line break, what is not
+    ASCII) is encoded all the same. Raises `ValueError` for what is no URL.
+    """
+    checked = URL(text)  # one that is taken as it is would be checked by its first use
+    return URL(text, encoded=True) if _VISIBLE.fullmatch(text) else checked
 
 
 class DialFailed(Exception):

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import WSServerHandshakeError
 from yarl import URL
 
-from recloser.transport.base import Request
+from recloser.transport.base import Request, exact_url
 
 _STATUSES: Final = (301, 302, 303, 307, 308)
 """RFC 9110 section 15.4; an upgrade is a GET, so they all mean the same."""
@@ -33,7 +33,7 @@ class Trail:
             return False
         self._left -= 1
         try:
-            here = URL(self.request.url)
+            here = exact_url(self.request.url)
             there = _target(here, refusal)
         except ValueError:
             return False
@@ -56,7 +56,7 @@ def _target(here: URL, refusal: WSServerHandshakeError) -> URL | None:
     given = refusal.headers.getall("Location", []) if refusal.headers is not None else []
     if len(given) != 1:
         return None
-    location = URL(given[0])
+    location = exact_url(given[0])
     if location.raw_user is not None or location.raw_password is not None:
         return None
     there = here.with_scheme(_WEB[here.scheme]).join(location)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
+from urllib.parse import unquote_plus
 
 from yarl import URL
 
@@ -25,11 +26,17 @@ def header(name: str = "Authorization", *, scheme: str = "Bearer") -> Place:
 
 
 def query(name: str = "token") -> Place:
-    """Put it into the URL's query; it replaces a parameter of that name."""
+    """Put it into the URL's query; it replaces a parameter of that name.
+
+    The other parameters stay as they are.
+    """
     _check("name", name)
 
     def put(request: Request, token: str) -> Request:
-        return replace(request, url=str(URL(request.url).update_query({name: token})))
+        address, _, given = request.url.partition("?")
+        kept = [pair for pair in given.split("&") if pair and _name(pair) != name]
+        added = URL.build(query={name: token}).raw_query_string
+        return replace(request, url=f"{address}?{'&'.join((*kept, added))}")
 
     return put
 
@@ -46,6 +53,11 @@ def subprotocol(prefix: str = "") -> Place:
         return replace(request, subprotocols=(*request.subprotocols, prefix + token))
 
     return put
+
+
+def _name(pair: str) -> str:
+    """Return the name of a parameter, decoded."""
+    return unquote_plus(pair.partition("=")[0])
 
 
 def _check(what: str, given: object, *, empty: bool = False) -> None:

@@ -33,7 +33,9 @@ class Inputs:
         subprotocols: Subprotocols,
         credentials: Credentials | None = None,
     ) -> None:
-        self._url: Url = url if callable(url) else check_url(url)
+        self._url: Url = url
+        if not callable(url):
+            check_url(url)
         self._headers: Headers = headers if callable(headers) else check_headers(headers)
         self._subprotocols: Subprotocols = (
             subprotocols if callable(subprotocols) else check_subprotocols(subprotocols)
@@ -58,7 +60,7 @@ class Inputs:
             headers = await resolve(self._headers)
             subprotocols = await resolve(self._subprotocols)
         with dial_failure(Cause.CONFIGURATION):
-            request = _checked(url, headers, subprotocols)
+            request = _checked(check_url(url), headers, subprotocols)
         if self._credentials is None:
             return request
         with dial_failure(Cause.CREDENTIALS):
@@ -66,12 +68,13 @@ class Inputs:
             self._used = credential.version
             signed = self._credentials.put(request, credential)
         with dial_failure(Cause.CONFIGURATION):
-            checked = _checked(signed.url, signed.headers, signed.subprotocols)
+            url = check_url(signed.url, encoded=True)
+            checked = _checked(url, signed.headers, signed.subprotocols)
         private = frozenset(checked.subprotocols).difference(request.subprotocols)
         return replace(checked, private_subprotocols=private)
 
 
-def _checked(url: object, headers: object, subprotocols: object) -> Request:
-    place, lines = check_url(url), check_headers(headers)
-    check_credentials(place, lines)
-    return Request(place, lines, check_subprotocols(subprotocols))
+def _checked(url: str, headers: object, subprotocols: object) -> Request:
+    lines = check_headers(headers)
+    check_credentials(url, lines)
+    return Request(url, lines, check_subprotocols(subprotocols))

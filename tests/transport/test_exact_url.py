@@ -1,0 +1,105 @@
+"""A URL may be signed: it goes to the wire as it was given (E1.5)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from yarl import URL
+
+import recloser
+from recloser.testing.doubles.raw_server import close_frame
+from recloser.testing.doubles.raw_server import raw_server as serving
+from recloser.transport import Request
+
+SIGNED = "/a%28b%29/%7Ec?X-Sig=rX7%2FnN6%2Bsp%3D&d=2026%3A01%2C%40&e=%e2%82%ac&f"
+MARKED = "/a|b?q={x}"
+
+
+async def target(url: Any, **options: Any) -> str:
+    """The target of the request line."""
+    async with serving() as server:
+        ws = recloser.connect(url(server.url.removesuffix("/feed")), **options)
+        ws.connect()
+        peer = await server.accept()
+        await peer.upgrade()
+        await ws.wait_for(recloser.State.OPEN)
+        closing = asyncio.create_task(ws.close())
+        await peer.close_seen()
+        await peer.send(close_frame(1000))
+        assert await peer.gone()
+        await closing
+    return str(peer.request_line.split(" ")[1])
+
+
+def later(base: str) -> Callable[[], Any]:
+    async def give() -> URL:
+        return URL(base + SIGNED, encoded=True)
+
+    return give
+
+
+@pytest.mark.spec("E1.5")
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (lambda base: URL(base + SIGNED, encoded=True), SIGNED),
+        (lambda base: base + SIGNED, SIGNED),
+        (lambda base: lambda: URL(base + SIGNED, encoded=True), SIGNED),
+        (lambda base: lambda: base + SIGNED, SIGNED),
+        (later, SIGNED),
+        (lambda base: URL(base + MARKED, encoded=True), MARKED),
+        (lambda base: base + MARKED, "/a%7Cb?q=%7Bx%7D"),
+        (lambda base: base + "/ü?q=a b", "/%C3%BC?q=a+b"),
+        (lambda base: URL(base + "/a\r\nX: y", encoded=True), "/aX:%20y"),
+        (lambda base: base.replace("127.0.0.1", "LOCALHOST") + SIGNED, SIGNED),
+        (lambda base: base.replace("127.0.0.1", "me:p%40ss@127.0.0.1") + SIGNED, SIGNED),
+        (lambda base: base, "/"),
+        (lambda base: base + "/a/../b", "/a/../b"),
+    ],
+    ids=["URL", "str", "function of URL", "function of str", "coroutine", "odd marks in a URL",
+         "odd marks in a str", "not ASCII", "line break", "host", "user", "no path", "dots"],
+)  # fmt: skip
+async def test_path_and_query_go_to_the_wire_as_given(given: Any, sent: str) -> None:
+    assert await target(given) == sent
+
+
+@pytest.mark.spec("E1.5")
+async def test_a_token_in_the_query_leaves_the_other_parameters_as_they_are() -> None:
+    place = recloser.credentials.query("token")
+    credentials = recloser.Credentials("a/b=", place=place)
+    found = await target(lambda base: base + SIGNED + "&t%6Fken=old", credentials=credentials)
+    assert found == SIGNED + "&token=a/b%3D"
+    found = await target(lambda base: URL(base + MARKED, encoded=True), credentials=credentials)
+    assert found == MARKED + "&token=a/b%3D"
+
+
+@pytest.mark.spec("E1.5")
+async def test_a_place_of_ones_own_may_sign_the_whole_url() -> None:
+    def sign(request: Request, token: str) -> Request:
+        return Request(url=f"{request.url}&sig={token}")
+
+    credentials = recloser.Credentials("tok%3D", place=sign)
+    assert (
+        await target(lambda base: base + SIGNED, credentials=credentials) == SIGNED + "&sig=tok%3D"
+    )
+
+
+@pytest.mark.spec("E1.5", "E5.2")
+async def test_a_redirect_is_followed_to_its_location_as_given() -> None:
+    async with serving() as server:
+        ws = recloser.connect(server.url, follow_redirects=1)
+        ws.connect()
+        first = await server.accept()
+        await first.request()
+        head = f"HTTP/1.1 302 Found\r\nLocation: {SIGNED}\r\nContent-Length: 0\r\n\r\n"
+        await first.send(head.encode())
+        second = await server.accept()
+        await second.upgrade()
+        await ws.wait_for(recloser.State.OPEN)
+        closing = asyncio.create_task(ws.close())
+        await second.close_seen()
+        await second.send(close_frame(1000))
+        assert await second.gone()
+        await closing
+    assert second.request_line == f"GET {SIGNED} HTTP/1.1"
