@@ -34,9 +34,9 @@ class AiohttpTransport:
     Look-ups of names are shared for ten seconds; one that hangs may outlive `aclose`.
 
     A dial uses these parts of a lent session: the connector (pool, limits, resolver, TLS), the
-    cookie jar, the default headers of that moment, `skip_auto_headers`, `trust_env` and the
-    trace configurations. aiohttp hides a session's base URL, proxy and middlewares, so they are
-    not used. Time-outs are the engine's own. The owner closes a lent session.
+    cookie jar, the default headers of that moment, `skip_auto_headers`, `trust_env`, the trace
+    configurations, the proxy, the middlewares, the limits of headers and the request class.
+    Time-outs are the engine's own. The owner closes a lent session.
 
     Messages of `max_message_size` bytes or more are refused with 1009; 0 is no limit. Nothing
     is compressed. `heartbeat=None` sends no pings, and silence is not noticed then.
@@ -46,7 +46,8 @@ class AiohttpTransport:
     `ask_kernel=False` judges silence by counting frames also where the kernel could tell.
 
     Raises `TypeError` or `ValueError` for numbers out of range, and for a lent session with
-    `auth`: aiohttp hides the origin to which it belongs. Give it as a header instead.
+    `auth`: aiohttp hides the origin to which it belongs. Give it as a header instead. A lent
+    session with a proxy goes with no `proxy`.
     """
 
     __slots__ = (
@@ -82,6 +83,8 @@ class AiohttpTransport:
             raise ValueError(
                 "the lent session has auth: give its Authorization header to the engine instead"
             )
+        if session is not None and proxy is not None and sessions.own_proxy(session):
+            raise ValueError("the lent session has a proxy of its own: leave proxy= out")
         if max_message_size < 0:
             raise ValueError(
                 f"max_message_size must be 0 (no limit) or more, not {max_message_size}"

@@ -2,15 +2,17 @@
 
 import asyncio
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakValueDictionary, finalize
 
 from aiohttp import (
+    BasicAuth,
     ClientConnectorError,
     ClientHandlerType,
+    ClientMiddlewareType,
     ClientOSError,
     ClientRequest,
     ClientResponse,
@@ -24,6 +26,9 @@ from aiohttp import (
 from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import DialDropped, UpgradeRefused, invalid_upgrade
 from recloser.transport.upgrade import Answer, Upgrade, first_bytes
+
+if TYPE_CHECKING:
+    from yarl import URL
 
 _UNBOUNDED = ClientTimeout(total=None)
 """The engine keeps the deadline; aiohttp's total would keep a timer for the socket's life."""
@@ -100,25 +105,65 @@ def own_session(*, trust_env: bool) -> ClientSession:
 
 
 def session_over(lent: ClientSession) -> ClientSession:
-    """Make a session that dials through the connector and the cookie jar of the lent one.
+    """Make a session that dials as the lent one does: with its connector, jar, proxy and so on.
 
-    aiohttp's second try stays: the lent pool may hold an idle connection that the server has
-    dropped. Raises `SessionClosed`.
+    Its middlewares see each request but those to another origin, before ours do. aiohttp's
+    second try stays: the lent pool may hold an idle connection that the server has dropped.
+    Raises `SessionClosed`.
     """
     if lent.closed or lent.connector is None:
         raise SessionClosed
-    return ClientSession(
+    hidden = _Hidden(lent)
+    made: Any = ClientSession(
         connector=lent.connector,
         connector_owner=False,
         cookie_jar=lent.cookie_jar,
         skip_auto_headers=lent.skip_auto_headers,
         trust_env=lent.trust_env,
         trace_configs=lent.trace_configs,
+        proxy=hidden.proxy,
+        max_line_size=hidden.max_line_size,
+        max_field_size=hidden.max_field_size,
+        max_headers=hidden.max_headers,
         timeout=_UNBOUNDED,
+        request_class=hidden.request_class,
         response_class=Answer,
         ws_response_class=Upgrade,
-        middlewares=(valid_answer,),
+        middlewares=(*map(_same_origin, hidden.middlewares), valid_answer),
     )
+    # As an argument it is deprecated; whoever made the lent session has been told.
+    made._default_proxy_auth = hidden.proxy_auth  # noqa: SLF001 - no public way, see above
+    return cast("ClientSession", made)
+
+
+def own_proxy(lent: ClientSession) -> bool:
+    """Whether a session has a proxy of its own."""
+    return _Hidden(lent).proxy is not None
+
+
+class _Hidden:
+    """What a session was made with and does not show; test_contract.py pins the names."""
+
+    def __init__(self, session: ClientSession) -> None:
+        facts: Any = session
+        self.proxy: str | URL | None = facts._default_proxy  # noqa: SLF001 - no public way
+        self.proxy_auth: BasicAuth | None = facts._default_proxy_auth  # noqa: SLF001 - as above
+        self.max_line_size: int = facts._max_line_size  # noqa: SLF001 - as above
+        self.max_field_size: int = facts._max_field_size  # noqa: SLF001 - as above
+        self.max_headers: int = facts._max_headers  # noqa: SLF001 - as above
+        self.request_class: type[ClientRequest] = facts._request_class  # noqa: SLF001 - as above
+        self.middlewares: Sequence[ClientMiddlewareType] = facts._middlewares  # noqa: SLF001 - as above
+
+
+def _same_origin(middleware: ClientMiddlewareType) -> ClientMiddlewareType:
+    """Keep a middleware of the application's from requests to another origin: it may sign (E5)."""
+
+    async def call(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if _CROSS_ORIGIN.get():
+            return await handler(request)
+        return await middleware(request, handler)
+
+    return call
 
 
 class _SharedSession:

@@ -59,8 +59,10 @@ def test_arguments(function: Callable[..., Any], expected: list[str]) -> None:
         (
             ClientSession.__init__,
             {
-                "connector", "connector_owner", "cookie_jar", "middlewares", "response_class",
-                "skip_auto_headers", "timeout", "trace_configs", "trust_env", "ws_response_class",
+                "connector", "connector_owner", "cookie_jar", "max_field_size", "max_headers",
+                "max_line_size", "middlewares", "proxy", "proxy_auth", "request_class",
+                "response_class", "skip_auto_headers", "timeout", "trace_configs", "trust_env",
+                "ws_response_class",
             },
         ),
         (ClientSession.ws_connect, {"headers", "max_msg_size", "protocols", "proxy", "ssl"}),

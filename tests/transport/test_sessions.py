@@ -5,7 +5,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp import BasicAuth, ClientSession, CookieJar, TCPConnector
+from aiohttp import (
+    BasicAuth,
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    CookieJar,
+    TCPConnector,
+)
+from aiohttp.connector import Connection
 from yarl import URL
 
 from recloser.fsm.record import Cause, Close, Origin
@@ -188,3 +197,95 @@ def test_a_loop_that_was_closed_over_a_wire_is_forgotten() -> None:
     assert left not in Ticker._tickers
     other.close()
     Ticker._tickers.clear()
+
+
+@pytest.mark.spec("E1.6")
+async def test_a_lent_sessions_own_proxy_is_asked() -> None:
+    async with serving() as proxy:
+        where = proxy.url.replace("ws:", "http:")
+        asked = Request("wss://feed.example/")
+        with pytest.deprecated_call():
+            auth = BasicAuth("me", "hush")
+            made = ClientSession(proxy=where, proxy_auth=auth)
+        async with made as session:
+            transport = AiohttpTransport(session=session, heartbeat=None)
+            dial = asyncio.create_task(transport.dial(asked, lambda close: None))
+            peer = await proxy.accept()
+            await peer.request()
+            await peer.send(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+            with pytest.raises(DialFailed) as failed:
+                await dial
+            await transport.aclose()
+            with pytest.raises(ValueError, match="proxy of its own: leave proxy= out"):
+                AiohttpTransport(session=session, proxy=where)
+    assert peer.request_line.startswith("CONNECT feed.example:443 ")
+    assert peer.head["proxy-authorization"] == "Basic bWU6aHVzaA=="
+    assert failed.value.close.cause is Cause.PROXY
+
+
+@pytest.mark.spec("E1.6", "E5.3")
+async def test_a_lent_sessions_middlewares_see_requests_to_its_own_origin_alone() -> None:
+    async def sign(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        request.headers["X-Signed"] = request.url.path
+        return await handler(request)
+
+    async with serving() as server, serving() as other, ClientSession(middlewares=(sign,)) as lent:
+        transport = AiohttpTransport(session=lent, heartbeat=None, follow_redirects=2)
+        dial = asyncio.create_task(transport.dial(Request(server.url), lambda close: None))
+        heads = []
+        for place, where in ((server, "/two"), (server, other.url)):
+            peer = await place.accept()
+            await peer.request()
+            heads.append(peer.head)
+            answer = f"HTTP/1.1 302 Found\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n"
+            await peer.send(answer.encode())
+        last = await other.accept()
+        await last.upgrade()
+        wire = await dial
+        wire.abort()
+        await wire.wait_closed()
+        await transport.aclose()
+    assert [head.get("x-signed") for head in (*heads, last.head)] == ["/feed", "/two", None]
+
+
+@pytest.mark.spec("E1.6")
+@pytest.mark.parametrize(
+    ("limits", "head"),
+    [
+        ({"max_field_size": 65_536}, "X-Large: " + "x" * 12_000),
+        ({"max_headers": 300}, "\r\n".join(f"X-{n}: y" for n in range(200))),
+    ],
+    ids=["size", "number"],
+)
+async def test_a_lent_sessions_limits_of_headers_are_kept(
+    limits: dict[str, int], head: str
+) -> None:
+    async with serving() as server:
+        for options in ({}, limits):
+            async with ClientSession(**options) as session:
+                transport = AiohttpTransport(session=session, heartbeat=None)
+                dial = asyncio.create_task(transport.dial(Request(server.url), lambda close: None))
+                peer = await server.accept()
+                await peer.upgrade(headers=head + "\r\n")
+                if options:
+                    wire = await dial
+                    wire.abort()
+                    await wire.wait_closed()
+                else:
+                    with pytest.raises(DialFailed):
+                        await dial
+                await transport.aclose()
+
+
+@pytest.mark.spec("E1.6")
+async def test_a_lent_sessions_request_class_makes_the_requests() -> None:
+    class Signing(ClientRequest):
+        async def send(self, conn: Connection) -> ClientResponse:
+            self.headers["X-Class"] = type(self).__name__
+            return await super().send(conn)
+
+    async with serving() as server, ClientSession(request_class=Signing) as session:
+        transport = AiohttpTransport(session=session, heartbeat=None)
+        peer = await dialled(transport, server, Request(server.url))
+        await transport.aclose()
+    assert peer.head["x-class"] == "Signing"
