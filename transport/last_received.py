@@ -32,11 +32,17 @@ class TcpInfo(NamedTuple):
 
 
 def tcp_info(transport: asyncio.BaseTransport) -> TcpInfo | None:
-    """Ask the kernel; None where it has no answer: not Linux, no TCP, no socket any more."""
+    """Ask the kernel; None where it has no answer: not Linux, no plain TCP, no socket any more.
+
+    Of a Multipath TCP connection Linux tells what its first path received, and nothing of the
+    others: a live connection looks silent once its first path has died (F3).
+    """
     connection = transport.get_extra_info("socket")
     if sys.platform != "linux" or connection is None:
         return None
     try:
+        if connection.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == socket.IPPROTO_MPTCP:
+            return None
         found = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
     except OSError:
         return None
