@@ -226,7 +226,8 @@ class ReconnectingWebSocket:
         """Hint that dialling may be worth while now: the network is back, say.
 
         Ends a backoff, and a rest that a policy chose; keeps the failure count and the gap of
-        1 s between dials. While open, the peer is pinged. Never overrides `close()` or
+        1 s between dials. While open, the peer is pinged, and a connection whose local
+        address this machine has lost is ended. Never overrides `close()` or
         `suspend()`.
         """
         driver = self._driver

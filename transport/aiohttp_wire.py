@@ -8,12 +8,13 @@ from aiohttp import EofStream
 from aiohttp.http import WebSocketError
 
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
-from recloser.fsm.record import Close
+from recloser.fsm.record import Cause, Close
 from recloser.transport import classify
 from recloser.transport.base import Delivery, Frame, Opcode
 from recloser.transport.handshake import lowered
 from recloser.transport.last_received import FrameCounter, last_received, tcp_info
 from recloser.transport.liveness import Heartbeat, Liveness
+from recloser.transport.local_address import address_lost
 from recloser.transport.outgoing import Outgoing
 from recloser.transport.ticker import Ticker
 from recloser.transport.upgrade import MASKED, Upgrade
@@ -148,8 +149,16 @@ class AiohttpWire(Wire):
         self._upgrade.response.close()
 
     def probe(self) -> None:
-        """See `Wire.probe`."""
-        if self._liveness is not None:
+        """See `Wire.probe`; a connection whose local address has gone is ended at once."""
+        if self.over or self.closing:
+            return
+        gone = address_lost(self._upgrade.transport)
+        if gone is not None:
+            self.drain_received()
+            if not self.over:
+                self.end(Close.cut(Cause.RESET, error=gone))
+                self.drop()
+        elif self._liveness is not None:
             self._liveness.probe()
 
     async def wait_closed(self) -> None:

@@ -124,7 +124,10 @@ class Wire(ABC):
         """Take care of a frame that is no message: answer a ping, `end` at a close frame."""
 
     def probe(self) -> None:  # noqa: B027 - optional on purpose
-        """Ask the peer for a sign of life now, if there is a heartbeat to judge the answer."""
+        """Ask the peer for a sign of life now, if there is a heartbeat to judge the answer.
+
+        A connection that is known to be lost may be ended: its local address has gone, say.
+        """
 
     def unsent_messages(self) -> list[Any]:
         """Give the messages, or their items, not known to have left the process, in order.

@@ -1,4 +1,4 @@
-"""A hint when a network interface comes up, from the kernel of Linux."""
+"""A hint when a network interface or an address comes or goes, from the kernel of Linux."""
 
 import asyncio
 import errno
@@ -17,8 +17,9 @@ _DATAGRAM: Final = 65536
 
 @contextmanager
 def network(wake: Callable[[], object], *, debounce: float = 1.0) -> Iterator[None]:
-    """Call `wake()` when an interface begins to run or gets an address, in the `with` block.
+    """Call `wake()` when an interface or an address comes or goes, in the `with` block.
 
+    `ws.wake` dials where something came, and ends an open connection whose own address went.
     Uses one netlink socket and no task; call it once for any number of engines. The kernel
     reports link and addresses one after the other: `wake` is called `debounce` seconds after the
     first report, and once for all that came meanwhile. Enter the block inside the event loop of
@@ -72,7 +73,7 @@ class _NetlinkReader:
     def readable(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read one datagram; the loop calls this again while there are more."""
         try:
-            news = self._interfaces.came_up(self._listening.recv(_DATAGRAM))
+            news = self._interfaces.changed(self._listening.recv(_DATAGRAM))
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:

@@ -26,17 +26,17 @@ class Interfaces:
     """Remembers which interfaces run and which addresses there are, to tell news from repeats.
 
     The kernel repeats its messages, for every renewal of an IPv6 address among others. What
-    was there before this object is not known, so its first repeat counts as news.
+    was there before this object is not known, so the first message about it is news.
     """
 
     __slots__ = ("_addresses", "_running")
 
     def __init__(self) -> None:
-        self._running: set[int] = set()
+        self._running: dict[int, bool] = {}
         self._addresses: set[tuple[int, int, bytes]] = set()
 
-    def came_up(self, datagram: bytes) -> bool:
-        """Take one datagram; whether by it an interface began to run or got an address."""
+    def changed(self, datagram: bytes) -> bool:
+        """Take one datagram; whether by it an interface or an address came or went."""
         news = False
         for kind, body in _messages(datagram):
             if kind in (_NEWLINK, _DELLINK) and len(body) >= _LINK_BODY.size:
@@ -47,21 +47,24 @@ class Interfaces:
 
     def _link(self, kind: int, body: bytes) -> bool:
         _, _, index, flags, _ = _LINK_BODY.unpack_from(body)
-        if kind == _DELLINK or flags & (_UP | _RUNNING) != _UP | _RUNNING:
-            self._running.discard(index)
+        running = kind == _NEWLINK and flags & (_UP | _RUNNING) == _UP | _RUNNING
+        if flags & _LOOPBACK:
             return False
-        if flags & _LOOPBACK or index in self._running:
-            return False
-        self._running.add(index)
-        return True
+        before = self._running.get(index)
+        self._running[index] = running
+        if kind == _DELLINK:
+            del self._running[index]
+        return before is not running
 
     def _address(self, kind: int, body: bytes) -> bool:
         family, _, flags, scope, index = _ADDRESS_BODY.unpack_from(body)
         address = (index, family, _first_attribute(body[_ADDRESS_BODY.size :], _IFA_ADDRESS))
+        if scope == _HOST:
+            return False
         if kind == _DELADDR:
             self._addresses.discard(address)
-            return False
-        if flags & _TENTATIVE or scope == _HOST or address in self._addresses:
+            return not flags & _TENTATIVE
+        if flags & _TENTATIVE or address in self._addresses:
             return False
         self._addresses.add(address)
         return True

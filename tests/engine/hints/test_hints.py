@@ -78,42 +78,46 @@ class TestInterfaces:
     @pytest.mark.parametrize("name", RECORDED)
     def test_recorded_datagrams(self, name: str) -> None:
         datagram, news = RECORDED[name]
-        assert Interfaces().came_up(bytes.fromhex(datagram)) is news
+        assert Interfaces().changed(bytes.fromhex(datagram)) is news
 
-    def test_a_link_is_news_when_it_begins_to_run(self) -> None:
+    def test_a_link_is_news_when_it_begins_to_run_and_when_it_stops(self) -> None:
         seen = Interfaces()
-        assert not seen.came_up(link(0x1))
-        assert seen.came_up(link(UP_AND_RUNNING))
-        assert not seen.came_up(link(UP_AND_RUNNING))
-        assert seen.came_up(link(UP_AND_RUNNING, index=4))
-        assert not seen.came_up(link(0x1))
-        assert seen.came_up(link(UP_AND_RUNNING))
-        assert not seen.came_up(link(UP_AND_RUNNING, kind=17))
-        assert seen.came_up(link(UP_AND_RUNNING))
+        assert seen.changed(link(0x1))
+        assert seen.changed(link(UP_AND_RUNNING))
+        assert not seen.changed(link(UP_AND_RUNNING))
+        assert seen.changed(link(UP_AND_RUNNING, index=4))
+        assert seen.changed(link(0x1))
+        assert not seen.changed(link(0x1))
+        assert not seen.changed(link(0x1, kind=17))
+        assert seen.changed(link(UP_AND_RUNNING))
+        assert seen.changed(link(UP_AND_RUNNING, kind=17))
+        assert seen.changed(link(UP_AND_RUNNING))
 
     def test_the_loopback_is_no_news(self) -> None:
-        assert not Interfaces().came_up(link(UP_AND_RUNNING | 0x8))
-        assert not Interfaces().came_up(address(scope=254))
+        assert not Interfaces().changed(link(UP_AND_RUNNING | 0x8))
+        assert not Interfaces().changed(address(scope=254))
 
-    def test_an_address_is_news_once_until_it_goes(self) -> None:
+    def test_an_address_is_news_once_until_it_goes_and_when_it_goes(self) -> None:
         seen = Interfaces()
-        assert not seen.came_up(address(flags=0x40))
-        assert seen.came_up(address())
-        assert not seen.came_up(address())
-        assert seen.came_up(address(number=8))
-        assert not seen.came_up(address(kind=21))
-        assert seen.came_up(address())
+        assert not seen.changed(address(flags=0x40))
+        assert seen.changed(address())
+        assert not seen.changed(address())
+        assert seen.changed(address(number=8))
+        assert seen.changed(address(kind=21))
+        assert not seen.changed(address(kind=21, flags=0x40))
+        assert not seen.changed(address(kind=21, scope=254))
+        assert seen.changed(address())
 
     def test_one_datagram_may_hold_many_messages(self) -> None:
-        assert Interfaces().came_up(address(scope=254) + link(0) + address())
-        assert not Interfaces().came_up(b"")
+        assert Interfaces().changed(address(scope=254) + link(0) + address())
+        assert not Interfaces().changed(b"")
 
     @given(st.binary(max_size=80))
     def test_garbage_is_survived(self, garbage: bytes) -> None:
         seen = Interfaces()
-        seen.came_up(garbage)
-        seen.came_up(struct.pack("=IHHII", 16 + len(garbage), 20, 0, 0, 0) + garbage)
-        seen.came_up(address()[:-5] + garbage)
+        seen.changed(garbage)
+        seen.changed(struct.pack("=IHHII", 16 + len(garbage), 20, 0, 0, 0) + garbage)
+        seen.changed(address()[:-5] + garbage)
 
 
 @pytest.fixture
