@@ -44,13 +44,13 @@ async def _measure(count: int) -> Table:
         "the machine alone": _variant(_fire),
         "core event": _variant(partial(_walk, None)),
         "core event, log line filtered out": _variant(
-            partial(_walk, log.changed), partial(_configure, logging.CRITICAL)
+            partial(_walk, log.state_change), partial(_configure, logging.CRITICAL)
         ),
         "core event and its log line": _variant(
-            partial(_walk, log.changed), partial(_configure, logging.INFO)
+            partial(_walk, log.state_change), partial(_configure, logging.INFO)
         ),
         "the same, structlog's logger cached": _variant(
-            partial(_walk, log.changed), partial(_configure, logging.INFO, cached=True)
+            partial(_walk, log.state_change), partial(_configure, logging.INFO, cached=True)
         ),
         "the log line of a loss": _variant(_lines, partial(_configure, logging.INFO)),
         "a bare structlog line of three fields": _variant(_bare, partial(_configure, logging.INFO)),
@@ -148,7 +148,7 @@ def _lost() -> Announce:
 
 def _lines() -> None:
     for _ in range(7):
-        log.changed(_LOST.change, 1_800_000_000.0, FIELDS)
+        log.state_change(_LOST.change, 1_800_000_000.0, FIELDS)
 
 
 def _bare() -> None:

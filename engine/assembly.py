@@ -135,7 +135,7 @@ def connect(
             max_message_size=max_message_size,
             heartbeat=_heartbeat(heartbeat),
             follow_redirects=follow_redirects,
-            backlogged=log.Backlogged(fields),
+            backlogged=log.ReadingPaused(fields),
         )
     elif (
         session is not None

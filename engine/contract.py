@@ -1,4 +1,4 @@
-"""The contract between an engine and its sending half: what each has to know of the other."""
+"""The contract between an engine and its sender: what each needs of the other."""
 
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from typing import Any, Protocol
@@ -13,11 +13,11 @@ Data = str | bytes
 
 
 class Position(Protocol):
-    """Where an engine stands."""
+    """The machine of an engine, to read."""
 
     @property
     def state(self) -> State:
-        """The state of its machine."""
+        """The present state."""
         ...
 
     @property
@@ -27,12 +27,12 @@ class Position(Protocol):
 
     @property
     def generation(self) -> int:
-        """The number of its latest dial."""
+        """The number of the latest dial."""
         ...
 
 
 class Counts(Protocol):
-    """What an engine counts."""
+    """The counters of an engine that its sender advances."""
 
     dropped: int
     resent: int
@@ -40,31 +40,31 @@ class Counts(Protocol):
 
 
 class Engine(Protocol):
-    """What an outbox has to know of its engine."""
+    """An engine, as far as its sender needs it."""
 
     @property
     def core(self) -> Position:
-        """Where it stands."""
+        """The machine."""
         ...
 
     @property
     def clock(self) -> Clock:
-        """Its clock."""
+        """The clock of the engine."""
         ...
 
     @property
     def fields(self) -> Mapping[str, object]:
-        """What the application has bound to its log lines."""
+        """The application's fields for log lines."""
         ...
 
     @property
     def counters(self) -> Counts:
-        """What it counts."""
+        """The counters."""
         ...
 
     @property
     def last_change(self) -> StateChange | None:
-        """How it came to closed, if it is."""
+        """The change that led to `closed`; None in every other state."""
         ...
 
     def bind(self) -> object:
@@ -73,10 +73,10 @@ class Engine(Protocol):
 
 
 class Tasks(Protocol):
-    """Starts tasks that end with a generation."""
+    """The scope of a generation, as far as a sender needs it."""
 
     def create_task(self, coro: Coroutine[Any, Any, None], *, name: str) -> object:
-        """Start one."""
+        """Start a task that ends with the generation."""
         ...
 
 
@@ -85,17 +85,17 @@ class OpenGeneration(Protocol):
 
     @property
     def wire(self) -> Wire | None:
-        """Its connection."""
+        """The connection."""
         ...
 
     @property
     def scope(self) -> Tasks:
-        """Its tasks."""
+        """The tasks that end with the generation."""
         ...
 
 
 class Sender(Protocol):
-    """What an engine sends by; `send` is bound anew when the connection opens or ends."""
+    """The sending half of an engine; `send` is another function while the connection is open."""
 
     send: Callable[[Data], Coroutine[Any, Any, Delivery]]
 
@@ -109,11 +109,11 @@ class Sender(Protocol):
         message: Data,
         ttl: float | None,
         key: Hashable,
-        id: str | int | bytes | None,  # noqa: A002 - the name it has for who calls send
+        id: str | int | bytes | None,  # noqa: A002 - as in `send`
         *,
         this_generation: bool,
     ) -> Coroutine[Any, Any, Delivery]:
-        """Send a message with what matters if it has to wait; see `ReconnectingWebSocket.send`."""
+        """Send a message with options; see `ReconnectingWebSocket.send`."""
         ...
 
     async def drain(self) -> None:
@@ -121,7 +121,7 @@ class Sender(Protocol):
         ...
 
     def prepare(self) -> None:
-        """Get ready to leave closed; raises `OutboxUnusable` if that cannot be."""
+        """Prepare to leave `closed`; raises `OutboxUnusable` where the file cannot be used."""
         ...
 
     @property
@@ -130,13 +130,13 @@ class Sender(Protocol):
         ...
 
     async def released(self) -> None:
-        """Free what this holds in closed, and return when it is free."""
+        """Release the file in `closed`; return when it is released."""
         ...
 
     def leave(self) -> None:
-        """Stop sending: the generation is being left."""
+        """Stop sending: the generation is ending."""
         ...
 
     def changed(self, change: StateChange, generation: OpenGeneration | None) -> None:
-        """Take a change of state; `generation` is the one that opened or ended with it."""
+        """Follow a change of state; `generation` is the one that opened or ended with it."""
         ...

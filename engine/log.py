@@ -45,10 +45,10 @@ NOT_SAVED: Final = "websocket.outbox_not_saved"
 OVERDUE: Final = "websocket.messages_unacknowledged"
 
 
-def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None:
+def state_change(change: StateChange, wall: float, app_fields: Mapping[str, object]) -> None:
     """Write the line of one change.
 
-    `wall` is the time in seconds since the epoch, `own` are the application's fields.
+    `wall` is the time in seconds since the epoch, `app_fields` are the application's fields.
     """
     close = change.close
     event = event_of(change)
@@ -63,7 +63,7 @@ def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None
         if write is None:
             return
         # The application's names come first: where they collide, the engine's facts stay.
-        fields = {**own, **fields_of(change)}
+        fields = {**app_fields, **fields_of(change)}
         stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
         fields["timestamp"] = stamp
         write(event, **fields)
@@ -71,69 +71,79 @@ def changed(change: StateChange, wall: float, own: Mapping[str, object]) -> None
         _unwritten(event, error)
 
 
-def trouble(event: str, own: Mapping[str, object], **fields: object) -> None:
+def problem(event: str, app_fields: Mapping[str, object], **fields: object) -> None:
     """Write an error line about something beside the connection: a listener, a task."""
-    _line(logging.ERROR, event, own, fields)
+    _line(logging.ERROR, event, app_fields, fields)
 
 
-def failed(event: str, own: Mapping[str, object], who: object, error: BaseException) -> None:
+def failure(
+    event: str, app_fields: Mapping[str, object], who: object, error: BaseException
+) -> None:
     """Write an error line, with its traceback, about code that is not the engine's."""
-    trouble(event, own, who=_name(who), error=error_text(error), exception=_traceback(error))
+    problem(event, app_fields, who=_name(who), error=error_text(error), exception=_traceback(error))
 
 
 def bug(
-    event: str, own: Mapping[str, object], who: object, error: BaseException | None, trace: str
+    event: str,
+    app_fields: Mapping[str, object],
+    who: object,
+    error: BaseException | None,
+    trace: str,
 ) -> None:
     """Write an error line about an exception whose traceback was kept as text."""
     told = "" if error is None else error_text(error)
-    trouble(event, own, who=_name(who), error=told, exception=redact.text(trace))
+    problem(event, app_fields, who=_name(who), error=told, exception=redact.text(trace))
 
 
-def slow(own: Mapping[str, object], who: object, took: float) -> None:
+def slow_listener(app_fields: Mapping[str, object], who: object, took: float) -> None:
     """Write an error line about a listener that held up the event loop, `took` in seconds."""
-    trouble(LISTENER_SLOW, own, who=_name(who), took=milliseconds(took))
+    problem(LISTENER_SLOW, app_fields, who=_name(who), took=milliseconds(took))
 
 
-class Backlogged:
+class ReadingPaused:
     """Writes a line when reading pauses: a close frame behind unread messages is not seen (F7).
 
     Every engine keeps one; a `partial` would be five times as large.
     """
 
-    __slots__ = ("_own",)
+    __slots__ = ("_app_fields",)
 
-    def __init__(self, own: Mapping[str, object]) -> None:
-        self._own = own
+    def __init__(self, app_fields: Mapping[str, object]) -> None:
+        self._app_fields = app_fields
 
     def __call__(self, unread: int) -> None:
         """Write the line; `unread` is the number of messages that nobody has received."""
-        trouble(BACKLOGGED, self._own, unread=unread)
+        problem(BACKLOGGED, self._app_fields, unread=unread)
 
 
-def undelivered(own: Mapping[str, object], count: int) -> None:
+def undelivered(app_fields: Mapping[str, object], count: int) -> None:
     """Write a warning about received messages that no consumer gets (C3)."""
-    _line(logging.WARNING, UNDELIVERED, own, {"count": count})
+    _line(logging.WARNING, UNDELIVERED, app_fields, {"count": count})
 
 
-def dropped(own: Mapping[str, object], reason: str, count: int, size: int, *, asked: bool) -> None:
+def messages_dropped(
+    app_fields: Mapping[str, object], reason: str, count: int, size: int, *, asked: bool
+) -> None:
     """Write a line about messages that the outbox has dropped, `size` in bytes (G2).
 
     No error where the application `asked` for it, message by message.
     """
     facts = {"reason": reason, "count": count, "bytes": size}
-    _line(logging.INFO if asked else logging.ERROR, DROPPED, own, facts)
+    _line(logging.INFO if asked else logging.ERROR, DROPPED, app_fields, facts)
 
 
-def overdue(own: Mapping[str, object], count: int, after: float) -> None:
+def messages_overdue(app_fields: Mapping[str, object], count: int, after: float) -> None:
     """Write a line about messages that nobody acknowledged within `after` seconds (G7)."""
-    trouble(OVERDUE, own, count=count, after=milliseconds(after))
+    problem(OVERDUE, app_fields, count=count, after=milliseconds(after))
 
 
-def _line(level: int, event: str, own: Mapping[str, object], fields: Mapping[str, object]) -> None:
+def _line(
+    level: int, event: str, app_fields: Mapping[str, object], fields: Mapping[str, object]
+) -> None:
     try:
         write = _writer(level)
         if write is not None:
-            write(event, **{**own, **fields})
+            write(event, **{**app_fields, **fields})
     except Exception as error:  # noqa: BLE001 - a full disk must not stop the machine
         _unwritten(event, error)
 

@@ -167,7 +167,7 @@ class Queries:
             key = self._key(message)
             answer = self._pending.get(key)
         except Exception as error:  # noqa: BLE001 - a message that key() cannot read is no answer
-            log.failed(log.LISTENER_FAILED, self._ws.fields, self._key, error)
+            log.failure(log.LISTENER_FAILED, self._ws.fields, self._key, error)
             return False
         if answer is None or answer.done():
             return False

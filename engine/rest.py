@@ -34,7 +34,7 @@ async def rest_until(
     except (Exception, asyncio.CancelledError) as error:
         task = asyncio.current_task()
         if isinstance(error, Exception) or task is None or not task.cancelling():
-            log.failed(log.REST_FAILED, driver.fields, awaitable, error)
+            log.failure(log.REST_FAILED, driver.fields, awaitable, error)
         raise
     if driver.core.state is State.PASSIVE and latest():
         driver.feed(Ask(Wish.CONNECT))

@@ -152,7 +152,7 @@ class Settled:
                 refuse_coroutine(entry[1](status))
             # A callback must not stop the machine (I3); a cancelled future raises CancelledError.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
-                log.failed(log.LISTENER_FAILED, self._driver.fields, entry[1], error)
+                log.failure(log.LISTENER_FAILED, self._driver.fields, entry[1], error)
 
     def _arm(self) -> None:
         pending = self._shown is not self._actual and (self._listeners or self._iterators)

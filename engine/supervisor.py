@@ -192,7 +192,7 @@ class Supervisor:
             _, stuck = await asyncio.wait(self._tasks, timeout=_CANCELLING)
             for task in stuck:
                 ws = self._engines[self._tasks[task]]
-                log.trouble(log.TASK_STUCK, ws.fields, task=task.get_name(), waited=_CANCELLING)
+                log.problem(log.TASK_STUCK, ws.fields, task=task.get_name(), waited=_CANCELLING)
 
     async def _run(self, name: str, ws: ReconnectingWebSocket, handler: Handler) -> None:
         try:
@@ -214,7 +214,7 @@ class Supervisor:
 
     def _record_failure(self, name: str, error: Exception) -> None:
         self._failures.setdefault(name, error)
-        log.failed(log.SUPERVISED_FAILED, self._engines[name].fields, name, error)
+        log.failure(log.SUPERVISED_FAILED, self._engines[name].fields, name, error)
 
     def _expected(self, error: BaseException) -> bool:
         """Whether an error only says that the application closed the engine."""

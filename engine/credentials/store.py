@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from recloser.clock import Clock
 from recloser.credentials.places import Place, header
 from recloser.credentials.sharing import Shared
-from recloser.credentials.token import Held, Token, held
+from recloser.credentials.token import IssuedCredential, Token, issue
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause
 from recloser.providers import Input, dial_failure, resolve
@@ -44,8 +44,8 @@ class Credentials:
         "_ahead",
         "_cache",
         "_call",
+        "_current",
         "_forgotten",
-        "_held",
         "_place",
         "_provider",
         "_refresh",
@@ -68,7 +68,7 @@ class Credentials:
             raise TypeError("these are Credentials already: give them as they are")
         for given in (provider, refresh):
             if given is not None and not callable(given):
-                held(given, 0, asked=(0.0, 0.0))
+                issue(given, 0, asked=(0.0, 0.0))
         if provider is None:
             raise TypeError("credentials need a provider: a token, or a function that gives one")
         if not callable(place) or inspect.iscoroutinefunction(place):
@@ -83,10 +83,10 @@ class Credentials:
         self._timeout = timeout
         self._cache = cache
         self._version = 0
-        self._held: Held | None = None
+        self._current: IssuedCredential | None = None
         self._replacing = False
         """Whether there was one, so that the next is its successor."""
-        self._call: Shared[Held] | None = None
+        self._call: Shared[IssuedCredential] | None = None
         self._forgotten = 0
 
     @property
@@ -96,11 +96,11 @@ class Credentials:
 
     def forget(self) -> None:
         """Drop the kept credential: the next dial asks `provider`. Call it for another user."""
-        self._held = self._call = None
+        self._current = self._call = None
         self._replacing = False
         self._forgotten += 1
 
-    async def ask(self, clock: Clock, *, refused: int | None = None) -> Held:
+    async def ask(self, clock: Clock, *, refused: int | None = None) -> IssuedCredential:
         """Give the credential for a dial, and ask for a new one where that is needed.
 
         `refused` is the version that the server refused; None if it refused none. If another
@@ -109,19 +109,19 @@ class Credentials:
         """
         if not self._cache:
             return await self._fetch(clock, replacing=refused is not None)
-        if self._held is not None and (
-            self._held.version == refused or not self._held.serves(clock, self._ahead)
+        if self._current is not None and (
+            self._current.version == refused or not self._current.serves(clock, self._ahead)
         ):
-            self._held = None
-        if self._held is not None:
-            return self._held
+            self._current = None
+        if self._current is not None:
+            return self._current
         call = self._call
         if call is None or not call.joinable:
             call = Shared(self._renew(clock), name="recloser credentials")
             self._call = call
         return await call.result()
 
-    def put(self, request: Request, credential: Held) -> Request:
+    def put(self, request: Request, credential: IssuedCredential) -> Request:
         """Return the request with the credential in it; raises as a place of your own does."""
         if not isinstance(credential.value, str):
             return request.with_headers(credential.value)
@@ -133,19 +133,19 @@ class Credentials:
             raise TypeError(f"place must give a recloser.transport.Request, not {kind}")
         return signed
 
-    async def _renew(self, clock: Clock) -> Held:
+    async def _renew(self, clock: Clock) -> IssuedCredential:
         forgotten = self._forgotten
         found = await self._fetch(clock, replacing=self._replacing)
         if self._forgotten == forgotten:
-            self._held, self._replacing = found, True
+            self._current, self._replacing = found, True
         return found
 
-    async def _fetch(self, clock: Clock, *, replacing: bool) -> Held:
+    async def _fetch(self, clock: Clock, *, replacing: bool) -> IssuedCredential:
         asked = clock.monotonic(), clock.wall()
         with dial_failure(Cause.CREDENTIALS):
             given = await self._within(self._refresh if replacing else self._provider)
         with dial_failure(Cause.CONFIGURATION):
-            found = held(given, self._version + 1, asked=asked)
+            found = issue(given, self._version + 1, asked=asked)
         self._version = found.version
         return found
 

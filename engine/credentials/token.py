@@ -44,7 +44,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class IssuedCredential:
     """A credential that a provider gave, and how long it serves."""
 
     value: str | Mapping[str, str] = field(repr=False)
@@ -64,7 +64,7 @@ class Held:
         return clock.monotonic() + ahead < monotonic and clock.wall() + ahead < wall
 
 
-def held(given: object, version: int, *, asked: tuple[float, float]) -> Held:
+def issue(given: object, version: int, *, asked: tuple[float, float]) -> IssuedCredential:
     """Check the answer of a provider; `asked` is the moment of the call, on both clocks."""
     token = given if isinstance(given, Token) else Token(given)  # type: ignore[arg-type] # checked there
     monotonic, wall = asked
@@ -72,4 +72,4 @@ def held(given: object, version: int, *, asked: tuple[float, float]) -> Held:
     if token.expires_at is not None:
         lives.append(token.expires_at - wall)
     ends = (monotonic + min(lives), wall + min(lives)) if lives else None
-    return Held(token.value, version, ends)
+    return IssuedCredential(token.value, version, ends)

@@ -295,11 +295,11 @@ class Driver:
                 self._releaser.start(self.bind(), generation, last=closed)
         elif closed:
             self._releaser.start(self.bind(), None, last=True)
-        self.inbound.told(change.undelivered)
+        self.inbound.mark_reported(change.undelivered)
         self._update_inbound(change)
         self._neighbour.changed(change)
         self.counters.count(change)
-        log.changed(change, self.clock.wall(), self.fields)
+        log.state_change(change, self.clock.wall(), self.fields)
         if change.undelivered:
             log.undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)

@@ -137,7 +137,7 @@ class Generation:
             waited = asyncio.get_running_loop().time() - (self._left_at or 0.0)
             _, stuck = await asyncio.wait(pending, timeout=max(0.0, bound - waited))
             for task in stuck:
-                log.trouble(log.TASK_STUCK, self._fields, task=task.get_name(), waited=bound)
+                log.problem(log.TASK_STUCK, self._fields, task=task.get_name(), waited=bound)
 
 
 class Releaser:
@@ -242,7 +242,7 @@ class Releaser:
         except StopIteration:
             return
         except Exception as error:  # noqa: BLE001 - a broken transport must not stop the engine
-            log.failed(log.RELEASE_FAILED, self._fields, "transport", error)
+            log.failure(log.RELEASE_FAILED, self._fields, "transport", error)
         else:
             closing.close()
 
@@ -251,7 +251,7 @@ class Releaser:
             async with asyncio.timeout(self._bound):
                 await release
         except Exception as error:  # noqa: BLE001 - a broken transport must not stop the engine
-            log.failed(log.RELEASE_FAILED, self._fields, name, error)
+            log.failure(log.RELEASE_FAILED, self._fields, name, error)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         if self._task is task:

@@ -104,8 +104,8 @@ class Inbound:
         """Count messages as undelivered."""
         self._lost += count
 
-    def told(self, count: int) -> None:
-        """Note that a change has told of so many."""
+    def mark_reported(self, count: int) -> None:
+        """Subtract the messages that a change has reported."""
         self._lost -= count
 
     def set_aside(self) -> None:

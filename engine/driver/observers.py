@@ -83,10 +83,10 @@ class Observers:
                 refuse_coroutine(listener(change))
             # A listener must not stop the machine (I3); a cancelled future raises the second.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
-                log.failed(log.LISTENER_FAILED, fields, listener, error)
+                log.failure(log.LISTENER_FAILED, fields, listener, error)
             took = clock.monotonic() - started
             if took > SLOW:
-                log.slow(fields, listener, took)
+                log.slow_listener(fields, listener, took)
 
 
 class _StateWaiter:

@@ -75,7 +75,7 @@ class Scope:
                 refuse_coroutine(entry())
             # One callback must not keep the others alive; a cancelled future raises the second.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
-                log.failed(log.LISTENER_FAILED, self._fields, entry.func, error)
+                log.failure(log.LISTENER_FAILED, self._fields, entry.func, error)
 
     def tasks(self) -> set[asyncio.Task[Any]]:
         """Return the tasks of this scope that still run."""
@@ -87,4 +87,4 @@ class Scope:
             return
         error = task.exception()
         if error is not None:
-            log.failed(log.TASK_FAILED, self._fields, task.get_name(), error)
+            log.failure(log.TASK_FAILED, self._fields, task.get_name(), error)

@@ -217,7 +217,7 @@ class OutboxSender:
                 case effects.Resent(number):
                     self.engine.counters.resent += number
                 case effects.Overdue(number):
-                    log.overdue(self.engine.fields, number, self._timeout)
+                    log.messages_overdue(self.engine.fields, number, self._timeout)
                 case effects.Dropped(messages, reason):
                     self._report(messages, reason)
                 case _ if isinstance(effect, effects.Change):
@@ -240,7 +240,7 @@ class OutboxSender:
         engine = self.engine
         engine.counters.dropped += len(messages)
         size = sum(message.size for message in messages)
-        log.dropped(engine.fields, reason.value, len(messages), size, asked=reason.asked)
+        log.messages_dropped(engine.fields, reason.value, len(messages), size, asked=reason.asked)
         listener = self._options.on_drop
         if listener is None:
             return
@@ -248,7 +248,7 @@ class OutboxSender:
             try:
                 listener(Drop(message, reason))
             except Exception as error:  # noqa: BLE001 - as for any listener: it harms nobody (I3)
-                log.failed(log.LISTENER_FAILED, engine.fields, listener, error)
+                log.failure(log.LISTENER_FAILED, engine.fields, listener, error)
 
     # -- the life of the connection -----------------------------------------------------
 
@@ -302,7 +302,7 @@ class OutboxSender:
                     try:
                         data = self._render(entry.message)
                     except Exception as error:  # noqa: BLE001 - it must not stop all behind it
-                        log.failed(log.LISTENER_FAILED, self.engine.fields, "render", error)
+                        log.failure(log.LISTENER_FAILED, self.engine.fields, "render", error)
                         step = self.tell(events.Unrendered(entry, number))
                         continue
                     try:
@@ -365,7 +365,7 @@ class OutboxSender:
             for identity, up_to in ids_in(found):
                 self.acknowledge(identity, up_to=up_to)
         except Exception as error:  # noqa: BLE001 - as for any listener: it harms nobody (I3)
-            log.failed(log.LISTENER_FAILED, self.engine.fields, wanted.matcher, error)
+            log.failure(log.LISTENER_FAILED, self.engine.fields, wanted.matcher, error)
             return False
         return not wanted.pass_on
 

@@ -24,7 +24,7 @@ def counted(change: StateChange) -> int:
 
 def agree(change: StateChange) -> None:
     with capture_logs() as logs:
-        log.changed(change, 0.0, {})
+        log.state_change(change, 0.0, {})
     assert (logs[0]["log_level"] == "error") is change.gave_up
     assert counted(change) == int(change.gave_up)
     assert (status_after(change) is Status.GAVE_UP) is change.gave_up

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from recloser import Credentials, State
 from recloser.credentials import Place, Token, header, query, subprotocol
-from recloser.credentials.token import held
+from recloser.credentials.token import issue
 from recloser.fsm import Cause
 from recloser.journal.lines import line_of
 from recloser.testing import Plan
@@ -28,7 +28,7 @@ GIVEN = Request(URL + "?v=2", {"X-Mine": "1", "authorization": "none"}, ("chat",
 
 def put(place: Place, token: str = SECRET, request: Request = GIVEN) -> Request:
     credentials = Credentials(token, place=place)
-    return credentials.put(request, held(token, 1, asked=(0.0, 0.0)))
+    return credentials.put(request, issue(token, 1, asked=(0.0, 0.0)))
 
 
 @pytest.mark.spec("E1.4")
@@ -163,7 +163,7 @@ def test_a_place_that_cannot_be_is_refused(
 @pytest.mark.spec("I2")
 def test_no_repr_shows_a_secret() -> None:
     token = Token(SECRET, expires_in=60)
-    kept = held(token, 1, asked=(0.0, 0.0))
+    kept = issue(token, 1, asked=(0.0, 0.0))
     credentials = Credentials(token)
     asyncio.run(credentials.ask(HandClock()))
     places = [header(), query(), subprotocol()]
