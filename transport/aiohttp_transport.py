@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from ssl import SSLContext
 from typing import ClassVar, cast
@@ -31,7 +32,8 @@ class AiohttpTransport:
     The transports of an event loop share one session, unless they are lent one. The first dial
     makes it, and `aclose` of the last transport closes it. It has no limit, no pool and no
     cookies, so each dial depends on its `Request` alone; give a `Cookie` header for cookies.
-    Look-ups of names are shared for ten seconds; one that hangs may outlive `aclose`.
+    Look-ups of names are shared for ten seconds, or until a dial gets no answer there; one that
+    hangs may outlive `aclose`.
 
     A dial uses these parts of a lent session: the connector (pool, limits, resolver, TLS), the
     cookie jar, the default headers of that moment, `skip_auto_headers`, `trust_env`, the trace
@@ -83,7 +85,7 @@ class AiohttpTransport:
             raise ValueError(
                 "the lent session has auth: give its Authorization header to the engine instead"
             )
-        if session is not None and proxy is not None and sessions.own_proxy(session):
+        if session is not None and proxy is not None and sessions.own_proxy(session) is not None:
             raise ValueError("the lent session has a proxy of its own: leave proxy= out")
         if max_message_size < 0:
             raise ValueError(
@@ -134,6 +136,18 @@ class AiohttpTransport:
             except WSServerHandshakeError as refusal:
                 if not trail.follow(refusal):
                     raise
+            except BaseException:  # a deadline of the engine's cancels the dial
+                self._expire_look_ups(trail.request)
+                raise
+
+    def _expire_look_ups(self, request: Request) -> None:
+        if self._lease is None or not self._lease.usable():
+            return
+        session = self._lease.session
+        for address in (request.url, self._proxy or sessions.own_proxy(session)):
+            with suppress(ValueError):  # it is no URL, which is what the dial failed of
+                if address is not None:
+                    sessions.expire_look_up(session, exact_url(str(address)))
 
     async def _once(self, request: Request, *, cross_origin: bool) -> Upgrade:
         lent = self._lent

@@ -5,7 +5,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, cast
+from math import inf
+from typing import Any, Final, cast
 from weakref import WeakValueDictionary, finalize
 
 from aiohttp import (
@@ -22,13 +23,11 @@ from aiohttp import (
     ServerDisconnectedError,
     TCPConnector,
 )
+from yarl import URL
 
 from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import DialDropped, UpgradeRefused, invalid_upgrade
 from recloser.transport.upgrade import Answer, Upgrade, first_bytes
-
-if TYPE_CHECKING:
-    from yarl import URL
 
 _UNBOUNDED = ClientTimeout(total=None)
 """The engine keeps the deadline; aiohttp's total would keep a timer for the socket's life."""
@@ -136,9 +135,22 @@ def session_over(lent: ClientSession) -> ClientSession:
     return cast("ClientSession", made)
 
 
-def own_proxy(lent: ClientSession) -> bool:
-    """Whether a session has a proxy of its own."""
-    return _Hidden(lent).proxy is not None
+def expire_look_up(session: ClientSession, address: URL) -> None:
+    """Have the host of an address looked up anew by the next dial (E1.7).
+
+    The answer is marked as too old. `clear_dns_cache` would remove it under dials that have
+    waited for the same look-up and are about to read it: they would fail with `KeyError`. A lent
+    connector with `ttl_dns_cache=None` keeps its answers for good, as it was told to.
+    """
+    cached: Any = getattr(session.connector, "_cached_hosts", None)  # a TCPConnector has it
+    key = (address.raw_host, address.port)
+    if cached is not None and key in cached._timestamps:  # noqa: SLF001 - no public way, see above
+        cached._timestamps[key] = -inf  # noqa: SLF001 - as above
+
+
+def own_proxy(session: ClientSession) -> str | URL | None:
+    """Return the proxy that a session was made with."""
+    return _Hidden(session).proxy
 
 
 class _Hidden:

@@ -8,6 +8,7 @@ then widen the range of aiohttp in pyproject.toml.
 import asyncio
 import inspect
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import aiohttp
@@ -93,6 +94,16 @@ def test_properties(owner: type, names: set[str]) -> None:
     for name in names:
         found = inspect.getattr_static(owner, name)
         assert not inspect.isfunction(found), f"{owner.__name__}.{name}: {WHAT_TO_DO}"
+
+
+@pytest.mark.spec("E1.7")
+async def test_a_look_up_has_a_time_that_makes_it_old() -> None:
+    async with aiohttp.TCPConnector() as connector:
+        cached: Any = connector._cached_hosts
+        cached.add(("feed.example", 80), [])
+        assert not cached.expired(("feed.example", 80)), WHAT_TO_DO
+        cached._timestamps["feed.example", 80] = -inf
+        assert cached.expired(("feed.example", 80)), WHAT_TO_DO
 
 
 def test_the_shapes_of_messages_and_errors() -> None:
