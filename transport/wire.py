@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
@@ -270,6 +270,13 @@ class Wire(ABC):
         self.busy = attended or self.over or bool(self.received.messages)
         self.read = InterceptedReader(self.read, interceptor, self.read_ahead, self.context).read
         self.read_ahead()
+
+    def put_first(self, messages: Iterable[str | bytes]) -> None:
+        """Put messages before those that wait for a consumer."""
+        waiting = self.received.pop_all()
+        for message in (*messages, *waiting):
+            self.received.add(message)
+        self.busy = self.busy or bool(self.received.messages)
 
     def take_all(self) -> deque[str | bytes]:
         """Give all messages that wait for a consumer; of an ended connection, also the unread."""

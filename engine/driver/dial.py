@@ -53,9 +53,11 @@ async def dial(
         return
     try:
         with dial_failure(Cause.HOOK):
-            outcome = on_open(Opening(generation, generation.wire))
+            opening = Opening(generation, generation.wire)
+            outcome = on_open(opening)
             if inspect.isawaitable(outcome):
                 await outcome
+            opening.finish()
     except DialFailed as failed:
         if not generation.connected:
             raise

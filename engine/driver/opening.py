@@ -17,15 +17,18 @@ class Opening:
     """The connection in `on_open`: to identify, to subscribe, to wait for a greeting.
 
     The state becomes open when the hook returns. Its messages go out before all others of this
-    generation. A message that the hook does not receive is kept for the application.
+    generation. A message that the hook does not receive is kept for the application; one that
+    it receives and does not want is given back by `pass_on`.
     """
 
-    __slots__ = ("_generation", "_inbound", "_wire")
+    __slots__ = ("_done", "_generation", "_inbound", "_passed", "_wire")
 
     def __init__(self, generation: Generation, wire: Wire) -> None:
         self._generation = generation
         self._wire = wire
         self._inbound = Inbound(wire, _ended)
+        self._passed: list[str | bytes] = []
+        self._done = False
 
     @property
     def generation(self) -> int:
@@ -58,6 +61,25 @@ class Opening:
     async def receive_json(self) -> Any:
         """Receive one message and read it as JSON."""
         return json.loads(await self.receive())
+
+    def pass_on(self, message: str | bytes) -> None:
+        """Give a received message to the application, once the hook has returned.
+
+        The application gets these messages in this order, before all that the hook did not
+        receive, and an acknowledgement among them is heard. They are dropped with the
+        connection if the hook fails. Raises `TypeError` for what is no message, and
+        `RecloserError` after the hook has returned.
+        """
+        if not isinstance(message, str | bytes):
+            raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
+        if self._done:
+            raise RecloserError("on_open has returned: pass messages on before it does")
+        self._passed.append(message)
+
+    def finish(self) -> None:
+        """Hand what was passed on to the application; the hook has returned."""
+        self._done = True
+        self._wire.put_first(self._passed)
 
 
 class OpeningFailed(RecloserError):
