@@ -213,7 +213,9 @@ class Core:
             decision, problem = judge(self._policy, close, context)
             return decision
 
-        run = replace(self.run)  # a copy: an interrupted policy must change nothing
+        left = asked and self._paced and self.wish is Wish.CONNECT
+        # A copy, where the end is counted before the policy is asked: it may be interrupted.
+        run = replace(self.run) if left or not asked else self.run
         context, decision = run.lost(
             close,
             now,
@@ -223,7 +225,7 @@ class Core:
             stable_after=self._timeouts.stable,
             been_open=self.address in self._known,
             host=self.host,
-            left=asked and self._paced and self.wish is Wish.CONNECT,
+            left=left,
         )
         if not asked:
             self.guard = decision.guard
