@@ -32,7 +32,7 @@ from recloser.outbox.options import Outbox
 from recloser.outbox.store import MemoryStore, Store
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
 from recloser.transport.errors import SessionClosed
-from recloser.transport.receive_buffer import LIMIT
+from recloser.transport.receive_buffer import LIMIT, Overflow
 
 _TIMEOUTS: Final = Timeouts()
 _HEARTBEAT: Final = Heartbeat()
@@ -57,6 +57,7 @@ def connect(
     outbox: Outbox | None = None,
     unread: Unread = "keep",
     receive_buffer: int = LIMIT,
+    when_full: Overflow = "pause",
     # Observation
     observers: Iterable[Callable[[StateChange], object]] = (),
     fields: Mapping[str, object] = _NO_FIELDS,
@@ -90,7 +91,9 @@ def connect(
         opens. "keep" gives them first, in order. "discard" drops them, with a warning in the log;
         it is for feeds that begin with a snapshot.
     receive_buffer: bytes of messages that are read ahead for a consumer that is busy, over all
-        connections; each message counts its length and 128. When it is full, reading pauses.
+        connections; each message counts its length and 128.
+    when_full: what gives way when the receive buffer is full. "pause" reads no more, so that the
+        peer waits. "drop-oldest" reads on, and drops the oldest messages with a warning.
     observers: functions that are called with every `StateChange`, as by `subscribe`.
     fields: names and values for every log line, such as a session id; read at each line.
     session: an aiohttp session to dial through. It stays the application's to close, and aiohttp
@@ -121,7 +124,7 @@ def connect(
         raise ValueError("fields must be named by str, and none by 'event': structlog needs it")
     if transport is not None and not callable(getattr(transport, "dial", None)):
         raise TypeError(f"transport must be an object with dial(request, ended), not {transport!r}")
-    _check_receiving(unread, receive_buffer)
+    _check_receiving(unread, receive_buffer, when_full)
     if clock is not None and not callable(getattr(clock, "call_at", None)):
         raise TypeError(f"clock must be an object like recloser.clock.Clock, not {clock!r}")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
@@ -168,6 +171,7 @@ def connect(
         sender=sender,
         unread=unread,
         receive_buffer=receive_buffer,
+        when_full=when_full,
     )
     for observer in observers:
         driver.observers.subscribe(observer)
@@ -194,9 +198,11 @@ def _check_policy(policy: object) -> None:
         )
 
 
-def _check_receiving(unread: object, receive_buffer: int) -> None:
+def _check_receiving(unread: object, receive_buffer: int, when_full: object) -> None:
     if unread not in get_args(Unread):
         raise ValueError(f"unread must be 'keep' or 'discard', not {unread!r}")
+    if when_full not in get_args(Overflow):
+        raise ValueError(f"when_full must be 'pause' or 'drop-oldest', not {when_full!r}")
     check_count("receive_buffer", receive_buffer)
     if receive_buffer > _LARGEST_BUFFER:
         raise ValueError(f"receive_buffer must be at most {_LARGEST_BUFFER} bytes (1 GiB)")

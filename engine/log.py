@@ -40,6 +40,7 @@ REST_FAILED: Final = "websocket.rest_failed"
 SUPERVISED_FAILED: Final = "websocket.supervised_failed"
 BACKLOGGED: Final = "websocket.reading_paused"
 UNDELIVERED: Final = "websocket.messages_undelivered"
+OVERFLOWED: Final = "websocket.receive_buffer_full"
 DROPPED: Final = "websocket.messages_dropped"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
 OVERDUE: Final = "websocket.messages_unacknowledged"
@@ -116,9 +117,14 @@ class ReadingPaused:
         problem(BACKLOGGED, self._app_fields, unread=unread)
 
 
-def undelivered(app_fields: Mapping[str, object], count: int) -> None:
+def messages_undelivered(app_fields: Mapping[str, object], count: int) -> None:
     """Write a warning about received messages that no consumer gets (C3)."""
     _line(logging.WARNING, UNDELIVERED, app_fields, {"count": count})
+
+
+def receive_buffer_full(app_fields: Mapping[str, object], size: int) -> None:
+    """Write a warning that the oldest received messages begin to give way; `size` in bytes."""
+    _line(logging.WARNING, OVERFLOWED, app_fields, {"bytes": size})
 
 
 def messages_dropped(

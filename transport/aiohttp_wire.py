@@ -202,7 +202,8 @@ class AiohttpWire(Wire):
     def last_received(self, now: float) -> float:
         """See `Living.last_received`."""
         if self._counted is not None:
-            return self._counted.last_received(now)
+            # Behind a full buffer nothing is read, so nothing can be counted.
+            return now if self.full else self._counted.last_received(now)
         return last_received(self._upgrade.transport, now)
 
     def condemned(self, error: Exception | None) -> None:

@@ -1,9 +1,13 @@
 """`ReceiveBuffer`: the messages of one connection that wait for a consumer, within a bound."""
 
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Literal
 
 Message = str | bytes
+
+Overflow = Literal["pause", "drop-oldest"]
+"""What gives way when the receive buffer is full: the peer, or the oldest message."""
 
 LIMIT: Final = 512 * 1024
 """Bytes of messages that are read ahead for a consumer that is busy."""
@@ -24,10 +28,11 @@ class ReceiveBuffer:
     """Messages in order, with their size in bytes.
 
     Reading ahead stops when the buffer is full. What arrives all the same, because a connection
-    is closing or has ended, is kept within a second bound; what does not fit is counted.
+    is closing or has ended, is kept within a second bound; what does not fit is counted. A buffer
+    that drops is never full: the oldest message gives way, and is counted.
     """
 
-    __slots__ = ("excess", "limit", "messages", "reserved", "size")
+    __slots__ = ("drops", "earlier", "excess", "limit", "messages", "overflowed", "size")
 
     def __init__(self) -> None:
         self.messages = _NOTHING
@@ -35,28 +40,55 @@ class ReceiveBuffer:
         """
         self.size = 0
         """Bytes of the messages, each with `OVERHEAD`."""
-        self.reserved = 0
-        """Bytes of messages of earlier connections, which count against the limit."""
+        self.earlier: ReceiveBuffer | None = None
+        """The messages of earlier connections, which count against the limit."""
         self.limit = LIMIT
         """Bytes beyond which reading ahead stops."""
+        self.drops: Callable[[], object] | None = None
+        """Called when the oldest messages begin to give way; None: they do not, reading pauses."""
+        self.overflowed = False
+        """Whether messages have given way since the consumer was last up to date."""
         self.excess = 0
-        """Number of messages that did not fit, and that no consumer gets."""
+        """Number of messages that no consumer gets: they did not fit, or gave way."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of the messages of this connection and of earlier ones."""
+        return self.size if self.earlier is None else self.size + self.earlier.size
 
     @property
     def full(self) -> bool:
         """Whether no more is read ahead."""
-        return self.size + self.reserved >= self.limit
+        return self.drops is None and self.held >= self.limit
 
     def receive(self, message: Message, *, last: bool) -> None:
-        """Keep a message that was read; count it where it does not fit.
+        """Keep a message that was read; count one that does not fit, or that gives way to it.
 
         `last` says that the peer is gone. Then no more can arrive than the kernel has, so all is
         kept, unless the consumer is behind by more than this connection.
         """
-        if self.size + self.reserved < self.limit + ARRIVED or (last and not self.reserved):
+        if self.drops is not None:
+            self.add(message)
+            if self.held > self.limit:
+                self._drop_oldest(self.drops)
+        elif self.held < self.limit + ARRIVED or (last and self.held == self.size):
             self.add(message)
         else:
             self.excess += 1
+
+    def _drop_oldest(self, report: Callable[[], object]) -> None:
+        """Drop the oldest messages until the others fit; the newest one stays in any case."""
+        while self.held > self.limit:
+            oldest = self
+            if self.earlier is not None and self.earlier.messages:
+                oldest = self.earlier
+            elif len(self.messages) == 1:
+                break
+            oldest.pop()
+            self.excess += 1
+            if not self.overflowed:
+                self.overflowed = True
+                report()
 
     def add(self, message: Message) -> None:
         """Put a message behind the others."""
@@ -69,6 +101,8 @@ class ReceiveBuffer:
         """Give the first message; there must be one."""
         message = self.messages.popleft()
         self.size -= len(message) + OVERHEAD
+        if not self.messages:
+            self.overflowed = False
         return message
 
     def pop_all(self) -> deque[Message]:

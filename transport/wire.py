@@ -223,9 +223,9 @@ class Wire(ABC):
         """Number of received messages that wait for a consumer, as far as is known."""
         return len(self.received.messages)
 
-    def reserve(self, size: int) -> None:
-        """Leave `size` bytes of the receive buffer to messages of connections that have ended."""
-        self.received.reserved = size
+    def follow(self, earlier: ReceiveBuffer) -> None:
+        """Let the messages of connections that have ended count against the receive buffer."""
+        self.received.earlier = earlier
         self.read_ahead()
 
     def take(self) -> str | bytes | None:

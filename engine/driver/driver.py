@@ -28,7 +28,7 @@ from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.transport.base import DialFailed, Request
-from recloser.transport.receive_buffer import LIMIT
+from recloser.transport.receive_buffer import LIMIT, Overflow
 from recloser.transport.wire import Transport
 from recloser.waiter import Waiter
 
@@ -104,12 +104,19 @@ class Driver:
         clock: Clock | None,
         unread: Unread = "keep",
         receive_buffer: int = LIMIT,
+        when_full: Overflow = "pause",
         sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
         self.core = core
         self.fields = fields
         self.inbound = Inbound(
-            NO_WIRE, partial(closed_error, None), unread=unread, limit=receive_buffer
+            NO_WIRE,
+            partial(closed_error, None),
+            unread=unread,
+            limit=receive_buffer,
+            drops=None
+            if when_full == "pause"
+            else partial(log.receive_buffer_full, fields, receive_buffer),
         )
         self.last_change: StateChange | None = None
         self.last_close: Close | None = None
@@ -301,7 +308,7 @@ class Driver:
         self.counters.count(change)
         log.state_change(change, self.clock.wall(), self.fields)
         if change.undelivered:
-            log.undelivered(self.fields, change.undelivered)
+            log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)
         if change.previous is State.CLOSING:
             self._close_waiters.release()

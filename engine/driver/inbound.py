@@ -46,6 +46,7 @@ class Inbound:
 
     __slots__ = (
         "_deliberate",
+        "_drops",
         "_error",
         "_latest",
         "_limit",
@@ -65,10 +66,12 @@ class Inbound:
         *,
         unread: Unread = "keep",
         limit: int = LIMIT,
+        drops: Callable[[], object] | None = None,
     ) -> None:
         self.wire = wire
         self.discards = unread == "discard"
         self._limit = limit
+        self._drops = drops
         self._latest = wire  # that opened last
         self._remainder: Remainder | None = None
         self._lost = 0
@@ -124,10 +127,10 @@ class Inbound:
 
     def precede(self, wire: Wire) -> None:
         """Bound the receive buffer of a wire; what is left of earlier ones counts against it."""
-        wire.received.limit = self._limit
+        wire.received.limit, wire.received.drops = self._limit, self._drops
         if self._remainder is not None:
             self._remainder.following = wire
-            self._remainder.reserve()
+            wire.follow(self._remainder.buffer)
 
     def discard(self) -> None:
         """Drop what is left of earlier connections, and count it as undelivered."""

@@ -18,12 +18,12 @@ class Remainder:
     bytes count against the receive buffer of `following`, the wire of the next connection.
     """
 
-    __slots__ = ("_buffer", "following", "given")
+    __slots__ = ("buffer", "following", "given")
 
     busy = True
 
     def __init__(self) -> None:
-        self._buffer = ReceiveBuffer()
+        self.buffer = ReceiveBuffer()
         self.following: Wire | None = None
         """The wire that reads less until these messages are taken."""
         self.given = 0
@@ -32,29 +32,26 @@ class Remainder:
     @property
     def unread(self) -> int:
         """Number of messages that are left."""
-        return len(self._buffer.messages)
+        return len(self.buffer.messages)
 
     def add(self, messages: Iterable[Message]) -> None:
         """Put the messages of one more ended connection behind the others."""
         for message in messages:
-            self._buffer.add(message)
+            self.buffer.add(message)
 
     def take(self) -> Message | None:
         """Give the next message; None: nothing is left."""
-        if not self._buffer.messages:
+        if not self.buffer.messages:
             return None
-        message = self._buffer.pop()
+        message = self.buffer.pop()
         self.given += 1
-        self.reserve()
+        if self.following is not None:
+            self.following.read_ahead()
         return message
 
     def take_all(self) -> deque[Message]:
         """Give all messages that are left."""
-        messages = self._buffer.pop_all()
-        self.reserve()
-        return messages
-
-    def reserve(self) -> None:
-        """Tell the following wire how much of the receive buffer these messages use."""
+        messages = self.buffer.pop_all()
         if self.following is not None:
-            self.following.reserve(self._buffer.size)
+            self.following.read_ahead()
+        return messages

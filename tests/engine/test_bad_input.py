@@ -218,6 +218,7 @@ def test_timeouts(name: str, value: Any, kind: type) -> None:
         ({"max_message_size": -1}, ValueError),
         ({"unread": "drop"}, ValueError),
         ({"unread": None}, ValueError),
+        ({"when_full": "wait"}, ValueError),
         ({"receive_buffer": 0}, ValueError),
         ({"receive_buffer": 2**30 + 1}, ValueError),
         ({"receive_buffer": 1.5}, TypeError),

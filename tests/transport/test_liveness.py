@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.testing.doubles.raw_server import CLOSE, PING, PONG, close_frame, frame, text
 from recloser.transport import Heartbeat, liveness
+from recloser.transport.receive_buffer import LIMIT, ReceiveBuffer
 from tests.transport.link import Link, linked, turns
 from tests.transport.test_own_close import blocked_sender
 from tests.transport.test_receiving import overrun
@@ -156,6 +157,21 @@ async def test_a_backlog_of_ours_does_not_condemn_the_peer(
         await overrun(link)
         for _ in range(6):
             assert await link.peer.frame() == (PING, b"")
+        assert link.told == []
+
+
+@pytest.mark.spec("C3.5", "F2")
+@SIGNS
+async def test_a_wire_that_waits_for_earlier_messages_condemns_nobody(
+    loop_factory: Factory, *, ask_kernel: bool
+) -> None:
+    """The peer answers each ping; its answers lie in the queue, behind a full receive buffer."""
+    async with linked(heartbeat=QUICK, ask_kernel=ask_kernel) as link:
+        link.wire.follow(earlier := ReceiveBuffer())
+        earlier.add(bytes(LIMIT))
+        for _ in range(6):
+            assert await link.peer.frame() == (PING, b"")
+            await link.peer.send(frame(PONG))
         assert link.told == []
 
 

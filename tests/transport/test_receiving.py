@@ -9,7 +9,7 @@ from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from recloser.transport import last_received
 from recloser.transport.errors import ConcurrentReceive
-from recloser.transport.receive_buffer import LIMIT
+from recloser.transport.receive_buffer import LIMIT, OVERHEAD, ReceiveBuffer
 from tests.transport.link import Link, linked, turns, until
 
 SECURE = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
@@ -243,15 +243,18 @@ async def test_what_earlier_connections_left_counts_against_the_receive_buffer(
     loop_factory: Factory, no_ticks: None
 ) -> None:
     async with linked() as link:
-        link.wire.reserve(LIMIT)
+        earlier = ReceiveBuffer()
+        for size in (LIMIT - 2 * OVERHEAD, 0):
+            earlier.add(bytes(size))
+        link.wire.follow(earlier)
         await link.peer.send(text("a") + frame(PING, b"?"))
         await turns(50)
         assert link.wire.full
         assert link.wire.unread == 0
-        link.wire.reserve(LIMIT - 1)
+        earlier.pop()
+        link.wire.read_ahead()
+        assert not link.wire.full
         await until(lambda: link.wire.unread == 1)
-        assert link.wire.full
-        link.wire.reserve(0)
         assert await link.peer.frame() == (PONG, b"?")
         assert await link.receive() == "a"
 
@@ -264,7 +267,9 @@ async def test_all_that_arrived_is_kept_at_an_end_where_nothing_earlier_is_left(
     monkeypatch.setattr("recloser.transport.receive_buffer.ARRIVED", 1000)
     async with linked() as link:
         link.wire.received.limit = 1
-        link.wire.reserve(earlier)
+        if earlier:
+            link.wire.follow(behind := ReceiveBuffer())
+            behind.add("")
         await link.peer.send(frame(2, bytes(500)) * 10)
         link.peer.fin()
         await until(link.wire._upgrade.lost.done)

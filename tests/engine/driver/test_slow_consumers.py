@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import structlog
 import uvloop
 from aiohttp import web
 from hypothesis import given
@@ -15,14 +16,14 @@ import recloser
 from recloser import Close, Retry, State
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire, run
 from recloser.transport import Request, receive_buffer
-from tests.engine.rig import CUT, URL, Answering, ended, pass_time, turns
+from tests.engine.rig import CUT, UP, URL, Answering, ended, opened, pass_time, turns, virtual
 from tests.engine.served import PATIENCE, serving, upgraded
 
 LIMIT, ARRIVED, LARGEST = 1000, 500, 400
 STEPS = st.one_of(
     st.tuples(st.just("deliver"), st.integers(0, LARGEST)),
     st.tuples(st.just("take"), st.integers(1, 5)),
-    st.tuples(st.just("park"), st.just(0)),
+    st.tuples(st.sampled_from(["park", "tick"]), st.just(0)),
     st.tuples(
         st.sampled_from(["cut", "open", "reconnect", "suspend", "close", "turn"]), st.just(0)
     ),
@@ -61,7 +62,7 @@ def place(message: str | bytes) -> tuple[int, int]:
 class Story:
     """An engine with a small receive buffer, its peer, and its slow consumer."""
 
-    def __init__(self, unread: Any) -> None:
+    def __init__(self, unread: Any, when_full: Any) -> None:
         self.peer = Peer()
         self.ws = recloser.connect(
             URL,
@@ -69,7 +70,9 @@ class Story:
             policy=Answering(Retry(1.0)),
             unread=unread,
             receive_buffer=LIMIT,
+            when_full=when_full,
         )
+        self.drops = when_full == "drop-oldest"
         self.got: list[tuple[int, int]] = []
         self.parked: asyncio.Future[None] | None = None
 
@@ -84,6 +87,8 @@ class Story:
                 await self.take(amount)
             case "park" if self.parked is None or self.parked.done():
                 self.parked = asyncio.ensure_future(ended(self.receive()))
+            case "tick" if self.peer.live:
+                self.peer.live[-1].read_ahead()  # as the ticker does, twice a second
             case "cut" if self.peer.live:
                 self.peer.live[-1].end(CUT)
             case "open":
@@ -108,12 +113,14 @@ class Story:
     def held(self) -> int:
         """Bytes in the receive buffer, over all generations."""
         remainder = self.ws._driver.inbound._remainder
-        earlier = 0 if remainder is None else remainder._buffer.size
+        earlier = 0 if remainder is None else remainder.buffer.size
         return earlier + sum(wire.received.size for wire in self.peer.wires)
 
     @property
     def bound(self) -> int:
         """One message beyond both bounds, or all of one connection where nothing else is left."""
+        if self.drops:
+            return LIMIT
         several = LIMIT + ARRIVED + LARGEST + receive_buffer.OVERHEAD
         return max(several, *self.peer.arrived.values(), 0)
 
@@ -127,12 +134,16 @@ class Story:
 
 
 @pytest.mark.spec("C3.2", "C3.3", "C3.4", "C3.5", "C3.6", "C3.7", "F7.5")
-@given(st.lists(STEPS, max_size=60), st.sampled_from(["keep", "discard"]))
+@given(
+    st.lists(STEPS, max_size=60),
+    st.sampled_from(["keep", "discard"]),
+    st.sampled_from(["pause", "drop-oldest"]),
+)
 def test_what_is_received_is_given_in_order_or_counted(
-    steps: list[tuple[str, int]], unread: str
+    steps: list[tuple[str, int]], unread: str, when_full: str
 ) -> None:
     async def tell() -> None:
-        story = Story(unread)
+        story = Story(unread, when_full)
         for name, amount in steps:
             await story.step(name, amount)
             assert story.held <= story.bound
@@ -147,6 +158,57 @@ def test_what_is_received_is_given_in_order_or_counted(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(receive_buffer, "ARRIVED", ARRIVED)  # small, so that it is reached
         run(tell())
+
+
+@pytest.mark.spec("F7.6", "C3.7")
+@virtual
+async def test_the_oldest_messages_give_way_and_the_bound_holds_over_generations() -> None:
+    size = 72
+    room = 10 * (size + receive_buffer.OVERHEAD)
+    ws, wire, transport = await opened(
+        UP,
+        UP,
+        policy=Answering(Retry(1.0)),
+        receive_buffer=room,
+        when_full="drop-oldest",
+        fields={"user": "ada"},
+    )
+    with structlog.testing.capture_logs() as lines:
+        for number in range(15):
+            wire.deliver(f"1:{number}:".ljust(size, "x"))
+        wire.read_ahead()
+        assert (wire.unread, ws.statistics().undelivered) == (10, 5)
+        wire.end(CUT)
+        await pass_time(2)
+        assert ws.state is State.OPEN
+        for number in range(4):
+            transport.wires[-1].deliver(f"2:{number}:".ljust(size, "x"))
+        transport.wires[-1].read_ahead()
+        assert ws.statistics().undelivered == 9
+    told = [each for each in lines if each["event"] == "websocket.receive_buffer_full"]
+    assert [(each["bytes"], each["user"]) for each in told] == [(room, "ada")] * 2
+    assert [each["count"] for each in lines if "undelivered" in each["event"]] == [5]
+    got = [place(await ws.receive()) for _ in range(10)]
+    assert got == [(1, n) for n in range(9, 15)] + [(2, n) for n in range(4)]
+    await ws.close()
+    assert ws.statistics().undelivered == 9
+
+
+@pytest.mark.spec("F7.6")
+def test_the_newest_message_stays_however_large_it_is() -> None:
+    told: list[int] = []
+    buffer = receive_buffer.ReceiveBuffer()
+    buffer.limit, buffer.drops = 10, lambda: told.append(buffer.excess)
+    for size in (1, 2, 3000):
+        buffer.receive(bytes(size), last=False)
+        assert not buffer.full
+    assert list(buffer.messages) == [bytes(3000)]
+    assert (buffer.excess, told) == (2, [1])
+    buffer.pop()
+    assert buffer.size == 0
+    for _ in range(2):
+        buffer.receive(b"", last=False)
+    assert (buffer.excess, told) == (3, [1, 3])
 
 
 COUNT, LIVES = 40, 5
