@@ -199,30 +199,6 @@ def test_a_failed_dial_never_ends_an_engine_by_count_alone() -> None:
             assert isinstance(decision, Stop if hopeless else Retry)
 
 
-REFUSED_BY_US = {
-    "big": (Cause.TOO_BIG, 1009, "too-big-again"),
-    "text": (Cause.PROTOCOL, 1007, "unreadable-again"),
-    "bits": (Cause.PROTOCOL, 1002, "unreadable-again"),
-}
-
-
-@pytest.mark.spec("B16.1")
-@pytest.mark.parametrize("uptime", [0.2, 60.0, 3000.0])
-@pytest.mark.parametrize("what", REFUSED_BY_US)
-def test_the_third_refusal_of_ours_stops(what: str, uptime: float) -> None:
-    cause, code, rule = REFUSED_BY_US[what]
-    close = Close(code=1006, sent_code=code, origin=Origin.ENGINE, cause=cause)
-    line = Line(STANDARD, lambda _: close, uptime=uptime).run(12)
-    assert len(line.dials) == 3
-    assert line.rules == ["abnormal", "abnormal", rule]
-
-
-@pytest.mark.spec("B16.2")
-def test_a_message_too_big_each_hour_ends_nobody() -> None:
-    close = Close(code=1006, sent_code=1009, origin=Origin.ENGINE, cause=Cause.TOO_BIG)
-    assert len(Line(STANDARD, lambda _: close, uptime=3600.0).run(12).dials) == 12
-
-
 def blaming(status: int) -> bool:
     return (status < 500 and status not in (401, 407, 408, 421, 425, 429)) or status in (501, 505)
 
