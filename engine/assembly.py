@@ -96,8 +96,9 @@ def connect(
         peer waits. "drop-oldest" reads on, and drops the oldest messages with a warning.
     observers: functions that are called with every `StateChange`, as by `subscribe`.
     fields: names and values for every log line, such as a session id; read at each line.
-    session: an aiohttp session to dial through. It stays the application's to close, and aiohttp
-        may repeat a dial on it once by itself.
+    session: an aiohttp session to dial through, with its proxy, headers, middlewares, limits and
+        so on. It stays the application's to close, and aiohttp may repeat a dial on it once by
+        itself.
     ssl, proxy: as in aiohttp, for every dial.
     heartbeat: how silence is noticed; a number of seconds is used as interval and as time-out,
         None turns the heartbeat off.

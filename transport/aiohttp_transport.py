@@ -35,10 +35,10 @@ class AiohttpTransport:
     Look-ups of names are shared for ten seconds, or until a dial gets no answer there; one that
     hangs may outlive `aclose`.
 
-    A dial uses these parts of a lent session: the connector (pool, limits, resolver, TLS), the
-    cookie jar, the default headers of that moment, `skip_auto_headers`, `trust_env`, the trace
-    configurations, the proxy, the middlewares, the limits of headers and the request class.
-    Time-outs are the engine's own. The owner closes a lent session.
+    A dial on a lent session uses what `ws_connect` of that session uses: connector, cookie jar,
+    headers of that moment, proxy, `trust_env`, middlewares, limits, time-outs other than
+    aiohttp's default, and so on. Headers and middlewares stay at the first origin (E5). The
+    owner closes a lent session.
 
     Messages of `max_message_size` bytes or more are refused with 1009; 0 is no limit. Nothing
     is compressed. `heartbeat=None` sends no pings, and silence is not noticed then.
@@ -48,8 +48,9 @@ class AiohttpTransport:
     `ask_kernel=False` judges silence by counting frames also where the kernel could tell.
 
     Raises `TypeError` or `ValueError` for numbers out of range, and for a lent session with
-    `auth`: aiohttp hides the origin to which it belongs. Give it as a header instead. A lent
-    session with a proxy goes with no `proxy`.
+    what a dial cannot use: `auth` (aiohttp hides the origin to which it belongs: give it as a
+    header), a function for `raise_for_status`, a class of its own for answers. A lent session
+    goes with no `trust_env`, and with no `proxy` if it has one.
     """
 
     __slots__ = (
@@ -81,10 +82,10 @@ class AiohttpTransport:
         backlogged: Callable[[int], None] | None = None,
         ask_kernel: bool = True,
     ) -> None:
-        if session is not None and session.auth is not None:
-            raise ValueError(
-                "the lent session has auth: give its Authorization header to the engine instead"
-            )
+        if session is not None:
+            sessions.check_lent(session)
+            if trust_env:
+                raise ValueError("trust_env belongs to the lent session: make it with trust_env")
         if session is not None and proxy is not None and sessions.own_proxy(session) is not None:
             raise ValueError("the lent session has a proxy of its own: leave proxy= out")
         if max_message_size < 0:
@@ -110,7 +111,8 @@ class AiohttpTransport:
         """Open a socket: see `Transport.dial`. A redirect beyond the limit is a refusal."""
         trail = Trail(request, self._follow_redirects)
         try:
-            upgrade = await self._upgrade(trail)
+            async with asyncio.timeout(sessions.total_timeout(self._lent)):
+                upgrade = await self._upgrade(trail)
         except SessionClosed:
             failed = classify.session_closed()
         except Exception as error:  # noqa: BLE001 - a connector or a resolver may raise anything

@@ -2,15 +2,15 @@
 
 import asyncio
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from math import inf
 from typing import Any, Final, cast
 from weakref import WeakValueDictionary, finalize
 
 from aiohttp import (
-    BasicAuth,
     ClientConnectorError,
     ClientHandlerType,
     ClientMiddlewareType,
@@ -19,10 +19,13 @@ from aiohttp import (
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ClientWebSocketResponse,
     DummyCookieJar,
     ServerDisconnectedError,
     TCPConnector,
 )
+from aiohttp.client import DEFAULT_TIMEOUT
+from multidict import CIMultiDict
 from yarl import URL
 
 from recloser.transport.errors import SessionClosed
@@ -104,35 +107,68 @@ def own_session(*, trust_env: bool) -> ClientSession:
 
 
 def session_over(lent: ClientSession) -> ClientSession:
-    """Make a session that dials as the lent one does: with its connector, jar, proxy and so on.
+    """Make a session that dials as the lent one does: a copy with answers and an end of our own.
 
-    Its middlewares see each request but those to another origin, before ours do. aiohttp's
-    second try stays: the lent pool may hold an idle connection that the server has dropped.
-    Raises `SessionClosed`.
+    The application's middlewares see each answer before it is judged, and no request to another
+    origin. aiohttp's second try stays: the lent pool may hold an idle connection that the server
+    has dropped. Raises `SessionClosed`.
     """
     if lent.closed or lent.connector is None:
         raise SessionClosed
-    hidden = _Hidden(lent)
-    made: Any = ClientSession(
-        connector=lent.connector,
-        connector_owner=False,
-        cookie_jar=lent.cookie_jar,
-        skip_auto_headers=lent.skip_auto_headers,
-        trust_env=lent.trust_env,
-        trace_configs=lent.trace_configs,
-        proxy=hidden.proxy,
-        max_line_size=hidden.max_line_size,
-        max_field_size=hidden.max_field_size,
-        max_headers=hidden.max_headers,
-        timeout=_UNBOUNDED,
-        request_class=hidden.request_class,
-        response_class=Answer,
-        ws_response_class=Upgrade,
-        middlewares=(*map(_same_origin, hidden.middlewares), valid_answer),
+    made = copy(lent)
+    parts = vars(made)  # test_contract.py pins the names
+    parts.update(
+        _connector_owner=False,
+        _default_headers=CIMultiDict(),  # those of the moment go with each dial
+        _timeout=_stepwise(lent.timeout),
+        _raise_for_status=False,  # a refused upgrade is raised anyway
+        _response_class=Answer,
+        _ws_response_class=Upgrade,
+        _middlewares=(valid_answer, *map(_same_origin, parts["_middlewares"])),
     )
-    # As an argument it is deprecated; whoever made the lent session has been told.
-    made._default_proxy_auth = hidden.proxy_auth  # noqa: SLF001 - no public way, see above
-    return cast("ClientSession", made)
+    return made
+
+
+def check_lent(lent: ClientSession) -> None:
+    """Raise `ValueError` for a session with parts that a dial of ours cannot use."""
+    parts = vars(lent)
+    if lent.auth is not None:
+        raise ValueError(
+            "the lent session has auth: give its Authorization header to the engine instead"
+        )
+    if lent.raise_for_status not in (True, False):
+        raise ValueError(
+            "the lent session has a function for raise_for_status: a refused upgrade is told in "
+            "the record of the close, so judge it in a policy, and lend a session without it"
+        )
+    if (parts["_response_class"], parts["_ws_response_class"]) != (
+        ClientResponse,
+        ClientWebSocketResponse,
+    ):
+        raise ValueError(
+            "the lent session has a response_class or ws_response_class of its own: the engine "
+            "needs its own, so lend a session without them"
+        )
+
+
+def total_timeout(lent: ClientSession | None) -> float | None:
+    """Return the seconds that a dial may take by the word of a lent session; None for no word."""
+    if lent is None or lent.timeout == DEFAULT_TIMEOUT:
+        return None
+    return lent.timeout.total
+
+
+def _stepwise(given: ClientTimeout) -> ClientTimeout:
+    """Leave the total out: aiohttp would keep a timer for it for the life of the socket."""
+    if given == DEFAULT_TIMEOUT:
+        return _UNBOUNDED
+    return ClientTimeout(
+        total=None,
+        connect=given.connect,
+        sock_connect=given.sock_connect,
+        sock_read=given.sock_read,
+        ceil_threshold=given.ceil_threshold,
+    )
 
 
 def expire_look_up(session: ClientSession, address: URL) -> None:
@@ -150,21 +186,7 @@ def expire_look_up(session: ClientSession, address: URL) -> None:
 
 def own_proxy(session: ClientSession) -> str | URL | None:
     """Return the proxy that a session was made with."""
-    return _Hidden(session).proxy
-
-
-class _Hidden:
-    """What a session was made with and does not show; test_contract.py pins the names."""
-
-    def __init__(self, session: ClientSession) -> None:
-        facts: Any = session
-        self.proxy: str | URL | None = facts._default_proxy  # noqa: SLF001 - no public way
-        self.proxy_auth: BasicAuth | None = facts._default_proxy_auth  # noqa: SLF001 - as above
-        self.max_line_size: int = facts._max_line_size  # noqa: SLF001 - as above
-        self.max_field_size: int = facts._max_field_size  # noqa: SLF001 - as above
-        self.max_headers: int = facts._max_headers  # noqa: SLF001 - as above
-        self.request_class: type[ClientRequest] = facts._request_class  # noqa: SLF001 - as above
-        self.middlewares: Sequence[ClientMiddlewareType] = facts._middlewares  # noqa: SLF001 - as above
+    return cast("str | URL | None", vars(session)["_default_proxy"])
 
 
 def _same_origin(middleware: ClientMiddlewareType) -> ClientMiddlewareType:

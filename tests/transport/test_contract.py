@@ -60,9 +60,7 @@ def test_arguments(function: Callable[..., Any], expected: list[str]) -> None:
         (
             ClientSession.__init__,
             {
-                "connector", "connector_owner", "cookie_jar", "max_field_size", "max_headers",
-                "max_line_size", "middlewares", "proxy", "proxy_auth", "request_class",
-                "response_class", "skip_auto_headers", "timeout", "trace_configs", "trust_env",
+                "connector", "cookie_jar", "middlewares", "response_class", "timeout", "trust_env",
                 "ws_response_class",
             },
         ),
@@ -84,8 +82,7 @@ def test_options(function: Callable[..., Any], expected: set[str]) -> None:
         (
             ClientSession,
             {
-                "auth", "closed", "connector", "cookie_jar", "headers", "skip_auto_headers",
-                "trace_configs", "trust_env",
+                "auth", "closed", "connector", "headers", "raise_for_status", "timeout",
             },
         ),
     ],
@@ -94,6 +91,20 @@ def test_properties(owner: type, names: set[str]) -> None:
     for name in names:
         found = inspect.getattr_static(owner, name)
         assert not inspect.isfunction(found), f"{owner.__name__}.{name}: {WHAT_TO_DO}"
+
+
+@pytest.mark.spec("E1.6")
+async def test_a_session_keeps_its_parts_where_a_copy_changes_them() -> None:
+    async with ClientSession() as session:
+        parts = vars(session)
+        assert parts["_connector_owner"] is True, WHAT_TO_DO
+        assert parts["_default_headers"] is session.headers, WHAT_TO_DO
+        assert parts["_default_proxy"] is None, WHAT_TO_DO
+        assert parts["_timeout"] is session.timeout, WHAT_TO_DO
+        assert parts["_raise_for_status"] is False, WHAT_TO_DO
+        assert parts["_response_class"] is ClientResponse, WHAT_TO_DO
+        assert parts["_ws_response_class"] is ClientWebSocketResponse, WHAT_TO_DO
+        assert parts["_middlewares"] == (), WHAT_TO_DO
 
 
 @pytest.mark.spec("E1.7")
