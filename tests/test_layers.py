@@ -7,6 +7,7 @@ the same table in words.
 import ast
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -230,8 +231,13 @@ def module(path: Path) -> str:
 MODULES = {module(path): path for path in FILES}
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module that a file imports, wherever in it the import stands."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -243,6 +249,7 @@ def imports(path: Path) -> Iterator[str]:
                 yield deeper if deeper in MODULES else node.module
 
 
+@cache
 def room_of(path: Path) -> str:
     """The room of a file: that of the longest name that covers it."""
     covers = {

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import cache
 from statistics import mean
 
 import pytest
@@ -67,10 +68,12 @@ def test_a_policy_is_a_plain_function_of_its_arguments(
     first = policy.decide(close, context)
     policy.decide(received(4321), after(7))
     assert policy.decide(close, context) == first
-    assert TWINS[name].decide(close, context) == first
+    assert twins()[name].decide(close, context) == first
 
 
-TWINS = {name: make() for name, make in makers().items()}
+@cache
+def twins() -> dict[str, Policy]:
+    return {name: make() for name, make in makers().items()}
 
 
 @pytest.mark.spec("A1", "B5")

@@ -94,10 +94,10 @@ def redialled(core: Core, close: Close, now: float) -> float:
 def test_the_share_and_the_moment_that_are_told_are_those_of_the_story(
     make: Callable[[], Policy], law: Law
 ) -> None:
-    checked = 0
-    for fleet in FLEETS:
+    checked = False
+    for fleet in (replace(each, engines=200) for each in FLEETS):
         problem = problem_of(law, make, fleet)
-        if problem is None:
+        if problem is None or checked:
             continue
         told = re.match(
             r"(\d+)% of the engines make dial (\d+) within (\S+) s .* (\S+) s after", problem
@@ -107,7 +107,7 @@ def test_the_share_and_the_moment_that_are_told_are_those_of_the_story(
         found = sorted(moments(make(), fleet, int(dial)))
         together = [each for each in found if first - 0.05 <= each <= first + near + 0.05]
         assert len(together) / fleet.engines >= share / 100 - 0.01
-        checked += 1
+        checked = True
     assert checked
 
 
