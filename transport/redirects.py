@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urljoin
 
 from aiohttp import WSServerHandshakeError
 from yarl import URL
@@ -59,7 +60,9 @@ def _target(here: URL, refusal: WSServerHandshakeError) -> URL | None:
     location = exact_url(given[0])
     if location.raw_user is not None or location.raw_password is not None:
         return None
-    there = here.with_scheme(_WEB[here.scheme]).join(location)
+    there = location
+    if not location.scheme:  # yarl would join it too, but encode the folder of `here` anew
+        there = exact_url(urljoin(str(here.with_scheme(_WEB[here.scheme])), given[0]))
     scheme = _SOCKET.get(there.scheme)
     if scheme is None or not there.raw_host or (scheme == "ws" and _SOCKET[here.scheme] == "wss"):
         return None

@@ -86,13 +86,29 @@ async def test_a_place_of_ones_own_may_sign_the_whole_url() -> None:
 
 
 @pytest.mark.spec("E1.5", "E5.2")
-async def test_a_redirect_is_followed_to_its_location_as_given() -> None:
+@pytest.mark.parametrize(
+    ("location", "sent"),
+    [
+        (SIGNED, SIGNED),
+        ("ws://{}" + SIGNED, SIGNED),
+        ("http://{}" + SIGNED, SIGNED),
+        ("//{}" + SIGNED, SIGNED),
+        ("c%28?x=%3A", "/a%28/c%28?x=%3A"),
+        ("./c%28", "/a%28/c%28"),
+        ("../c%28", "/c%28"),
+        ("?x=%3A", "/a%28/b?x=%3A"),
+    ],
+)
+async def test_a_redirect_is_followed_to_its_location_as_given(location: str, sent: str) -> None:
     async with serving() as server:
-        ws = recloser.connect(server.url, follow_redirects=1)
+        base = server.url.removesuffix("/feed")
+        url = URL(f"{base}/a%28/b", encoded=True)
+        ws = recloser.connect(url, follow_redirects=1)
         ws.connect()
         first = await server.accept()
         await first.request()
-        head = f"HTTP/1.1 302 Found\r\nLocation: {SIGNED}\r\nContent-Length: 0\r\n\r\n"
+        where = location.format(f"127.0.0.1:{server.port}")
+        head = f"HTTP/1.1 302 Found\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n"
         await first.send(head.encode())
         second = await server.accept()
         await second.upgrade()
@@ -102,4 +118,4 @@ async def test_a_redirect_is_followed_to_its_location_as_given() -> None:
         await second.send(close_frame(1000))
         assert await second.gone()
         await closing
-    assert second.request_line == f"GET {SIGNED} HTTP/1.1"
+    assert second.request_line == f"GET {sent} HTTP/1.1"
