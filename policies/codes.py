@@ -103,10 +103,24 @@ LOST = (
         _RFC,
     ),
     Rule(
+        "hook-failed",
+        when(code=1006, cause=Cause.HOOK),
+        retry(),
+        "on_open failed, or the function of a heartbeat's message; the log has a bug's traceback.",
+        "recloser: the application's own code",
+    ),
+    Rule(
+        "provider-failed",
+        when(code=1006, cause=Cause.CREDENTIALS),
+        retry(),
+        "URL, headers, subprotocols or credential could not be given this time.",
+        "recloser: the application's own code",
+    ),
+    Rule(
         "no-connection",
         when(code=1006, phase=Phase.DIAL),
         retry(),
-        "Nobody answered; that may last, but never ends an engine by itself.",
+        "No connection came about; that may last, but never ends an engine by itself.",
         "RFC 6455 section 7.2.3",
     ),
     Rule(

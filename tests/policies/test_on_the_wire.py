@@ -73,6 +73,8 @@ def lives(policy: Policy, close: Close) -> Iterator[str]:
 
 DIALS = frozenset(
     {
+        Cause.HOOK,
+        Cause.CREDENTIALS,
         Cause.DNS,
         Cause.TCP,
         Cause.TLS,

@@ -311,6 +311,16 @@ def test_a_server_that_hears_nothing_is_left_spread_out() -> None:
     assert isinstance(STANDARD.decide(deaf, after(10**6)), Retry)
 
 
+@pytest.mark.spec("B13.6", "G8.5")
+def test_code_of_the_application_that_fails_is_told_as_such() -> None:
+    dial = after(1, phase=Phase.DIAL)
+    for cause, rule in ((Cause.HOOK, "hook-failed"), (Cause.CREDENTIALS, "provider-failed")):
+        decision = STANDARD.decide(Close.by_engine(cause), dial)
+        assert isinstance(decision, Retry)
+        assert decision.rule == rule
+    assert STANDARD.decide(Close.by_engine(Cause.HOOK), after(1)).rule == "hook-failed"
+
+
 @pytest.mark.spec("D4.2")
 def test_only_a_connection_that_had_been_well_is_dialled_at_once() -> None:
     assert spread(broken(), after(1, uptime=10.0)) == ("alone", 0.0, 1.0)

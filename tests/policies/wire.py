@@ -142,6 +142,8 @@ async def ends(codes: Iterable[tuple[int, str]], statuses: Iterable[int]) -> dic
             found[f"advice {advice}"] = record(f"{url}/fin", advice=advice)
         found["silence"] = record(f"{url}/silent", heartbeat=0.05)
         found["no answer"] = record(f"{url}/silent", timeouts=Timeouts(connect=0.1), on_open=_waits)
+        found["on_open"] = record(f"{url}/silent", on_open=_raises)
+        found["no provider"] = record(_raises)
         found["no credential"] = record(raises_unauthorized)
         found["no url"] = record(lambda: "http://feed.example/")
         found["session closed"] = closed_session(f"{url}/silent")
@@ -168,3 +170,7 @@ async def distrusted(name: str, *, expired: bool = False) -> Close:
 
 async def _waits(opening: Any) -> None:
     await opening.receive()
+
+
+def _raises(*_: Any) -> Any:
+    raise LookupError("the application's own code")
