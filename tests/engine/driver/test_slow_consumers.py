@@ -20,13 +20,14 @@ from tests.engine.rig import CUT, UP, URL, Answering, ended, opened, pass_time, 
 from tests.engine.served import PATIENCE, serving, upgraded
 
 LIMIT, ARRIVED, LARGEST = 1000, 500, 400
+DELIVER = st.tuples(st.just("deliver"), st.integers(0, LARGEST))
 STEPS = st.one_of(
-    st.tuples(st.just("deliver"), st.integers(0, LARGEST)),
-    st.tuples(st.just("take"), st.integers(1, 5)),
-    st.tuples(st.sampled_from(["park", "tick"]), st.just(0)),
-    st.tuples(
-        st.sampled_from(["cut", "open", "reconnect", "suspend", "close", "turn"]), st.just(0)
-    ),
+    DELIVER,
+    DELIVER,
+    st.tuples(st.just("take"), st.integers(1, 3)),
+    st.tuples(st.sampled_from(["park", "tick", "tick"]), st.just(0)),
+    st.tuples(st.sampled_from(["cut", "cut", "reconnect", "suspend", "close"]), st.just(0)),
+    st.tuples(st.sampled_from(["open", "open", "turn"]), st.just(0)),
 )
 
 
@@ -135,7 +136,7 @@ class Story:
 
 @pytest.mark.spec("C3.2", "C3.3", "C3.4", "C3.5", "C3.6", "C3.7", "F7.5")
 @given(
-    st.lists(STEPS, max_size=60),
+    st.lists(STEPS, min_size=20, max_size=60),
     st.sampled_from(["keep", "discard"]),
     st.sampled_from(["pause", "drop-oldest"]),
 )
@@ -144,6 +145,7 @@ def test_what_is_received_is_given_in_order_or_counted(
 ) -> None:
     async def tell() -> None:
         story = Story(unread, when_full)
+        await story.step("open", 0)
         for name, amount in steps:
             await story.step(name, amount)
             assert story.held <= story.bound
@@ -158,6 +160,25 @@ def test_what_is_received_is_given_in_order_or_counted(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(receive_buffer, "ARRIVED", ARRIVED)  # small, so that it is reached
         run(tell())
+
+
+@pytest.mark.spec("C3.5")
+@virtual
+async def test_the_next_connection_is_read_as_soon_as_there_is_room() -> None:
+    four = Plan(messages=("a", "b", "c", "d"))
+    ws, wire, transport = await opened(
+        four, four, policy=Answering(Retry(1.0)), receive_buffer=3 * (1 + receive_buffer.OVERHEAD)
+    )
+    wire.end(CUT)
+    await pass_time(2)
+    following = transport.wires[-1]
+    assert ws.state is State.OPEN
+    for read, message in enumerate(four.messages):
+        assert await ws.receive() == message
+        assert following.received.full
+        assert len(following.received.messages) == read
+    assert [await ws.receive() for _ in range(4)] == ["a", "b", "c", "d"]
+    await ws.close()
 
 
 @pytest.mark.spec("F7.6", "C3.7")
