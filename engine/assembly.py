@@ -225,7 +225,7 @@ def _store(outbox: Outbox) -> Callable[[Engine], Store]:
     if outbox.path is None:
         return lambda _: MemoryStore()
     if find_spec("aiosqlite") is None:
-        raise ImportError("an outbox with a path needs aiosqlite: pip install 'recloser[durable]'")
+        raise ImportError("an outbox with a path needs aiosqlite: pip install aiosqlite")
     from recloser.outbox.file.writer import GroupCommitWriter  # noqa: PLC0415 - loads SQLite
 
     return partial(GroupCommitWriter, str(Path(outbox.path).absolute()), outbox)

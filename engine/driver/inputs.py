@@ -40,6 +40,8 @@ class Inputs:
         self._subprotocols: Subprotocols = (
             subprotocols if callable(subprotocols) else check_subprotocols(subprotocols)
         )
+        if not callable(url) and not callable(self._headers):
+            check_credentials(check_url(url), self._headers)
         self._credentials = credentials
         self._used = 0
         """The version of the credential of the last dial: the one that the server refused."""

@@ -122,6 +122,11 @@ class AsyncDecide:
 
 OPTIONS: list[tuple[str, dict[str, Any], type]] = [
     ("http", {"url": "http://feed.example"}, ValueError),
+    (
+        "two credentials",
+        {"url": "ws://me:pw@feed.example/", "headers": {"authorization": "Bearer abc"}},
+        ValueError,
+    ),
     ("https", {"url": "https://feed.example"}, ValueError),
     ("no scheme", {"url": "feed.example"}, ValueError),
     ("no host", {"url": "ws://"}, ValueError),

@@ -95,7 +95,7 @@ def command(
 
     Or draw the life of one close event, or the states of one message of an outbox.
 
-    SVG and PNG need pygraphviz: pip install 'recloser[diagram]'.
+    SVG and PNG need pygraphviz: pip install pygraphviz.
     """
     given = [name for name in _NOTES if notes[name] is not None]
     if subject != "machine" and given:
@@ -277,6 +277,6 @@ def _drawn(subject: Subject, kind: str, theme: str) -> bytes:
         if theme == "auto":
             picture = _module("theme").follow_reader(picture)
     except ImportError as error:
-        text = f"{kind} needs pygraphviz: pip install 'recloser[diagram]' ({error})"
+        text = f"{kind} needs pygraphviz: pip install pygraphviz ({error})"
         raise click.UsageError(text) from error
     return picture

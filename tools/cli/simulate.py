@@ -183,7 +183,7 @@ def _check_drawable(plot: Path | None) -> None:
     if not plot.parent.is_dir():
         raise click.BadParameter(f"{plot.parent} is no folder", param_hint="--plot")
     if not curves.installed():
-        raise click.UsageError("--plot needs matplotlib: pip install 'recloser[plot]'")
+        raise click.UsageError("--plot needs matplotlib: pip install matplotlib")
 
 
 @click.command()

@@ -175,6 +175,4 @@ class MissingExtraError(ImportError):
 def need_hypothesis() -> None:
     """Raise `MissingExtraError`, an `ImportError`, unless Hypothesis is installed."""
     if find_spec("hypothesis") is None:
-        raise MissingExtraError(
-            "checking a policy needs Hypothesis: pip install 'recloser[testing]'"
-        )
+        raise MissingExtraError("checking a policy needs Hypothesis: pip install hypothesis")

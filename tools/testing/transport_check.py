@@ -178,9 +178,7 @@ def _sockets() -> set[str]:
 def _certificates() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Make the contexts of a server on 127.0.0.1, and of a client that trusts it."""
     if find_spec("trustme") is None:
-        raise MissingExtraError(
-            "checking a transport needs trustme: pip install 'recloser[testing]'"
-        )
+        raise MissingExtraError("checking a transport needs trustme: pip install trustme")
     import trustme  # noqa: PLC0415 - an extra
 
     authority = trustme.CA()
