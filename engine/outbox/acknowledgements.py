@@ -72,6 +72,8 @@ class Acknowledgements:
         for name in ("pass_on", "numbered"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
+        if self.pass_on and self.matcher is None:
+            raise ValueError("pass_on is for what a matcher finds: give matcher, too")
         _check_count("window", self.window)
         if self.max_deliveries is not None:
             _check_count("max_deliveries", self.max_deliveries)

@@ -449,6 +449,7 @@ async def test_without_acknowledgements_an_id_is_an_error_and_so_is_an_acknowled
         ({"matcher": asyncio.sleep}, TypeError, "matcher must be a plain function"),
         ({"pass_on": 1}, TypeError, "pass_on must be True or False"),
         ({"numbered": None}, TypeError, "numbered must be True or False"),
+        ({"pass_on": True}, ValueError, "pass_on is for what a matcher finds: give matcher"),
         ({"window": 0}, ValueError, "window must be at least 1"),
         ({"window": 1.5}, TypeError, "window must be an int"),
         ({"max_deliveries": 0}, ValueError, "max_deliveries must be at least 1"),
