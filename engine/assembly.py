@@ -140,6 +140,7 @@ def connect(
             heartbeat=_heartbeat(heartbeat),
             follow_redirects=follow_redirects,
             backlogged=log.ReadingPaused(fields),
+            pings_missed=log.PingsMissed(fields),
         )
     elif (
         session is not None

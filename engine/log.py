@@ -39,6 +39,7 @@ RELEASE_FAILED: Final = "websocket.release_failed"
 REST_FAILED: Final = "websocket.rest_failed"
 SUPERVISED_FAILED: Final = "websocket.supervised_failed"
 BACKLOGGED: Final = "websocket.reading_paused"
+PINGS_MISSED: Final = "websocket.pings_missed"
 UNDELIVERED: Final = "websocket.messages_undelivered"
 OVERFLOWED: Final = "websocket.receive_buffer_full"
 DROPPED: Final = "websocket.messages_dropped"
@@ -115,6 +116,20 @@ class ReadingPaused:
     def __call__(self, unread: int) -> None:
         """Write the line; `unread` is the number of messages that nobody has received."""
         problem(BACKLOGGED, self._app_fields, unread=unread)
+
+
+class PingsMissed:
+    """Writes a warning when data flows and pings get no pong: the peer may be deaf (F10)."""
+
+    __slots__ = ("_app_fields",)
+
+    def __init__(self, app_fields: Mapping[str, object]) -> None:
+        self._app_fields = app_fields
+
+    def __call__(self, count: int, answered_before: bool) -> None:
+        """Write the line; `count` pings in a row got no pong."""
+        facts = {"count": count, "answered_before": answered_before}
+        _line(logging.WARNING, PINGS_MISSED, self._app_fields, facts)
 
 
 def messages_undelivered(app_fields: Mapping[str, object], count: int) -> None:

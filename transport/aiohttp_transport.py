@@ -44,6 +44,8 @@ class AiohttpTransport:
     is compressed. `heartbeat=None` sends no pings, and silence is not noticed then.
     `backlogged` is called with the number of unread messages each time that reading pauses
     because nobody consumes them: about 1 MiB, half of it in aiohttp's queue (F7).
+    `pings_missed` is called with the number of pings in a row that got no pong while data flowed,
+    and with whether the peer had answered one before (F10).
     `follow_redirects` is how many redirects a dial follows; see docs/credentials.md (E5).
     `ask_kernel=False` judges silence by counting frames also where the kernel could tell.
 
@@ -64,6 +66,7 @@ class AiohttpTransport:
         "ask_kernel",
         "backlogged",
         "heartbeat",
+        "pings_missed",
     )
 
     wire_class: ClassVar[type[AiohttpWire]] = AiohttpWire
@@ -80,6 +83,7 @@ class AiohttpTransport:
         follow_redirects: int = 0,
         trust_env: bool = False,
         backlogged: Callable[[int], None] | None = None,
+        pings_missed: Callable[[int, bool], None] | None = None,
         ask_kernel: bool = True,
     ) -> None:
         if session is not None:
@@ -105,6 +109,7 @@ class AiohttpTransport:
         self.heartbeat = heartbeat
         self._trust_env = trust_env
         self.backlogged = backlogged
+        self.pings_missed = pings_missed
         self.ask_kernel = ask_kernel
 
     async def dial(self, request: Request, ended: Callable[[Close], None]) -> AiohttpWire:

@@ -42,6 +42,11 @@ class Owner(Protocol):
         """Called with the number of unread messages when reading pauses."""
         ...
 
+    @property
+    def pings_missed(self) -> Callable[[int, bool], None] | None:
+        """Called with the number of pings without a pong, and whether one was answered before."""
+        ...
+
     def session_closed(self) -> bool:
         """Whether the lent session was closed under its wires."""
         ...
@@ -113,6 +118,9 @@ class AiohttpWire(Wire):
             self.connection_lost(WebSocketError(PROTOCOL_ERROR, MASKED))
         elif frame.type is Opcode.PING:
             self._out.pong(frame.data)
+        elif frame.type is Opcode.PONG:
+            if frame.data is not None and self._liveness is not None:  # None: a withheld message
+                self._liveness.pong()
         elif frame.type is Opcode.CLOSE:
             code = frame.data
             # 0 is an empty frame, answered alike; 1006 and the like must not be sent back.
@@ -211,6 +219,18 @@ class AiohttpWire(Wire):
         self.drain_received()
         if not self.over:
             self.end(classify.condemned(error, self.sent_code))
+            self.drop()
+
+    def pings_missed(self, count: int, *, answered_before: bool) -> None:
+        """See `Living.pings_missed`."""
+        if self._owner.pings_missed is not None:
+            self._owner.pings_missed(count, answered_before)
+
+    def deaf(self) -> None:
+        """See `Living.deaf`."""
+        self.drain_received()
+        if not self.over:
+            self.end(classify.deaf(self.sent_code))
             self.drop()
 
     def _end_liveness(self) -> None:

@@ -41,6 +41,11 @@ def refused_frame(error: Exception, sent_code: int | None) -> Close:
     )
 
 
+def deaf(sent_code: int | None) -> Close:
+    """Record a peer that goes on sending and answers pings no more."""
+    return Close.by_engine(Cause.DEAF, sent_code=sent_code)
+
+
 def condemned(error: Exception | None, sent_code: int | None) -> Close:
     """Record a peer that gave no sign of life, or a ping of the application's that failed."""
     return Close.by_engine(

@@ -12,7 +12,7 @@ class _Withheld(NamedTuple):
     """Replaces a message that no consumer gets: a frame that needs no answer."""
 
     type: Opcode = Opcode.PONG
-    data: Any = b""
+    data: Any = None
     extra: Any = None
 
 

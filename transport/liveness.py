@@ -13,6 +13,9 @@ from recloser.transport.ticker import TICK
 NEAR: Final = 2 * TICK
 """Seconds before an act is due from which a timer is set: a tick may be late, a timer not."""
 
+MISSED: Final = 3
+"""Pings in a row without a pong, while data flows, that show that a peer hears us no more."""
+
 _SECONDS: Final = ("interval", "timeout")
 
 
@@ -76,8 +79,21 @@ class Living(Protocol):
         """Return the moment of the last received bytes, on the clock of `now`."""
         ...
 
+    @property
+    def full(self) -> bool:
+        """Whether reading has paused, so that a pong would not be seen."""
+        ...
+
     def condemned(self, error: Exception | None) -> None:
         """End the connection: the peer is silent, or this error came from the message function."""
+        ...
+
+    def pings_missed(self, count: int, *, answered_before: bool) -> None:
+        """Report that so many pings in a row got no pong, while data flowed."""
+        ...
+
+    def deaf(self) -> None:
+        """End the connection: the peer sends, and hears us no more."""
         ...
 
 
@@ -88,13 +104,28 @@ class Liveness:
     the wire, which has other tasks too, sets it in time.
     """
 
-    __slots__ = ("_asked", "_due", "_handle", "_heartbeat", "_wire")
+    __slots__ = (
+        "_answered",
+        "_asked",
+        "_due",
+        "_handle",
+        "_heartbeat",
+        "_missed",
+        "_pinged",
+        "_wire",
+    )
 
     def __init__(self, heartbeat: Heartbeat, wire: Living) -> None:
         self._heartbeat = heartbeat
         self._wire = wire
         self._asked: float | None = None
         """The moment of the first ping since the last received bytes."""
+        self._answered = False
+        """Whether the peer has ever answered a ping by a pong."""
+        self._missed = 0
+        """Pings in a row without a pong, each an interval or more after the one before."""
+        self._pinged: float | None = None
+        """The moment of the last counted WebSocket ping without a pong."""
         now = monotonic()
         self._due = now + heartbeat.interval
         self._handle: asyncio.Handle | None = None
@@ -109,6 +140,10 @@ class Liveness:
         """Stop pinging and judging."""
         if self._handle is not None:
             self._handle.cancel()
+
+    def pong(self) -> None:
+        """Take note of a pong: the peer hears us."""
+        self._answered, self._missed, self._pinged = True, 0, None
 
     def probe(self) -> None:
         """Ping now; the next ping is due an interval later."""
@@ -129,6 +164,12 @@ class Liveness:
             if self._asked is None:
                 self._asked = now
             self._wait(now)
+            if not self._heard(now):
+                # Two turns of the loop, as above: a pong may wait in the kernel.
+                loop = asyncio.get_running_loop()
+                self.stop()
+                self._handle = loop.call_soon(self._grace, self._deaf)
+                return
             self._ping()
         else:
             self._wait(now)
@@ -139,7 +180,30 @@ class Liveness:
         except Exception as error:  # noqa: BLE001 - the application's function; the record has it
             self._wire.condemned(error)
         else:
+            if message is not None:
+                self._pinged = None  # the service answers in a way of its own, or not
             self._wire.ping(message)
+
+    def _heard(self, now: float) -> bool:
+        """Count a ping without a pong; return whether the peer may still hear us.
+
+        A probe between two scheduled pings is not counted: its pong may be under way.
+        """
+        if self._wire.full or self._pinged is None:
+            self._missed, self._pinged = 0, now
+            return True
+        if now - self._pinged < 0.9 * self._heartbeat.interval:
+            return True
+        self._missed, self._pinged = self._missed + 1, now
+        if self._missed == (1 if self._answered else MISSED):
+            self._wire.pings_missed(self._missed, answered_before=self._answered)
+        return not self._answered or self._missed < MISSED
+
+    def _deaf(self) -> None:
+        if self._missed >= MISSED:
+            self._wire.deaf()
+        else:
+            self._wait(monotonic())
 
     def _listen(self, now: float) -> None:
         received = self._wire.last_received(now)

@@ -18,8 +18,6 @@ from tests.policies.rig import shipped
 from tests.policies.wire import ends
 
 UPTIMES = (0.5, 60.0)
-NOT_YET = {"deaf"}
-"""The transport does not judge pings apart from data yet."""
 DEPTH = 4
 """How often an end comes in a row: three times are what counts."""
 
@@ -119,8 +117,7 @@ def test_every_rule_is_taken_by_an_end_on_the_wire(name: str) -> None:
     taken = {rule for close in on_the_wire().values() for rule in lives(policy, close)}
     named = {rule.name for rule in rules_of(policy)}
     assert taken <= named
-    assert not taken & NOT_YET
-    assert named - taken - NOT_YET == set(), "no wire can take these: mend or remove them"
+    assert named - taken == set(), "no wire can take these: mend or remove them"
 
 
 @pytest.mark.spec("B18", "B9.3")

@@ -12,10 +12,12 @@ import trustme
 from aiohttp import ClientSession
 
 import recloser
-from recloser import Close, Context, Stop, Timeouts
+from recloser import Close, Context, Heartbeat, Stop, Timeouts
 from recloser.testing.doubles.raw_server import accept_key, close_frame, frame
 
 PATIENCE = 30.0
+_PING = 6
+"""Bytes of an empty ping of a client, mask included."""
 DAY = timedelta(days=1)
 
 
@@ -60,6 +62,11 @@ async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             writer.write(frame(1, b"\xff"))
         elif what == "big":
             writer.write(frame(2, bytes(2000)))
+        elif what == "deaf":
+            await reader.readexactly(_PING)
+            writer.write(frame(10, b""))
+            while await reader.readexactly(_PING):
+                writer.write(frame(1, b"x"))  # it goes on sending, and answers no ping any more
         if what == "reset":
             writer.transport.abort()
         elif what == "silent":
@@ -141,6 +148,7 @@ async def ends(codes: Iterable[tuple[int, str]], statuses: Iterable[int]) -> dic
         for advice in ("stop", "hold", "refresh", "retry"):
             found[f"advice {advice}"] = record(f"{url}/fin", advice=advice)
         found["silence"] = record(f"{url}/silent", heartbeat=0.05)
+        found["deaf"] = record(f"{url}/deaf", heartbeat=Heartbeat(interval=0.1, timeout=9.0))
         found["no answer"] = record(f"{url}/silent", timeouts=Timeouts(connect=0.1), on_open=_waits)
         found["on_open"] = record(f"{url}/silent", on_open=_raises)
         found["no provider"] = record(_raises)

@@ -257,3 +257,129 @@ def test_a_heartbeat_takes_finite_seconds_above_zero(interval: object, timeout: 
     else:
         with pytest.raises((TypeError, ValueError), match=r"heartbeat\."):
             Heartbeat(interval, timeout)  # type: ignore[arg-type]  # the point of the test
+
+
+async def sends_on(link: Link, *, answers: int) -> int:
+    """Answer so many pings, then no more, and send a message each 10 ms; how many pings came."""
+    count = 0
+
+    async def flood() -> None:
+        over = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        while True:
+            loop.call_later(0.01, over.set)
+            await over.wait()
+            over.clear()
+            await link.peer.send(text("x"))
+
+    flooding = asyncio.create_task(flood())
+    try:
+        while True:
+            opcode, _ = await link.peer.frame()
+            if opcode == PING:
+                count += 1
+                if count <= answers:
+                    await link.peer.send(frame(PONG))
+    except (EOFError, ConnectionError):
+        return count
+    finally:
+        flooding.cancel()
+
+
+@pytest.mark.spec("A8", "F10.1", "F10.2")
+@READERS
+@SIGNS
+async def test_a_peer_that_sends_and_hears_no_more_is_told_of_and_left(
+    loop_factory: Factory, reader: str, *, ask_kernel: bool
+) -> None:
+    missed: list[tuple[int, bool]] = []
+    heartbeat = Heartbeat(interval=0.1, timeout=5.0)
+    options = {"heartbeat": heartbeat, "ask_kernel": ask_kernel}
+    async with linked(**options, pings_missed=lambda *each: missed.append(each)) as link:
+        task = asyncio.create_task(link.all()) if reader == "parked" else None
+        peer = asyncio.create_task(sends_on(link, answers=2))
+        end = await link.end()
+        assert (end.code, end.origin, end.cause) == (1006, Origin.ENGINE, Cause.DEAF)
+        assert missed == [(1, True)]
+        assert await peer >= 5
+        if task is not None:
+            await task
+
+
+@pytest.mark.spec("F2", "F10.3")
+async def test_a_peer_that_never_answered_a_ping_is_told_of_once_and_left_alone(
+    loop_factory: Factory,
+) -> None:
+    missed: list[tuple[int, bool]] = []
+    told = asyncio.Event()
+
+    def take(count: int, answered_before: bool) -> None:
+        missed.append((count, answered_before))
+        told.set()
+
+    async with linked(heartbeat=Heartbeat(interval=0.05, timeout=5.0), pings_missed=take) as link:
+        peer = asyncio.create_task(sends_on(link, answers=0))
+        await told.wait()
+        for _ in range(20):
+            assert await link.receive() == "x"
+        assert missed == [(3, False)]
+        assert not link.wire.over
+        link.wire.drop()
+        await peer
+
+
+class Hearing:
+    """A wire in the hands of a test: nothing is sent, and time is a number."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.missed: list[tuple[int, bool]] = []
+        self.over = False
+
+    def ping(self, message: str | bytes | None) -> None:
+        """Send nothing."""
+
+    def last_received(self, now: float) -> float:
+        return now
+
+    def condemned(self, error: Exception | None) -> None:
+        raise AssertionError(error)
+
+    def pings_missed(self, count: int, *, answered_before: bool) -> None:
+        self.missed.append((count, answered_before))
+
+    def deaf(self) -> None:
+        self.over = True
+
+
+@pytest.mark.spec("F10.1", "F10.2", "F10.4")
+@pytest.mark.parametrize(
+    ("acts", "missed", "over"),
+    [
+        ("P 10 10 10 10", [(1, True)], True),
+        ("P 10 10 10 P 10 10 10 P", [(1, True), (1, True)], False),
+        ("10 10 10 10 10 10 10", [(3, False)], False),
+        ("P 10 1 1 1 1 1 1 1", [], False),  # probes: none is an interval after the one before
+        ("P 10 full 10 10 10 10 free 10 10", [(1, True)], False),
+        ("P 10 100 10", [(1, True)], False),  # the loop was blocked: that is one look, not ten
+    ],
+)
+def test_what_is_counted(acts: str, missed: list[tuple[int, bool]], over: bool) -> None:
+    wire = Hearing()
+
+    async def main() -> None:
+        judge = liveness.Liveness(Heartbeat(interval=10.0, timeout=5.0), wire)
+        now, heard = 0.0, True
+        for act in acts.split():
+            if act == "P":
+                judge.pong()
+            elif act in ("full", "free"):
+                wire.full = act == "full"
+            else:
+                now += float(act)
+                heard = judge._heard(now)
+        assert heard is not over
+        judge.stop()
+
+    asyncio.run(main())
+    assert wire.missed == missed
