@@ -97,15 +97,16 @@ class Search:
             ("attempts", cases.attempts()),
             ("its own numbers and texts", cases.literally(known, self._seed)),
         )
-        first = list(self._first_answers(asker)) if self._left("memory") else []
+        witness = Interview(self._make, max_delay=self._max_delay)
+        first = list(self._first_answers(witness)) if self._left("memory") else []
         asked = 0
         for what, group in groups:
             while laws and (chunk := list(islice(group, _CHUNK))):
                 laws = self._ask(asker, laws, chunk)
                 asked += len(chunk)
                 self._tell(what, min(0.5, 0.5 * asked / _CASES))
-        self._recall(asker, first)
-        self.questions = asker.questions
+        self._recall(witness, first)
+        self.questions = asker.questions + witness.questions
 
     def _first_answers(self, asker: Interview) -> Iterator[tuple[cases.Case, Decision]]:
         for close, context in islice(cases.codes(), _FIRST):
