@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from pathlib import Path
 from ssl import SSLContext
-from typing import Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from aiohttp import ClientSession, Fingerprint
 from yarl import URL
@@ -29,10 +29,12 @@ from recloser.fsm.numbers import check_count
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
-from recloser.outbox.store import MemoryStore, Store
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
 from recloser.transport.errors import SessionClosed
 from recloser.transport.receive_buffer import LIMIT, Overflow
+
+if TYPE_CHECKING:
+    from recloser.outbox.store import Store
 
 _TIMEOUTS: Final = Timeouts()
 _HEARTBEAT: Final = Heartbeat()
@@ -221,9 +223,11 @@ def _sender(outbox: object) -> Callable[[Driver], Sender]:
     return partial(OutboxSender, options=outbox, store=_store(outbox))
 
 
-def _store(outbox: Outbox) -> Callable[[Engine], Store]:
+def _store(outbox: Outbox) -> Callable[[Engine], "Store"]:
     """Return the maker of the store: a file, or memory alone."""
     if outbox.path is None:
+        from recloser.outbox.store import MemoryStore  # noqa: PLC0415 - as above
+
         return lambda _: MemoryStore()
     if find_spec("aiosqlite") is None:
         raise ImportError("an outbox with a path needs aiosqlite: pip install aiosqlite")

@@ -68,7 +68,10 @@ class Backlog:
 
     def takes(self, message: Message) -> bool:
         """Whether it fits, and no message waits for room before it."""
-        return not self.line and self.fits(message)
+        if self.line or message.key is not None:
+            return not self.line and self.fits(message)
+        count, size = len(self.order), self.bytes + message.size
+        return count < self._max_messages and size <= self._max_bytes
 
     def fit_all(self, messages: Iterable[Message], held: int) -> bool:
         """Whether all of these fit behind `held` messages, as if no key replaced another."""
@@ -120,7 +123,7 @@ class Backlog:
 
     def append(self, entry: Entry) -> Entry | None:
         """Put a message at the end; take out and return the message that it replaces."""
-        older = self._older(entry.message)
+        older = None if entry.message.key is None else self._older(entry.message)
         if older is not None:
             self.remove(older)
         self._add(entry)
@@ -152,8 +155,10 @@ class Backlog:
         message = entry.message
         del self.order[entry]
         self.bytes -= message.size
-        self.timed -= message.expires_at is not None
-        self._passing.pop(entry, None)
+        if message.expires_at is not None:
+            self.timed -= 1
+        if self._passing:
+            self._passing.pop(entry, None)
         if message.key is not None:
             del self._keyed[message.key]
 
@@ -189,8 +194,9 @@ class Backlog:
         message = entry.message
         self.order[entry] = None
         self.bytes += message.size
-        self.timed += message.expires_at is not None
-        if passes(message):
+        if message.expires_at is not None:
+            self.timed += 1
+        if message.generation is not None and passes(message):
             self._passing[entry] = None
         if message.key is not None:
             self._keyed[message.key] = entry

@@ -22,6 +22,7 @@ from recloser.outbox import events
 from recloser.outbox.dispatch import Dispatch
 from recloser.outbox.effects import Answer, Effect, Look, Save
 from recloser.outbox.errors import OutboxFull
+from recloser.outbox.events import Flushed, Offered
 from recloser.outbox.holdings import Holdings
 from recloser.outbox.ledger import id_is_held
 from recloser.outbox.message import Entry, Id, Message, Reason, check_storable
@@ -31,6 +32,12 @@ from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
 
 _T: Final = MessageTrigger
+_TAKEN: Final = MessageTrigger.SENT
+_PLAIN, _ACKNOWLEDGED = Kind.PLAIN, Kind.ACKNOWLEDGED
+_SENT: Final = Delivery.SENT
+_CLOSED, _OPEN, _CLOSING, _PASSIVE, _CONNECTING = (
+    *(State.CLOSED, State.OPEN, State.CLOSING, State.PASSIVE, State.CONNECTING),
+)  # an attribute of an enum costs as much as a call
 
 
 class OutboxCore:
@@ -102,10 +109,16 @@ class OutboxCore:
         """
         held, dispatch = self._held, self._dispatch
         match event:
-            case events.Offered(entry, state, wish, own):
+            case Flushed():
+                entry, delivery, generation = event
+                if delivery is _SENT:
+                    entry.move(_TAKEN, _ACKNOWLEDGED if entry.awaits else _PLAIN)
+                    self._hand_on(generation, now)
+            case Offered():
+                entry, state, wish, own = event
                 self._enter(entry, self._refusal(entry.message, state, wish), own, now)
             case events.Sent():
-                self._sent(event, now)
+                self._sent(event)
             case events.Ready(generation):
                 self._hand_on(generation, now)
             case events.Saved(entry):
@@ -178,15 +191,15 @@ class OutboxCore:
 
     def _refusal(self, message: Message, state: State, wish: Wish) -> Exception | None:
         """Return the error if this state of the engine accepts no message, else None."""
-        if state is State.CLOSED:
+        if state is _CLOSED:
             return self._closed()
-        if state is not State.OPEN:
-            leaving = state is State.CLOSING
-            resting = state is State.PASSIVE or (leaving and wish is Wish.SUSPEND)
+        if state is not _OPEN:
+            leaving = state is _CLOSING
+            resting = state is _PASSIVE or (leaving and wish is Wish.SUSPEND)
             if (
                 (resting and not self._options.in_passive)
                 or (leaving and wish is Wish.CLOSE)
-                or (message.generation is not None and state is not State.CONNECTING)
+                or (message.generation is not None and state is not _CONNECTING)
             ):
                 return NotOpen(state)
         if message.key is not None and self._held.durable:
@@ -298,25 +311,18 @@ class OutboxCore:
                 self._let_in()
             dispatch.hand_on(now)
 
-    def _sent(self, event: events.Sent, now: float) -> None:
-        """Go on when the connection has taken a message, or has ended meanwhile."""
-        entry, delivery, unsent, flush = event
-        if delivery is Delivery.SENT:
-            entry.move(_T.SENT, Kind.ACKNOWLEDGED if entry.awaits else Kind.PLAIN)
-        if flush is None:
-            self._sent_directly(entry, delivery, unsent=unsent)
-        elif delivery is Delivery.SENT:
-            self._hand_on(flush, now)
-
-    def _sent_directly(self, entry: Entry, delivery: Delivery, *, unsent: bool) -> None:
+    def _sent(self, event: events.Sent) -> None:
         """Answer a `send` that went to the connection, once the file knows what it must."""
+        entry, delivery, unsent = event
         held = self._held
+        if delivery is _SENT:
+            entry.move(_TAKEN, _ACKNOWLEDGED if entry.awaits else _PLAIN)
         entry.delivery = delivery
         if held.durable and not entry.awaits:
             if entry.state in (MessageState.HANDED_OVER, MessageState.ON_THE_WIRE):
                 if unsent:
                     held.leave_later(entry)
-                elif delivery is Delivery.SENT:  # or it may have come back, and gone out again
+                elif delivery is _SENT:  # or it may have come back, and gone out again
                     entry.move(_T.LEAVE)
             if unsent or delivery is Delivery.QUEUED:
                 held.effects.append(Save(entry))

@@ -16,6 +16,7 @@ LOOK: Final = 0.5
 """Seconds until a message that was in the write buffer is looked for again."""
 
 _T: Final = MessageTrigger
+_HAND_OVER: Final = MessageTrigger.HAND_OVER  # an attribute of an enum costs as much as a call
 _NONE: Final[frozenset[int]] = frozenset()
 
 
@@ -117,11 +118,12 @@ class Dispatch:
         The marks of before are in the file now, or the file cannot be written.
         """
         held = self._held
+        backlog = held.backlog
         if self._marking:
             self._marked, self._marking = self._marked | self._marking, _NONE
-        if held.backlog.timed:
+        if backlog.timed:
             held.expire(now)
-        entry = self.next()
+        entry = self.next() if held.acknowledged else backlog.first
         if entry is None:
             self.flushing, self._flushed = False, None
             if held.ledger.leaving:
@@ -132,15 +134,18 @@ class Dispatch:
         if held.durable and message.number not in self._marked and not passes(message):
             if held.ledger.leaving:
                 held.effects.append(Look())
-            self._mark(held.backlog.head(TURN))
+            self._mark(backlog.head(TURN))
             return
-        held.backlog.remove(entry)
+        backlog.remove(entry)
         self._flushed = entry
         if entry.awaits:
             held.ledger.add(entry, now)
         elif held.durable:
             held.ledger.leaving[entry] = None
-        entry.hand_over()
+        if held.numbered:
+            entry.hand_over()
+        else:
+            entry.move(_HAND_OVER)
         held.effects.append(Send(entry))
 
     def _mark(self, batch: list[Message]) -> None:

@@ -39,14 +39,20 @@ class Bounced(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """The connection's `send` has returned `delivery`."""
+    """The connection's `send` has returned `delivery`, for a message that was sent directly."""
 
     entry: Entry
     delivery: Delivery
     unsent: bool = False
     """Whether the message may still be in the write buffer of the connection, which is open."""
-    flush: int | None = None
-    """The generation whose flush handed it over; None: `send` did, directly."""
+
+
+class Flushed(NamedTuple):
+    """The connection's `send` has returned `delivery`, for a message of a flush."""
+
+    entry: Entry
+    delivery: Delivery
+    generation: int
 
 
 class Unrendered(NamedTuple):
@@ -165,6 +171,7 @@ Event = (
     | Cancelled
     | Bounced
     | Sent
+    | Flushed
     | Unrendered
     | Saved
     | NotSaved

@@ -13,6 +13,8 @@ from recloser.outbox.table import MessageState, MessageTrigger
 from recloser.transport.base import Delivery
 
 _T: Final = MessageTrigger
+_ADMIT: Final = MessageTrigger.ADMIT
+_QUEUED: Final = Delivery.QUEUED  # an attribute of an enum costs as much as a call
 
 
 class Holdings:
@@ -80,12 +82,12 @@ class Holdings:
         if self.durable and entry.message.generation is None:
             self.effects.append(Save(entry))
         else:
-            entry.delivery = Delivery.QUEUED
-            self.effects.append(Answer(entry, Delivery.QUEUED))
+            entry.delivery = _QUEUED
+            self.effects.append(Answer(entry, _QUEUED))
 
     def queue(self, entry: Entry) -> None:
         """Let a message wait behind the others."""
-        entry.move(_T.ADMIT)
+        entry.move(_ADMIT)
         replaced = self.backlog.append(entry)
         if self.durable and entry.message.generation is None:
             self.effects.append(Note(entry.message))

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 Id = str | int | bytes
 """The type of an id, by which an acknowledgement names a message."""
 
+_OFFERED: Final = MessageState.OFFERED
+_HAND_OVER: Final = MessageTrigger.HAND_OVER
+_PLAIN: Final = Kind.PLAIN  # an attribute of an enum costs as much as a call
+
 LARGEST: Final = 2**63
 """Ids and keys that are int are smaller: SQLite stores eight bytes."""
 
@@ -69,13 +73,13 @@ class Entry:
 
     def __init__(self, message: Message) -> None:
         self.message = message
-        self.state = MessageState.OFFERED
+        self.state: MessageState = _OFFERED
         self.awaits = False
         """Whether it is to be acknowledged."""
         self.delivery: Delivery | None = None
         """The answer of `send`; None until it is known."""
 
-    def move(self, trigger: MessageTrigger, kind: Kind = Kind.PLAIN) -> bool:
+    def move(self, trigger: MessageTrigger, kind: Kind = _PLAIN) -> bool:
         """Move along the table; False where the table skips the trigger on purpose.
 
         Raises `IllegalMove` for every other pair; the message has not changed then.
@@ -92,7 +96,7 @@ class Entry:
         """Move to the connection; where messages have numbers, deliveries are counted."""
         if self.message.number:
             self.message = self.message.delivered(1)
-        self.move(MessageTrigger.HAND_OVER)
+        self.move(_HAND_OVER)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.message.number} {self.state.value}>"

@@ -16,6 +16,7 @@ from recloser.outbox import effects, events
 from recloser.outbox.acknowledgements import ids_in
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.dispatch import TURN
+from recloser.outbox.effects import Answer, Save, Send
 from recloser.outbox.message import Drop, Entry, Id, Message, Reason, entry_of, make_message
 from recloser.outbox.options import Outbox
 from recloser.outbox.store import MemoryStore, Store
@@ -37,20 +38,8 @@ class OutboxSender:
     """
 
     __slots__ = (
-        "_alarm",
-        "_clock",
-        "_deadline",
-        "_drainers",
-        "_generation",
-        "_line",
-        "_options",
-        "_timeout",
-        "_wire",
-        "core",
-        "durable",
-        "engine",
-        "send",
-        "store",
+        *("_alarm", "_clock", "_deadline", "_drainers", "_generation", "_line", "_options"),
+        *("_timeout", "_wire", "core", "durable", "engine", "send", "store"),
     )
 
     def __init__(self, engine: Engine, options: Outbox, store: Callable[[Engine], Store]) -> None:
@@ -120,11 +109,12 @@ class OutboxSender:
             step = self.tell(events.Bounced(entry, at.state, at.wish, bounced), entry)
         while True:
             match step:
-                case effects.Answer(_, outcome):
+                case Answer():
+                    outcome = step.outcome
                     if isinstance(outcome, Exception):
                         raise outcome
                     return outcome
-                case effects.Save():
+                case Save():
                     waiter = self.store.saved()
                     try:
                         problem = None if waiter is None else await waiter
@@ -135,7 +125,7 @@ class OutboxSender:
                         step = self.tell(events.Saved(entry), entry)
                     else:
                         step = self.tell(events.NotSaved(entry, problem), entry)
-                case effects.Send() if wire is not None:
+                case Send() if wire is not None:
                     try:
                         data = self._render(entry.message)
                     except BaseException:
@@ -190,7 +180,14 @@ class OutboxSender:
 
         That is about `own`, the message that it sends, or about the flush.
         """
-        return self.perform(self.core.handle(event, self.now()), own)
+        clock = self._clock
+        now = (self.engine.clock if clock is None else clock).monotonic()
+        found = self.core.handle(event, now)
+        if len(found) == 1 and self.core.deadline == self._deadline:
+            [effect] = found
+            if isinstance(effect, Send) or (isinstance(effect, Answer) and effect.entry is own):
+                return effect  # as nearly always: there is nothing else to do
+        return self.perform(found, own)
 
     def perform(
         self, found: Iterable[effects.Effect], own: Entry | None = None
@@ -200,12 +197,13 @@ class OutboxSender:
         wire = self._wire
         for effect in found:
             match effect:
-                case effects.Answer(entry) | effects.Save(entry):
+                case Answer() | Save():
+                    entry = effect.entry
                     if entry is own:
                         step = effect
                     elif entry in self._line and not self._line[entry].done():
                         self._line[entry].set_result(effect)
-                case effects.Send():
+                case Send():
                     step = effect
                 case effects.Flush(number) if wire is not None and self._generation is not None:
                     self.send, flush = self._accept, self._flush(number, wire)
@@ -295,12 +293,14 @@ class OutboxSender:
     async def _flush(self, number: int, wire: Wire) -> None:
         """Flush the backlog, in order; then messages go directly."""
         step = self.tell(events.Ready(number))
-        sent = 0
+        wanted, sent = self._options.acknowledgements, 0
+        renders = wanted is not None and wanted.render is not None
         while True:
             match step:
-                case effects.Send(entry):
+                case Send():
+                    entry = step.entry
                     try:
-                        data = self._render(entry.message)
+                        data = self._render(entry.message) if renders else entry.message.data
                     except Exception as error:  # noqa: BLE001 - it must not stop all behind it
                         log.failure(log.LISTENER_FAILED, self.engine.fields, "render", error)
                         step = self.tell(events.Unrendered(entry, number))
@@ -312,8 +312,8 @@ class OutboxSender:
                     sent += 1
                     if not sent % TURN:
                         await asyncio.sleep(0)
-                    step = self.tell(events.Sent(entry, delivery, flush=number))
-                case effects.Save():
+                    step = self.tell(events.Flushed(entry, delivery, number))
+                case Save():
                     waiter = self.store.saved()
                     if waiter is not None:
                         await waiter  # if it failed, that was logged, and the messages can go

@@ -48,7 +48,7 @@ class OutboxView:
     def peek(self) -> tuple[Message, ...]:
         """Show them in the order in which they will go out."""
         self._sender.tell(events.Shown())
-        return tuple(entry.message for entry in self._sender.core.entries())
+        return tuple([entry.message for entry in self._sender.core.entries()])
 
     def clear(self) -> tuple[Message, ...]:
         """Take the messages out and return them; they are not reported as dropped.

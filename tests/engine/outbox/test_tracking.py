@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from recloser.fsm import Unsent
 from recloser.outbox import Message, Reason, UpTo
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from tests.engine.outbox.engines import ACKNOWLEDGED, data_of, in_backoff, in_memory, open_
+from tests.engine.outbox.files import make, real, rows, settled
 from tests.engine.rig import CUT, DOWN, UP, Answering, engine, opened, pass_time, turns, virtual
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
@@ -621,3 +623,64 @@ async def test_a_call_from_another_thread_is_refused_and_harms_nothing(call: str
     await other.close()
     if call != "move_to":  # into a closed engine nothing moves
         assert not isinstance(called(), recloser.WrongLoop)  # nobody is at work there
+
+
+# -- what need not wait for the window ----------------------------------------------------
+
+
+@pytest.mark.spec("G3.4", "G7.2")
+@virtual
+async def test_an_answer_does_not_wait_behind_calls_that_wait_for_their_window() -> None:
+    ws, wire, transport = await up(window=1, numbered=False, render=None)
+    assert [await ws.send(each, id=each) for each in ("call 1", "call 2")] == [SENT, QUEUED]
+    assert await ws.send("answer 1", this_generation=True) is SENT
+    assert await ws.send("no answer") is QUEUED  # it crosses reconnections, and keeps its place
+    assert await ws.send("answer 2", this_generation=True) is SENT
+    assert wire.sent == ["call 1", "answer 1", "answer 2"]
+    assert ws.outbox.ack("call 1") == 1
+    await turns()
+    assert wire.sent[3:] == ["call 2", "no answer"]
+    wire = await again(ws, transport)
+    assert wire.sent == ["call 2"]
+    await ws.close()
+
+
+@pytest.mark.spec("G3.4", "G3.2")
+@virtual
+async def test_answers_that_had_to_wait_go_in_their_order() -> None:
+    """The write buffer was full while the flush stood at the window."""
+    ws, wire, transport = await up(window=1, numbered=False, render=None)
+    wire.end(CUT)
+    for each in ("call 1", "call 2"):
+        await ws.send(each, id=each)
+    answers: list[asyncio.Task[Delivery]] = []
+
+    def opened(change: recloser.StateChange) -> None:
+        if change.current is State.OPEN:
+            transport.wires[-1].stall()
+            answers.extend(
+                asyncio.ensure_future(ws.send(each, this_generation=True))
+                for each in ("answer 1", "answer 2")
+            )
+
+    ws.subscribe(opened)
+    wire = await reopened(ws, transport)
+    wire.flow()
+    await turns()
+    assert [await each for each in answers] == [QUEUED] * 2
+    assert wire.sent == ["call 1", "answer 1", "answer 2"]
+    await ws.close()
+
+
+@pytest.mark.spec("G3.4", "G6")
+@real
+async def test_an_answer_passes_with_a_file_too(path: Path) -> None:
+    acknowledgements = Acknowledgements(window=1, numbered=False)
+    ws, transport = make(path, UP, acknowledgements=acknowledgements)
+    async with ws:
+        for each in ("call 1", "call 2"):
+            assert await ws.send(each, id=each) is QUEUED
+        await settled(lambda: transport.wires[0].sent == ["call 1"])
+        assert await ws.send("answer", this_generation=True) is SENT
+        assert transport.wires[0].sent == ["call 1", "answer"]
+    assert [data for _, data in rows(path)] == ["call 1", "call 2"]

@@ -355,7 +355,7 @@ class World:
         assert isinstance(entry, Entry)
         if who == "flush":
             self.flush = None
-            self.tell(events.Sent(entry, Delivery.SENT, flush=self.generation))
+            self.tell(events.Flushed(entry, Delivery.SENT, self.generation))
         elif self.state is State.OPEN and self.carriers[who] == self.generation:
             unsent = self.setting.durable and entry in self.buffer
             self.tell(events.Sent(entry, Delivery.SENT, unsent))
