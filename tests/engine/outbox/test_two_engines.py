@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from itertools import count, repeat
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import recloser
 from recloser import Acknowledgements, Drop, Outbox, RecloserError, Retry, State
+from recloser.clock import LoopClock, Timer
 from recloser.outbox import Message
 from recloser.testing import ScriptedTransport
 from tests.engine.outbox.engines import sender_of
@@ -28,6 +30,16 @@ def render(message: Message) -> str:
     return f"{message.id}|{int(message.redelivered)}|{message.data!s}"
 
 
+class Hasty(LoopClock):
+    """A hundred seconds pass in one: dials are a second apart, and nobody waits for that."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() * 100
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        return super().call_at(when / 100, callback)
+
+
 class Engine:
     """One of them, and what became of each message that it took."""
 
@@ -38,11 +50,12 @@ class Engine:
         self.acknowledged = chance.random() < 0.7
         self.transport = ScriptedTransport(repeat(UP))
         window = chance.choice([1, 3, 50])
-        acknowledgements = Acknowledgements(window=window, timeout=0.01, render=render)
+        acknowledgements = Acknowledgements(window=window, timeout=1.0, render=render)
         self.ws = recloser.connect(
             "ws://feed.example",
             transport=self.transport,
-            policy=Answering(Retry(0.001)),
+            policy=Answering(Retry(0.1)),
+            clock=Hasty(asyncio.get_running_loop()),
             outbox=Outbox(
                 path=self.path,
                 max_messages=chance.choice([3, 50]),
@@ -73,7 +86,7 @@ class Engine:
                 for number in (next(numbers) for _ in range(chance.randrange(1, 5))):
                     options: dict[str, Any] = {}
                     if chance.random() < 0.3:
-                        extra = [("key", "k"), ("this_generation", True), ("ttl", 0.001)]
+                        extra = [("key", "k"), ("this_generation", True), ("ttl", 0.1)]
                         options.update([chance.choice(extra)])
                     if self.acknowledged and chance.random() < 0.2:
                         options["id"] = chance.choice(["p", number + 1000, chance.randrange(40)])
