@@ -25,7 +25,7 @@ from tests.engine.rig import (
     virtual,
 )
 
-CYCLES = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "slow" else 3_000
+CYCLES = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "slow" else 10_000
 
 
 class Endless(ScriptedTransport):

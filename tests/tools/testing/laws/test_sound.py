@@ -153,7 +153,7 @@ def test_the_laws_that_are_a_matter_of_degree_spare_them(make: type[FullJitter])
 
 
 @pytest.mark.spec("B14.1", "D4.4")
-@pytest.mark.parametrize("service", services()[::18])
+@pytest.mark.parametrize("service", services()[::9])
 def test_services_of_the_catalogue_keep_their_dials_apart(service: str) -> None:
     make = partial(policies.for_service, service)
     assert check_policy(make, laws=["strict-gaps"], examples=30).sound
