@@ -117,7 +117,8 @@ class Halt:
         """Leave, dial anew, and stop before the connection counts as open."""
         self.here.clear()
         self.on.clear()
-        self.ws.reconnect()
+        await self.ws.suspend()
+        self.ws.connect()  # `reconnect()` would keep the gap of a second
         await self.here.wait()
 
     async def go_on(self) -> None:
