@@ -19,6 +19,18 @@ _SENDABLE: Final = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa
 """What a URI may have (RFC 3986 section 2); all else is encoded before it is sent."""
 _VISIBLE: Final = re.compile("[!-~]*")
 """What a request line can carry."""
+_CONTROL: Final = re.compile("[\\x00-\\x1f\\x7f]")
+_NOT_IN_FIELD: Final = re.compile("[\\x00-\\x08\\x0a-\\x1f\\x7f]")
+"""What a field value must not have (RFC 9110 section 5.5): control characters but the tab."""
+_OF_HANDSHAKE: Final = {
+    "connection": "leave it out",
+    "upgrade": "leave it out",
+    "sec-websocket-extensions": "leave it out, since no extension is supported",
+    "sec-websocket-key": "leave it out",
+    "sec-websocket-protocol": "give subprotocols",
+    "sec-websocket-version": "leave it out",
+}
+"""Headers that the handshake writes itself (RFC 6455 section 4.1), with what to do instead."""
 
 
 def check_url(url: object, *, encoded: bool = False) -> str:
@@ -26,10 +38,16 @@ def check_url(url: object, *, encoded: bool = False) -> str:
 
     Path and query of a `yarl.URL` are taken as they are, and so are those of a text that needs
     no encoding: they may be signed. A text with other characters is encoded by yarl, unless
-    `encoded` says that it has been.
+    `encoded` says that it has been: then such a character is refused. Control characters, and
+    white space at either end, are refused in every text.
     """
     if not isinstance(url, str | URL):
         raise TypeError(f"url must be a str, a yarl.URL or a function, not {type(url).__name__}")
+    text = str(url)
+    if text.strip() != text or _CONTROL.search(text):
+        raise ValueError(
+            "url must have no control character, and no white space at its ends: strip it"
+        )
     try:
         parsed = URL(str(url))
     except ValueError as error:
@@ -45,15 +63,21 @@ def check_url(url: object, *, encoded: bool = False) -> str:
         raise ValueError(
             f"url must name a host that can be looked up (RFC 1035 section 2.3.4): {shown!r}"
         ) from None
-    if parsed.fragment:
+    if parsed.fragment or "#" in text:
         raise ValueError(f"url must have no fragment (RFC 6455 section 3): {shown!r}")
     return _as_sent(url, parsed, encoded=encoded or isinstance(url, URL))
 
 
 def _as_sent(url: str | URL, parsed: URL, *, encoded: bool) -> str:
     parts = _PARTS.fullmatch(str(url))
-    allowed = _VISIBLE if encoded else _SENDABLE
-    if parts is None or not allowed.fullmatch(parts[3]):
+    if parts is None:
+        return str(parsed)
+    if encoded and not _VISIBLE.fullmatch(parts[3]):
+        raise ValueError(
+            "url is given as encoded, so percent-encode each space and each character that is "
+            f"not ASCII in path and query: {redact.url(str(url))!r}"
+        )
+    if not encoded and not _SENDABLE.fullmatch(parts[3]):
         return str(parsed)
     named = (parsed.raw_host or "") in parts[2]
     return f"{parsed.scheme}://{parts[2] if named else parsed.raw_authority}{parts[3]}"
@@ -70,14 +94,22 @@ def address_of(url: str) -> tuple[str, str]:
 
 
 def check_headers(headers: object) -> Mapping[str, str]:
-    """Return the headers; names and values must be text without line breaks."""
+    """Return the headers: names are tokens, values have no control character but the tab.
+
+    The headers of the handshake are refused, since the handshake writes them itself.
+    """
     if not isinstance(headers, Mapping):
         raise TypeError(f"headers must be a mapping or a function, not {type(headers).__name__}")
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"header {name!r} must be text, name and value")
-        if any(mark in name + value for mark in "\r\n\0"):
-            raise ValueError(f"header {name!r} must not contain a line break or NUL")
+        if not WORD.fullmatch(name):
+            raise ValueError(f"the name of a header has letters, digits and marks, not {name!r}")
+        if _NOT_IN_FIELD.search(value):
+            raise ValueError(f"header {name!r} must not contain a line break or NUL: strip it")
+        if name.lower() in _OF_HANDSHAKE:
+            do = _OF_HANDSHAKE[name.lower()]
+            raise ValueError(f"header {name!r} belongs to the WebSocket handshake: {do}")
     return headers
 
 
@@ -98,6 +130,8 @@ def check_subprotocols(subprotocols: object) -> tuple[str, ...]:
             raise TypeError("each subprotocol must be a str that is not empty")
         if not WORD.fullmatch(each):
             raise ValueError("a subprotocol has letters, digits and marks, no space and no / or =")
+    if len(set(found)) < len(found):
+        raise ValueError("subprotocols must differ (RFC 6455 section 4.1): leave the second out")
     return found
 
 

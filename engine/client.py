@@ -282,7 +282,8 @@ class ReconnectingWebSocket:
         docs/sending.md has the rest. `ttl` (seconds), `key` (a newer message replaces an older
         one) and `this_generation` (dropped when the generation ends) matter while it waits. `id`
         is what acknowledges it; `ValueError` if one of the same id is held. From an outbox with
-        a file `OutboxUnusable` where that cannot be written.
+        a file `OutboxUnusable` where that cannot be written. Without an outbox nothing waits:
+        each message is for this generation alone, and `ttl`, `key` and `id` raise `RecloserError`.
         """
         # A plain function, and not `bind`: either would cost more than the transport's own layer.
         self._inbound.check()
@@ -373,6 +374,11 @@ class ReconnectingWebSocket:
 def end_soon(ws: ReconnectingWebSocket) -> None:
     """Begin to close an engine within a second; for an owner that must not wait for the end."""
     ws._driver.feed(Ask(Wish.CLOSE, within=_CLOSING))  # noqa: SLF001 - the same module
+
+
+def holds_messages(ws: ReconnectingWebSocket) -> bool:
+    """Whether the engine has an outbox, in which a message can wait."""
+    return ws._sender.holds  # noqa: SLF001 - the same module
 
 
 def inbound_of(ws: ReconnectingWebSocket) -> Inbound:

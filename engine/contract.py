@@ -116,6 +116,11 @@ class Sender(Protocol):
         """Send a message with options; see `ReconnectingWebSocket.send`."""
         ...
 
+    @property
+    def holds(self) -> bool:
+        """Whether a message can wait here, so that `ttl` and `key` have a meaning."""
+        ...
+
     async def drain(self) -> None:
         """Wait until nothing is held."""
         ...

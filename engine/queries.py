@@ -7,7 +7,7 @@ from typing import Self
 
 from recloser import log
 from recloser.checks import check_plain_function
-from recloser.client import ReconnectingWebSocket, inbound_of
+from recloser.client import ReconnectingWebSocket, holds_messages, inbound_of
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.numbers import check_count, check_seconds
@@ -81,7 +81,7 @@ class Queries:
         try:
             async with asyncio.timeout(within):
                 # In an outbox the message may wait behind others, but not longer than this call.
-                await self._ws.send(message, ttl=within, this_generation=True)
+                await self._ws.send(message, ttl=self._ttl(within), this_generation=True)
                 self._start_pump()
                 return await answer
         finally:
@@ -92,6 +92,9 @@ class Queries:
                 del self._pending[key]
             if not self._pending and self._pump is not None:
                 self._pump.cancel()  # this loses no message (F8)
+
+    def _ttl(self, within: float) -> float | None:
+        return within if holds_messages(self._ws) else None
 
     async def receive(self) -> Message:
         """Wait for the next message that answers no query; otherwise as `ws.receive()`."""

@@ -34,7 +34,7 @@ def query(name: str = "token") -> Place:
 
     def put(request: Request, token: str) -> Request:
         address, _, given = request.url.partition("?")
-        kept = [pair for pair in given.split("&") if pair and _name(pair) != name]
+        kept = [pair for pair in given.split("&") if _name(pair) != name] if given else []
         added = URL.build(query={name: token}).raw_query_string
         return replace(request, url=f"{address}?{'&'.join((*kept, added))}")
 

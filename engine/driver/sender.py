@@ -35,14 +35,24 @@ class DirectSender:
         *,
         this_generation: bool,
     ) -> Coroutine[Any, Any, Delivery]:
-        """Send a message: what matters only if it has to wait does not matter here."""
-        del ttl, key, this_generation
+        """Send a message: nothing waits here, so that each is for this generation alone."""
+        del this_generation
         if id is not None:
             raise RecloserError(
-                "an id is for what is acknowledged: give "
-                "Outbox(acknowledgements=recloser.Acknowledgements(...))"
+                "an id is for what is acknowledged: give connect(outbox=recloser.Outbox("
+                "acknowledgements=recloser.Acknowledgements()))"
+            )
+        if ttl is not None or key is not None:
+            name = "a ttl" if ttl is not None else "a key"
+            raise RecloserError(
+                f"{name} is for a message that waits: give connect(outbox=recloser.Outbox())"
             )
         return self.send(message)
+
+    @property
+    def holds(self) -> bool:
+        """Nothing waits here."""
+        return False
 
     async def drain(self) -> None:
         """Return: nothing is held."""

@@ -321,6 +321,11 @@ class OutboxSender:
                 case _:
                     return
 
+    @property
+    def holds(self) -> bool:
+        """Messages wait here."""
+        return True
+
     async def drain(self) -> None:
         """Wait until nothing is held; see `ReconnectingWebSocket.drain`."""
         engine = self.engine

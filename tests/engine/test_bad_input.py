@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 import recloser
-from recloser import SessionClosed, Stop, Timeouts, hints, policies
+from recloser import RecloserError, SessionClosed, Stop, Timeouts, hints, policies
 from recloser.client import ReconnectingWebSocket
 from recloser.testing import ScriptedTransport
 from tests.engine.rig import STATES, UP, URL, Answering, Rig, engine, opened, turns, virtual
@@ -98,10 +98,14 @@ ARGUMENTS: list[tuple[str, Callable[[ReconnectingWebSocket], Any], type]] = [
     ("message int", lambda ws: ws.send(1), TypeError),
     ("message None", lambda ws: ws.send(None), TypeError),
     ("json", lambda ws: ws.send_json(object()), TypeError),
+    ("ttl without an outbox", lambda ws: ws.send("x", ttl=1.0), RecloserError),
+    ("key without an outbox", lambda ws: ws.send("x", key="a"), RecloserError),
+    ("id without an outbox", lambda ws: ws.send_json({}, id="a"), RecloserError),
     ("json dumps", lambda ws: ws.send_json({}, dumps=lambda value: value), TypeError),
 ]
 
 
+@pytest.mark.spec("G9.4")
 @pytest.mark.parametrize("place", STATES)
 @pytest.mark.parametrize(("call", "kind"), [pytest.param(*a[1:], id=a[0]) for a in ARGUMENTS])
 @virtual
@@ -141,10 +145,22 @@ OPTIONS: list[tuple[str, dict[str, Any], type]] = [
     ("header CRLF", {"headers": {"a": "b\r\nc: d"}}, ValueError),
     ("header name LF", {"headers": {"a\n": "b"}}, ValueError),
     ("header NUL", {"headers": {"a": "\0"}}, ValueError),
+    ("header BEL", {"headers": {"a": "\a"}}, ValueError),
+    ("header name space", {"headers": {"a b": "c"}}, ValueError),
+    ("header name colon", {"headers": {"a:": "c"}}, ValueError),
+    ("header name empty", {"headers": {"": "c"}}, ValueError),
+    ("header key", {"headers": {"Sec-WebSocket-Key": "x"}}, ValueError),
+    ("header version", {"headers": {"sec-websocket-version": "8"}}, ValueError),
+    ("header extension", {"headers": {"Sec-WebSocket-Extensions": "x"}}, ValueError),
+    ("header subprotocol", {"headers": {"Sec-WebSocket-Protocol": "chat"}}, ValueError),
+    ("header Connection", {"headers": {"Connection": "close"}}, ValueError),
+    ("header Upgrade", {"headers": {"Upgrade": "h2c"}}, ValueError),
     ("subprotocols text", {"subprotocols": "chat"}, TypeError),
     ("subprotocols int", {"subprotocols": 1}, TypeError),
     ("subprotocol bytes", {"subprotocols": [b"chat"]}, TypeError),
     ("subprotocol empty", {"subprotocols": [""]}, TypeError),
+    ("subprotocol CRLF", {"subprotocols": ["chat\r\n"]}, ValueError),
+    ("subprotocol twice", {"subprotocols": ["chat", "chat"]}, ValueError),
     ("policy without decide", {"policy": object()}, TypeError),
     ("policy text", {"policy": "standard"}, TypeError),
     ("policy decide None", {"policy": NoDecide()}, TypeError),
@@ -166,6 +182,7 @@ OPTIONS: list[tuple[str, dict[str, Any], type]] = [
 ]
 
 
+@pytest.mark.spec("E1.8")
 @pytest.mark.parametrize(("options", "kind"), [pytest.param(*a[1:], id=a[0]) for a in OPTIONS])
 def test_connect(options: dict[str, Any], kind: type) -> None:
     options = {"transport": ScriptedTransport(), **options}

@@ -8,6 +8,7 @@ import pytest
 from yarl import URL
 
 import recloser
+from recloser.fsm import Cause
 from recloser.testing.doubles.raw_server import close_frame
 from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import Request
@@ -51,17 +52,71 @@ def later(base: str) -> Callable[[], Any]:
         (lambda base: URL(base + MARKED, encoded=True), MARKED),
         (lambda base: base + MARKED, "/a%7Cb?q=%7Bx%7D"),
         (lambda base: base + "/ü?q=a b", "/%C3%BC?q=a+b"),
-        (lambda base: URL(base + "/a\r\nX: y", encoded=True), "/aX:%20y"),
         (lambda base: base.replace("127.0.0.1", "LOCALHOST") + SIGNED, SIGNED),
         (lambda base: base.replace("127.0.0.1", "me:p%40ss@127.0.0.1") + SIGNED, SIGNED),
         (lambda base: base, "/"),
         (lambda base: base + "/a/../b", "/a/../b"),
     ],
     ids=["URL", "str", "function of URL", "function of str", "coroutine", "odd marks in a URL",
-         "odd marks in a str", "not ASCII", "line break", "host", "user", "no path", "dots"],
+         "odd marks in a str", "not ASCII", "host", "user", "no path", "dots"],
 )  # fmt: skip
 async def test_path_and_query_go_to_the_wire_as_given(given: Any, sent: str) -> None:
     assert await target(given) == sent
+
+
+NOT_ENCODED = {
+    "line break and space in a URL": URL("ws://feed.example/a\r\nX: y", encoded=True),
+    "space in a URL": URL("ws://feed.example/?sig=a b", encoded=True),
+    "not ASCII in a URL": URL("ws://feed.example/ü", encoded=True),
+    "line break": "ws://feed.example/a\r\nX: y",
+    "line break at the end": "ws://feed.example/a\n",
+    "tab in the host": "ws://feed.\texample/a",
+    "NUL": "ws://feed.example/a?\0",
+    "DEL": "ws://feed.example/a\x7f",
+    "space at the start": " ws://feed.example/a",
+    "an empty fragment": "ws://feed.example/a#",
+}
+
+
+@pytest.mark.spec("E1.8")
+@pytest.mark.parametrize("given", NOT_ENCODED.values(), ids=NOT_ENCODED)
+async def test_what_cannot_be_sent_as_given_is_refused_before_the_dial(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"strip|percent-encode|fragment"):
+        recloser.connect(given)
+    async with recloser.Supervisor() as supervisor:
+        ws = recloser.connect(lambda: given)
+        supervisor.add(ws, lambda ws: ws.receive(), name="one")
+        await supervisor.wait()
+    assert ws.last_close is not None
+    assert ws.last_close.cause is Cause.CONFIGURATION
+
+
+@pytest.mark.spec("E1.5", "E1.8")
+async def test_a_place_that_leaves_a_space_is_told_to_encode_it() -> None:
+    def sign(request: Request, token: str) -> Request:
+        return Request(url=f"{request.url}?sig={token} of me")
+
+    credentials = recloser.Credentials("tok", place=sign)
+    ws = recloser.connect("ws://feed.example/", credentials=credentials)
+    ws.connect()
+    with pytest.raises(recloser.ConnectionClosed, match="percent-encode"):
+        await ws.wait_for(recloser.State.OPEN)
+
+
+@pytest.mark.spec("E1.5")
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ("", "?token=t"),
+        ("?", "?token=t"),
+        ("?a=1&&b=&", "?a=1&&b=&&token=t"),
+        ("?&", "?&&token=t"),
+        ("?&token=old&", "?&&token=t"),
+    ],
+)
+def test_empty_parameters_stay(query: str, sent: str) -> None:
+    put = recloser.credentials.query("token")
+    assert put(Request(f"ws://feed.example/{query}"), "t").url == f"ws://feed.example/{sent}"
 
 
 @pytest.mark.spec("E1.5")

@@ -107,7 +107,7 @@ TRIALS = {
     "timeout": Trial(lambda: ClientTimeout(sock_read=0.05), silent=True),
     "auto_decompress": Trial(lambda: False),
     "trust_env": Trial(lambda: True),  # test_trust_env
-    "requote_redirect_url": Trial(lambda: False),  # the engine follows redirects, not aiohttp
+    "requote_redirect_url": Trial(lambda: False),  # test_a_location_is_never_quoted_anew
     "trace_configs": Trial(traced, seen="x-traced: yes"),
     "read_bufsize": Trial(lambda: 1024),
     "max_line_size": Trial(lambda: 99_999, reason="x" * 12_000),
@@ -203,6 +203,27 @@ async def test_the_total_of_a_session_ends_a_dial_and_no_connection() -> None:
             async with asyncio.timeout(0.4):
                 await wire.wait_closed()
         assert told == []
+        wire.abort()
+        await wire.wait_closed()
+        await transport.aclose()
+
+
+@pytest.mark.spec("E1.6", "E5.2")
+@pytest.mark.parametrize("requote", [True, False])
+async def test_a_location_is_never_quoted_anew(*, requote: bool) -> None:
+    """So `requote_redirect_url=False` has its effect. That of True is aiohttp's default."""
+    async with serving() as server, ClientSession(requote_redirect_url=requote) as session:
+        transport = AiohttpTransport(session=session, heartbeat=None, follow_redirects=1)
+        dial = asyncio.create_task(transport.dial(Request(server.url), lambda close: None))
+        first = await server.accept()
+        await first.request()
+        await first.send(
+            b"HTTP/1.1 302 Found\r\nLocation: /a%28b/%7e?q=%2b\r\nContent-Length: 0\r\n\r\n"
+        )
+        second = await server.accept()
+        await second.upgrade()
+        assert second.request_line == "GET /a%28b/%7e?q=%2b HTTP/1.1"
+        wire = await dial
         wire.abort()
         await wire.wait_closed()
         await transport.aclose()
