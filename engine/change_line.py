@@ -3,6 +3,7 @@
 `recloser.log` writes such lines, and `recloser.journal` reads them.
 """
 
+import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,8 +21,8 @@ _OF_CHANGE: Final = (
     *("delay", "uptime", "unsent", "undelivered"),
 )
 _OF_CLOSE: Final = ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
-_IF_KNOWN: Final = ("sent_code", "status", "body", "retry_after", "advice", "error")
-FIELDS: Final = frozenset((*_OF_CHANGE, *_OF_CLOSE, *_IF_KNOWN, "timestamp"))
+IF_KNOWN: Final = ("sent_code", "status", "body", "retry_after", "advice", "error", "exception")
+FIELDS: Final = frozenset((*_OF_CHANGE, *_OF_CLOSE, *IF_KNOWN, "timestamp"))
 """All fields that a line may have besides the application's own."""
 
 _NO_CLOSE: Final[Mapping[str, object]] = dict.fromkeys(_OF_CLOSE)
@@ -48,7 +49,10 @@ def fields_of(change: StateChange) -> dict[str, Any]:
     }
     fields.update(_NO_CLOSE if change.close is None else _close(change.close))
     if change.error is not None:
-        fields["error"] = redact.text(f"{change.error} ({change.error.__cause__!r})")
+        cause = change.error.__cause__
+        fields["error"] = redact.text(f"{change.error} ({cause!r})")
+        if cause is not None:
+            fields["exception"] = traceback_text(cause)
     return fields
 
 
@@ -84,6 +88,14 @@ def error_text(error: BaseException) -> str:
         return f"{type(error).__name__}: {redact.text(str(error))}"
     except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
         return f"{type(error).__name__} (no text: {type(unprintable).__name__})"
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the traceback of an error, secrets redacted."""
+    try:
+        return redact.text("".join(traceback.format_exception(error)))
+    except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
+        return f"no traceback ({type(unprintable).__name__})"
 
 
 def milliseconds(seconds: float | None) -> float | None:

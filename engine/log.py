@@ -7,7 +7,6 @@ library's logger `recloser`, with the fields in its attribute `recloser`.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -16,8 +15,15 @@ from typing import Final
 import structlog
 
 from recloser import redact
-from recloser.change_line import error_text, event_of, fields_of, milliseconds
+from recloser.change_line import (
+    error_text,
+    event_of,
+    fields_of,
+    milliseconds,
+    traceback_text,
+)
 from recloser.fsm.change import StateChange
+from recloser.fsm.states import State
 
 LOGGER: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger("recloser")
 STANDARD: Final = logging.getLogger("recloser")
@@ -52,16 +58,9 @@ def state_change(change: StateChange, wall: float, app_fields: Mapping[str, obje
 
     `wall` is the time in seconds since the epoch, `app_fields` are the application's fields.
     """
-    close = change.close
     event = event_of(change)
-    if change.gave_up:
-        level = logging.ERROR
-    elif close is not None and not close.intentional:
-        level = logging.WARNING
-    else:
-        level = logging.INFO
     try:
-        write = _writer(level)
+        write = _writer(_level(change))
         if write is None:
             return
         # The application's names come first: where they collide, the engine's facts stay.
@@ -73,7 +72,18 @@ def state_change(change: StateChange, wall: float, app_fields: Mapping[str, obje
         _unwritten(event, error)
 
 
-def problem(event: str, app_fields: Mapping[str, object], **fields: object) -> None:
+def _level(change: StateChange) -> int:
+    """Return the level of a change; a stable connection that ends and is dialled again is usual."""
+    if change.gave_up:
+        return logging.ERROR
+    close, context = change.close, change.context
+    if close is None or close.intentional:
+        return logging.INFO
+    usual = change.current is State.BACKOFF and context is not None and context.stable
+    return logging.INFO if usual else logging.WARNING
+
+
+def _problem(event: str, app_fields: Mapping[str, object], **fields: object) -> None:
     """Write an error line about something beside the connection: a listener, a task."""
     _line(logging.ERROR, event, app_fields, fields)
 
@@ -82,7 +92,9 @@ def failure(
     event: str, app_fields: Mapping[str, object], who: object, error: BaseException
 ) -> None:
     """Write an error line, with its traceback, about code that is not the engine's."""
-    problem(event, app_fields, who=_name(who), error=error_text(error), exception=_traceback(error))
+    _problem(
+        event, app_fields, who=_name(who), error=error_text(error), exception=traceback_text(error)
+    )
 
 
 def bug(
@@ -94,12 +106,12 @@ def bug(
 ) -> None:
     """Write an error line about an exception whose traceback was kept as text."""
     told = "" if error is None else error_text(error)
-    problem(event, app_fields, who=_name(who), error=told, exception=redact.text(trace))
+    _problem(event, app_fields, who=_name(who), error=told, exception=redact.text(trace))
 
 
 def slow_listener(app_fields: Mapping[str, object], who: object, took: float) -> None:
     """Write an error line about a listener that held up the event loop, `took` in seconds."""
-    problem(LISTENER_SLOW, app_fields, who=_name(who), took=milliseconds(took))
+    _problem(LISTENER_SLOW, app_fields, who=_name(who), took=milliseconds(took))
 
 
 class ReadingPaused:
@@ -115,7 +127,7 @@ class ReadingPaused:
 
     def __call__(self, unread: int) -> None:
         """Write the line; `unread` is the number of messages that nobody has received."""
-        problem(BACKLOGGED, self._app_fields, unread=unread)
+        _problem(BACKLOGGED, self._app_fields, unread=unread)
 
 
 class PingsMissed:
@@ -153,9 +165,19 @@ def messages_dropped(
     _line(logging.INFO if asked else logging.ERROR, DROPPED, app_fields, facts)
 
 
+def task_stuck(app_fields: Mapping[str, object], task: str, waited: float) -> None:
+    """Write a line about a task that still runs `waited` seconds after it was cancelled."""
+    _problem(TASK_STUCK, app_fields, task=task, waited=waited)
+
+
+def outbox_not_saved(app_fields: Mapping[str, object], path: str, error: Exception) -> None:
+    """Write a line about an outbox whose file at `path` could not be written."""
+    _problem(NOT_SAVED, app_fields, path=path, error=str(error))
+
+
 def messages_overdue(app_fields: Mapping[str, object], count: int, after: float) -> None:
     """Write a line about messages that nobody acknowledged within `after` seconds (G7)."""
-    problem(OVERDUE, app_fields, count=count, after=milliseconds(after))
+    _problem(OVERDUE, app_fields, count=count, after=milliseconds(after))
 
 
 def _line(
@@ -202,10 +224,3 @@ def _name(who: object) -> str:
         return who
     name = getattr(who, "__qualname__", None)
     return name if isinstance(name, str) else type(who).__qualname__
-
-
-def _traceback(error: BaseException) -> str:
-    try:
-        return redact.text("".join(traceback.format_exception(error)))
-    except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
-        return f"no traceback ({type(unprintable).__name__})"

@@ -192,7 +192,7 @@ class Supervisor:
             _, stuck = await asyncio.wait(self._tasks, timeout=_CANCELLING)
             for task in stuck:
                 ws = self._engines[self._tasks[task]]
-                log.problem(log.TASK_STUCK, ws.fields, task=task.get_name(), waited=_CANCELLING)
+                log.task_stuck(ws.fields, task.get_name(), _CANCELLING)
 
     async def _run(self, name: str, ws: ReconnectingWebSocket, handler: Handler) -> None:
         try:

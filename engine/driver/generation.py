@@ -137,7 +137,7 @@ class Generation:
             waited = asyncio.get_running_loop().time() - (self._left_at or 0.0)
             _, stuck = await asyncio.wait(pending, timeout=max(0.0, bound - waited))
             for task in stuck:
-                log.problem(log.TASK_STUCK, self._fields, task=task.get_name(), waited=bound)
+                log.task_stuck(self._fields, task.get_name(), bound)
 
 
 class Releaser:

@@ -124,4 +124,4 @@ def _forget(source: OutboxSender, numbers: tuple[int, ...]) -> None:
         with source.store.claim():
             source.store.note(effects.Forget(numbers))
     except OutboxUnusable as error:  # closed meanwhile, and its file is in use
-        log.problem(log.NOT_SAVED, source.engine.fields, path=error.path, error=str(error))
+        log.outbox_not_saved(source.engine.fields, error.path, error)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 
 from recloser.change_line import CHANGED, FIELDS, POLICY_FAILED, event_of, fields_of
+from recloser.fsm.errors import PolicyError
 from recloser.fsm.record import Close
 from tests.engine.journal.changes import LOST, changes
 
@@ -20,7 +21,10 @@ def test_every_named_field_can_be_in_a_line() -> None:
         sent_code=1002,
         advice="slow",
     )
-    assert set(fields_of(replace(LOST, close=close))) == FIELDS - {"timestamp"}
+    failed = PolicyError(close, LOST.context, None, "raised ValueError")
+    failed.__cause__ = ValueError()
+    change = replace(LOST, close=close, error=failed)
+    assert set(fields_of(change)) == FIELDS - {"timestamp"}
 
 
 def test_a_policy_that_failed_has_an_event_of_its_own() -> None:

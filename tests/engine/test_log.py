@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from recloser import Close, Hold, Retry, State, Stop, log
-from recloser.fsm import Cause, Origin
+from recloser.fsm import Cause, Decision, Origin
 from tests.engine.rig import (
     CUT,
     DOWN,
@@ -25,6 +25,7 @@ from tests.engine.rig import (
     ended,
     engine,
     opened,
+    pass_time,
     turns,
     virtual,
 )
@@ -87,7 +88,7 @@ async def test_one_event_a_change_with_every_field() -> None:
     assert {(1012, "Service Restart"), (1006, "Abnormal Closure")} <= names
 
 
-@pytest.mark.spec("I1.1", "I4.1")
+@pytest.mark.spec("I1.6", "I4.1")
 @virtual
 async def test_levels_tell_what_needs_a_look() -> None:
     logs = await story()
@@ -97,6 +98,50 @@ async def test_levels_tell_what_needs_a_look() -> None:
         else:
             assert line["log_level"] == ("error" if line["to"] == "closed" else "warning")
     assert {line["log_level"] for line in logs} == {"info", "warning", "error"}
+
+
+@pytest.mark.spec("I1.6")
+@pytest.mark.parametrize(
+    ("uptime", "answer", "level"),
+    [
+        (9.0, Retry(1.0), "warning"),
+        (11.0, Retry(1.0), "info"),
+        (11.0, Hold("rest"), "warning"),
+        (11.0, Stop("enough"), "error"),
+    ],
+)
+@virtual
+async def test_a_stable_connection_that_ends_and_comes_back_is_quiet(
+    uptime: float, answer: Decision, level: str
+) -> None:
+    ws, wire, _ = await opened(UP, UP, policy=Answering(answer))
+    await pass_time(uptime)
+    with capture_logs() as logs:
+        wire.end(KICKED)
+        await turns()
+    assert logs[0]["log_level"] == level
+    await ws.close()
+
+
+@pytest.mark.spec("I8")
+@virtual
+async def test_a_policy_that_raises_is_told_with_its_traceback() -> None:
+    def broken() -> None:
+        raise ValueError(f"no rule for token={SECRET}")
+
+    class Failing(Answering):
+        def decide(self, close: Close, context: Any) -> Any:
+            broken()
+
+    ws, wire, _ = await opened(policy=Failing())
+    with capture_logs() as logs:
+        wire.end(KICKED)
+        await turns()
+    [line] = logs
+    assert (line["event"], line["log_level"]) == ("websocket.policy_failed", "error")
+    assert "in broken\n" in line["exception"]
+    assert SECRET not in line["exception"]
+    await ws.close()
 
 
 @pytest.mark.spec("I1.1")

@@ -4,17 +4,23 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from recloser import change_line, log
+from recloser import State, change_line, log
+from recloser.fsm.errors import PolicyError
+from tests.engine.journal.changes import LOST
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
+ROWS = [line for line in TEXT.splitlines() if line.startswith("| `websocket.")]
 
 
-@pytest.mark.spec("I1.1")
+@pytest.mark.spec("I1.5")
 def test_every_event_stands_in_the_table_and_no_other() -> None:
     events = {
         value
@@ -25,11 +31,55 @@ def test_every_event_stands_in_the_table_and_no_other() -> None:
     assert set(re.findall(r"^\| `(websocket\.\w+)` \|", TEXT, re.MULTILINE)) == events
 
 
-@pytest.mark.spec("I1.1")
-def test_the_table_names_every_field_of_a_change() -> None:
-    [row] = [line for line in TEXT.splitlines() if line.startswith(f"| `{change_line.CHANGED}`")]
-    named = {name for cell in re.findall(r"`([^`]+)`", row)[1:] for name in cell.split()}
-    assert named == change_line.FIELDS
+BOUND = {"session": "s-1", "user": 7}
+POLICY_ERROR = PolicyError(LOST.close, LOST.context, None, "raised ZeroDivisionError")
+POLICY_ERROR.__cause__ = ZeroDivisionError("division by zero")
+
+
+def failure(event: str) -> Any:
+    """A line of one of the events about code that failed."""
+    return lambda: log.failure(event, BOUND, "who", OSError(28, "No space left"))
+
+
+WRITERS = {
+    log.BACKLOGGED: lambda: log.ReadingPaused(BOUND)(3),
+    log.OVERFLOWED: lambda: log.receive_buffer_full(BOUND, 4096),
+    log.PINGS_MISSED: lambda: log.PingsMissed(BOUND)(1, answered_before=True),
+    log.UNDELIVERED: lambda: log.messages_undelivered(BOUND, 2),
+    log.DROPPED: lambda: log.messages_dropped(BOUND, "oldest", 1, 10, asked=False),
+    log.NOT_SAVED: lambda: log.outbox_not_saved(BOUND, "outbox.db", OSError(28, "full")),
+    log.OVERDUE: lambda: log.messages_overdue(BOUND, 2, 30.0),
+    log.TASK_STUCK: lambda: log.task_stuck(BOUND, "poller", 5.0),
+    log.LISTENER_SLOW: lambda: log.slow_listener(BOUND, "who", 0.2),
+    change_line.CHANGED: lambda: log.state_change(LOST, 0.0, BOUND),
+    change_line.POLICY_FAILED: lambda: log.state_change(
+        replace(LOST, current=State.CLOSED, error=POLICY_ERROR), 0.0, BOUND
+    ),
+}
+"""How the lines of an event are written; those of a failure are all written by `log.failure`."""
+
+
+@pytest.mark.spec("I1.2", "I1.5")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("`")[1])
+def test_a_line_has_the_level_and_the_fields_that_its_row_says(row: str) -> None:
+    _, event, level, _, fields, _ = (cell.strip() for cell in row.split("|"))
+    event = event.strip("`")
+    named = {name for cell in re.findall(r"`([^`]+)`", fields) for name in cell.split()}
+    with capture_logs() as lines:
+        WRITERS.get(event, failure(event))()
+    [line] = lines
+    found = set(line) - {"event", "log_level", *BOUND}
+    assert line["event"] == event
+    assert line["log_level"] in re.findall(r"info|warning|error", level)
+    assert {name: line[name] for name in BOUND} == BOUND
+    if event == change_line.CHANGED:
+        assert named == change_line.FIELDS - {"exception"}
+        assert named - found == set(change_line.IF_KNOWN) - {"exception"}
+    elif event == change_line.POLICY_FAILED:
+        assert named <= found
+    else:
+        assert named == found
+    assert "who" not in found or "took" in found or line["exception"].startswith("OSError")
 
 
 @pytest.mark.spec("I8")

@@ -313,7 +313,7 @@ class GroupCommitWriter:
             raise
 
     def _log(self, error: Exception) -> None:
-        log.problem(log.NOT_SAVED, self._engine.fields, path=self._path, error=str(error))
+        log.outbox_not_saved(self._engine.fields, self._path, error)
 
 
 def _tell(waiters: list[Waiter], problem: OutboxUnusable | None) -> None:
