@@ -9,7 +9,7 @@ from recloser.fsm.decisions import Context, Decision, Hold, Retry, Stop, Unsent
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
 from recloser.policies.backoff import Backoff, Uniform
-from recloser.policies.pace import LIMIT, WINDOWS, pace
+from recloser.policies.pace import LIMIT, WINDOWS, pace, told
 
 Answer = Callable[[Close, Context], Decision]
 
@@ -32,17 +32,25 @@ class Action(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Redial(Action):
-    """To `backoff`: `floor` seconds, and the delay that the backoff draws."""
+    """To `backoff`: `floor` seconds, and the delay that the backoff draws.
+
+    With `unless_told` a Retry-After replaces the floor.
+    """
 
     backoff: Backoff = WINDOWS
     floor: float = 0.0
     refresh: bool = False
     unsent: Unsent = Unsent.KEEP
+    unless_told: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.backoff, Backoff):
             raise TypeError(f"retry() wants a Backoff, not {self.backoff!r}")
         check_seconds("at_least", self.floor)
+        if not isinstance(self.unless_told, bool):
+            raise TypeError(f"unless_told must be True or False, not {self.unless_told!r}")
+        if self.unless_told and not self.floor:
+            raise ValueError("unless_told is for a floor: give at_least, too")
 
     def bound(self) -> float:
         """Return the longest possible delay, in seconds."""
@@ -55,6 +63,10 @@ class Redial(Action):
             return lambda close, context: Retry(
                 _refreshing(backoff, floor, close, context), True, rule, unsent
             )
+        if self.unless_told:
+            return lambda close, context: Retry(
+                pace(backoff, 0.0 if told(close) else floor, close, context), False, rule, unsent
+            )
         return lambda close, context: Retry(
             pace(backoff, floor, close, context), False, rule, unsent
         )
@@ -62,7 +74,7 @@ class Redial(Action):
     def __str__(self) -> str:
         words = f"new credential, {self.backoff}" if self.refresh else f"retry, {self.backoff}"
         if self.floor:
-            words += f", at least {self.floor:g} s"
+            words += f", at least {self.floor:g} s" + (" unless told" if self.unless_told else "")
         return words + _fate(self.unsent)
 
 
@@ -94,10 +106,18 @@ def _fate(unsent: Unsent) -> str:
 
 
 def retry(
-    backoff: Backoff = WINDOWS, *, at_least: float = 0.0, unsent: Unsent = Unsent.KEEP
+    backoff: Backoff = WINDOWS,
+    *,
+    at_least: float = 0.0,
+    unless_told: bool = False,
+    unsent: Unsent = Unsent.KEEP,
 ) -> Redial:
-    """Dial again after `at_least` seconds, and the delay that the backoff draws."""
-    return Redial(backoff, floor=at_least, unsent=unsent)
+    """Dial again after `at_least` seconds, and the delay that the backoff draws.
+
+    Where the server gives a Retry-After, the dial comes no earlier than both. With `unless_told`
+    the Retry-After alone counts, and `at_least` only where there is none.
+    """
+    return Redial(backoff, floor=at_least, unless_told=unless_told, unsent=unsent)
 
 
 def retry_after(seconds: float, *, unsent: Unsent = Unsent.KEEP) -> Redial:

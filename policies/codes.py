@@ -222,8 +222,8 @@ CODES = (
     Rule(
         "try-later",
         when(code=1013),
-        retry(at_least=30.0),
-        "The service is overloaded: a long pause, then ever more slowly.",
+        retry(at_least=30.0, unless_told=True),
+        "The service is overloaded: wait as long as told, or a long pause, then ever more slowly.",
         f"{_IANA} (hybi 09670); the 30 s are ours",
     ),
     Rule(

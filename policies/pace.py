@@ -52,6 +52,11 @@ def pace(backoff: Backoff, floor: float, close: Close, context: Context) -> floa
     return delay if delay >= start else start + delay
 
 
+def told(close: Close) -> bool:
+    """Whether the server has said with this end when to come back: a Retry-After."""
+    return _usable(close.retry_after) is not None
+
+
 def _server_delay(backoff: Backoff, floor: float, close: Close, context: Context) -> float:
     """Return the delay that the server asked for, now or earlier in this run; else the draw."""
     after, spread = _usable(close.retry_after), _usable(close.spread)

@@ -88,7 +88,7 @@ _REFUSALS: Final = (
     Rule(
         "rate-limited",
         when(status=429),
-        retry(at_least=5.0),
+        retry(at_least=5.0, unless_told=True),
         "Too many dials: wait as long as told, or longer than usual if nothing was said.",
         "RFC 6585 section 4; RFC 9110 section 10.2.3",
     ),

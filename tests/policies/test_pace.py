@@ -56,8 +56,29 @@ def test_garbage_is_ignored(garbage: float) -> None:
     assert retries(refused(503, spread=garbage)) == retries(refused(503))
 
 
-@pytest.mark.spec("D3.1")
-def test_the_floor_of_a_rule_outlasts_what_the_server_asks() -> None:
+@pytest.mark.spec("D3.4", "D3.5")
+@pytest.mark.parametrize("asked", [1.0, 3.0, 5.0, 30.0, 300.0])
+def test_what_is_told_replaces_the_floor_that_stands_for_it(asked: float) -> None:
+    """A 429, and a 1013 whose server told the time in-band, wait as a 503 does."""
+    quiet = retries(refused(429))
+    assert (quiet[0], received(1013).retry_after) == (6.0, None)
+    assert retries(refused(429, retry_after=asked)) == retries(refused(503, retry_after=asked))
+    lost = [
+        STANDARD.decide(received(1013, retry_after=asked), after(1, roll=roll)) for roll in ROLLS
+    ]
+    assert [each.delay for each in lost if isinstance(each, Retry)] == retries(
+        refused(503, retry_after=asked)
+    )
+
+
+@pytest.mark.spec("D3.3", "D3.5")
+@pytest.mark.parametrize("garbage", [-1.0, 0.0, float("nan"), float("inf")])
+def test_garbage_replaces_no_floor(garbage: float) -> None:
+    assert retries(refused(429, retry_after=garbage)) == retries(refused(429))
+
+
+@pytest.mark.spec("D3.5")
+def test_the_floor_of_a_service_outlasts_what_the_server_asks() -> None:
     kraken = policies.for_service("kraken")
     found = kraken.decide(refused(429, retry_after=5.0), after(1, phase=Phase.DIAL, roll=0.0))
     assert isinstance(found, Retry)

@@ -132,6 +132,9 @@ def test_conditions_read_like_sentences() -> None:
 
 def test_actions_read_like_sentences() -> None:
     assert str(retry(Uniform(0, 5), at_least=30)) == "retry, after 0-5 s, at least 30 s"
+    assert str(retry(Uniform(0, 5), at_least=30, unless_told=True)) == (
+        "retry, after 0-5 s, at least 30 s unless told"
+    )
     assert str(retry_after(2)) == "retry, after 2 s"
     assert str(refresh_then_retry()) == "new credential, at once"
     assert str(stop(unsent=Unsent.DROP)) == "stop; drop unsent messages"
@@ -202,6 +205,7 @@ def test_what_is_of_the_wrong_kind_is_refused(make: object, problem: str) -> Non
         (lambda: when(reason="("), "reason is no regular expression"),
         (lambda: when(status=401, refused=False), "leave one of them out"),
         (lambda: retry(at_least=-1), "at_least must be finite"),
+        (lambda: retry(unless_told=True), "give at_least, too"),
         (lambda: RulePolicy("p", []), "policy p: end with a rule for when"),
         (lambda: RulePolicy("p", [rule("a", when(code=1))]), "end with a rule for when"),
         (lambda: RulePolicy("p", [rule("a", when())] * 2), "two rules named a"),
@@ -210,6 +214,11 @@ def test_what_is_of_the_wrong_kind_is_refused(make: object, problem: str) -> Non
 def test_what_cannot_be_meant_is_refused(make: object, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         make()  # type: ignore[operator] # bad input is the point
+
+
+def test_unless_told_is_true_or_false() -> None:
+    with pytest.raises(TypeError, match="unless_told must be True or False, not 1"):
+        retry(at_least=1, unless_told=1)  # type: ignore[arg-type] # bad input is the point
 
 
 def test_it_shows_what_it_is() -> None:
