@@ -1,4 +1,4 @@
-"""The checks before a dial: of a URL, of headers and of subprotocols."""
+"""The checks of what an application gives: URL, headers, subprotocols, functions, advice."""
 
 import inspect
 import re
@@ -9,6 +9,8 @@ from typing import Final
 from yarl import URL
 
 from recloser import redact
+from recloser.fsm.events import Advise
+from recloser.fsm.numbers import check_seconds
 
 WORD: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A token as RFC 9110 section 5.6.2 has it: a header's name, a subprotocol."""
@@ -133,6 +135,16 @@ def check_subprotocols(subprotocols: object) -> tuple[str, ...]:
     if len(set(found)) < len(found):
         raise ValueError("subprotocols must differ (RFC 6455 section 4.1): leave the second out")
     return found
+
+
+def check_advice(advice: object, retry_after: float | None, spread: float | None) -> Advise:
+    """Return the event of an advice; the two numbers are seconds of at least 0."""
+    if not isinstance(advice, str):
+        raise TypeError(f"advice must be a str, not {type(advice).__name__}")
+    for name, seconds in (("retry_after", retry_after), ("spread", spread)):
+        if seconds is not None:
+            check_seconds(name, seconds)
+    return Advise(advice, retry_after, spread)
 
 
 def check_plain_function(name: str, takes: str, given: object) -> None:

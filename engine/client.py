@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hasha
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
+from recloser.checks import check_advice
 from recloser.closed import closed_error
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import Inbound, receiver
@@ -14,8 +15,7 @@ from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.events import Advise, Ask, Healthy, Hint, Reconnect
-from recloser.fsm.numbers import check_seconds
+from recloser.fsm.events import Ask, Healthy, Hint, Reconnect
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
 from recloser.rest import rest_until
@@ -253,13 +253,9 @@ class ReconnectingWebSocket:
         `retry_after` and `spread` are in seconds. Raises `TypeError` unless `advice` is a str
         and both are numbers, and `ValueError` for seconds that are negative or not finite.
         """
-        if not isinstance(advice, str):
-            raise TypeError(f"advice must be a str, not {type(advice).__name__}")
-        for name, seconds in (("retry_after", retry_after), ("spread", spread)):
-            if seconds is not None:
-                check_seconds(name, seconds)
+        event = check_advice(advice, retry_after, spread)
         self._driver.bind()
-        self._driver.feed(Advise(advice, retry_after, spread))
+        self._driver.feed(event)
 
     # -- messages -----------------------------------------------------------------------
 

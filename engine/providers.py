@@ -23,7 +23,12 @@ Input: TypeAlias = T | Callable[[], T | Awaitable[T]]
 
 
 class Unauthorized(RecloserError):
-    """Raised by an application's provider to say that asking again is useless."""
+    """Raised by the application: there is no credential, or the peer does not accept it.
+
+    Out of a provider it says that asking again is useless: the shipped policies stop. Out of
+    `on_open` it says that the peer did not accept the credential of this dial: the standard
+    policy asks for a new one once, and stops where that is not possible or does not help.
+    """
 
 
 async def resolve(given: Input[T]) -> T:
@@ -38,7 +43,7 @@ async def resolve(given: Input[T]) -> T:
 def dial_failure(cause: Cause) -> Iterator[None]:
     """Raise `DialFailed` with this cause for an exception of a provider, a transport or a hook.
 
-    `Unauthorized` has a cause of its own, and a `DialFailed` passes. A `CancelledError` is an
+    `Unauthorized` has causes of its own, and a `DialFailed` passes. A `CancelledError` is an
     exception like any other unless this task is being cancelled: something that the application
     awaited was cancelled.
     """
@@ -52,7 +57,7 @@ def dial_failure(cause: Cause) -> Iterator[None]:
             if task is None or task.cancelling():
                 raise
         if isinstance(error, Unauthorized):
-            cause = Cause.UNAUTHORIZED
+            cause = Cause.REJECTED if cause is Cause.HOOK else Cause.UNAUTHORIZED
         trace = "" if isinstance(error, _FAILURES) else "".join(format_exception(error))
         failed = DialFailed(Close.by_engine(cause, error=bare(error)))
         failed.trace = trace

@@ -104,6 +104,8 @@ class Cause(Word):
     """A provider of the URL, headers, subprotocols or credentials failed."""
     UNAUTHORIZED = "unauthorized"
     """A provider raised `Unauthorized`: asking again gives no credential."""
+    REJECTED = "rejected"
+    """The peer did not accept the credential in-band: `on_open` raised `Unauthorized`."""
     SESSION_CLOSED = "session_closed"
     """The aiohttp session that the application lent has been closed."""
     CONFIGURATION = "configuration"

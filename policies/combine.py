@@ -8,7 +8,7 @@ from recloser.fsm.numbers import check_count, check_seconds
 from recloser.fsm.record import Close
 from recloser.policies.actions import Halt
 from recloser.policies.conditions import when
-from recloser.policies.guards import HOPELESS, INTENTIONAL
+from recloser.policies.guards import HOPELESS, INTENTIONAL, REJECTED_REFRESH
 from recloser.policies.intervals import at_least
 from recloser.policies.rules import Rule, RulePolicy, rules_of
 
@@ -18,7 +18,7 @@ TIME = "time-used-up"
 """The rule that `limit` names when the time ended a run."""
 
 _LIMIT = "recloser: limit()"
-_GUARDS = frozenset(rule.name for rule in (INTENTIONAL, *HOPELESS))
+_GUARDS = frozenset(rule.name for rule in (INTENTIONAL, REJECTED_REFRESH, *HOPELESS))
 
 
 def override(policy: RulePolicy, *rules: Rule, name: str | None = None) -> RulePolicy:

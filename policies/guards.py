@@ -18,7 +18,22 @@ INTENTIONAL: Final = Rule(
     "RFC 6455 section 7.2.3: only an abnormal closure is to be recovered from",
 )
 
+REJECTED_REFRESH: Final = Rule(
+    "rejected-refresh",
+    when(cause=Cause.REJECTED, can_refresh=True, refreshed=False),
+    refresh_then_retry(),
+    "The peer did not accept the credential in-band: ask once for a new one.",
+    "recloser: on_open raised Unauthorized",
+)
+
 HOPELESS: Final = (
+    Rule(
+        "rejected",
+        when(cause=Cause.REJECTED),
+        stop(),
+        "The peer does not accept the credential, nor is there a better one: someone must sign in.",
+        "recloser: on_open raised Unauthorized",
+    ),
     Rule(
         "no-credential",
         when(cause=Cause.UNAUTHORIZED),

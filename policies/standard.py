@@ -9,7 +9,15 @@ from recloser.policies.actions import refresh_then_retry
 from recloser.policies.backoff import Uniform
 from recloser.policies.codes import CODES, LOST, PeerNormal, peer_normal_rules, restart_rules
 from recloser.policies.conditions import when
-from recloser.policies.guards import ADVICE, CERTIFICATE, HOPELESS, INTENTIONAL, PROXY, REFUSALS
+from recloser.policies.guards import (
+    ADVICE,
+    CERTIFICATE,
+    HOPELESS,
+    INTENTIONAL,
+    PROXY,
+    REFUSALS,
+    REJECTED_REFRESH,
+)
 from recloser.policies.overlaps import hidden
 from recloser.policies.refusals import PATIENCE, refusal_rules
 from recloser.policies.rules import Rule, RulePolicy
@@ -61,7 +69,8 @@ def with_rows(
     A general rule is left out if the rules before it decide all its ends.
     """
     check_seconds("patience", patience)
-    kept = [INTENTIONAL, *HOPELESS, *CERTIFICATE, *ADVICE, PROXY, *REFUSALS, *rows]
+    guards = (INTENTIONAL, REJECTED_REFRESH, *HOPELESS, *CERTIFICATE, *ADVICE, PROXY, *REFUSALS)
+    kept = [*guards, *rows]
     general = (
         *refusal_rules(patience),
         _SPENT,

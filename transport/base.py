@@ -66,6 +66,8 @@ class Request:
     subprotocols: tuple[str, ...] = ()
     private_subprotocols: frozenset[str] = frozenset()
     """The subprotocols that carry a credential: they go to no other origin (E5)."""
+    credential: str | Mapping[str, str] | None = None
+    """The token or the headers that `credentials=` gave for this dial; None without one."""
 
     def with_headers(self, headers: Mapping[str, str]) -> Self:
         """Return the request with these headers; they replace those of the same names."""

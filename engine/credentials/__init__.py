@@ -1,6 +1,6 @@
 """Credentials of a dial: their provider, the time for which they are kept, and their place."""
 
-from recloser.credentials.places import Place, header, query, subprotocol
+from recloser.credentials.places import Place, header, in_band, query, subprotocol
 from recloser.credentials.store import Credential, Credentials, Provider
 from recloser.credentials.token import Token
 
@@ -11,6 +11,7 @@ __all__ = [
     "Provider",
     "Token",
     "header",
+    "in_band",
     "query",
     "subprotocol",
 ]

@@ -55,6 +55,11 @@ def subprotocol(prefix: str = "") -> Place:
     return put
 
 
+def in_band() -> Place:
+    """Put it nowhere: `on_open` sends `opening.credential` to the peer."""
+    return lambda request, _: request
+
+
 def _name(pair: str) -> str:
     """Return the name of a parameter, decoded."""
     return unquote_plus(pair.partition("=")[0])

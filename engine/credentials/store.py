@@ -29,8 +29,8 @@ class Credentials:
         mapping of headers, or a `Token` with its end. `Unauthorized` out of it is final.
     refresh: asked in the place of `provider` for the successor of a credential that was
         refused or ran out; `provider` itself if None.
-    place: where a token goes: `header()`, `query()`, `subprotocol()`, or a function of
-        request and token that gives the request to dial. Headers go where headers go.
+    place: where a token goes: `header()`, `query()`, `subprotocol()`, `in_band()`, or a
+        function of request and token that gives the request to dial. Headers go where headers go.
     ahead: seconds; a credential that ends sooner than this after the start of a dial is
         replaced before it. Between dials nothing happens, and no timer is set.
     timeout: seconds for one call of a provider; None leaves it to `Timeouts.connect`.

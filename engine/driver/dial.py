@@ -9,6 +9,7 @@ from recloser import redact
 from recloser.clock import Clock
 from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening, farewell_of
+from recloser.fsm.events import Advise
 from recloser.fsm.record import Cause, Close, bare
 from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed, Request
@@ -28,12 +29,14 @@ async def dial(
     wanted: Callable[[], bool],
     addressed: Callable[[Request], None],
     connected: Callable[[Wire], None],
+    advise: Callable[[Advise], None],
 ) -> None:
     """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
 
     `request` asks the providers, and `addressed` is called with what they gave; `connected` is
-    called with the wire, before `on_open`. `wanted` is asked after each wait: a provider that
-    catches cancellation must not lead to a dial after `close()` (A1).
+    called with the wire, before `on_open`; `advise` takes the advice that the hook passes on.
+    `wanted` is asked after each wait: a provider that catches cancellation must not lead to a
+    dial after `close()` (A1).
     """
     ready = await request
     if not wanted():
@@ -53,7 +56,9 @@ async def dial(
         return
     try:
         with dial_failure(Cause.HOOK):
-            opening = Opening(generation, generation.wire)
+            opening = Opening(
+                generation, generation.wire, credential=ready.credential, advise=advise
+            )
             outcome = on_open(opening)
             if inspect.isawaitable(outcome):
                 await outcome

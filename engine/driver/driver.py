@@ -24,7 +24,7 @@ from recloser.driver.statistics import Counters
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
-from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
+from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.transport.base import DialFailed, Request
@@ -244,7 +244,12 @@ class Driver:
             wanted=partial(self._wants, generation),
             addressed=self._addressed,
             connected=self.inbound.precede,
+            advise=partial(self._advise, generation),
         )
+
+    def _advise(self, generation: Generation, advice: Advise) -> None:
+        if generation is self.generation:
+            self.feed(advice)
 
     def _addressed(self, request: Request) -> None:
         self.core.address, host = address_of(request.url)

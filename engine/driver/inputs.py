@@ -73,7 +73,7 @@ class Inputs:
             url = check_url(signed.url, encoded=True)
             checked = _checked(url, signed.headers, signed.subprotocols)
         private = frozenset(checked.subprotocols).difference(request.subprotocols)
-        return replace(checked, private_subprotocols=private)
+        return replace(checked, private_subprotocols=private, credential=credential.value)
 
 
 def _checked(url: str, headers: object, subprotocols: object) -> Request:

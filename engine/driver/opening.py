@@ -1,14 +1,18 @@
 """`Opening`: what `on_open` sends and receives with, before the state is open."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from recloser.checks import check_advice, check_plain_function, refuse_coroutine
 from recloser.driver.generation import Generation
 from recloser.driver.inbound import Inbound, receiver
 from recloser.driver.scope import Scope
 from recloser.fsm.closecodes import INTERNAL_ERROR, POLICY_VIOLATION, check_close
 from recloser.fsm.errors import RecloserError
+from recloser.fsm.events import Advise
+from recloser.fsm.numbers import check_seconds
 from recloser.providers import Unauthorized
 from recloser.transport.wire import Wire
 
@@ -18,12 +22,22 @@ class Opening:
 
     The state becomes open when the hook returns. Its messages go out before all others of this
     generation. A message that the hook does not receive is kept for the application; one that
-    it receives and does not want is given back by `pass_on`.
+    it receives and does not want is given back by `pass_on`. `ask` does so by itself.
     """
 
-    __slots__ = ("_done", "_generation", "_inbound", "_passed", "_wire")
+    __slots__ = ("_advise", "_done", "_generation", "_inbound", "_passed", "_wire", "credential")
 
-    def __init__(self, generation: Generation, wire: Wire) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        wire: Wire,
+        *,
+        credential: str | Mapping[str, str] | None,
+        advise: Callable[[Advise], None],
+    ) -> None:
+        self.credential = credential
+        """The token or the headers of this dial, from `credentials=`; None without one."""
+        self._advise = advise
         self._generation = generation
         self._wire = wire
         self._inbound = Inbound(wire, _ended)
@@ -62,6 +76,61 @@ class Opening:
         """Receive one message and read it as JSON."""
         return json.loads(await self.receive())
 
+    async def ask(
+        self,
+        message: str | bytes,
+        answers: Callable[[str | bytes], object],
+        *,
+        within: float = 10.0,
+    ) -> str | bytes:
+        """Send `message`, and return the first message for which `answers(message)` is true.
+
+        The messages before the answer pass on to the application, as by `pass_on`. `answers` is
+        a plain function. It may raise: `Unauthorized` for an answer that rejects the
+        credential, say; that message passes on too. `within` is in seconds, sending included.
+
+        Raises `TimeoutError` without an answer, what `answers` raises, `RecloserError` after the
+        hook has returned, `TypeError` or `ValueError` for arguments that cannot work, and what
+        `send` and `receive` raise.
+        """
+        check_plain_function("answers", "one message", answers)
+        check_seconds("within", within, positive=True)
+        self._check_running("ask")
+        bound = asyncio.timeout(within)
+        try:
+            async with bound:
+                await self.send(message)
+                while not self._wants(received := await self.receive(), answers):
+                    self._passed.append(received)
+                return received
+        except TimeoutError:
+            if bound.expired():
+                raise TimeoutError(f"no answer came in {within} s") from None
+            raise
+
+    def _wants(self, message: str | bytes, answers: Callable[[str | bytes], object]) -> bool:
+        try:
+            found = answers(message)
+            refuse_coroutine(found)
+        except BaseException:
+            self._passed.append(message)
+            raise
+        return bool(found)
+
+    def advise(
+        self, advice: str, *, retry_after: float | None = None, spread: float | None = None
+    ) -> None:
+        """Pass on what the peer said in-band, as `ws.advise` does, for this generation alone.
+
+        The policy sees it at the end of this generation; after that end the call does nothing.
+        Raises as `ws.advise`.
+        """
+        self._advise(check_advice(advice, retry_after, spread))
+
+    def _check_running(self, what: str) -> None:
+        if self._done:
+            raise RecloserError(f"on_open has returned: {what} before it does")
+
     def pass_on(self, message: str | bytes) -> None:
         """Give a received message to the application, once the hook has returned.
 
@@ -72,8 +141,7 @@ class Opening:
         """
         if not isinstance(message, str | bytes):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
-        if self._done:
-            raise RecloserError("on_open has returned: pass messages on before it does")
+        self._check_running("pass messages on")
         self._passed.append(message)
 
     def finish(self) -> None:

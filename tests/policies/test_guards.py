@@ -24,8 +24,9 @@ def spread(close: Close, context: Context) -> tuple[str, float, float]:
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_every_shipped_policy_begins_with_them_in_this_order(name: str) -> None:
     names = [rule.name for rule in rules_of(shipped()[name])]
-    first = ["asked", "no-credential", "session-closed", "configuration"]
-    assert names[:4] == first
+    first = ["rejected", "no-credential", "session-closed", "configuration"]
+    asked = ["asked", "rejected-refresh"] if name in JUDGED else ["asked"]
+    assert names[: len(asked) + 4] == [*asked, *first]
     if name in JUDGED:
         order = ["certificate-dates", "certificate", "advised-stop", "too-big-again"]
         assert sorted(order, key=names.index) == order

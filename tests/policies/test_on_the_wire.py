@@ -79,6 +79,7 @@ DIALS = frozenset(
         Cause.VALIDITY,
         Cause.CONNECT_TIMEOUT,
         Cause.UNAUTHORIZED,
+        Cause.REJECTED,
         Cause.CONFIGURATION,
     }
 )

@@ -110,12 +110,16 @@ def test_the_case_of_reason_and_advice_does_not_matter(
 
 @pytest.mark.spec("E2.2", "J4")
 @pytest.mark.parametrize(
-    "cause", [Cause.UNAUTHORIZED, Cause.SESSION_CLOSED, Cause.CONFIGURATION], ids=str
+    "cause",
+    [Cause.UNAUTHORIZED, Cause.REJECTED, Cause.SESSION_CLOSED, Cause.CONFIGURATION],
+    ids=str,
 )
 @given(NAMES, CLOSES, CONTEXTS)
 def test_what_dialling_cannot_help_stops(
     cause: Cause, name: str, close: Close, context: Context
 ) -> None:
+    if cause is Cause.REJECTED:
+        context = replace(context, can_refresh=False)
     decision = shipped()[name].decide(replace(close, cause=cause), context)
     assert isinstance(decision, Stop)
 

@@ -195,7 +195,12 @@ def test_a_failed_dial_never_ends_an_engine_by_count_alone() -> None:
         close = Close.by_engine(cause)
         for attempt in (1, 3, 1000, 10**9):
             decision = STANDARD.decide(close, after(attempt, phase=Phase.DIAL))
-            hopeless = cause in (Cause.UNAUTHORIZED, Cause.SESSION_CLOSED, Cause.CONFIGURATION)
+            hopeless = cause in (
+                Cause.UNAUTHORIZED,
+                Cause.REJECTED,
+                Cause.SESSION_CLOSED,
+                Cause.CONFIGURATION,
+            )
             assert isinstance(decision, Stop if hopeless else Retry)
 
 

@@ -99,7 +99,7 @@ async def record(url: Any, *, advice: str | None = None, **options: Any) -> Clos
     return policy.close
 
 
-def raises_unauthorized() -> str:
+def raises_unauthorized(*_: Any) -> Any:
     raise recloser.Unauthorized("signed out")
 
 
@@ -153,6 +153,7 @@ async def ends(codes: Iterable[tuple[int, str]], statuses: Iterable[int]) -> dic
         found["on_open"] = record(f"{url}/silent", on_open=_raises)
         found["no provider"] = record(_raises)
         found["no credential"] = record(raises_unauthorized)
+        found["rejected"] = record(f"{url}/silent", on_open=raises_unauthorized)
         found["no url"] = record(lambda: "http://feed.example/")
         found["session closed"] = closed_session(f"{url}/silent")
         found["asked"] = asked(f"{url}/silent")

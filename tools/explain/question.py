@@ -31,6 +31,7 @@ _ENGINE: Final = frozenset(
         Cause.HOOK,
         Cause.CREDENTIALS,
         Cause.UNAUTHORIZED,
+        Cause.REJECTED,
         Cause.SESSION_CLOSED,
         Cause.CONFIGURATION,
     }

@@ -45,6 +45,7 @@ _CAUSES: Final = {
     Cause.HOOK: "on_open failed",
     Cause.CREDENTIALS: "Provider failed",
     Cause.UNAUTHORIZED: "No credential to be had",
+    Cause.REJECTED: "Credential not accepted",
     Cause.SESSION_CLOSED: "Lent session closed",
     Cause.CONFIGURATION: "Cannot be dialled",
 }

@@ -88,7 +88,7 @@ async def test_the_application_cannot_send_before_it_has_returned() -> None:
     [
         (ValueError("refused by the application"), Cause.HOOK),
         (TimeoutError(), Cause.HOOK),
-        (Unauthorized("revoked"), Cause.UNAUTHORIZED),
+        (Unauthorized("revoked"), Cause.REJECTED),
         (asyncio.CancelledError(), Cause.HOOK),
         (KeyError("op"), Cause.HOOK),
     ],
@@ -110,7 +110,7 @@ async def test_its_failure_is_a_failed_dial(error: BaseException, cause: Cause, 
     assert (ws.last_close.cause, ws.last_close.origin) == (cause, Origin.ENGINE)
     assert ws.last_close.error is error
     assert error.__traceback__ is None
-    code = 1008 if cause is Cause.UNAUTHORIZED else 1011
+    code = 1008 if cause is Cause.REJECTED else 1011
     assert transport.wires[0].closed_with == (code, "")
     assert ws.last_close.sent_code == code
     assert transport.live == []

@@ -191,7 +191,7 @@ def test_a_policy_stands_on_the_ways_of_an_end() -> None:
         assert ("rules" in row) is (row["trigger"] == "lost")
     [refused] = [r for r in rows if (r["from"], r["guard"]) == ("connecting", "stop")]
     assert "no-credential" in refused["rules"]
-    assert "12 rules: no-credential, session-closed" in good("--policy", "standard")
+    assert "13 rules: rejected, no-credential" in good("--policy", "standard")
     assert "rules of the policy standard" in good("--policy", "standard", "-f", "dot")
 
 

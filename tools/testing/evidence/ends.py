@@ -68,6 +68,7 @@ DIALS: Final = (
     Close.by_engine(Cause.HOOK),
     Close.by_engine(Cause.CREDENTIALS),
     Close.by_engine(Cause.UNAUTHORIZED),
+    Close.by_engine(Cause.REJECTED),
     Close.by_engine(Cause.SESSION_CLOSED),
     Close.by_engine(Cause.CONFIGURATION),
 )

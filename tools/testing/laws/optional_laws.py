@@ -28,8 +28,11 @@ _DOUBT: Final = 600.0
 """Seconds for which a refusal may be doubted where the same address has been open before."""
 
 
+_NOT_LET_IN: Final = frozenset({Cause.UNAUTHORIZED, Cause.REJECTED})
+
+
 def _refusals_end(ask: Interview, close: Close, context: Context) -> str | None:
-    final = (close.answered and close.status in (401, 403)) or close.cause is Cause.UNAUTHORIZED
+    final = (close.answered and close.status in (401, 403)) or close.cause in _NOT_LET_IN
     if not final or close.intentional or close.advice is not None:
         return None
     if context.been_open and context.denied_for < _DOUBT:
