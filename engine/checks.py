@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
+from sys import intern
 from typing import Final
 
 from yarl import URL
@@ -92,7 +93,8 @@ def address_of(url: str) -> tuple[str, str]:
     every dial, as the signature of a signed URL does.
     """
     parsed = URL(url)
-    return f"{parsed.origin()}{parsed.raw_path}", f"{parsed.raw_host}:{parsed.port}"
+    host = f"{parsed.raw_host}:{parsed.port}"
+    return intern(f"{parsed.origin()}{parsed.raw_path}"), host  # engines share the text
 
 
 def check_headers(headers: object) -> Mapping[str, str]:

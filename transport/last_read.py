@@ -8,7 +8,6 @@ data goes to the protocol as before, without a call in between; the end comes he
 
 import asyncio
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,12 +22,12 @@ _CHUNK: Final = 256 * 1024
 class _LastRead:
     """What both kinds of protocols share: all but the end is passed on."""
 
-    __slots__ = ("_protocol", "_resume", "_transport", "wanted")
+    __slots__ = ("_lowest", "_protocol", "_transport", "wanted")
 
-    def __init__(self, transport: asyncio.Transport, protocol: Any, resume: Callable[[], None]):
+    def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
         self._transport = transport
+        self._lowest = lowest
         self._protocol = protocol
-        self._resume = resume
         self.wanted = True
         """False once the end was told, so that nobody asks for the rest."""
 
@@ -51,11 +50,11 @@ class _LastRead:
         self._protocol.connection_lost(exc)
 
     def _read(self) -> None:
-        connection = self._transport.get_extra_info("socket")
+        connection = self._lowest.get_extra_info("socket")
         descriptor = -1 if connection is None else connection.fileno()
         if descriptor < 0:
             return
-        self._resume()  # where the application has paused TLS, it would not decrypt
+        self._transport.resume_reading()  # paused TLS would not decrypt
         left = BOUND
         # An error is the end that has been seen already, and what stands before it was read.
         with suppress(OSError):
@@ -72,8 +71,8 @@ class _PlainLastRead(_LastRead, asyncio.Protocol):
 
     __slots__ = ("data_received",)
 
-    def __init__(self, transport: asyncio.Transport, protocol: Any, resume: Callable[[], None]):
-        super().__init__(transport, protocol, resume)
+    def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
+        super().__init__(transport, lowest, protocol)
         self.data_received = protocol.data_received  # type: ignore[method-assign] # no call between
 
 
@@ -82,8 +81,8 @@ class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
 
     __slots__ = ("buffer_updated", "get_buffer")
 
-    def __init__(self, transport: asyncio.Transport, protocol: Any, resume: Callable[[], None]):
-        super().__init__(transport, protocol, resume)
+    def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
+        super().__init__(transport, lowest, protocol)
         self.get_buffer = protocol.get_buffer  # type: ignore[method-assign] # no call between
         self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign] # the same
 
@@ -105,7 +104,7 @@ def last_read(transport: asyncio.Transport) -> _LastRead | None:
     lowest = found[-1]
     protocol: Any = lowest.get_protocol()
     made = (_BufferedLastRead if hasattr(protocol, "get_buffer") else _PlainLastRead)(
-        lowest, protocol, transport.resume_reading
+        transport, lowest, protocol
     )
     lowest.set_protocol(made)
     return made

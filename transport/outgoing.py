@@ -68,9 +68,10 @@ class Outgoing:
         self._transport = transport
         self._owed: bytes | None = None
         found = layers(transport)
-        self._layers = (transport,) if found is None else found
-        """The transports from TLS down to the socket: each may hold bytes in a buffer."""
-        self._below = self._layers[-1] if len(self._layers) > 1 else None
+        self._layers = found if found is not None and len(found) > 1 else None
+        """The transports from TLS down to the socket, each of which may hold bytes in a buffer;
+        None if there is one, or if they are hidden."""
+        self._below = None if self._layers is None else self._layers[-1]
         """That of the socket, if TLS is above it: it may be dead a turn before TLS knows."""
         self._largest = 0 if found is None else None
         """Size of the largest message where a layer is hidden; None where none is."""
@@ -82,7 +83,7 @@ class Outgoing:
         """Bytes that did not find, or did not leave behind, an empty buffer: all it can hold."""
         self._line: deque[_Waiting] | None = None
         """Messages that wait for room, in order; None as long as none ever did."""
-        self._unwritten: list[object] = []
+        self._unwritten: tuple[object, ...] = ()
         """What still waited for room at the end."""
         self._undelivered = undelivered
         self.sent_code: int | None = None
@@ -143,7 +144,7 @@ class Outgoing:
         kept = [] if self._kept is None else [item for _, item in self._kept]
         if self._line:
             kept += [waiting.item for waiting in self._line]
-        return kept + self._unwritten
+        return [*kept, *self._unwritten]
 
     @property
     def closing(self) -> bool:
@@ -162,9 +163,10 @@ class Outgoing:
         """Take no message any more, and release those who wait for room."""
         self.shut = True
         line, self._line = self._line, None
-        for waiting in line or ():
-            self._unwritten.append(waiting.item)
-            waiting.written.cancel()
+        if line:
+            self._unwritten = tuple(waiting.item for waiting in line)
+            for waiting in line:
+                waiting.written.cancel()
 
     async def _wait(self, payload: bytes, opcode: Opcode, item: object) -> bool:
         """Wait in line until the message is written, and until there is room once more.
@@ -233,7 +235,7 @@ class Outgoing:
         A transport that breaks clears its buffer before the end is reported, and TLS that
         closes gives no account. A buffer on the socket itself is flushed before it closes.
         """
-        if len(self._layers) == 1:
+        if self._layers is None:
             queued = self._transport.get_write_buffer_size()
             if not queued and self._transport.is_closing():
                 return None

@@ -69,7 +69,8 @@ class Answer(ClientResponse):
         It wants that one alone, where RFC 6455 section 4.1 wants a list that has it.
         """
         found = self.received
-        if self.status != _UPGRADED or not upgrades(",".join(found.getall("Connection", ()))):
+        lists = found.getall("Connection", ())
+        if self.status != _UPGRADED or lists == ["Upgrade"] or not upgrades(",".join(lists)):
             return found
         shown = CIMultiDict(found)
         shown["Connection"] = "Upgrade"
@@ -157,6 +158,8 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
         # aiohttp keeps the parser of HTTP answers, 1.3 KiB, until the connection is lost, when it
         # sets this itself; no byte goes through it once the protocol has been changed.
         handler._parser = None  # noqa: SLF001 - no public way; test_contract.py pins it
+        # And a queue for HTTP answers, 0.7 KiB: none comes any more.
+        handler._buffer = ()  # type: ignore[assignment] # noqa: SLF001 - the same
         self._handler = handler
         self.reader = reader
         self.writer = writer

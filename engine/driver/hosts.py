@@ -1,7 +1,7 @@
 """The shared knowledge of the engines of a process about the hosts that they dial."""
 
 from typing import Final
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import SERVICE_RESTART
@@ -16,7 +16,8 @@ class _Shared:
     __slots__ = ("__weakref__", "crowded", "engines", "outage")
 
     def __init__(self) -> None:
-        self.engines: WeakSet[Neighbour] = WeakSet()
+        self.engines: list[None] = []
+        """One item for each engine there: a list counts right in all threads."""
         self.outage: float | None = None
         self.crowded = False
 
@@ -32,7 +33,7 @@ class Neighbour:
     the host was away after it said that it restarts.
     """
 
-    __slots__ = ("__weakref__", "_away", "_crowded", "_restarted_at", "_shared")
+    __slots__ = ("_away", "_crowded", "_restarted_at", "_shared")
 
     def __init__(self) -> None:
         self._shared: _Shared | None = None
@@ -47,7 +48,7 @@ class Neighbour:
         if shared is not self._shared:
             self._leave()
             self._shared = shared
-        shared.engines.add(self)
+            shared.engines.append(None)
 
     @property
     def host(self) -> Host:
@@ -83,5 +84,8 @@ class Neighbour:
 
     def _leave(self) -> None:
         if self._shared is not None:
-            self._shared.engines.discard(self)
+            self._shared.engines.pop()
         self._shared = self._restarted_at = None
+
+    def __del__(self) -> None:
+        self._leave()

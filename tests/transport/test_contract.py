@@ -7,6 +7,7 @@ then widen the range of aiohttp in pyproject.toml.
 
 import asyncio
 import inspect
+from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import Any
@@ -200,10 +201,14 @@ async def test_the_writer_writes_before_it_waits(loop_factory: Factory) -> None:
         await sender
 
 
-async def test_no_parser_of_http_is_needed_after_the_upgrade(real_ticks: None) -> None:
-    """What `Upgrade` lets go of is what aiohttp itself sets to None before and after."""
+async def test_nothing_of_http_is_needed_after_the_upgrade(real_ticks: None) -> None:
+    """What `Upgrade` lets go of is what aiohttp itself sets to None before and after.
+
+    And a queue, empty for ever, becomes an empty tuple.
+    """
     fresh = ResponseHandler(asyncio.get_running_loop())
     assert fresh._parser is None, WHAT_TO_DO
+    assert fresh._buffer == deque(), WHAT_TO_DO
     fresh.set_response_params()
     assert fresh._parser is not None, WHAT_TO_DO
     async with linked() as link:
@@ -212,6 +217,7 @@ async def test_no_parser_of_http_is_needed_after_the_upgrade(real_ticks: None) -
         handler = connection.protocol
         assert handler is not None
         assert handler._parser is None
+        assert not isinstance(handler._buffer, deque)
         await link.peer.send(text("a"))
         assert (await link.wire.read())[:2] == (WSMsgType.TEXT, "a")
         link.peer.fin()
