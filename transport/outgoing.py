@@ -2,13 +2,11 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
-
-from aiohttp.http import WebSocketWriter
 
 from recloser.transport.base import Delivery, Opcode, Undelivered
 from recloser.transport.layers import layers
-from recloser.transport.upgrade import push
 
 CONGESTED = 65_536
 """Bytes in the write buffer beyond which a pong waits: pings alone must not fill it."""
@@ -41,11 +39,48 @@ class _Waiting(NamedTuple):
     """Done once it is written, with what the writer would wait for; cancelled at the end."""
 
 
+class FlowControl:
+    """Whether there is room in the write buffer, as a protocol of asyncio is told."""
+
+    __slots__ = ("_drained",)
+
+    def __init__(self) -> None:
+        self._drained: asyncio.Future[None] | None = None
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the write buffer is full."""
+        return self._drained is not None
+
+    @property
+    def drained(self) -> "asyncio.Future[None] | None":
+        """Done when there is room again, or the connection has gone; None: there is room."""
+        return self._drained
+
+    def pause_writing(self) -> None:
+        """See `asyncio.BaseProtocol.pause_writing`."""
+        if self._drained is None:
+            self._drained = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol.resume_writing`; to be called at the end, too."""
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.set_result(None)
+
+
 class Outgoing:
-    """Drives the writer. After `shut` no message is taken."""
+    """Hands messages to a library that makes frames of them, in order, and keeps their account.
+
+    `write(payload, opcode)` makes one frame and writes it at once, to `transport` or to what
+    stands on it. It returns None, or what is to be awaited until there is room again. It raises
+    `ConnectionError`, with nothing written, if the connection takes no more. `flow` is told when
+    the write buffer is full. After `shut` no message is taken.
+    """
 
     __slots__ = (
         "_below",
+        "_flow",
         "_kept",
         "_largest",
         "_layers",
@@ -53,18 +88,22 @@ class Outgoing:
         "_owed",
         "_plain",
         "_transport",
-        "_undelivered",
         "_unwritten",
-        "_writer",
+        "_write",
         "_written",
         "sent_code",
         "shut",
+        "undelivered",
     )
 
     def __init__(
-        self, writer: WebSocketWriter, transport: asyncio.Transport, undelivered: Undelivered
+        self,
+        write: Callable[[bytes, Opcode], Awaitable[None] | None],
+        transport: asyncio.Transport,
+        flow: FlowControl,
     ) -> None:
-        self._writer = writer
+        self._write = write
+        self._flow = flow
         self._transport = transport
         self._owed: bytes | None = None
         found = layers(transport)
@@ -85,7 +124,8 @@ class Outgoing:
         """Messages that wait for room, in order; None as long as none ever did."""
         self._unwritten: tuple[object, ...] = ()
         """What still waited for room at the end."""
-        self._undelivered = undelivered
+        self.undelivered = Undelivered()
+        """Answers for a message that comes too late: see `Wire.undelivered`."""
         self.sent_code: int | None = None
         self.shut = False
 
@@ -94,7 +134,7 @@ class Outgoing:
     ) -> Delivery:
         """Hand one message to the socket: see `Wire.send`."""
         if self.shut:
-            return await self._undelivered(message, item)
+            return await self.undelivered(message, item)
         if isinstance(message, str):
             payload, opcode = message.encode(), _TEXT
         elif isinstance(message, bytes):
@@ -110,24 +150,26 @@ class Outgoing:
             if self._kept is None and len(payload) <= SMALL:
                 # There will be nothing to wait for; `push` costs a fortieth of a send more.
                 transport = self._transport
-                await self._writer.send_frame(payload, opcode)
+                room = self._write(payload, opcode)
+                if room is not None:
+                    await room
                 if not transport.get_write_buffer_size() and not transport.is_closing():
                     return _SENT
                 self._note(message if item is None else item, len(payload))
                 ended = False
             elif self._below is not None and self._below.is_closing():
-                return await self._undelivered(message, item)
-            elif self._line or self._writer.protocol.writing_paused:
+                return await self.undelivered(message, item)
+            elif self._line or self._flow.writing_paused:
                 ended = await self._wait(payload, opcode, message if item is None else item)
             else:
-                drained = self._write(payload, opcode, message if item is None else item)
+                drained = self._hand_over(payload, opcode, message if item is None else item)
                 ended = False
                 if drained is not None:
                     await _left(drained)
         except ConnectionError:
-            return await self._undelivered(message, item)
+            return await self.undelivered(message, item)
         if ended or self.closing:
-            if self._undelivered.resend:
+            if self.undelivered.resend:
                 return Delivery.QUEUED
             raise ConnectionResetError("the connection ended while the message was leaving")
         return _SENT
@@ -201,21 +243,22 @@ class Outgoing:
         del room
         line = self._line
         while line and not self.closing:
-            protocol: Any = self._writer.protocol
-            full = push(protocol._drain_helper())  # noqa: SLF001 - test_contract.py pins it
+            full = self.room()
             if full is not None:
                 full.add_done_callback(self._admit)
                 return
             self._write_waiting(line.popleft())
 
     def _write_waiting(self, waiting: _Waiting) -> None:
-        drained = self._write(waiting.payload, waiting.opcode, waiting.item)
+        drained = self._hand_over(waiting.payload, waiting.opcode, waiting.item)
         if not waiting.written.done():
             waiting.written.set_result(drained)
 
-    def _write(self, payload: bytes, opcode: Opcode, item: object) -> "asyncio.Future[Any] | None":
-        """Write a message, and return what the writer would wait for."""
-        drained = push(self._writer.send_frame(payload, opcode))
+    def _hand_over(
+        self, payload: bytes, opcode: Opcode, item: object
+    ) -> "asyncio.Future[Any] | None":
+        """Write a message, and return what its sender has to wait for."""
+        drained = self.push(payload, opcode)
         self._note(item, len(payload))
         return drained
 
@@ -284,7 +327,7 @@ class Outgoing:
             self._control(payload, Opcode.PONG)
 
     def _control(self, payload: bytes, opcode: Opcode) -> None:
-        push(self._writer.send_frame(payload, opcode))
+        self.push(payload, opcode)
         self._written += _framed(len(payload))
         if self._kept is None and self._transport.get_write_buffer_size():
             self._kept = []
@@ -304,10 +347,28 @@ class Outgoing:
         if code is None:
             self._control(b"", Opcode.CLOSE)
         else:
-            payload = reason.encode()
-            push(self._writer.close(code, payload))
-            self._written += len(payload) + 8
+            self.push_close(code, reason.encode())
+            self._written += len(reason.encode()) + 8
             self.sent_code = code
+
+    # -- what depends on the library ----------------------------------------------------
+
+    def push(self, payload: bytes, opcode: Opcode) -> "asyncio.Future[Any] | None":
+        """Write a frame, and return what a sender would wait for if the write buffer is full.
+
+        All senders share that future, so it must not be cancelled, as `await` in a cancelled
+        task would do. Raises `ConnectionError`, with nothing written, if it is too late.
+        """
+        self._write(payload, opcode)
+        return self.room()
+
+    def push_close(self, code: int, reason: bytes) -> None:
+        """Write a close frame."""
+        self.push(code.to_bytes(2) + reason, Opcode.CLOSE)
+
+    def room(self) -> "asyncio.Future[Any] | None":
+        """Return what is done once there is room in the write buffer; None if there is."""
+        return self._flow.drained
 
 
 async def _left(drained: asyncio.Future[Any]) -> None:

@@ -1,7 +1,6 @@
 """The answer to an upgrade and the parts of its connection, through aiohttp's public hooks."""
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Any, Final, Literal, cast
 
 from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, ClientWebSocketResponse
@@ -10,7 +9,6 @@ from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from recloser.transport.handshake import upgrades
-from recloser.transport.last_read import last_read
 
 _UPGRADED: Final = 101
 _MASKED: Final = 0x80
@@ -128,7 +126,6 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
     __slots__ = (
         "_frames",
         "_handler",
-        "_last_read",
         "lost",
         "reader",
         "response",
@@ -166,18 +163,12 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
         self.response = response
         self.transport: asyncio.Transport = transport
         self.lost: asyncio.Future[None] = lost
-        self._last_read = last_read(transport)
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
         """The headers of the answer, as they came."""
         answer = self.response
         return answer.received if isinstance(answer, Answer) else answer.headers
-
-    def end_told(self) -> None:
-        """Do not read what the kernel still holds: the end is known."""
-        if self._last_read is not None:
-            self._last_read.wanted = False
 
     @property
     def _parser(self) -> Any:
@@ -189,27 +180,3 @@ class Upgrade(ClientWebSocketResponse[Literal[True]]):
     @_parser.setter
     def _parser(self, parser: Any) -> None:
         self._frames = parser  # and owned here: aiohttp's queue knows it by a weak reference
-
-
-def push(
-    frame: Coroutine[asyncio.Future[Any], None, None],
-) -> asyncio.Future[Any] | None:
-    """Hand a frame over by the first step of the writer, which writes before it waits.
-
-    Returns the future that the writer would wait for, if the write buffer is full. All senders
-    share that future, so it must not be cancelled, as `await` in a cancelled task would do.
-    Raises `ConnectionError`, with nothing written, if the transport is closing.
-    """
-    try:
-        drained = frame.send(None)
-    except StopIteration:
-        return None
-    frame.close()
-    drained._asyncio_future_blocking = False  # noqa: SLF001 - the driver of a coroutine clears it
-    drained.add_done_callback(_retrieve)
-    return drained
-
-
-def _retrieve(drained: asyncio.Future[Any]) -> None:
-    if not drained.cancelled():
-        drained.exception()  # retrieved, or asyncio reports it

@@ -21,7 +21,8 @@ from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSMessage
 
 from recloser.testing.doubles.raw_server import close_frame, frame, text
-from recloser.transport.upgrade import Upgrade, push
+from recloser.transport.aiohttp_outgoing import first_step
+from recloser.transport.upgrade import Upgrade
 from tests.transport.link import linked, turns
 
 WHAT_TO_DO = (
@@ -188,13 +189,13 @@ async def test_read_raises_the_reason_of_a_refusal(real_ticks: None) -> None:
 
 
 async def test_the_writer_writes_before_it_waits(loop_factory: Factory) -> None:
-    """What `push` stands on: a frame is handed over whole by the first step."""
+    """What `first_step` stands on: a frame is handed over whole by the first step."""
     async with linked(receive_buffer=4096) as link:
         upgrade = link.wire._upgrade
         sender = asyncio.create_task(link.wire.send(bytes(6_000_000)))
         await turns()
         size = upgrade.transport.get_write_buffer_size()
-        push(upgrade.writer.send_frame(bytes(300_000), WSMsgType.BINARY))
+        first_step(upgrade.writer.send_frame(bytes(300_000), WSMsgType.BINARY))
         assert upgrade.transport.get_write_buffer_size() > size + 300_000, WHAT_TO_DO
         assert await link.peer.frame() == (2, bytes(6_000_000))
         assert await link.peer.frame() == (2, bytes(300_000))

@@ -95,7 +95,7 @@ async def test_it_is_read_also_behind_a_backlog_that_had_paused_reading(
 ) -> None:
     """More lies in the kernel than a slow consumer lets in."""
     async with linked(tls=tls if secure else None) as link:
-        transport = link.wire._upgrade.transport
+        transport = link.wire.transport
         block = frame(2, bytes(64 * 1024))
         sent = 0
         while transport.is_reading():

@@ -28,10 +28,10 @@ async def test_tls_stands_on_a_socket(
     loop_factory: Factory, tls: Contexts, *, secure: bool
 ) -> None:
     async with linked(tls=tls if secure else None) as link:
-        found = layers(link.wire._upgrade.transport)
+        found = layers(link.wire.transport)
         assert found is not None
         assert len(found) == (2 if secure else 1)
-        assert found[0] is link.wire._upgrade.transport
+        assert found[0] is link.wire.transport
         assert all(each.get_write_buffer_size() >= 0 for each in found)
 
 
@@ -59,7 +59,7 @@ async def test_tls_in_tls_has_three_layers_and_loses_nothing(
     loop_factory: Factory, tls: Contexts
 ) -> None:
     async def play(link: Link) -> None:
-        found = layers(link.wire._upgrade.transport)
+        found = layers(link.wire.transport)
         assert found is not None
         assert len(found) == 3
         assert await link.wire.send("a") is Delivery.SENT
@@ -163,15 +163,15 @@ async def test_nothing_is_written_while_the_transport_is_full(
     loop_factory: Factory, tls: Contexts, *, secure: bool
 ) -> None:
     async with linked(tls=tls if secure else None, receive_buffer=4096) as link:
-        protocol = link.wire._out._writer.protocol
+        protocol = link.wire.outgoing._writer.protocol
         senders = []
         while not protocol.writing_paused:
             senders.append(asyncio.ensure_future(link.wire.send(bytes(20_000))))
             await turns(2)
-        full = link.wire._out._queued()
+        full = link.wire.outgoing._queued()
         senders += [asyncio.ensure_future(link.wire.send(bytes(20_000))) for _ in range(100)]
         await turns(5)
-        assert link.wire._out._queued() == full
+        assert link.wire.outgoing._queued() == full
         assert link.wire.unsent >= 100
         link.wire.abort()
         results = await asyncio.gather(*senders, return_exceptions=True)

@@ -76,7 +76,7 @@ async def test_the_end_is_told_in_the_very_turn_of_the_verdict() -> None:
     async with linked(heartbeat=QUICK) as link:
         while not link.told:
             await turns(1)
-        assert not link.wire._upgrade.lost.done()
+        assert not link.wire.lost.done()
         assert await link.end() == DEAD
 
 

@@ -62,10 +62,10 @@ async def connected(
 async def test_the_kernel_is_not_asked() -> None:
     ended: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
     async with connected(ended) as (wire, _):
-        connection = wire._upgrade.transport.get_extra_info("socket")
+        connection = wire.transport.get_extra_info("socket")
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == 262
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)  # it would answer
-        assert tcp_info(wire._upgrade.transport) is None
+        assert tcp_info(wire.transport) is None
         assert wire._counted is not None
 
 

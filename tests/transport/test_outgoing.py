@@ -60,7 +60,7 @@ async def test_sending_between_the_end_and_its_discovery_raises_and_counts_nothi
     loop_factory: Factory,
 ) -> None:
     async with linked() as link:
-        transport = link.wire._upgrade.transport
+        transport = link.wire.transport
         link.peer.fin()
         await until(transport.is_closing)
         assert link.told == []
@@ -266,7 +266,7 @@ async def test_what_an_ended_wire_cannot_take_is_adopted(loop_factory: Factory) 
     async with linked() as link:
         adopter = Adopter()
         link.wire.on_undeliverable(adopter, resend=False)
-        transport = link.wire._upgrade.transport
+        transport = link.wire.transport
         link.peer.fin()
         await until(transport.is_closing)
         assert link.told == []

@@ -193,7 +193,7 @@ async def test_a_close_with_bytes_still_queued_is_released_in_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The peer closes and then does not read: neither a flush nor a TLS shutdown ends."""
-    monkeypatch.setattr("recloser.transport.aiohttp_wire.RELEASE", 0.05)
+    monkeypatch.setattr("recloser.transport.socket_wire.RELEASE", 0.05)
     tls = request.getfixturevalue("tls") if secure else None
     async with linked(tls=tls, receive_buffer=4096) as link:
         task = reading(link, reader)
@@ -211,7 +211,7 @@ async def test_a_close_with_bytes_still_queued_is_released_in_a_bounded_time(
 async def test_a_silent_peer_after_a_refusal_is_released_in_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("recloser.transport.aiohttp_wire.RELEASE", 0.05)
+    monkeypatch.setattr("recloser.transport.socket_wire.RELEASE", 0.05)
     async with linked() as link:
         await link.peer.send(frame(3))
         close = await link.end()

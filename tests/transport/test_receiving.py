@@ -135,7 +135,7 @@ MESSAGE = bytes(10_000)
 
 async def overrun(link: Link) -> int:
     """Send until the wire reads no more; how many messages were handed to the socket."""
-    count, transport = 0, link.wire._upgrade.transport
+    count, transport = 0, link.wire.transport
     while transport.is_reading() or not link.wire.full:
         if transport.is_reading():
             await link.peer.send(frame(2, MESSAGE))
@@ -212,7 +212,7 @@ async def test_a_ping_flood_from_a_peer_that_does_not_read_fills_no_memory(
 ) -> None:
     """Only the last ping need be answered (RFC 6455 section 5.5.3), and it is."""
     async with linked(receive_buffer=4096) as link:
-        transport = link.wire._upgrade.transport
+        transport = link.wire.transport
         sender = asyncio.create_task(link.wire.send(bytes(6_000_000)))
         await turns()
         queued = transport.get_write_buffer_size()
@@ -272,7 +272,7 @@ async def test_all_that_arrived_is_kept_at_an_end_where_nothing_earlier_is_left(
             behind.add("")
         await link.peer.send(frame(2, bytes(500)) * 10)
         link.peer.fin()
-        await until(link.wire._upgrade.lost.done)
+        await until(link.wire.lost.done)
         assert (await link.end()).cause is Cause.EOF
         kept = len(await link.all())
         assert kept + link.wire.received.excess == 10

@@ -69,7 +69,7 @@ async def test_a_peer_that_never_shuts_tls_down_is_not_waited_for(
     loop_factory: Factory, tls: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """asyncio would wait half a minute for its close_notify."""
-    monkeypatch.setattr("recloser.transport.aiohttp_wire.RELEASE", 0.05)
+    monkeypatch.setattr("recloser.transport.socket_wire.RELEASE", 0.05)
     async with linked(tls=tls) as link:
         await link.peer.send(close_frame(1000))
         close = await link.end()

@@ -289,7 +289,7 @@ class Line:
             self.clock.advance(CLOSING)
         turn = count(1)
         while not wire.over:
-            if cut.opens == "closing" and wire._upgrade.transport.is_closing():
+            if cut.opens == "closing" and wire.transport.is_closing():
                 self.sock.room = None
             if not next(turn) % cut.pace:
                 wire.tick()  # as the ticker has it do twice a second

@@ -1,0 +1,284 @@
+"""A wire over a transport of asyncio: what its socket, its kernel and its clock tell."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
+from recloser.fsm.record import Cause, Close
+from recloser.transport import classify
+from recloser.transport.base import Delivery, Frame, Opcode
+from recloser.transport.last_read import last_read
+from recloser.transport.last_received import FrameCounter, last_received, tcp_info
+from recloser.transport.liveness import Heartbeat, Liveness
+from recloser.transport.local_address import address_lost
+from recloser.transport.outgoing import Outgoing
+from recloser.transport.ticker import Ticker
+from recloser.transport.wire import Wire
+
+RELEASE: Final = 0.5
+"""Seconds for an ended socket to flush, to shut TLS down and to linger; then it is aborted."""
+
+
+class Owner(Protocol):
+    """The facts that a wire asks of the transport that dialled it."""
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """The schedule of pings."""
+        ...
+
+    @property
+    def ask_kernel(self) -> bool:
+        """Whether the kernel may judge silence, where it can."""
+        ...
+
+    @property
+    def backlogged(self) -> Callable[[int], None] | None:
+        """Called with the number of unread messages when reading pauses."""
+        ...
+
+    @property
+    def pings_missed(self) -> Callable[[int, bool], None] | None:
+        """Called with the number of pings without a pong, and whether one was answered before."""
+        ...
+
+
+class SocketWire(Wire):
+    """Notices the end of its socket, whichever task reads; reports it once; frees the socket.
+
+    It pings, judges silence, counts what has not left, reads what arrived before a connection
+    broke, and bounds the time that an ended socket takes. The library above the socket supplies:
+
+    - `read`: see `Wire`. A frame is a message, or PING and PONG with their payload, or CLOSE with
+      the code (0 for none) in `data` and the reason in `extra`. After the last frame `read`
+      raises `EOFError`; for a frame that is refused it raises `WebSocketError(code, text)`.
+    - `transport`, the socket or TLS on it, and `lost`, a future that is done when the connection
+      has gone, with the error of it, if there was one.
+    - `outgoing`, which hands frames to it.
+    - `owner`, the transport that dialled, with the heartbeat.
+
+    It may extend `release`, `control_received` and `connection_lost`, and supply `subprotocol`
+    and `headers`.
+    """
+
+    __slots__ = (
+        "_counted",
+        "_last_read",
+        "_liveness",
+        "_owner",
+        "_paused",
+        "_release",
+        "lost",
+        "outgoing",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        read: Callable[[], Coroutine[Any, Any, Frame]],
+        ended: Callable[[Close], None],
+        *,
+        transport: asyncio.Transport,
+        lost: "asyncio.Future[None]",
+        outgoing: Outgoing,
+        owner: Owner,
+    ) -> None:
+        super().__init__(read, ended)
+        self.transport = transport
+        self.lost = lost
+        self.outgoing = outgoing
+        self.undelivered = outgoing.undelivered
+        self._owner = owner
+        self._paused = False
+        self._release: asyncio.TimerHandle | None = None
+        self._liveness: Liveness | None = None
+        self._counted: FrameCounter | None = None
+        self._last_read = last_read(transport)
+        if owner.heartbeat is not None:
+            if not owner.ask_kernel or tcp_info(transport) is None:
+                self._counted = FrameCounter(self.read, transport)
+                self.read = self._counted.read
+            self._liveness = Liveness(owner.heartbeat, self)
+        lost.add_done_callback(self._lost, context=self.context)
+        Ticker.of(asyncio.get_running_loop()).add(self)
+
+    @property
+    def send(self) -> Callable[..., Coroutine[Any, Any, Delivery]]:
+        """See `Wire.send`: no layer stands between the sender and the socket."""
+        return self.outgoing.send
+
+    @property
+    def sent_code(self) -> int | None:
+        """See `Wire.sent_code`."""
+        return self.outgoing.sent_code
+
+    def unsent_messages(self) -> list[Any]:
+        """See `Wire.unsent_messages`."""
+        return self.outgoing.unsent
+
+    @property
+    def closing(self) -> bool:
+        """Whether our close frame has been written."""
+        return self.outgoing.shut
+
+    def control_received(self, frame: Frame) -> None:
+        """See `Wire.control_received`."""
+        if frame.type is Opcode.PING:
+            self.outgoing.pong(frame.data)
+        elif frame.type is Opcode.PONG:
+            if frame.data is not None and self._liveness is not None:  # None: a withheld message
+                self._liveness.pong()
+        elif frame.type is Opcode.CLOSE:
+            code = frame.data
+            # 0 is an empty frame, answered alike; 1006 and the like must not be sent back.
+            self.outgoing.close(None if code == 0 else code if sendable(code) else PROTOCOL_ERROR)
+            self.end(classify.close_frame(code, str(frame.extra or ""), self.sent_code))
+            self.let_go()
+
+    def connection_lost(self, error: Exception) -> None:
+        """See `Wire.connection_lost`: an `EOFError` is the end of the stream."""
+        if isinstance(error, EOFError):
+            self.end(classify.lost(self._reset(), self.sent_code))
+            self.let_go()
+        else:
+            self.outgoing.close(classify.refusal_code(error))
+            # The socket stays a moment: closing it with input unread would reset it, and the
+            # peer might never see why.
+            self.end(classify.refused_frame(error, self.sent_code))
+            self.let_go(linger=True)
+
+    def close(self, code: int, reason: str) -> None:
+        """See `Wire.close`."""
+        if self.over or self.closing:
+            return
+        self.outgoing.close(code, reason)
+        self._end_liveness()
+        self.read_ahead()
+
+    def drop(self) -> None:
+        """See `Wire.drop`."""
+        self._abort_transport()
+        self.release()
+
+    def release(self) -> None:
+        """Close the socket, and what the library keeps for it; it may be called again."""
+        self.transport.close()
+
+    def probe(self) -> None:
+        """See `Wire.probe`; a connection whose local address has gone is ended at once."""
+        if self.over or self.closing:
+            return
+        gone = address_lost(self.transport)
+        if gone is not None:
+            self.drain_received()
+            if not self.over:
+                self.end(Close.cut(Cause.RESET, error=gone))
+                self.drop()
+        elif self._liveness is not None:
+            self._liveness.probe()
+
+    async def wait_closed(self) -> None:
+        """See `Wire.wait_closed`."""
+        await asyncio.wait((self.lost,))
+
+    def tick(self) -> None:
+        """Look after the wire while no consumer reads: twice a second, for all wires of a loop."""
+        transport = self.transport
+        if self.outgoing.closing:
+            # The peer's FIN came while bytes of ours were queued: asyncio does not report it.
+            self.drain_received()
+            if not self.over:
+                self._abort_transport()
+            return
+        if self.full and not transport.is_reading():
+            self._overrun()
+        else:
+            self._paused = False
+        self.read_ahead()
+        if not self.over:
+            self.outgoing.settle()
+            if self._liveness is not None:
+                self._liveness.tick()
+
+    def _overrun(self) -> None:
+        """Check whether the peer is still there; report once that reading has paused."""
+        found = tcp_info(self.transport)
+        if found is not None and not found.established:
+            self.draining = True  # the bytes in the kernel are bounded
+        elif not self._paused:
+            self._paused = True
+            if self._owner.backlogged is not None:
+                self._owner.backlogged(self.unread)
+
+    def ping(self, message: str | bytes | None) -> None:
+        """See `Living.ping`."""
+        if not self.outgoing.closing:
+            self.outgoing.ping(message)
+
+    def last_received(self, now: float) -> float:
+        """See `Living.last_received`."""
+        if self._counted is not None:
+            # Behind a full buffer nothing is read, so nothing can be counted.
+            return now if self.full else self._counted.last_received(now)
+        return last_received(self.transport, now)
+
+    def condemned(self, error: Exception | None) -> None:
+        """See `Living.condemned`: drop the socket, and report it in the same turn (F1)."""
+        self.drain_received()
+        if not self.over:
+            self.end(classify.condemned(error, self.sent_code))
+            self.drop()
+
+    def pings_missed(self, count: int, *, answered_before: bool) -> None:
+        """See `Living.pings_missed`."""
+        if self._owner.pings_missed is not None:
+            self._owner.pings_missed(count, answered_before)
+
+    def deaf(self) -> None:
+        """See `Living.deaf`."""
+        self.drain_received()
+        if not self.over:
+            self.end(classify.deaf(self.sent_code))
+            self.drop()
+
+    def _end_liveness(self) -> None:
+        """Stop pinging and judging."""
+        if self._liveness is not None:
+            self._liveness.stop()
+            self._liveness = None
+
+    def _reset(self) -> BaseException | None:
+        lost = self.lost
+        return lost.exception() if lost.done() and not lost.cancelled() else None
+
+    def _lost(self, lost: "asyncio.Future[None]") -> None:
+        if not lost.cancelled():
+            lost.exception()  # retrieved, or asyncio reports it
+        if self._release is not None:
+            self._release.cancel()
+        if not self.over:
+            self.drain_received()
+        self.release()
+
+    def finish(self) -> None:
+        """See `Wire.finish`."""
+        if self.undelivered.resend and self.unsent:
+            self._abort_transport()  # a message that is sent again must not leave now
+        self.outgoing.stop()
+        if self._last_read is not None:
+            self._last_read.wanted = False
+        super().finish()
+        self._end_liveness()
+        Ticker.of(asyncio.get_running_loop()).discard(self)
+
+    def let_go(self, *, linger: bool = False) -> None:
+        """Close an ended socket within `RELEASE`; with `linger` wait for the peer to close it."""
+        if not linger:
+            self.release()
+        if not self.lost.done():
+            self._release = asyncio.get_running_loop().call_later(RELEASE, self._abort_transport)
+
+    def _abort_transport(self) -> None:
+        if not self.lost.done():  # asyncio cannot abort a socket that is closed
+            self.transport.abort()
