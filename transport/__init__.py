@@ -1,18 +1,24 @@
 """Transports: they dial, and carry messages over a wire."""
 
 from recloser.transport.aiohttp_transport import AiohttpTransport
-from recloser.transport.base import Delivery, DialFailed, Frame, Opcode, Request
+from recloser.transport.base import Delivery, DialFailed, Frame, FrameRefused, Opcode, Request
 from recloser.transport.liveness import Heartbeat
+from recloser.transport.outgoing import FlowControl, Outgoing
+from recloser.transport.socket_wire import SocketWire
 from recloser.transport.wire import Transport, Wire
 
 __all__ = [
     "AiohttpTransport",
     "Delivery",
     "DialFailed",
+    "FlowControl",
     "Frame",
+    "FrameRefused",
     "Heartbeat",
     "Opcode",
+    "Outgoing",
     "Request",
+    "SocketWire",
     "Transport",
     "Wire",
 ]

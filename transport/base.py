@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Final, Protocol, Self
 
 from aiohttp import WSMsgType
+from aiohttp.http import WebSocketError
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -54,6 +55,9 @@ _VISIBLE: Final = re.compile("[!-~]*")
 
 Opcode = WSMsgType
 """Frame types; those of messages are compared by identity on the receive path."""
+
+FrameRefused = WebSocketError
+"""`FrameRefused(code, text)`: a frame of the peer's cannot be taken; the peer is told the code."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -335,11 +335,14 @@ class Outgoing:
     def close(self, code: int | None, reason: str = "") -> None:
         """Write the one close frame, without a code if None; sets `sent_code` if written.
 
-        What waits for room is written before it.
+        What waits for room is written before it, unless the library was faster.
         """
         if self.shut:
             return
         self.shut = True
+        if self.close_written:
+            self.sent_code = code
+            return
         if self.closing:
             return
         while self._line:
@@ -365,6 +368,11 @@ class Outgoing:
     def push_close(self, code: int, reason: bytes) -> None:
         """Write a close frame."""
         self.push(code.to_bytes(2) + reason, Opcode.CLOSE)
+
+    @property
+    def close_written(self) -> bool:
+        """Whether the library has written a close frame by itself, as an answer or a refusal."""
+        return False
 
     def room(self) -> "asyncio.Future[Any] | None":
         """Return what is done once there is room in the write buffer; None if there is."""

@@ -52,7 +52,7 @@ class SocketWire(Wire):
 
     - `read`: see `Wire`. A frame is a message, or PING and PONG with their payload, or CLOSE with
       the code (0 for none) in `data` and the reason in `extra`. After the last frame `read`
-      raises `EOFError`; for a frame that is refused it raises `WebSocketError(code, text)`.
+      raises `EOFError`; for a frame that is refused it raises `FrameRefused(code, text)`.
     - `transport`, the socket or TLS on it, and `lost`, a future that is done when the connection
       has gone, with the error of it, if there was one.
     - `outgoing`, which hands frames to it.
