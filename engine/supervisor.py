@@ -9,20 +9,26 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from recloser import log
+from recloser.checks import check_plain_function, refuse_coroutine
 from recloser.client import ReconnectingWebSocket, end_soon
 from recloser.closed import closed_error
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
+from recloser.fsm.decisions import Policy, Retry
 from recloser.fsm.errors import ConnectionClosed, PolicyError, RecloserError
 from recloser.fsm.numbers import check_seconds
+from recloser.fsm.record import bare
 from recloser.fsm.states import State
 from recloser.hints.signals import SignalHandler
+from recloser.restarts import Restarts
 from recloser.transport.errors import NotOpen
 
 Handler = Callable[[ReconnectingWebSocket], Awaitable[object]]
 
 _CANCELLING: Final = 1.0
 """Seconds for cancelled handlers to end (J3)."""
+_MOST_FAILURES: Final = 1000
+"""So many failures are kept, the latest."""
 
 
 class Supervisor:
@@ -35,7 +41,8 @@ class Supervisor:
 
     An engine that gives up, or a handler that raises, is logged and kept in `failures`; the
     others go on. The handler of an engine that gave up may end by itself, or call
-    `ws.connect()`, within `deadline` seconds; then it is cancelled, whatever it waits for.
+    `ws.connect()`, within `deadline` seconds; then it is cancelled, whatever it waits for. When
+    a handler has ended, its engine is closed and let go of.
 
     The end of the block takes three steps. It sends the messages in the outboxes of open engines,
     in half of `deadline` seconds at most; it closes all engines with `code` and `reason`; and it
@@ -48,6 +55,10 @@ class Supervisor:
         `deadline`. Main thread only. After the block each signal has its earlier handler again.
         Meanwhile a callback of `loop.add_signal_handler` is called too, and an outer supervisor
         gets the signals of an inner one; no other handler is called.
+    restart: a policy that is asked when a handler raises, as after an end with cause HOOK. After
+        `Retry` the handler runs again on its engine, which is not dialled for that; after `Hold`
+        and `Stop` it has ended. None: a handler that raises has ended.
+    on_failure: a plain function that is called with name and error of each failure, at once.
 
     Raises `TypeError` or `ValueError` for what cannot work.
     """
@@ -59,12 +70,20 @@ class Supervisor:
         reason: str = "",
         deadline: float = 10.0,
         signals: Iterable[signal.Signals] = (),
+        restart: Policy | None = None,
+        on_failure: Callable[[str, Exception], object] | None = None,
     ) -> None:
         check_close(code, reason)
         check_seconds("deadline", deadline)
+        _check_restart(restart)
+        if on_failure is not None:
+            check_plain_function("on_failure", "name and error", on_failure)
         self._code, self._reason = code, reason
         self._deadline = deadline
         self._signals = tuple(signal.Signals(each) for each in signals)
+        self._restart = restart
+        self._on_failure = on_failure
+        self._added = 0
         self._engines: dict[str, ReconnectingWebSocket] = {}
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._failures: dict[str, Exception] = {}
@@ -78,40 +97,94 @@ class Supervisor:
 
     @property
     def engines(self) -> Mapping[str, ReconnectingWebSocket]:
-        """All engines by name, also those that have ended."""
+        """The engines by name whose handlers have not ended."""
         return MappingProxyType(self._engines)
 
     @property
     def failures(self) -> Mapping[str, Exception]:
-        """The errors of failed engines and handlers, by name."""
+        """The errors of failed engines and handlers, by name; the latest thousand.
+
+        They have no traceback: the log has it. The error of a handler that runs again, and of an
+        engine that is back, is no longer there.
+        """
         return MappingProxyType(self._failures)
 
     def states(self) -> dict[str, State]:
         """Return the present state of every engine by name: for a health check."""
         return {name: ws.state for name, ws in self._engines.items()}
 
-    def add(self, ws: ReconnectingWebSocket, handler: Handler, *, name: str | None = None) -> None:
+    def add(
+        self,
+        ws: ReconnectingWebSocket,
+        handler: Handler,
+        *,
+        name: str | None = None,
+        restart: Policy | None = None,
+    ) -> None:
         """Connect `ws` now, and run `handler(ws)` once it is open or passive.
 
-        When the handler returns, `ws` is closed. Raises `RuntimeError` outside the block and
-        once stopping, `ValueError` for an engine or a name that is supervised already.
+        When the handler returns, `ws` is closed. `restart` takes the place of that of the
+        supervisor. Raises `RuntimeError` outside the block and once stopping, `TypeError` for
+        what is no function or no policy, and `ValueError` for an engine or a name that is
+        supervised already.
         """
+        self._check(ws, handler, restart)
+        self._added += 1
+        name = f"engine {self._added}" if name is None else name
+        if name in self._engines:
+            raise ValueError(f"{name!r} is supervised already: replace or discard it")
+        ws.connect()
+        self._engines[name] = ws
+        self._failures.pop(name, None)
+        policy = self._restart if restart is None else restart
+        restarts = None if policy is None else Restarts(policy)
+        coro = self._run(name, ws, handler, restarts)
+        task = asyncio.get_running_loop().create_task(coro, name=f"recloser supervised {name}")
+        self._tasks[task] = name
+        unsubscribe = ws.subscribe(partial(self._changed, name, task))
+        task.add_done_callback(partial(self._done, unsubscribe))
+
+    async def discard(self, name: str) -> None:
+        """Close the engine of this name as the end of the block does, and let go of it.
+
+        Waits for its handler within `deadline`, then cancels it; its failure is forgotten.
+        Raises `ValueError` for a name that is neither supervised nor in `failures`, and
+        `RuntimeError` in the handler itself.
+        """
+        if name not in self._engines and name not in self._failures:
+            raise ValueError(f"{name!r} is not supervised: see supervisor.engines for the names")
+        tasks = [task for task, each in self._tasks.items() if each == name]
+        if asyncio.current_task() in tasks:
+            raise RuntimeError("a handler ends its own engine by returning: discard others alone")
+        try:
+            await self._drain(tasks)
+        finally:
+            await self._cancel(tasks)
+        self._failures.pop(name, None)
+
+    async def replace(
+        self,
+        name: str,
+        ws: ReconnectingWebSocket,
+        handler: Handler,
+        *,
+        restart: Policy | None = None,
+    ) -> None:
+        """Discard the engine of this name, and add another in its place; raises as both do."""
+        self._check(ws, handler, restart)
+        await self.discard(name)
+        self.add(ws, handler, name=name, restart=restart)
+
+    def _check(self, ws: ReconnectingWebSocket, handler: Handler, restart: Policy | None) -> None:
         if self._progress is None:
             raise RuntimeError("add engines inside 'async with supervisor'")
         if self.stopping:
             raise RuntimeError("the supervisor is stopping: check supervisor.stopping before add")
         if not callable(handler):
             raise TypeError(f"handler must be a coroutine function of the engine, not {handler!r}")
-        name = f"engine {len(self._engines) + 1}" if name is None else name
-        if name in self._engines or any(each is ws for each in self._engines.values()):
-            raise ValueError(f"{name!r} is supervised already: one engine, one name, one handler")
-        ws.connect()
-        self._engines[name] = ws
-        coro = self._run(name, ws, handler)
-        task = asyncio.get_running_loop().create_task(coro, name=f"recloser supervised {name}")
-        self._tasks[task] = name
-        unsubscribe = ws.subscribe(partial(self._changed, name, task))
-        task.add_done_callback(partial(self._done, unsubscribe))
+        _check_restart(restart)
+        if any(each is ws for each in self._engines.values()):
+            raise ValueError(f"{ws!r} is supervised already: one engine, one name, one handler")
 
     def wake(self) -> None:
         """Pass a hint on to every engine: see `ReconnectingWebSocket.wake`."""
@@ -151,24 +224,24 @@ class Supervisor:
         self.stop()
         try:
             if kind is None:
-                await self._drain()
+                await self._drain(self._tasks)
         finally:
             try:
-                await self._cancel()
+                await self._cancel(self._tasks)
             finally:
                 self._progress = None
                 self._restore_signals()
 
-    async def _drain(self) -> None:
-        """Close every engine, and wait for the handlers."""
+    async def _drain(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        """Close the engines of these handlers, and wait for the handlers."""
         loop = asyncio.get_running_loop()
+        handlers = set(tasks)
+        engines = [self._engines[self._tasks[task]] for task in handlers]
         closing = [
-            loop.create_task(self._leave(ws))
-            for ws in self._engines.values()
-            if ws.state is not State.CLOSED
+            loop.create_task(self._leave(ws)) for ws in engines if ws.state is not State.CLOSED
         ]
         try:
-            pending = {*closing, *self._tasks}
+            pending = {*closing, *handlers}
             if pending:
                 await asyncio.wait(pending, timeout=self._deadline)
         finally:
@@ -183,24 +256,61 @@ class Supervisor:
                     await ws.drain()
         await ws.close(self._code, self._reason)
 
-    async def _cancel(self) -> None:
+    async def _cancel(self, tasks: Iterable[asyncio.Task[None]]) -> None:
         """Close the engines and cancel the handlers, before the first wait: it may be cancelled."""
-        for task, name in self._tasks.items():
-            end_soon(self._engines[name])  # a task that has not begun would not close it
+        handlers = {task for task in tasks if task in self._tasks}
+        for task in handlers:
+            end_soon(self._engines[self._tasks[task]])  # one that has not begun would not close it
             task.cancel()
-        if self._tasks:
-            _, stuck = await asyncio.wait(self._tasks, timeout=_CANCELLING)
+        if handlers:
+            _, stuck = await asyncio.wait(handlers, timeout=_CANCELLING)
             for task in stuck:
                 ws = self._engines[self._tasks[task]]
                 log.task_stuck(ws.fields, task.get_name(), _CANCELLING)
 
-    async def _run(self, name: str, ws: ReconnectingWebSocket, handler: Handler) -> None:
+    async def _run(
+        self,
+        name: str,
+        ws: ReconnectingWebSocket,
+        handler: Handler,
+        restarts: Restarts | None,
+    ) -> None:
         try:
             async with ws:
-                await handler(ws)
+                await self._handle(name, ws, handler, restarts)
         except Exception as error:  # noqa: BLE001 - a handler that fails must not end the others
-            if not (self._expected(error) or (name in self._failures and _only_closed(error))):
-                self._record_failure(name, error)
+            known = self._failures.get(name)
+            if not (error is known or self._expected(error) or (known and _only_closed(error))):
+                self._record_failure(name, ws, error)
+            if self._failures.get(name) is error:
+                bare(error)  # its frames would keep the engine alive; the log has the traceback
+
+    async def _handle(
+        self,
+        name: str,
+        ws: ReconnectingWebSocket,
+        handler: Handler,
+        restarts: Restarts | None,
+    ) -> None:
+        """Run the handler, and run it again where the policy says so and the engine lives."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if restarts is not None:
+                restarts.started(loop.time())
+            try:
+                await handler(ws)
+            except Exception as error:
+                if restarts is None or ws.state is State.CLOSED or self._expected(error):
+                    raise
+                decision = restarts.failed(error, loop.time())
+                if not isinstance(decision, Retry):
+                    raise
+                self._record_failure(name, ws, error)
+                if await _closed_within(ws, decision.delay):
+                    raise
+                self._failures.pop(name, None)
+            else:
+                return
 
     def _changed(self, name: str, task: asyncio.Task[None], change: StateChange) -> None:
         """Note an engine that gave up, and give its handler the time to end or to connect."""
@@ -208,13 +318,20 @@ class Supervisor:
             self._cancellations.pop(name).cancel()
             del self._failures[name]
         if change.gave_up:
-            self._record_failure(name, closed_error(change))
+            self._record_failure(name, self._engines[name], closed_error(change))
             later = asyncio.get_running_loop().call_later
             self._cancellations[name] = later(self._deadline, task.cancel)
 
-    def _record_failure(self, name: str, error: Exception) -> None:
+    def _record_failure(self, name: str, ws: ReconnectingWebSocket, error: Exception) -> None:
         self._failures.setdefault(name, error)
-        log.failure(log.SUPERVISED_FAILED, self._engines[name].fields, name, error)
+        if len(self._failures) > _MOST_FAILURES:
+            del self._failures[next(iter(self._failures))]
+        log.failure(log.SUPERVISED_FAILED, ws.fields, name, error)
+        if self._on_failure is not None:
+            try:
+                refuse_coroutine(self._on_failure(name, error))
+            except Exception as raised:  # noqa: BLE001 - a callback must not end the others
+                log.failure(log.LISTENER_FAILED, ws.fields, self._on_failure, raised)
 
     def _expected(self, error: BaseException) -> bool:
         """Whether an error only says that the application closed the engine."""
@@ -226,7 +343,9 @@ class Supervisor:
 
     def _done(self, unsubscribe: Callable[[], None], task: asyncio.Task[None]) -> None:
         unsubscribe()
-        if timer := self._cancellations.pop(self._tasks.pop(task), None):
+        name = self._tasks.pop(task)
+        del self._engines[name]
+        if timer := self._cancellations.pop(name, None):
             timer.cancel()
         if self._progress is not None:
             self._progress.set()
@@ -236,6 +355,19 @@ class Supervisor:
             for task in self._tasks:
                 task.cancel()
         self.stop()
+
+
+async def _closed_within(ws: ReconnectingWebSocket, seconds: float) -> bool:
+    """Wait for so long, or until the engine is closed; return whether it is."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await ws.wait_for(State.CLOSED)
+    return ws.state is State.CLOSED
+
+
+def _check_restart(restart: object) -> None:
+    if restart is not None and not callable(getattr(restart, "decide", None)):
+        raise TypeError(f"restart must be an object with decide(close, context), not {restart!r}")
 
 
 def _only_closed(error: BaseException) -> bool:

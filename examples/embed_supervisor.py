@@ -20,8 +20,12 @@ async def handle(ws: recloser.ReconnectingWebSocket) -> None:
 
 
 async def main(urls: list[str]) -> None:
-    signals = (signal.SIGTERM, signal.SIGINT)
-    async with recloser.Supervisor(signals=signals, code=1001, deadline=5.0) as supervisor:
+    async with recloser.Supervisor(
+        signals=(signal.SIGTERM, signal.SIGINT),
+        code=1001,
+        deadline=5.0,
+        restart=recloser.policies.standard(),  # a handler that raises runs again, in growing gaps
+    ) as supervisor:
         for number, url in enumerate(urls, 1):
             ws = recloser.connect(url, fields={"feed": number})
             supervisor.add(ws, handle, name=f"feed {number}")

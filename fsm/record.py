@@ -99,7 +99,7 @@ class Cause(Word):
     CANCELLED = "cancelled"
     """The application asked to leave while the dial was under way."""
     HOOK = "hook"
-    """`on_open` raised, or the function that makes a heartbeat's message failed."""
+    """`on_open`, the function of a heartbeat's message, or a supervised handler raised."""
     CREDENTIALS = "credentials"
     """A provider of the URL, headers, subprotocols or credentials failed."""
     UNAUTHORIZED = "unauthorized"

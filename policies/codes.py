@@ -106,7 +106,7 @@ LOST = (
         "hook-failed",
         when(code=1006, cause=Cause.HOOK),
         retry(),
-        "on_open failed, or the function of a heartbeat's message; the log has a bug's traceback.",
+        "The application's code failed: on_open, say, or a handler; the log has a bug's traceback.",
         "recloser: the application's own code",
     ),
     Rule(
