@@ -357,14 +357,17 @@ class ReconnectingWebSocket:
         await self._driver.leave(Ask(Wish.CLOSE, within=_CLOSING), release_timeout=_RELEASING)
 
     def __del__(self) -> None:
-        if self._driver.core.state is not State.CLOSED:
+        core = self._driver.core
+        if core.state is State.CLOSED:
+            return
+        if core.state is not State.CLOSING or core.wish is not Wish.CLOSE:
             warnings.warn(
                 f"{self!r} was never closed: use 'async with', or await close()",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,
             )
-            self._driver.close_from_finalizer()
+        self._driver.close_from_finalizer()
 
 
 def end_soon(ws: ReconnectingWebSocket) -> None:

@@ -129,13 +129,12 @@ class Sender(Protocol):
         """Prepare to leave `closed`; raises `OutboxUnusable` where the file cannot be used."""
         ...
 
-    @property
-    def durable(self) -> bool:
-        """Whether `released` has a file to wait for."""
-        ...
-
     async def released(self) -> None:
         """Release the file in `closed`; return when it is released."""
+        ...
+
+    def abandon(self) -> None:
+        """Release the file in `closed` without a task: the event loop may be about to end."""
         ...
 
     def leave(self) -> None:

@@ -20,7 +20,7 @@ TITLES = {
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(RUN), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_each_benchmark_prints_its_table_with_a_control_and_a_verdict() -> None:

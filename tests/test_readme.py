@@ -63,7 +63,7 @@ def test_commands_run_as_printed() -> None:
                 pass  # its words are understood; running it would need somebody to talk to
         elif words and words[0] == "recloser":
             run = subprocess.run(
-                [str(recloser), *words[1:]], cwd=ROOT, capture_output=True, timeout=60, check=False
+                [str(recloser), *words[1:]], cwd=ROOT, capture_output=True, timeout=120, check=False
             )
             expected = 1 if "exit status 1" in remark else 0
             assert (run.returncode, run.stderr) == (expected, b""), line

@@ -208,10 +208,11 @@ class Driver:
 
     def _close_unowned(self) -> None:
         """Say good-bye and end at once: nobody waits for more, and the loop may be about to end."""
-        self._releaser.unowned = not self.sender.durable
+        self._releaser.unowned = True
         self.feed(Ask(Wish.CLOSE, within=0.0))
         if self.core.state is State.CLOSING and self.core.deadline is not None:
             self._expired(self.core.deadline)
+        self.sender.abandon()
 
     def _perform(self, effect: Effect) -> None:
         match effect:

@@ -60,13 +60,11 @@ class DirectSender:
     def prepare(self) -> None:
         """Nothing is needed."""
 
-    @property
-    def durable(self) -> bool:
-        """There is no file."""
-        return False
-
     async def released(self) -> None:
         """Nothing is held in closed."""
+
+    def abandon(self) -> None:
+        """There is no file."""
 
     def leave(self) -> None:
         """Refuse from now on."""

@@ -19,7 +19,7 @@ from recloser.outbox.dispatch import TURN
 from recloser.outbox.effects import Answer, Save, Send
 from recloser.outbox.message import Drop, Entry, Id, Message, Reason, entry_of, make_message
 from recloser.outbox.options import Outbox
-from recloser.outbox.store import MemoryStore, Store
+from recloser.outbox.store import Store
 from recloser.outbox.table import MessageState
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
@@ -39,7 +39,7 @@ class OutboxSender:
 
     __slots__ = (
         *("_alarm", "_clock", "_deadline", "_drainers", "_generation", "_line", "_options"),
-        *("_timeout", "_wire", "core", "durable", "engine", "send", "store"),
+        *("_timeout", "_wire", "core", "engine", "send", "store"),
     )
 
     def __init__(self, engine: Engine, options: Outbox, store: Callable[[Engine], Store]) -> None:
@@ -56,7 +56,6 @@ class OutboxSender:
         self._drainers: tuple[Waiter, ...] = ()
         self.core = OutboxCore(options, closed=lambda: closed_error(engine.last_change))
         self.store = store(engine)
-        self.durable = not isinstance(self.store, MemoryStore)
         self.send: Callable[[Data], Coroutine[Any, Any, Delivery]] = self._accept
 
     @property
@@ -388,6 +387,10 @@ class OutboxSender:
         await self.store.release(self._closed)
         if not self._closed():
             self.prepare()
+
+    def abandon(self) -> None:
+        """Release the file without a task."""
+        self.store.abandon()
 
     def _closed(self) -> bool:
         return self.engine.core.state is State.CLOSED

@@ -45,6 +45,10 @@ class Store(Protocol):
         """Write the remaining changes and release the file, as long as that is `wanted`."""
         ...
 
+    def abandon(self) -> None:
+        """Write the remaining changes and release the file without a task of its own."""
+        ...
+
 
 class MemoryStore:
     """Keeps nothing: the messages end with the process."""
@@ -66,4 +70,7 @@ class MemoryStore:
         return nullcontext()
 
     async def release(self, wanted: Callable[[], bool]) -> None:
+        """There is nothing to release."""
+
+    def abandon(self) -> None:
         """There is nothing to release."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds within which anything must have happened; far more than it takes."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

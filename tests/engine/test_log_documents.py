@@ -88,7 +88,7 @@ def test_the_lines_behind_a_queue_arrive() -> None:
         [sys.executable, ROOT / "examples" / "log_queue.py"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     assert done.stdout == "hello\n"
@@ -118,7 +118,7 @@ async def main():
 asyncio.run(main())
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout == "1\n"
     ours = [line for line in done.stderr.splitlines() if ":recloser:" in line]

@@ -5,6 +5,7 @@ import gc
 import sys
 import warnings
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,6 +244,27 @@ async def test_an_engine_that_is_forgotten_warns_once_and_is_released(
     assert transport.released == 1
 
 
+@pytest.mark.spec("J2.3")
+@virtual
+async def test_an_engine_that_is_forgotten_while_it_closes_says_nothing_and_ends_at_once() -> None:
+    ws, _, transport = await opened(DEAF)
+    closing = asyncio.ensure_future(ws.close())
+    await turns()
+    assert ws.state is State.CLOSING
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del ws, closing
+        gc.collect()
+        await turns()
+    assert transport.live == []
+    assert transport.released == 1
+    assert timers() == []
+    assert now() == 0.0
+
+
 @pytest.mark.spec("J2.1")
 @pytest.mark.parametrize("used", [False, True])
 @virtual
@@ -274,17 +296,18 @@ FORGETFUL = """
 import asyncio, gc, sys, warnings
 import recloser
 warnings.simplefilter("always")
-url, how, loop = sys.argv[1:]
+url, how, loop, path = sys.argv[1:]
 kept = []
 async def main():
-    ws = recloser.connect(url, outbox=recloser.Outbox() if how == "outbox" else None)
+    outbox = {"outbox": recloser.Outbox(), "file": recloser.Outbox(path=path)}.get(how)
+    ws = recloser.connect(url, outbox=outbox)
     ws.connect()
     if how == "dialling":
         return
     await ws.wait_for(recloser.State.OPEN)
     if how == "scope":
         ws.scope.create_task(asyncio.Event().wait())
-    elif how == "outbox":
+    elif how == "outbox" or how == "file":
         await ws.send("x")
     elif how == "receiving":
         kept.append(asyncio.ensure_future(ws.receive()))
@@ -303,18 +326,18 @@ gc.collect()
 """
 
 
-@pytest.mark.spec("J2.1", "J2.2")
+@pytest.mark.spec("J2.2", "J2.3")
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize(
-    "how", ["open", "dialling", "scope", "outbox", "receiving", "closing", "kept"]
+    "how", ["open", "dialling", "scope", "outbox", "file", "receiving", "closing", "kept"]
 )
 async def test_an_engine_that_is_forgotten_when_the_loop_ends_gives_one_warning(
-    how: str, loop: str
+    how: str, loop: str, tmp_path: Path
 ) -> None:
     """In a process of its own, against a server that goes on."""
     async with serving(echo) as url:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-X", "dev", "-c", FORGETFUL, url, how, loop),
+            *(sys.executable, "-X", "dev", "-c", FORGETFUL, url, how, loop, tmp_path / "file"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

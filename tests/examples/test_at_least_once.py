@@ -15,7 +15,7 @@ ORDERS = 160
 @pytest.mark.spec("G6", "G7.1", "G7.2")
 def test_every_order_is_processed_exactly_once_whoever_is_killed() -> None:
     command = [sys.executable, "-W", "error", str(EXAMPLE), str(ORDERS)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     output = ended.stdout
 

@@ -54,7 +54,7 @@ async def feeding(ended: int = 0) -> AsyncIterator[Feed]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     feed.url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             yield feed
     finally:
         await runner.cleanup()
@@ -109,7 +109,7 @@ async def test_a_supervisor_ends_in_good_order_on_a_signal(signum: signal.Signal
 
 async def latest(port: str, wanted: str) -> str:
     """Ask the service until it has shown the wanted message; its status then."""
-    async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(120), aiohttp.ClientSession() as session:
         while True:
             # Its engine is connected a moment before the service itself listens.
             with suppress(aiohttp.ClientConnectorError):

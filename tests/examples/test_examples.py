@@ -62,7 +62,7 @@ def test_the_quickstart_goes_on_across_the_acts_of_its_server(tmp_path: Path) ->
 @pytest.mark.spec("A1", "B6.1", "B7", "H2", "I4.1")
 def test_the_demo_shows_every_state_and_ends_by_itself() -> None:
     with running(str(EXAMPLES / "demo.py")) as demo:
-        output, _ = demo.communicate(timeout=60)
+        output, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, output
     for state in ("connecting", "open", "closing", "closed", "backoff", "passive"):
         assert f"-> {state}" in output

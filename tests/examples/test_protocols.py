@@ -74,7 +74,7 @@ async def printed(process: Process, pattern: str) -> re.Match[str]:
     """The first line that matches."""
     assert process.stdout is not None
     seen = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         async for line in process.stdout:
             seen.append(line.decode())
             found = re.search(pattern, seen[-1])

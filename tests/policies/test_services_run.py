@@ -25,7 +25,7 @@ SERVERS = Path(__file__).parent / "servers"
 SYSTEM = f"{os.environ.get('PATH', '')}:/usr/sbin"
 NATS = shutil.which("nats-server", path=SYSTEM)
 MOSQUITTO = shutil.which("mosquitto", path=SYSTEM)
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.spec("B14.5")]
 needs_node = pytest.mark.skipif(

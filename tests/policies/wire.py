@@ -15,7 +15,7 @@ import recloser
 from recloser import Close, Context, Heartbeat, Stop, Timeouts
 from recloser.testing.doubles.raw_server import accept_key, close_frame, frame
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 _PING = 6
 """Bytes of an empty ping of a client, mask included."""
 DAY = timedelta(days=1)

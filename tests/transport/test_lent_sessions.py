@@ -134,7 +134,7 @@ async def dialled(session: ClientSession, server: Server, trial: Trial) -> str:
     if trial.silent:
         await peer.request()
         with pytest.raises(DialFailed):
-            await asyncio.wait_for(dial, 5)
+            await asyncio.wait_for(dial, 120)
     else:
         await peer.request()
         key = accept_key(peer.head["sec-websocket-key"])

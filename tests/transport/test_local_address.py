@@ -77,7 +77,7 @@ async def main(where):
         connector = aiohttp.TCPConnector(local_addr=(where, 0))
         async with aiohttp.ClientSession(connector=connector) as session:
             ws = recloser.connect(server.url, session=session, heartbeat=None)
-            async with ws, asyncio.timeout(10):
+            async with ws, asyncio.timeout(120):
                 with recloser.hints.network(ws.wake, debounce=0.05):
                     ip("address", "add", "198.51.100.9/32", "dev", "lo")
                     ip("address", "delete", "198.51.100.9/32", "dev", "lo")
@@ -110,7 +110,7 @@ def test_the_network_hint_ends_a_connection_whose_address_goes(tmp_path: Path) -
         [*unshare, sys.executable, str(script)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert run.stdout == f"reset network {errno.EADDRNOTAVAIL}\n" * 2, run.stderr

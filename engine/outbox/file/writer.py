@@ -197,6 +197,33 @@ class GroupCommitWriter:
             self.ready = False
         return written
 
+    def abandon(self) -> None:
+        """Write the rest and release the file at once, in the thread of the event loop.
+
+        For an engine that was forgotten: its loop may be about to end, and a task would be
+        destroyed there. A transaction that is under way ends first.
+        """
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: self.abandon())
+            return
+        database, self.database = self.database, None
+        if database is None:
+            return
+        problem: OutboxUnusable | None = None
+        try:
+            database.write(self._batch.statements())
+            self._batch = Batch()
+        except OutboxUnusable as error:
+            problem = error
+            self._log(error)
+        _tell(self._waiters, problem)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.stop()
+            connection._thread.join()  # noqa: SLF001 - idle; once the loop is closed it would raise
+        database.close()
+        self.ready = False
+
     # -- changes ------------------------------------------------------------------------
 
     def note(self, change: Change) -> None:

@@ -26,7 +26,7 @@ from recloser.credentials import header, query, subprotocol
 from recloser.fsm import Decision
 from tests.engine.credentials.rig import Asked
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class TokenServer:

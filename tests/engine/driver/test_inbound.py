@@ -429,7 +429,7 @@ async def test_reading_that_pauses_is_told_with_the_fields_of_the_engine(
     await site.start()
     url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
     try:
-        async with asyncio.timeout(20), recloser.connect(url, fields={"user": "ada"}) as ws:
+        async with asyncio.timeout(120), recloser.connect(url, fields={"user": "ada"}) as ws:
             line = await lines.get()
             while line["event"] != "websocket.reading_paused":
                 line = await lines.get()

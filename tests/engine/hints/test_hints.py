@@ -128,7 +128,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 async def called(event: asyncio.Event) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         await event.wait()
 
 
@@ -189,7 +189,7 @@ class TestNetwork:
             with hints_from(ours, rung.set, debounce=0):
                 kernels.send(b"x")
                 await called(rung)
-                context = await asyncio.wait_for(reported.get(), 10)
+                context = await asyncio.wait_for(reported.get(), 120)
                 assert context["exception"].errno == 9
                 assert not loop.remove_reader(ours)
         assert reported.empty()
@@ -215,7 +215,7 @@ class TestNetwork:
             "    with hints.network(rung.set, debounce=0.1):\n"
             "        ip('link', 'set', 'one', 'up')\n"
             "        ip('link', 'set', 'two', 'up')\n"
-            "        await asyncio.wait_for(rung.wait(), 10)\n"
+            "        await asyncio.wait_for(rung.wait(), 120)\n"
             "    print('rung')\n"
             "asyncio.run(main())\n"
         )
@@ -227,7 +227,7 @@ class TestNetwork:
             [*unshare, sys.executable, "-W", "error", str(script)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert (run.stdout, run.returncode) == ("rung\n", 0), run.stderr
@@ -305,22 +305,22 @@ BEFORE = {
 loop.add_signal_handler(SIGNAL, hit.set)
 with taken(): pass
 os.kill(os.getpid(), SIGNAL)
-await asyncio.wait_for(hit.wait(), 20)""",
+await asyncio.wait_for(hit.wait(), 120)""",
     "a callback of the loop, meanwhile": """
 loop.add_signal_handler(SIGNAL, hit.set)
 with taken():
     os.kill(os.getpid(), SIGNAL)
-    await asyncio.wait_for(hit.wait(), 20)
-    await asyncio.wait_for(ours.wait(), 20)""",
+    await asyncio.wait_for(hit.wait(), 120)
+    await asyncio.wait_for(ours.wait(), 120)""",
     "a handler of the process": """
 signal.signal(SIGNAL, lambda *_: loop.call_soon_threadsafe(hit.set))
 with taken(): pass
 os.kill(os.getpid(), SIGNAL)
-await asyncio.wait_for(hit.wait(), 20)""",
+await asyncio.wait_for(hit.wait(), 120)""",
     "a handler that was set meanwhile": """
 with taken(): signal.signal(SIGNAL, lambda *_: loop.call_soon_threadsafe(hit.set))
 os.kill(os.getpid(), SIGNAL)
-await asyncio.wait_for(hit.wait(), 20)""",
+await asyncio.wait_for(hit.wait(), 120)""",
     "nothing: it is ignored": """
 signal.signal(SIGNAL, signal.SIG_IGN)
 with taken(): pass
@@ -328,13 +328,13 @@ os.kill(os.getpid(), SIGNAL)""",
     "nothing: the loop is idle": """
 with taken():
     loop.call_soon(os.kill, os.getpid(), SIGNAL)
-    await asyncio.wait_for(ours.wait(), 20)
+    await asyncio.wait_for(ours.wait(), 120)
 assert signal.getsignal(SIGNAL) is signal.SIG_DFL""",
     "one more, inside": """
 with taken():
     with taken(): pass
     os.kill(os.getpid(), SIGNAL)
-    await asyncio.wait_for(ours.wait(), 20)""",
+    await asyncio.wait_for(ours.wait(), 120)""",
 }
 PROGRAM = """
 import asyncio, os, signal, sys
@@ -368,7 +368,7 @@ def test_what_handled_a_signal_handles_it_afterwards(before: str, run: str) -> N
     body = "\n".join("    " + line for line in BEFORE[before].strip().splitlines())
     program = PROGRAM.format(body=body, run=RUNS[run])
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -391,7 +391,7 @@ def test_an_interrupt_cancels_the_main_task_as_before() -> None:
         run="try: asyncio.run(main())\nexcept KeyboardInterrupt: print('interrupted')",
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.split() == ["cancelled", "interrupted"], done.stderr
 

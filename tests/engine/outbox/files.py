@@ -1,10 +1,11 @@
 """Outboxes with a file: an engine that has one, what is in it, and what a kill would leave."""
 
 import asyncio
+import selectors
 import shutil
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from pathlib import Path
@@ -14,6 +15,50 @@ import recloser
 from recloser import Outbox, State
 from recloser.testing import Plan, ScriptedTransport
 from tests.engine.rig import DOWN, Answering, Body, others, turns
+
+PATIENCE = 120.0
+"""Seconds after which a test is held to hang; far more than any takes."""
+
+
+class _Bell(selectors.DefaultSelector):
+    """Wakes whoever waits for the next thing that happens: a timer, a socket, another thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[asyncio.Future[None]] = []
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(timeout)
+        for future in self.waiting:
+            future.set_result(None)
+        self.waiting.clear()
+        return found
+
+
+class RealLoop(asyncio.SelectorEventLoop):
+    """An event loop in real time, in which a test can wait for what a thread does."""
+
+    def __init__(self) -> None:
+        self._bell = _Bell()
+        super().__init__(self._bell)
+
+    async def happening(self) -> None:
+        """Let the loop go round; if nothing can be done now, wait until something happens.
+
+        A test that turned the loop meanwhile would keep the interpreter's lock from the thread.
+        """
+        if self._ready:  # type: ignore[attr-defined]  # asyncio's own list of what is to run
+            await asyncio.sleep(0)
+        else:
+            future: asyncio.Future[None] = self.create_future()
+            self._bell.waiting.append(future)
+            await asyncio.shield(future)
+
+
+def in_real_time(story: Coroutine[Any, Any, None]) -> None:
+    """Run a story in a `RealLoop`."""
+    with asyncio.Runner(loop_factory=RealLoop) as runner:
+        runner.run(story)
 
 
 def real(test: Body) -> Callable[..., None]:
@@ -27,14 +72,14 @@ def real(test: Body) -> Callable[..., None]:
         before = set(threading.enumerate())
 
         async def story() -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await test(*args, **kwargs)
             await turns()
             assert others() == set()
 
-        asyncio.run(story())
+        in_real_time(story())
         for thread in set(threading.enumerate()) - before:
-            thread.join(10)  # it was told to end
+            thread.join(PATIENCE)  # it was told to end
             assert not thread.is_alive()
 
     return wrapper
@@ -91,7 +136,8 @@ def shown(ws: recloser.ReconnectingWebSocket) -> list[tuple[Any, ...]]:
 
 
 async def settled(condition: Callable[[], bool]) -> None:
-    """Wait for what a thread does: turns of the loop, as many as it takes."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what a thread has done rings no event here
-            await asyncio.sleep(0)
+    """Wait for what a thread does, in a `RealLoop`."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, RealLoop)
+    while not condition():
+        await loop.happening()

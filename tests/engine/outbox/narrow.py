@@ -26,7 +26,7 @@ from recloser.testing.doubles.raw_server import (
 )
 from tests.engine.rig import Answering
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds after which a connection that comes to no end fails instead of hanging."""
 CLOSING = 5.0
 """`timeouts.close`."""

@@ -47,6 +47,29 @@ async def closed_and_connected(path: Path) -> AsyncIterator[tuple[Engine, Script
     await ws.close()
 
 
+@pytest.mark.spec("J2.2", "G6")
+@pytest.mark.parametrize("busy", [False, True])
+@real
+async def test_an_engine_that_is_forgotten_writes_all_that_was_sent_and_releases_its_file(
+    path: Path, busy: bool
+) -> None:
+    """Also when a transaction is under way; the next engine finds the file free, and all in it."""
+    ws, _ = make(path, DOWN)
+    await in_backoff(ws)
+    await ws.send("a")
+    sending = [asyncio.ensure_future(ws.send("b"))] if busy else []
+    await turns(1)
+    store = writer_of(ws)
+    assert store.idle is not busy
+    forgotten = [ws]
+    del ws
+    with pytest.warns(ResourceWarning, match="never closed"):
+        forgotten.clear()
+    await settled(lambda: not store.ready)
+    assert [await each for each in sending] == [QUEUED] * len(sending)
+    assert rows(path) == [(1, "a"), (2, "b")][: 1 + len(sending)]
+
+
 @pytest.mark.spec("G1.1", "G6")
 @real
 async def test_what_is_meant_for_one_connection_waits_for_the_file_like_the_rest(

@@ -33,7 +33,7 @@ from tests.engine.outbox.engines import (
     open_,
     sender_of,
 )
-from tests.engine.outbox.files import away, killed, make, real, rows, settled, shown
+from tests.engine.outbox.files import away, in_real_time, killed, make, real, rows, settled, shown
 from tests.engine.rig import CUT, DOWN, UP, Answering, engine, turns
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
@@ -428,7 +428,7 @@ STEPS = st.lists(
 def test_a_process_that_is_killed_at_any_step_leaves_all_that_it_had_accepted(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]], acknowledged: bool
 ) -> None:
-    asyncio.run(life(tmp_path_factory.mktemp("life"), steps, acknowledged=acknowledged))
+    in_real_time(life(tmp_path_factory.mktemp("life"), steps, acknowledged=acknowledged))
 
 
 async def life(folder: Path, steps: list[tuple[str, Any]], *, acknowledged: bool) -> None:
@@ -524,7 +524,7 @@ def test_an_engine_that_nobody_closes_does_not_keep_the_process_from_ending(path
         [sys.executable, "-c", FORGETFUL, str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -594,6 +594,6 @@ def test_an_engine_with_a_file_moves_to_another_event_loop(path: Path) -> None:
             sent = transport.wires[number].sent
             await settled(lambda: sent == expected)
 
-    asyncio.run(life(0, "a", ["a"]))
-    asyncio.run(life(1, "b", ["a", "b"]))
+    in_real_time(life(0, "a", ["a"]))
+    in_real_time(life(1, "b", ["a", "b"]))
     assert rows(path) == [(1, "a"), (2, "b")]

@@ -24,7 +24,7 @@ from tests.engine.rig import Answering
 GENTLE = ("close", "client")
 """Faults after which the server reads what had left: it must be all, once, in order."""
 ROUGH = (*GENTLE, "fin", "reset")
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

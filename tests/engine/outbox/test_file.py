@@ -250,7 +250,7 @@ def full_disk(*words: object, before: tuple[str, ...] = ()) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,7 +15,7 @@ from pathlib import Path
 from aiohttp import WSCloseCode, web
 
 RECLOSER = str(Path(sys.executable).parent / "recloser")
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds until a test that hangs is given up; nothing depends on the figure."""
 
 Act = Callable[["Peer", web.WebSocketResponse], Awaitable[object]]

@@ -194,7 +194,7 @@ def test_progress_shows_on_a_terminal_alone(check: Check, tmp_path: Path) -> Non
                 stdout=subprocess.PIPE,
                 stderr=slave,
                 cwd=tmp_path,
-                timeout=60,
+                timeout=120,
             )
             shown = b""
             while b"100%" not in shown:

@@ -68,7 +68,7 @@ def shell(
     return subprocess.run(
         [sys.executable, "-c", program, "diagram", *arguments],
         check=False,
-        timeout=60,
+        timeout=120,
         **{"capture_output": True, **options},  # type: ignore[call-overload] # options of any kind
     )
 
@@ -172,7 +172,7 @@ def test_without_pygraphviz_texts_are_drawn_and_pictures_say_what_to_install(
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-X", "utf8", "-c", program, "diagram", "-f", kind],
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     if kind in TEXTS:
@@ -369,7 +369,7 @@ def test_it_loads_no_network_and_no_logging(arguments: list[str], tmp_path: Path
         [sys.executable, "-c", program, "diagram", *given],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     assert done.stdout.splitlines()[-1] == f"{'--policy' in given} {'--journal' in given}"

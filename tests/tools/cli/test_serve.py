@@ -73,7 +73,7 @@ def test_it_plays_its_script_and_ends_on_ctrl_c(tmp_path: Path, end: signal.Sign
 
         asyncio.run(visit())
         process.send_signal(end)
-        told, trouble = process.communicate(timeout=30)
+        told, trouble = process.communicate(timeout=120)
     assert process.returncode == 0
     assert trouble == ""
     assert "#1    dialled   close 4001 'go away'" in told
@@ -85,7 +85,7 @@ def test_without_a_script_it_shows_what_it_can() -> None:
     with serving() as process:
         assert "misbehaves until Ctrl-C: 9 faults" in first_line(process)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -118,7 +118,7 @@ def test_a_taken_port_is_one_line() -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         with serving("--port", port) as process:
-            told, trouble = process.communicate(timeout=30)
+            told, trouble = process.communicate(timeout=120)
     assert (process.returncode, told) == (2, "")
     assert f"cannot listen on 127.0.0.1:{port}" in trouble
     assert len(trouble.splitlines()) == 1

@@ -215,7 +215,7 @@ def test_ctrl_c_ends_it_cleanly(run, tmp_path):
     ) as process:
         assert process.stdout.readline() == "under way\n"
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert said.strip() == ""
 
@@ -226,4 +226,4 @@ def test_the_simulator_loads_no_network():
         "main(['simulate', '--engines', '5', '-p', 'fixed', '--json'], standalone_mode=False)\n"
         "assert not {'aiohttp', 'asyncio', 'matplotlib'} & set(sys.modules), 'too much'"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)

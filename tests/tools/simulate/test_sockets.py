@@ -98,7 +98,7 @@ async def real(scenario):
             if len(opened) == scenario.engines:
                 everybody.set()
 
-    async with asyncio.timeout(60), AsyncExitStack() as stack:
+    async with asyncio.timeout(120), AsyncExitStack() as stack:
         await server.start(stack)
         engines = [
             recloser.connect(

@@ -202,4 +202,4 @@ def test_it_needs_no_test_runner() -> None:
         "assert check_policy(Ends, laws=['eventually-settles'], examples=5).sound\n"
         "assert 'pytest' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=120)

@@ -13,7 +13,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CLOSE, PING, PONG = 8, 9, 10
 _SHORT, _LONG = 126, 127
 """Lengths that say that the length follows, in two bytes or in eight."""
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which a test that waits for a peer fails instead of hanging."""
 
 

@@ -36,7 +36,7 @@ async def closes(
         ws = recloser.connect(url, policy=Soon(), observers=[note], heartbeat=None)
         ws.connect()
         try:
-            await asyncio.wait_for(enough.wait(), 10)
+            await asyncio.wait_for(enough.wait(), 120)
         finally:
             await ws.close()
     return found, server
