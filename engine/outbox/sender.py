@@ -164,8 +164,7 @@ class OutboxSender:
 
     def _in_buffer(self, entry: Entry, wire: Wire) -> bool:
         """Whether a message may still be in the write buffer; needed with a file only."""
-        durable = self._options.path is not None
-        return durable and any(item is entry for item in reversed(wire.unsent_messages()))
+        return self._options.path is not None and entry in reversed(wire.unsent_messages())
 
     # -- the core -----------------------------------------------------------------------
 
