@@ -1,7 +1,7 @@
 """The answer to an upgrade and the parts of its connection, through aiohttp's public hooks."""
 
 import asyncio
-from typing import Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, ClientWebSocketResponse
 from aiohttp.connector import Connection
@@ -9,6 +9,11 @@ from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from recloser.transport.handshake import upgrades
+
+if TYPE_CHECKING:
+    _Response = ClientWebSocketResponse[Literal[True]]
+else:
+    _Response = ClientWebSocketResponse  # aiohttp before 3.14 does not know the parameter
 
 _UPGRADED: Final = 101
 _MASKED: Final = 0x80
@@ -115,7 +120,7 @@ class UnmaskedFrames:
         self._parser.feed_eof()
 
 
-class Upgrade(ClientWebSocketResponse[Literal[True]]):
+class Upgrade(_Response):
     """Keeps the arguments of aiohttp's constructor, and the transport while it is reachable.
 
     aiohttp's own `receive`, `close`, `close_code` and `heartbeat` are never used: they echo
