@@ -16,7 +16,7 @@ DRAW := $(BIN)/recloser diagram
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow services mutants prove bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow compat compat-ends services mutants prove bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -117,6 +117,12 @@ cov: $(READY)  ## All tests with branch coverage; that of fsm/ and policies/ mus
 
 slow: $(READY)  ## All tests with many more examples, and those marked slow
 	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) -m "not prove"
+
+compat: $(READY)  ## The tests of the transport on each release of aiohttp that is supported
+	$(BIN)/python tests/aiohttp_releases.py
+
+compat-ends: $(READY)  ## A part of them on the oldest and the newest release
+	$(BIN)/python tests/aiohttp_releases.py --ends
 
 services: $(READY)  ## The catalogue against real servers from npm (and nats-server, mosquitto if installed)
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/policies/servers

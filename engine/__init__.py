@@ -39,7 +39,12 @@ if TYPE_CHECKING:
     from recloser.settled import Settled, Status
     from recloser.supervisor import Supervisor
     from recloser.transport import Delivery, Heartbeat
-    from recloser.transport.errors import ConcurrentReceive, NotOpen, SessionClosed
+    from recloser.transport.errors import (
+        ConcurrentReceive,
+        NotOpen,
+        SessionClosed,
+        UnsupportedAiohttp,
+    )
 
 _HOMES = {
     "Acknowledgements": "recloser.outbox",
@@ -78,6 +83,7 @@ _HOMES = {
     "Supervisor": "recloser.supervisor",
     "Timeouts": "recloser.fsm.timeouts",
     "Unauthorized": "recloser.providers",
+    "UnsupportedAiohttp": "recloser.transport.errors",
     "WrongLoop": "recloser.driver.loop",
     "connect": "recloser.assembly",
 }
@@ -120,6 +126,7 @@ __all__ = [
     "Supervisor",
     "Timeouts",
     "Unauthorized",
+    "UnsupportedAiohttp",
     "WrongLoop",
     "connect",
     "fsm",

@@ -4,6 +4,7 @@ RecloserError
  +-- NotOpen            what needs an open connection, while there is none
  +-- ConcurrentReceive  (RuntimeError)  two tasks wait for one thing
  +-- SessionClosed      (RuntimeError)  the application has closed its session
+ +-- UnsupportedAiohttp (RuntimeError)  the installed aiohttp lacks what the transport stands on
 """
 
 from recloser.fsm.errors import RecloserError
@@ -46,3 +47,18 @@ class SessionClosed(RecloserError, RuntimeError):
 
     def __str__(self) -> str:
         return "the aiohttp session is closed: lend an open one that lives as long as the engine"
+
+
+class UnsupportedAiohttp(RecloserError, RuntimeError):
+    """The installed aiohttp lacks something that the transport stands on."""
+
+    def __init__(self, version: str, missing: list[str]) -> None:
+        super().__init__(version, missing)
+        self.version = version
+        self.missing = missing
+
+    def __str__(self) -> str:
+        return (
+            f"aiohttp {self.version} has no {', no '.join(self.missing)}: install another release "
+            "of aiohttp, or a newer recloser"
+        )

@@ -28,6 +28,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
 from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
+from recloser.transport.errors import UnsupportedAiohttp
 
 _UPGRADED: Final = 101
 _PROXY_AUTHENTICATION: Final = 407
@@ -164,7 +165,7 @@ def _kind(error: Exception, *, secure: bool) -> tuple[int, Origin, Cause]:
             return ABNORMAL, Origin.NETWORK, Cause.TCP
         case ClientResponseError() | ClientPayloadError():
             return ABNORMAL, Origin.ENGINE, Cause.PROTOCOL
-        case InvalidURL() | NonHttpUrlClientError():
+        case InvalidURL() | NonHttpUrlClientError() | UnsupportedAiohttp():
             return ABNORMAL, Origin.ENGINE, Cause.CONFIGURATION
         case ServerDisconnectedError():
             return ABNORMAL, Origin.NETWORK, Cause.EOF

@@ -28,6 +28,7 @@ from aiohttp.client import DEFAULT_TIMEOUT
 from multidict import CIMultiDict
 from yarl import URL
 
+from recloser.transport.compatibility import check_aiohttp
 from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import DialDropped, UpgradeRefused, invalid_upgrade
 from recloser.transport.upgrade import Answer, Upgrade, first_bytes
@@ -130,7 +131,11 @@ def session_over(lent: ClientSession) -> ClientSession:
 
 
 def check_lent(lent: ClientSession) -> None:
-    """Raise `ValueError` for a session with parts that a dial of ours cannot use."""
+    """Raise `ValueError` for a session with parts that a dial of ours cannot use.
+
+    Raises `UnsupportedAiohttp` where the parts cannot be read.
+    """
+    check_aiohttp()
     parts = vars(lent)
     if lent.auth is not None:
         raise ValueError(
@@ -176,12 +181,14 @@ def expire_look_up(session: ClientSession, address: URL) -> None:
 
     The answer is marked as too old. `clear_dns_cache` would remove it under dials that have
     waited for the same look-up and are about to read it: they would fail with `KeyError`. A lent
-    connector with `ttl_dns_cache=None` keeps its answers for good, as it was told to.
+    connector with `ttl_dns_cache=None` keeps its answers for good, as it was told to. Where a
+    release of aiohttp has no such table, the answer serves for its ten seconds.
     """
     cached: Any = getattr(session.connector, "_cached_hosts", None)  # a TCPConnector has it
+    times: Any = getattr(cached, "_timestamps", {})
     key = (address.raw_host, address.port)
-    if cached is not None and key in cached._timestamps:  # noqa: SLF001 - no public way, see above
-        cached._timestamps[key] = -inf  # noqa: SLF001 - as above
+    if key in times:
+        times[key] = -inf
 
 
 def own_proxy(session: ClientSession) -> str | URL | None:
@@ -279,8 +286,9 @@ class SessionLease:
 def acquire(lent: ClientSession | None, *, trust_env: bool) -> SessionLease:
     """Lease the session over a lent one, or our own; both are made when first asked for.
 
-    Raises `SessionClosed` if the lent one is closed.
+    Raises `SessionClosed` if the lent one is closed, and `UnsupportedAiohttp`.
     """
+    check_aiohttp()
     key = asyncio.get_running_loop(), trust_env if lent is None else lent
     found = _shared.get(key)
     if found is None or found.session.closed:

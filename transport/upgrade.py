@@ -91,7 +91,8 @@ class UnmaskedFrames:
 
     aiohttp takes masked frames from a server, where RFC 6455 section 5.1 says that a client
     must close the connection. The parser alone knows where later frames begin, so that they
-    are not looked at; a masked ping or pong is told by `Wire.control_received`.
+    are not looked at; a masked ping or pong is told by `Wire.control_received`. Before 3.14
+    aiohttp sets its parser before it makes an `Upgrade`: of its frames nothing else is refused.
     """
 
     __slots__ = ("_handler", "_head", "_parser", "_reader")
@@ -177,7 +178,10 @@ class Upgrade(_Response):
 
     @property
     def _parser(self) -> Any:
-        """What aiohttp hands to the protocol, once it has set it: test_contract.py pins that."""
+        """What aiohttp hands to the protocol, once it has set it: test_contract.py pins that.
+
+        Before 3.14 aiohttp does not ask for it.
+        """
         if self._frames is None:
             return None
         return UnmaskedFrames(self._frames, self._handler, self.reader)

@@ -1,8 +1,8 @@
 """The surface of aiohttp that the transport stands on, pinned.
 
 When one of these fails after an upgrade of aiohttp: read what changed, adapt `upgrade.py` (its
-constructor), `wire.py` (the reader) or `outgoing.py` (the writer), run tests/transport, and only
-then widen the range of aiohttp in pyproject.toml.
+constructor), `wire.py` (the reader) or `aiohttp_outgoing.py` (the writer) so that the releases
+before it still work, and run `make compat`.
 """
 
 import asyncio
@@ -15,12 +15,11 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, EofStream, WSMsgType
-from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.http import WebSocketError, WebSocketWriter, WSMessage
+from aiohttp.http import WebSocketError, WSMessage
 
 from recloser.testing.doubles.raw_server import close_frame, frame, text
+from recloser.transport import compatibility
 from recloser.transport.aiohttp_outgoing import first_step
 from recloser.transport.upgrade import Upgrade
 from tests.transport.link import linked, turns
@@ -32,67 +31,13 @@ WHAT_TO_DO = (
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
-def parameters(function: Callable[..., Any]) -> list[str]:
-    return list(inspect.signature(function).parameters)
-
-
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (ClientWebSocketResponse.__init__, ["self", "reader", "writer", "protocol", "response"]),
-        (WebSocketWriter.send_frame, ["self", "message", "opcode"]),
-        (WebSocketWriter.close, ["self", "code", "message"]),
-        (ClientResponse.start, ["self", "connection"]),
-        (ClientResponse.close, ["self"]),
-        (ClientSession.detach, ["self"]),
-        (BaseProtocol._drain_helper, ["self"]),
-        (ResponseHandler.connection_lost, ["self", "exc"]),
-        (ResponseHandler.data_received, ["self", "data"]),
-        (ResponseHandler.set_parser, ["self", "parser", "payload"]),
-    ],
-)
-def test_arguments(function: Callable[..., Any], expected: list[str]) -> None:
-    assert parameters(function)[: len(expected)] == expected, WHAT_TO_DO
-
-
-@pytest.mark.spec("B4.6")
-@pytest.mark.parametrize(
-    ("function", "expected"),
-    [
-        (
-            ClientSession.__init__,
-            {
-                "connector", "cookie_jar", "middlewares", "response_class", "timeout", "trust_env",
-                "ws_response_class",
-            },
-        ),
-        (ClientSession.ws_connect, {"headers", "max_msg_size", "protocols", "proxy", "ssl"}),
-        (aiohttp.TCPConnector.__init__, {"force_close", "limit"}),
-    ],
-)  # fmt: skip
-def test_options(function: Callable[..., Any], expected: set[str]) -> None:
-    assert expected <= set(parameters(function)), WHAT_TO_DO
-
-
-@pytest.mark.parametrize(
-    ("owner", "names"),
-    [
-        (Connection, {"transport", "protocol"}),
-        (ResponseHandler, {"closed", "writing_paused"}),
-        (ClientResponse, {"connection"}),
-        (ClientWebSocketResponse, {"protocol"}),
-        (
-            ClientSession,
-            {
-                "auth", "closed", "connector", "headers", "raise_for_status", "timeout",
-            },
-        ),
-    ],
-)  # fmt: skip
-def test_properties(owner: type, names: set[str]) -> None:
-    for name in names:
-        found = inspect.getattr_static(owner, name)
-        assert not inspect.isfunction(found), f"{owner.__name__}.{name}: {WHAT_TO_DO}"
+@pytest.mark.spec("B4.6", "N1.1")
+def test_nothing_is_missing_and_what_is_read_is_no_method() -> None:
+    assert compatibility.missing() == [], WHAT_TO_DO
+    for owner, names in compatibility.ATTRIBUTES:
+        for name in names:
+            found = inspect.getattr_static(owner, name)
+            assert not inspect.isfunction(found), f"{owner.__name__}.{name}: {WHAT_TO_DO}"
 
 
 @pytest.mark.spec("E1.6")

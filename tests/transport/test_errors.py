@@ -8,7 +8,7 @@ import pytest
 import recloser
 from recloser import RecloserError, State
 from recloser.transport import errors
-from recloser.transport.errors import ConcurrentReceive, NotOpen, SessionClosed
+from recloser.transport.errors import ConcurrentReceive, NotOpen, SessionClosed, UnsupportedAiohttp
 
 OURS = {"IllegalMove"}
 """Raised for a fault of the library alone, so not public."""
@@ -17,6 +17,7 @@ TEXTS: list[tuple[RecloserError, str]] = [
     (NotOpen(State.BACKOFF), "not open but backoff: await wait_for(State.OPEN), or"),
     (ConcurrentReceive(), "another task waits here: let one task receive"),
     (SessionClosed(), "the aiohttp session is closed: lend an open one"),
+    (UnsupportedAiohttp("3.99", ["A.b", "c(d)"]), "aiohttp 3.99 has no A.b, no c(d): install an"),
 ]
 
 
@@ -44,6 +45,7 @@ def test_the_tree_is_in_the_module_docstring() -> None:
 def test_misuse_is_a_runtime_error_too_and_facts_are_attributes() -> None:
     assert issubclass(ConcurrentReceive, RuntimeError)
     assert issubclass(SessionClosed, RuntimeError)
+    assert issubclass(UnsupportedAiohttp, RuntimeError)
     assert NotOpen(State.PASSIVE).state is State.PASSIVE
 
 

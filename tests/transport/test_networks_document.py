@@ -1,0 +1,30 @@
+"""The examples of docs/networks.md run, and its releases are those of pyproject.toml."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import recloser
+from recloser.fsm import Cause, Close
+from tests.aiohttp_releases import supported
+
+PAGE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+RELEASES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
+
+
+@pytest.mark.spec("N1.2")
+def test_the_example_of_releases_tells_a_broken_install(capsys: pytest.CaptureFixture[str]) -> None:
+    space: dict[str, Any] = {}
+    exec(compile(RELEASES, "docs/networks.md", "exec"), space)
+    error = recloser.UnsupportedAiohttp("3.12.0", ["ResponseHandler.closed"])
+    assert space["broken_install"](Close.by_engine(Cause.CONFIGURATION, error=error))
+    said = capsys.readouterr().out.split(", or")[0]
+    assert said in PAGE
+    assert not space["broken_install"](Close.cut(Cause.EOF))
+
+
+@pytest.mark.spec("N1.1")
+def test_the_oldest_release_is_the_one_of_the_project() -> None:
+    assert f"Every release from {supported()[0]} on works" in PAGE
