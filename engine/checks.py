@@ -11,7 +11,7 @@ from yarl import URL
 
 from recloser import redact
 from recloser.fsm.events import Advise
-from recloser.fsm.numbers import check_seconds
+from recloser.fsm.numbers import check_count, check_seconds
 
 WORD: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A token as RFC 9110 section 5.6.2 has it: a header's name, a subprotocol."""
@@ -139,14 +139,31 @@ def check_subprotocols(subprotocols: object) -> tuple[str, ...]:
     return found
 
 
-def check_advice(advice: object, retry_after: float | None, spread: float | None) -> Advise:
-    """Return the event of an advice; the two numbers are seconds of at least 0."""
-    if not isinstance(advice, str):
+def check_advice(
+    advice: str | None,
+    retry_after: float | None,
+    spread: float | None,
+    generation: int | None = None,
+    *,
+    optional: bool = False,
+) -> Advise:
+    """Return the event of an advice; the two numbers are seconds of at least 0.
+
+    `optional`: there may be no text.
+    """
+    if not isinstance(advice, str) and not (optional and advice is None):
         raise TypeError(f"advice must be a str, not {type(advice).__name__}")
     for name, seconds in (("retry_after", retry_after), ("spread", spread)):
         if seconds is not None:
             check_seconds(name, seconds)
-    return Advise(advice, retry_after, spread)
+    check_generation(generation)
+    return Advise(advice, retry_after, spread, generation)
+
+
+def check_generation(number: int | None) -> None:
+    """Raise `TypeError` or `ValueError` unless it is the number of a dial, or None."""
+    if number is not None:
+        check_count("generation", number)
 
 
 def check_plain_function(name: str, takes: str, given: object) -> None:

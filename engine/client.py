@@ -2,22 +2,22 @@
 
 import asyncio
 import json
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from recloser.checks import check_advice
+from recloser.checks import check_advice, check_generation
 from recloser.closed import closed_error
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import Inbound, receiver
 from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
-from recloser.fsm.closecodes import NORMAL, check_close
+from recloser.fsm.closecodes import INTERNAL_ERROR, NORMAL, check_close
 from recloser.fsm.events import Ask, Healthy, Hint, Reconnect
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
+from recloser.ownership import begin_to_close, close_forgotten, leave_at_once
 from recloser.rest import rest_until
 from recloser.settled import Settled
 from recloser.transport.base import Delivery
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     from recloser.outbox.message import Id
     from recloser.outbox.options import MessageOptions
     from recloser.outbox.view import OutboxView
-
-
-_CLOSING: Final = 0.75
-"""Seconds for the closing when an exception leaves the `async with` block (J3)."""
-_RELEASING: Final = 0.2
-"""Seconds for the release that follows."""
 
 
 class ReconnectingWebSocket:
@@ -91,10 +85,8 @@ class ReconnectingWebSocket:
     @property
     def subprotocol(self) -> str | None:
         """The subprotocol that the peer chose; None unless open, or if it chose none."""
-        generation = self._driver.generation
-        if self.state is not State.OPEN or generation is None or generation.wire is None:
-            return None
-        return generation.wire.subprotocol
+        wire = self._driver.open_wire
+        return None if wire is None else wire.subprotocol
 
     @property
     def scope(self) -> Scope:
@@ -177,8 +169,7 @@ class ReconnectingWebSocket:
         Returns when everything is released, within `timeouts.close`, or when a later request
         supersedes this one. What was received can still be received. The first code wins on the
         wire. Raises `TypeError` or `ValueError`, in every state, for a code or reason that a close
-        frame must not carry
-        (RFC 6455 section 7.4); nothing has changed then.
+        frame must not carry (RFC 6455 section 7.4); nothing has changed then.
         """
         check_close(code, reason)
         await self._driver.leave(Ask(Wish.CLOSE, code, reason))
@@ -206,36 +197,61 @@ class ReconnectingWebSocket:
         ask = Ask(Wish.SUSPEND, code, reason)
         await rest_until(self._driver, ask, awaitable, lambda: self._rest is rest)
 
-    def reconnect(self, code: int = NORMAL, reason: str = "") -> None:
+    def reconnect(
+        self, code: int = NORMAL, reason: str = "", *, generation: int | None = None
+    ) -> None:
         """Leave and dial again, with a code of the application's choice.
 
         Some services drop a session when its client closes with 1000 (Discord's gateway
         does); pick another code there. In backoff and passive it dials, while connecting it
         does nothing. The failures are not forgotten: leaving a connection before it was stable
         is one, and dials start at least 1 s apart, so that a server that says "go away" at each
-        open is not dialled as fast as it answers. `connect()` starts afresh. Raises
-        `ConnectionClosed` in closed, and as `close` does.
+        open is not dialled as fast as it answers. `connect()` starts afresh. Nothing happens where
+        `generation` is given and not that of the open connection. Raises as `close` does, and
+        `ConnectionClosed` in closed.
         """
         check_close(code, reason)
+        check_generation(generation)
         self._driver.bind()
-        if self.state is State.CLOSED:
+        if self.state is State.CLOSED and generation is None:
             raise closed_error(self._driver.last_change)
-        self._driver.feed(Reconnect(code, reason))
+        self._driver.feed(Reconnect(code, reason, generation))
+
+    def fail(
+        self,
+        advice: str | None = None,
+        *,
+        code: int = INTERNAL_ERROR,
+        reason: str = "",
+        retry_after: float | None = None,
+        spread: float | None = None,
+        generation: int | None = None,
+    ) -> None:
+        """Say that the open connection has failed: it ends, and the policy decides.
+
+        For what only the application sees: an in-band "please reconnect", an invalid session.
+        It counts as a failure. The record has the cause DECLARED, and `advice`, `retry_after` and
+        `spread` as `advise` passes them on. The peer gets a close frame with `code` and `reason`,
+        and half a second for its answer. Nothing happens unless open, nor where `generation` is
+        given and not that of the open connection. Raises as `advise` and `close` do.
+        """
+        check_close(code, reason)
+        given = check_advice(advice, retry_after, spread, generation, optional=True)
+        self._driver.bind()
+        self._driver.fail(Close.declared(), code, reason, advice=given, number=generation)
 
     def wake(self) -> None:
         """Hint that dialling may be worth while now: the network is back, say.
 
         Ends a backoff, and a rest that a policy chose; keeps the failure count and the gap of
-        1 s between dials. While open, the peer is pinged, and a connection whose local
-        address this machine has lost is ended. Never overrides `close()` or
-        `suspend()`.
+        1 s between dials. While open, the peer is pinged, and a connection whose local address
+        this machine has lost is ended. Never overrides `close()` or `suspend()`.
         """
         driver = self._driver
         driver.bind()
         driver.feed(Hint())
-        generation = driver.generation
-        if self.state is State.OPEN and generation is not None and generation.wire is not None:
-            generation.wire.probe()
+        if driver.open_wire is not None:
+            driver.open_wire.probe()
 
     def mark_healthy(self) -> None:
         """Say that this connection works, without waiting for `timeouts.stable`.
@@ -246,14 +262,20 @@ class ReconnectingWebSocket:
         self._driver.feed(Healthy())
 
     def advise(
-        self, advice: str, *, retry_after: float | None = None, spread: float | None = None
+        self,
+        advice: str,
+        *,
+        retry_after: float | None = None,
+        spread: float | None = None,
+        generation: int | None = None,
     ) -> None:
         """Pass on what the server said in-band; the policy sees it once, at the next end.
 
-        `retry_after` and `spread` are in seconds. Raises `TypeError` unless `advice` is a str
-        and both are numbers, and `ValueError` for seconds that are negative or not finite.
+        `retry_after` and `spread` are in seconds. Nothing happens where `generation` is given and
+        has ended. Raises `TypeError` unless `advice` is a str and the others are numbers, and
+        `ValueError` for seconds that are negative or not finite.
         """
-        event = check_advice(advice, retry_after, spread)
+        event = check_advice(advice, retry_after, spread, generation)
         self._driver.bind()
         self._driver.feed(event)
 
@@ -334,7 +356,7 @@ class ReconnectingWebSocket:
         try:
             await self._until(State.OPEN, State.PASSIVE)
         except BaseException:
-            await self._leave_at_once()
+            await leave_at_once(self._driver)
             raise
         return self
 
@@ -345,34 +367,21 @@ class ReconnectingWebSocket:
         traceback: TracebackType | None,
     ) -> None:
         if kind is not None:
-            await self._leave_at_once()
+            await leave_at_once(self._driver)
             return
         try:
             await self.close()
         except asyncio.CancelledError:
-            await self._leave_at_once()
+            await leave_at_once(self._driver)
             raise
 
-    async def _leave_at_once(self) -> None:
-        await self._driver.leave(Ask(Wish.CLOSE, within=_CLOSING), release_timeout=_RELEASING)
-
     def __del__(self) -> None:
-        core = self._driver.core
-        if core.state is State.CLOSED:
-            return
-        if core.state is not State.CLOSING or core.wish is not Wish.CLOSE:
-            warnings.warn(
-                f"{self!r} was never closed: use 'async with', or await close()",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
-        self._driver.close_from_finalizer()
+        close_forgotten(self._driver, self)
 
 
 def end_soon(ws: ReconnectingWebSocket) -> None:
     """Begin to close an engine within a second; for an owner that must not wait for the end."""
-    ws._driver.feed(Ask(Wish.CLOSE, within=_CLOSING))  # noqa: SLF001 - the same module
+    begin_to_close(ws._driver)  # noqa: SLF001 - the same module
 
 
 def holds_messages(ws: ReconnectingWebSocket) -> bool:

@@ -19,6 +19,10 @@ closing, because a closing takes time and the application may change its mind me
 The *advice* is what the server said in-band before it closes. The application passes it on. It
 belongs to one generation: the next end adds it to the close record, and it is forgotten.
 
+An end that the application *declares* (`Fail`) is a loss, and no closing: the policy decides in
+`open`, so nothing leads from `closing` to `backoff`. The close frame goes out as a *farewell* of
+the generation that has ended.
+
 The *run* counts the failures from one proof of health to the next: attempts, streaks, delays. The
 policy sees it as a `Context`. It is replaced as a whole when the failures are forgotten: after a
 stable period, by `mark_healthy()`, and by an explicit `connect()`.
@@ -37,13 +41,14 @@ from typing import Final
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import ALONE, Context, Decision, Policy, Retry, Stop
-from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
+from recloser.fsm.effects import Abort, Announce, Dial, Effect, Farewell, Shut
 from recloser.fsm.errors import PolicyError
 from recloser.fsm.events import (
     Advise,
     Ask,
     Event,
     Expired,
+    Fail,
     Healthy,
     Hint,
     Lost,
@@ -136,11 +141,13 @@ class Core:
                 return self._ask(event, now)
             case Hint():
                 return self._move(Trigger.WAKE, now)
-            case Reconnect(code, reason):
-                return self._reconnect(code, reason, now)
+            case Reconnect() if event.generation is None or self._is_open(event.generation):
+                return self._reconnect(event, now)
+            case Fail() if self._is_open(event.generation):
+                return self._fail(event, now)
             case Healthy() if self.state is State.OPEN:
                 self._stable()
-            case Advise() if live:
+            case Advise() if live and event.generation in (None, self.generation):
                 self.advice = event
         return []
 
@@ -162,12 +169,19 @@ class Core:
             self.guard = Guard.SUSPENDED
         return effects
 
-    def _reconnect(self, code: int, reason: str, now: float) -> list[Effect]:
+    def _is_open(self, generation: int) -> bool:
+        return self.state is State.OPEN and generation == self.generation
+
+    def _fail(self, event: Fail, now: float) -> list[Effect]:
+        effects = self._lost(event.close, event.undelivered, now, said=event.advice)
+        return [Farewell(event.generation, event.close.sent_code, event.reason), *effects]
+
+    def _reconnect(self, event: Reconnect, now: float) -> list[Effect]:
         if self.state in (State.CLOSED, State.CONNECTING):
             return []
         effects: list[Effect] = []
         if self.state is State.OPEN:
-            effects = self._ask(Ask(Wish.CLOSE, code, reason), now)
+            effects = self._ask(Ask(Wish.CLOSE, event.code, event.reason), now)
         return effects + self._ask(Ask(Wish.CONNECT), now, paced=True)
 
     def _opened(self, undelivered: int, now: float) -> list[Effect]:
@@ -198,12 +212,16 @@ class Core:
         )
         return [Abort(generation), *self._lost(close, event.undelivered, now)]
 
-    def _lost(self, close: Close, undelivered: int, now: float) -> list[Effect]:
+    def _lost(
+        self, close: Close, undelivered: int, now: float, *, said: Advise | None = None
+    ) -> list[Effect]:
+        """Ask the policy about an end; `said` is the application's word on this end alone."""
         asked = self.state is State.CLOSING
         if asked:
             close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
-        if self.advice is not None:
-            close = self.advice.onto(close)
+        for advice in (self.advice, said):
+            if advice is not None:
+                close = advice.onto(close)
         if self.held:
             close = replace(close, unsent=close.unsent + self.held)
         problem: PolicyError | None = None

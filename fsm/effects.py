@@ -33,10 +33,22 @@ class Abort:
 
 
 @dataclass(frozen=True, slots=True)
+class Farewell:
+    """Send a close frame in a generation that ends now, and wait a little for the answer.
+
+    Without a code nothing is sent: drop the socket.
+    """
+
+    generation: int
+    code: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """Announce a change to log, observers and waiters."""
 
     change: StateChange
 
 
-Effect = Dial | Shut | Abort | Announce
+Effect = Dial | Shut | Abort | Farewell | Announce

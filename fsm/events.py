@@ -28,6 +28,8 @@ class Reconnect(NamedTuple):
 
     code: int = NORMAL
     reason: str = ""
+    generation: int | None = None
+    """The generation that is to be left, if it is open; None: the present one, in any state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +66,38 @@ class Lost(NamedTuple):
 class Advise(NamedTuple):
     """A message of the server, in the words of the application; the policy sees it once."""
 
-    advice: str
+    advice: str | None
     retry_after: float | None = None
     spread: float | None = None
+    generation: int | None = None
+    """The generation that it is about; None: the present one."""
 
     def onto(self, close: Close) -> Close:
-        """Add the advice to a record; a number in the advice replaces one in the record."""
+        """Add the advice to a record; what it does not say stays as it is in the record."""
         return replace(
             close,
-            advice=self.advice,
+            advice=close.advice if self.advice is None else self.advice,
             retry_after=close.retry_after if self.retry_after is None else self.retry_after,
             spread=close.spread if self.spread is None else self.spread,
         )
+
+
+class Fail(NamedTuple):
+    """We end an open generation that still lives: it has failed in our eyes.
+
+    The record is made now, and the policy decides, as for a `Lost`. The peer gets a close frame
+    all the same, and its answer changes nothing.
+    """
+
+    generation: int
+    close: Close
+    """The record. The core adds the advice."""
+    advice: Advise | None = None
+    """What the application says in addition to the advice that it gave before."""
+    reason: str = ""
+    """The text of the close frame; its code is `close.sent_code`."""
+    undelivered: int = 0
+    """Received messages that no consumer gets."""
 
 
 class Expired(NamedTuple):
@@ -87,4 +109,4 @@ class Expired(NamedTuple):
     undelivered: int = 0
 
 
-Event = Ask | Reconnect | Hint | Healthy | Opened | Lost | Advise | Expired
+Event = Ask | Reconnect | Hint | Healthy | Opened | Lost | Advise | Fail | Expired

@@ -96,6 +96,8 @@ class Cause(Word):
     """The peer broke RFC 6455 or HTTP: a bad frame, a bad accept key, garbage."""
     TOO_BIG = "too_big"
     """A message exceeded the receive limit; we sent 1009."""
+    DECLARED = "declared"
+    """The application said that the connection is of no use: `fail()`."""
     CANCELLED = "cancelled"
     """The application asked to leave while the dial was under way."""
     HOOK = "hook"
@@ -148,7 +150,7 @@ class Close:
     spread: float | None = None
     """Seconds over which the server asks its clients to spread their return."""
     advice: str | None = None
-    """The text that the application passed on by `advise()` before the end."""
+    """The text that the application passed on by `advise()` before the end, or gave to `fail()`."""
     unsent: int = 0
     """Messages not known to have left the process: an upper bound."""
     error: BaseException | None = field(default=None, repr=False, compare=False)
@@ -255,6 +257,17 @@ class Close:
             sent_code=sent_code,
             unsent=unsent,
             error=error,
+        )
+
+    @classmethod
+    def declared(cls, *, sent_code: int | None = None, unsent: int = 0) -> Self:
+        """Make the record of a connection that the application says has failed: `fail()`."""
+        return cls(
+            code=ABNORMAL,
+            origin=Origin.APPLICATION,
+            cause=Cause.DECLARED,
+            sent_code=sent_code,
+            unsent=unsent,
         )
 
     @property

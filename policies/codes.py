@@ -83,6 +83,13 @@ LOST = (
         "recloser: liveness; aiohttp.web 3.14.5 after SIGTERM, for twice its shutdown_timeout",
     ),
     Rule(
+        "declared",
+        when(code=1006, cause=Cause.DECLARED),
+        retry(),
+        "The application says that this connection has failed: come back, ever more slowly.",
+        "recloser: fail(), for services that say it in-band",
+    ),
+    Rule(
         "silent",
         when(code=1006, cause=Cause.HEARTBEAT, attempt=1),
         retry(AT_ONCE),

@@ -23,13 +23,13 @@ from recloser.driver.sender import DirectSender
 from recloser.driver.statistics import Counters
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
-from recloser.fsm.effects import Abort, Announce, Dial, Effect, Shut
+from recloser.fsm.effects import Abort, Announce, Dial, Effect, Farewell, Shut
 from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Opened
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.transport.base import DialFailed, Request
 from recloser.transport.receive_buffer import LIMIT, Overflow
-from recloser.transport.wire import Transport
+from recloser.transport.wire import Transport, Wire
 from recloser.waiter import Waiter
 
 _BUGS: Final = {Cause.HOOK: log.ON_OPEN_FAILED, Cause.CREDENTIALS: log.PROVIDER_FAILED}
@@ -144,6 +144,12 @@ class Driver:
         """The clock that the application gave, or that of the loop."""
         return self._binding.clock
 
+    @property
+    def open_wire(self) -> Wire | None:
+        """The connection; None unless open."""
+        generation = self.generation
+        return None if generation is None or self.core.state is not State.OPEN else generation.wire
+
     def bind(self) -> asyncio.AbstractEventLoop:
         """Return the engine's loop, which must be the running one; raises `WrongLoop`.
 
@@ -199,6 +205,25 @@ class Driver:
         if self.core.state in (State.CLOSED, State.PASSIVE):
             await self._releaser.wait(release_timeout)
 
+    def fail(
+        self,
+        close: Close,
+        code: int,
+        reason: str = "",
+        *,
+        advice: Advise | None = None,
+        number: int | None = None,
+    ) -> None:
+        """End the open generation, or only that of this `number`, as one that has failed.
+
+        `close` is the record, to which what the wire knows is added; `code` and `reason` are
+        for the close frame.
+        """
+        generation = self.generation
+        if generation is not None and number in (None, generation.number):
+            undelivered = self._undelivered(generation)
+            self.feed(generation.failed(close, code, reason, advice, undelivered))
+
     def close_from_finalizer(self) -> None:
         """Close an engine that the application has lost; may be called from any thread."""
         loop = self._binding.loop
@@ -224,6 +249,8 @@ class Driver:
                 self.generation.shut(code, reason)
             case Abort() if self.generation is not None:
                 self.generation.abort()
+            case Farewell(_, code, reason) if self.generation is not None and code is not None:
+                self.generation.farewell = code, reason
 
     def _dial(self, effect: Dial) -> None:
         generation = Generation(effect.generation, self.fields, self._wire_ended)
@@ -245,12 +272,8 @@ class Driver:
             wanted=partial(self._wants, generation),
             addressed=self._addressed,
             connected=self.inbound.precede,
-            advise=partial(self._advise, generation),
+            advise=self.feed,
         )
-
-    def _advise(self, generation: Generation, advice: Advise) -> None:
-        if generation is self.generation:
-            self.feed(advice)
 
     def _addressed(self, request: Request) -> None:
         self.core.address, host = address_of(request.url)

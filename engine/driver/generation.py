@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from recloser import log
 from recloser.driver.scope import Scope
 from recloser.fsm.core import FAREWELL
-from recloser.fsm.events import Expired
+from recloser.fsm.events import Advise, Expired, Fail
 from recloser.fsm.record import Close
 from recloser.transport.wire import Transport, Wire
 
@@ -117,6 +118,19 @@ class Generation:
         if self.wire is None:
             return Expired(deadline, undelivered=undelivered)
         return Expired(deadline, self.wire.sent_code, self.wire.unsent, undelivered)
+
+    def failed(
+        self, close: Close, code: int, reason: str, advice: Advise | None, undelivered: int
+    ) -> Fail:
+        """Make the event that ends the open generation, with what the wire knows.
+
+        Where messages are in the write buffer that go out again on the next connection, the
+        socket is dropped without a close frame: they must not leave now, too.
+        """
+        unsent = 0 if self.wire is None else self.wire.unsent
+        again = self.wire is not None and unsent > 0 and self.wire.undelivered.resend
+        close = replace(close, sent_code=None if again else code, unsent=unsent)
+        return Fail(self.number, close, advice, reason, undelivered)
 
     def owns(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether `join` waits for this task."""

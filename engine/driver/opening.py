@@ -125,7 +125,7 @@ class Opening:
         The policy sees it at the end of this generation; after that end the call does nothing.
         Raises as `ws.advise`.
         """
-        self._advise(check_advice(advice, retry_after, spread))
+        self._advise(check_advice(advice, retry_after, spread, self.generation))
 
     def _check_running(self, what: str) -> None:
         if self._done:

@@ -33,6 +33,7 @@ LEAVES: list[Callable[..., Any]] = [
     lambda ws, *a: ws.close(*a),
     lambda ws, *a: ws.suspend(*a),
     lambda ws, *a: ws.reconnect(*a),
+    lambda ws, code, reason="": ws.fail(code=code, reason=reason),
 ]
 
 
@@ -92,6 +93,11 @@ ARGUMENTS: list[tuple[str, Callable[[ReconnectingWebSocket], Any], type]] = [
     ("retry_after NaN", lambda ws: ws.advise("x", retry_after=NAN), ValueError),
     ("spread infinite", lambda ws: ws.advise("x", spread=INF), ValueError),
     ("spread list", lambda ws: ws.advise("x", spread=[1]), TypeError),
+    ("advice of fail", lambda ws: ws.fail(b"x"), TypeError),
+    ("retry_after of fail", lambda ws: ws.fail(retry_after=-1), ValueError),
+    ("generation 0", lambda ws: ws.fail(generation=0), ValueError),
+    ("generation text", lambda ws: ws.advise("x", generation="1"), TypeError),
+    ("generation True", lambda ws: ws.reconnect(generation=True), TypeError),
     ("state text", lambda ws: ws.wait_for("open"), TypeError),
     ("state None", lambda ws: ws.wait_for(None), TypeError),
     ("listener", lambda ws: ws.subscribe("print"), TypeError),

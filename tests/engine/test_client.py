@@ -28,6 +28,7 @@ PATHS: dict[str, dict[str, list[State]]] = {
     "reconnect": {"open": [X, G, O], "closing": UP, "backoff": UP, "held": UP, "asked": UP},
     "wake": {"backoff": [G], "held": [G]},
     "mark_healthy": {},
+    "fail": {"open": [B]},
     "advise": {},
     "close": {
         "connecting": [X, C],
@@ -45,6 +46,7 @@ PLAIN: dict[str, Callable[[ReconnectingWebSocket], object]] = {
     "reconnect": lambda ws: ws.reconnect(4000, "again"),
     "wake": lambda ws: ws.wake(),
     "mark_healthy": lambda ws: ws.mark_healthy(),
+    "fail": lambda ws: ws.fail("gone", code=4000, reason="x", retry_after=3),
     "advise": lambda ws: ws.advise("maintenance", retry_after=3, spread=1.5),
 }
 

@@ -11,12 +11,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Decision, Hold, Retry, Stop
-from recloser.fsm.effects import Abort, Announce, Dial, Shut
+from recloser.fsm.effects import Abort, Announce, Dial, Farewell, Shut
 from recloser.fsm.events import (
     Advise,
     Ask,
     Event,
     Expired,
+    Fail,
     Healthy,
     Hint,
     Lost,
@@ -123,7 +124,7 @@ class CoreMachine(RuleBasedStateMachine):
                     assert not_before >= self.now
                     assert generation == core.generation
                     self.alive, self.opened = generation, False
-                case Shut(generation) | Abort(generation):
+                case Shut(generation) | Abort(generation) | Farewell(generation):
                     assert generation == self.alive, "C1: it shuts what is not there"
                 case Announce(change):
                     assert change.previous is before, "a change was left out"
@@ -210,6 +211,16 @@ class CoreMachine(RuleBasedStateMachine):
         remembered = self.core.state is State.CLOSING and self.core.wish is Wish.CONNECT
         self.give(Lost(self.core.generation, close), forgets=remembered)
 
+    @precondition(lambda self: self.core.state is State.OPEN)
+    @rule(answer=answers, advice=st.one_of(st.none(), st.builds(Advise, st.just("leave"))))
+    def fail(self, answer: object, advice: Advise | None) -> None:
+        """The policy decides, and the run goes on: it is a loss that the application declares."""
+        core, attempt = self.core, self.core.run.attempt
+        self.policy.answer = answer
+        self.give(Fail(core.generation, Close.declared(sent_code=4000), advice))
+        assert core.state is not State.CLOSING
+        assert core.run.attempt == attempt + 1
+
     @precondition(lambda self: self.core.deadline is not None)
     @rule(late=st.floats(0, 100), answer=answers)
     def expire(self, late: float, answer: object) -> None:
@@ -231,6 +242,9 @@ class CoreMachine(RuleBasedStateMachine):
         old = [age for age in range(self.core.generation + 2) if age != self.alive]
         events: list[Event] = [Lost(age, close, undelivered=1) for age in old]
         events += [Opened(age, undelivered=1) for age in old]
+        events += [Fail(age, close) for age in old]
+        events += [Reconnect(4000, generation=age) for age in old]
+        events += [Advise("late", generation=age) for age in old]
         events += [Expired(each) for each in self.deadlines if each != self.core.deadline]
         event = data.draw(st.sampled_from(events))
         before = snapshot(self.core)

@@ -124,6 +124,19 @@ async def asked(url: str) -> Close:
     return policy.close
 
 
+async def declared(url: str) -> Close:
+    """An end that the application declares to be a failure."""
+    policy = Recorder()
+    ws = recloser.connect(url, policy=policy)
+    async with asyncio.timeout(PATIENCE):
+        ws.connect()
+        await ws.wait_for(recloser.State.OPEN)
+        ws.fail(code=4000)
+        await ws.close()
+    assert policy.close is not None
+    return policy.close
+
+
 def certificate(authority: trustme.CA, name: str, *, expired: bool = False) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     now = datetime.now(UTC)
@@ -156,6 +169,7 @@ async def ends(codes: Iterable[tuple[int, str]], statuses: Iterable[int]) -> dic
         found["rejected"] = record(f"{url}/silent", on_open=raises_unauthorized)
         found["no url"] = record(lambda: "http://feed.example/")
         found["session closed"] = closed_session(f"{url}/silent")
+        found["declared"] = declared(f"{url}/silent")
         found["asked"] = asked(f"{url}/silent")
         for status in (404, 407):
             proxy = url.replace("ws:", "http:")

@@ -30,6 +30,8 @@ MOVES: dict[str, Move] = {
     "suspend": lambda world: world.start(world.leave("suspend")),
     "wake": lambda world: world.ws.wake(),
     "healthy": lambda world: world.ws.mark_healthy(),
+    "fail": lambda world: world.ws.fail("leave", code=4000, retry_after=2.0),
+    "fail, late": lambda world: world.ws.fail(generation=max(1, world.ws.generation - 1)),
     "advise": lambda world: world.ws.advise("busy", retry_after=2.0),
     "receive": lambda world: world.start(world.receive()),
     "send": lambda world: world.start(world.send()),

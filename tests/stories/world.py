@@ -205,7 +205,7 @@ class World(ScriptedTransport):
 
     @property
     def parting(self) -> bool:
-        """Whether the last wire belongs to a failed dial, and only its close frame is awaited."""
+        """Whether the last wire's generation has ended, and only the peer's answer is awaited."""
         if not self.live or self.ws.state is State.CLOSING:
             return False
         return self.live[-1].closed_with is not None
@@ -213,7 +213,7 @@ class World(ScriptedTransport):
     # -- what the peer does ---------------------------------------------------------------
 
     def deliver(self) -> None:
-        if self.parting:
+        if self.parting and not self.ws._driver.inbound.serves(self.live[-1]):
             self.live[-1].deliver(LATE)
         elif self.live:
             self.live[-1].deliver(f"{self.ws.generation}:{self.delivered}")

@@ -138,6 +138,7 @@ async def use() -> None:
     assert_type(ws.reconnect(4000, "again"), None)
     assert_type(ws.wake(), None)
     assert_type(ws.mark_healthy(), None)
+    assert_type(ws.fail("invalid session", code=4000, generation=ws.generation), None)
     assert_type(ws.advise("maintenance", retry_after=3.0), None)
     queries = recloser.Queries(ws, key=lambda message: message[:4])
     assert_type(await queries.ask("1234 now?", "1234", within=5), str | bytes)

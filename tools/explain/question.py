@@ -43,6 +43,7 @@ _OPEN: Final = frozenset(
         Cause.RESET,
         Cause.HEARTBEAT,
         Cause.DEAF,
+        Cause.DECLARED,
         Cause.PROTOCOL,
         Cause.TOO_BIG,
         Cause.CLOSE_TIMEOUT,
@@ -146,6 +147,8 @@ def _cause(code: int | None, status: int | None) -> Cause:
 def _origin(cause: Cause) -> Origin:
     if cause in (Cause.CLOSE_FRAME, Cause.REFUSED):
         return Origin.PEER
+    if cause is Cause.DECLARED:
+        return Origin.APPLICATION
     return Origin.ENGINE if cause in _ENGINE else Origin.NETWORK
 
 

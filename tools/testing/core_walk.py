@@ -20,6 +20,7 @@ from recloser.fsm.events import (
     Ask,
     Event,
     Expired,
+    Fail,
     Healthy,
     Hint,
     Lost,
@@ -46,6 +47,7 @@ _ENDS: Final = {
     Wish.CONNECT: State.CONNECTING,
 }
 _KICKED: Final = Close.frame(4401, "go")
+_FAILED: Final = Close.declared(sent_code=4000)
 
 
 class BrokenPromise(AssertionError):
@@ -128,15 +130,25 @@ class Situation:
         yield from _CALLS
         yield from (Opened(generation) for generation in self.flight.opened)
         yield from (Lost(generation, _KICKED) for generation in self.flight.lost)
+        present = self.core.generation
+        for generation in (present - 1, present):
+            yield Fail(generation, _FAILED)
+            yield Reconnect(generation=generation)
+            yield Advise("x", generation=generation)
         yield from (Expired(deadline) for deadline in self.flight.expired)
 
     def stale(self, event: Event) -> bool:
         """Whether an event belongs to an older generation or deadline."""
+        core = self.core
         match event:
             case Opened(generation) | Lost(generation):
-                return generation != self.core.generation or not self.core.state.live
+                return generation != core.generation or not core.state.live
+            case Fail() | Reconnect(generation=int()):
+                return event.generation != core.generation or core.state is not State.OPEN
+            case Advise(generation=int(generation)):
+                return generation != core.generation or not core.state.live
             case Expired(deadline):
-                return deadline != self.core.deadline
+                return deadline != core.deadline
         return False
 
     def step(self, event: Event, answer: object, after: float = PAUSES[0]) -> "Situation":
@@ -156,6 +168,9 @@ class Situation:
         if self.stale(event):
             unchanged = effects == [] and _snapshot(core) == before
             hold(unchanged, "C2: an old event changes nothing", path)
+        if isinstance(event, Fail) and not self.stale(event):
+            decided = {Retry: State.BACKOFF, Hold: State.PASSIVE}.get(type(answer), State.CLOSED)
+            hold(core.state is decided, "B21: the policy decides what follows a fail()", path)
         wanted = _wishes(event, self.core.state, wanted=self.wanted)
         owed = _account(effects, path, wanted=wanted, owed=self.owed)
         _check(core, path, owed=owed)
@@ -173,8 +188,10 @@ def _wishes(event: Event, state: State, *, wanted: bool) -> bool:
     match event:
         case Ask(wish):
             return wish is Wish.CONNECT
-        case Reconnect():
+        case Reconnect(generation=None):
             return state is not State.CLOSED
+        case Reconnect():
+            return wanted or state is State.OPEN
     return wanted
 
 
@@ -269,7 +286,7 @@ def walk(answers: Iterable[object] = ANSWERS, *, make_core: MakeCore = Core) -> 
         here = todo.popleft()
         _can_be_closed(here, said)
         for event in here.events():
-            asks = isinstance(event, Lost | Expired) and not here.stale(event)
+            asks = isinstance(event, Lost | Fail | Expired) and not here.stale(event)
             possible = said if asks and here.core.state.live else said[:1]
             for answer, after in product(possible, PAUSES):
                 there = here.step(event, answer, after)

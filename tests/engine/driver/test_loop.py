@@ -56,6 +56,7 @@ CALLS: dict[str, Callable[[ReconnectingWebSocket], Any]] = {
     "reconnect": lambda ws: ws.reconnect(),
     "wake": lambda ws: ws.wake(),
     "mark_healthy": lambda ws: ws.mark_healthy(),
+    "fail": lambda ws: ws.fail("x"),
     "advise": lambda ws: ws.advise("x"),
     "send": lambda ws: ws.send("x"),
     "send_json": lambda ws: ws.send_json({}),

@@ -83,8 +83,9 @@ BREAKS: Final = (
     Close.by_engine(Cause.PROTOCOL, sent_code=1007),
     Close.by_engine(Cause.TOO_BIG, sent_code=1009),
     Close.by_engine(Cause.SESSION_CLOSED),
+    Close.declared(sent_code=1011),
 )
-"""The ways in which a connection ends without a close frame."""
+"""The ways in which a connection ends without a close frame of the peer's."""
 
 COMMON: Final = (
     *(End(each) for each in DIALS),

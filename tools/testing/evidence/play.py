@@ -3,11 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from recloser.fsm.closecodes import INTERNAL_ERROR
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
 from recloser.fsm.effects import Announce, Dial, Effect
 from recloser.fsm.errors import PolicyError
-from recloser.fsm.events import Advise, Ask, Event, Expired, Healthy, Hint, Lost, Opened, Reconnect
+from recloser.fsm.events import (
+    Advise,
+    Ask,
+    Event,
+    Expired,
+    Fail,
+    Healthy,
+    Hint,
+    Lost,
+    Opened,
+    Reconnect,
+)
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
 from recloser.testing.evidence.ends import describe
@@ -165,7 +177,9 @@ class _CoreStage:
             case Wait(seconds):
                 self.until(self.now + seconds)
             case Invoke(call):
-                self.give(_EVENTS[call](), f"the application calls {call.value}()")
+                self.give(
+                    _EVENTS[call](self.core.generation), f"the application calls {call.value}()"
+                )
             case Tell(advice, retry_after, spread):
                 self.give(
                     Advise(advice, retry_after, spread),
@@ -203,11 +217,13 @@ class _CoreStage:
             self.give(Lost(self.core.generation, close), describe(close))
 
 
-_EVENTS: dict[Call, Callable[[], Event]] = {
-    Call.CONNECT: lambda: Ask(Wish.CONNECT),
-    Call.CLOSE: lambda: Ask(Wish.CLOSE),
-    Call.SUSPEND: lambda: Ask(Wish.SUSPEND),
-    Call.RECONNECT: Reconnect,
-    Call.WAKE: Hint,
-    Call.HEALTHY: Healthy,
+_EVENTS: dict[Call, Callable[[int], Event]] = {
+    Call.CONNECT: lambda _: Ask(Wish.CONNECT),
+    Call.CLOSE: lambda _: Ask(Wish.CLOSE),
+    Call.SUSPEND: lambda _: Ask(Wish.SUSPEND),
+    Call.RECONNECT: lambda _: Reconnect(),
+    Call.WAKE: lambda _: Hint(),
+    Call.HEALTHY: lambda _: Healthy(),
+    Call.FAIL: lambda generation: Fail(generation, Close.declared(sent_code=INTERNAL_ERROR)),
 }
+"""The event of a call, made for the present generation."""

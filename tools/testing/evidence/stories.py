@@ -18,6 +18,7 @@ class Call(Enum):
     RECONNECT = "reconnect"
     WAKE = "wake"
     HEALTHY = "mark_healthy"
+    FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ CASES: list[tuple[Story, str]] = [
     ),
     (Story((Open(), Invoke(Call.SUSPEND))), "closed connecting open closing passive"),
     (Story((Open(), Invoke(Call.RECONNECT))), "closed connecting open closing connecting"),
+    (Story((Open(), Invoke(Call.FAIL))), "closed connecting open backoff"),
+    (Story((Invoke(Call.FAIL),)), "closed connecting"),
     (
         Story((Open(), Tell("hold"), Lose(Close.frame(1000), 1.0), Wait(9e4))),
         "closed connecting open passive",

@@ -1,0 +1,38 @@
+"""The end of an engine whose owner cannot wait for it: cancelled, raising, or gone."""
+
+import warnings
+from typing import Final
+
+from recloser.driver.driver import Driver
+from recloser.fsm.events import Ask
+from recloser.fsm.states import State, Wish
+
+_CLOSING: Final = 0.75
+"""Seconds for the closing when an exception leaves the `async with` block (J3)."""
+_RELEASING: Final = 0.2
+"""Seconds for the release that follows."""
+
+
+async def leave_at_once(driver: Driver) -> None:
+    """Close within a second in all: the owner is cancelled, or its block has raised."""
+    await driver.leave(Ask(Wish.CLOSE, within=_CLOSING), release_timeout=_RELEASING)
+
+
+def begin_to_close(driver: Driver) -> None:
+    """Begin to close within a second; for an owner that must not wait for the end."""
+    driver.feed(Ask(Wish.CLOSE, within=_CLOSING))
+
+
+def close_forgotten(driver: Driver, engine: object) -> None:
+    """Warn of an engine that nobody asked to close, and that was forgotten; close it (J2)."""
+    core = driver.core
+    if core.state is State.CLOSED:
+        return
+    if core.state is not State.CLOSING or core.wish is not Wish.CLOSE:
+        warnings.warn(
+            f"{engine!r} was never closed: use 'async with', or await close()",
+            ResourceWarning,
+            source=engine,
+            stacklevel=3,
+        )
+    driver.close_from_finalizer()
