@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recloser import fsm, hints, outbox, policies, testing, transport
     from recloser.assembly import connect
+    from recloser.budget import Budget
     from recloser.client import ReconnectingWebSocket
     from recloser.credentials import Credentials
     from recloser.driver.loop import WrongLoop
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Acknowledgements": "recloser.outbox",
+    "Budget": "recloser.budget",
     "Close": "recloser.fsm.record",
     "ConcurrentReceive": "recloser.transport.errors",
     "ConnectionClosed": "recloser.fsm.errors",
@@ -91,6 +93,7 @@ _MODULES = ("fsm", "hints", "outbox", "policies", "testing", "transport")
 
 __all__ = [
     "Acknowledgements",
+    "Budget",
     "Close",
     "ConcurrentReceive",
     "ConnectionClosed",

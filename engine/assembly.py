@@ -22,6 +22,7 @@ from recloser.driver.inbound import Unread
 from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
+from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
@@ -34,6 +35,7 @@ from recloser.transport.errors import SessionClosed
 from recloser.transport.receive_buffer import LIMIT, Overflow
 
 if TYPE_CHECKING:
+    from recloser.budget import Budget
     from recloser.outbox.store import Store
 
 _TIMEOUTS: Final = Timeouts()
@@ -50,6 +52,7 @@ def connect(
     # Decisions: what follows the end of a connection
     policy: Policy | None = None,
     timeouts: Timeouts = _TIMEOUTS,
+    budget: "Budget | None" = None,
     # Each dial: asked for anew every time
     headers: Headers = NO_HEADERS,
     subprotocols: Subprotocols = (),
@@ -84,6 +87,7 @@ def connect(
         functions are called before every dial.
     policy: an object with `decide(close, context)`; `policies.standard()` if None.
     timeouts: deadlines in seconds, see `Timeouts`.
+    budget: the most dials in any span of time, over all lives of the engine; see `Budget`.
     credentials: a token or headers; a function or coroutine function that returns them, called
         before every dial; or `Credentials`, which keeps, refreshes and shares them.
     on_open: a coroutine function or a plain function, called with an `Opening` on every open,
@@ -121,6 +125,7 @@ def connect(
         raise TypeError(f"on_open must be a function of one Opening, not {on_open!r}")
     if not isinstance(timeouts, Timeouts):
         raise TypeError(f"timeouts must be a recloser.Timeouts, not {timeouts!r}")
+    _check_budget(budget)
     if not isinstance(fields, Mapping):
         raise TypeError(f"fields must be a mapping, not {fields!r}")
     if not all(isinstance(name, str) and name != "event" for name in fields):
@@ -163,6 +168,7 @@ def connect(
         timeouts=timeouts,
         roll=_ROLL if seed is None else random.Random(seed).random,  # noqa: S311 - jitter
         can_refresh=inputs.can_refresh,
+        budget=unlimited if budget is None else budget.wait,
     )
     driver = Driver(
         core,
@@ -172,6 +178,7 @@ def connect(
         fields=fields,
         close_timeout=timeouts.close,
         clock=clock,
+        budget=budget,
         sender=sender,
         unread=unread,
         receive_buffer=receive_buffer,
@@ -200,6 +207,15 @@ def _check_policy(policy: object) -> None:
             "policy.decide must be a plain function: it is asked while the machine stands "
             "still; gather what it needs beforehand, or pass it on by advise()"
         )
+
+
+def _check_budget(budget: object) -> None:
+    if budget is None:
+        return
+    from recloser.budget import Budget  # noqa: PLC0415 - loads SQLite, and most have none
+
+    if not isinstance(budget, Budget):
+        raise TypeError(f"budget must be a recloser.Budget, not {budget!r}")
 
 
 def _check_receiving(unread: object, receive_buffer: int, when_full: object) -> None:

@@ -49,6 +49,7 @@ PINGS_MISSED: Final = "websocket.pings_missed"
 UNDELIVERED: Final = "websocket.messages_undelivered"
 OVERFLOWED: Final = "websocket.receive_buffer_full"
 DROPPED: Final = "websocket.messages_dropped"
+BUDGET_NOT_SAVED: Final = "websocket.budget_not_saved"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
 OVERDUE: Final = "websocket.messages_unacknowledged"
 
@@ -173,6 +174,11 @@ def task_stuck(app_fields: Mapping[str, object], task: str, waited: float) -> No
 def outbox_not_saved(app_fields: Mapping[str, object], path: str, error: Exception) -> None:
     """Write a line about an outbox whose file at `path` could not be written."""
     _problem(NOT_SAVED, app_fields, path=path, error=str(error))
+
+
+def budget_not_saved(app_fields: Mapping[str, object], path: str, error: Exception) -> None:
+    """Write a line about a file of a budget that cannot be written: its dials are in memory."""
+    _problem(BUDGET_NOT_SAVED, app_fields, path=path, error=error_text(error))
 
 
 def messages_overdue(app_fields: Mapping[str, object], count: int, after: float) -> None:

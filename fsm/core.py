@@ -39,6 +39,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import ALONE, Context, Decision, Policy, Retry, Stop
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Farewell, Shut
@@ -71,11 +72,13 @@ FAREWELL: Final = 0.5
 class Core:
     """One connection through all its generations.
 
-    It has no clock, no socket and no randomness: `now` is an argument, `roll` is given. It
-    never waits for the transport: a deadline that passes ends the generation at once.
+    It has no clock, no socket and no randomness: `now` is an argument, `roll` is given, and
+    `budget(now)` gives the seconds for which the next dial must wait. It never waits for the
+    transport: a deadline that passes ends the generation at once.
     """
 
     __slots__ = (
+        "_budget",
         "_known",
         "_paced",
         "_policy",
@@ -101,7 +104,9 @@ class Core:
         timeouts: Timeouts,
         roll: Callable[[], float],
         can_refresh: bool = False,
+        budget: Callable[[float], float] = unlimited,
     ) -> None:
+        self._budget = budget
         self._policy = policy
         self._timeouts = timeouts
         self._roll = roll
@@ -243,6 +248,7 @@ class Core:
             stable_after=self._timeouts.stable,
             been_open=self.address in self._known,
             host=self.host,
+            budget_in=self._budget(now),
             left=left,
         )
         if not asked:

@@ -94,6 +94,9 @@ class Context:
     crowded: bool = False
     """The host had no room at first when it was back then: it was busy, or did not answer in
     time."""
+    budget_in: float = 0.0
+    """Seconds from now before which the budget of the engine has no dial left; 0 without one. A
+    `Retry` that comes earlier is put off until then, by the rule `budget-spent`."""
     refreshed: bool = False
     """A new credential was asked for in this streak already."""
     can_refresh: bool = False

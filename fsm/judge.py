@@ -3,6 +3,7 @@
 from dataclasses import replace
 from inspect import iscoroutine
 
+from recloser.fsm.budget import within_budget
 from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
 from recloser.fsm.errors import PolicyError
 from recloser.fsm.record import Close
@@ -33,5 +34,6 @@ def judge(policy: Policy, close: Close, context: Context) -> tuple[Decision, Pol
     elif close.intentional and isinstance(answer, Hold) and close.wish is Wish.CLOSE:
         problem = "answered Hold although the application asked to close"
     else:
-        return (answer if answer.rule else replace(answer, rule=type(policy).__name__)), None
+        decision = answer if answer.rule else replace(answer, rule=type(policy).__name__)
+        return within_budget(decision, context), None
     return Stop(rule=POLICY_ERROR), PolicyError(close, context, answer, problem)

@@ -102,6 +102,8 @@ class Cause(Word):
     """The application asked to leave while the dial was under way."""
     HOOK = "hook"
     """`on_open`, the function of a heartbeat's message, or a supervised handler raised."""
+    BUDGET = "budget"
+    """The budget of the engine has no dial left: nothing was dialled. It counts as no failure."""
     CREDENTIALS = "credentials"
     """A provider of the URL, headers, subprotocols or credentials failed."""
     UNAUTHORIZED = "unauthorized"

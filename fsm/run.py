@@ -1,7 +1,7 @@
 """The memory of one run of failures: from one stable period to the next."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from recloser.fsm.decisions import (
@@ -14,7 +14,7 @@ from recloser.fsm.decisions import (
     Retry,
     earliest_dial,
 )
-from recloser.fsm.record import Close
+from recloser.fsm.record import Cause, Close
 from recloser.fsm.timeouts import STABLE
 
 REFUSALS_FORGOTTEN: Final = 3600.0
@@ -61,15 +61,18 @@ class Run:
         stable_after: float = STABLE,
         been_open: bool = False,
         host: Host = ALONE,
+        budget_in: float = 0.0,
         left: bool = False,
     ) -> tuple[Context, Decision]:
         """Count the end of a generation, ask `decide`, and keep the facts that the answer sets.
 
         Every caller that asks a policy uses this: the core, and the tools that play a run of
         failures in fast motion. An intentional end does not count as a failure, unless the
-        application `left` a generation for another before it was stable.
+        application `left` a generation for another before it was stable; nor does a dial that
+        the budget refused.
         """
-        if not close.intentional:
+        refused = close.cause is Cause.BUDGET
+        if not (close.intentional or refused):
             self.failed(close, now)
         elif left:
             self._left()
@@ -80,7 +83,10 @@ class Run:
             stable_after=stable_after,
             been_open=been_open,
             host=host,
+            budget_in=budget_in,
         )
+        if refused and context.attempt < 1:
+            context = replace(context, attempt=1)
         decision = decide(close, context)
         self.ended(decision, now, roll)
         return context, decision
@@ -142,6 +148,7 @@ class Run:
         stable_after: float = STABLE,
         been_open: bool = False,
         host: Host = ALONE,
+        budget_in: float = 0.0,
     ) -> Context:
         """Return the context of a policy at the end of a generation."""
         return Context(
@@ -162,6 +169,7 @@ class Run:
             engines=host.engines,
             outage=host.outage,
             crowded=host.crowded,
+            budget_in=budget_in,
             refreshed=self.refreshed,
             can_refresh=can_refresh,
             roll=roll,

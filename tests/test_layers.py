@@ -61,6 +61,7 @@ ROOMS = {
         others=("aiohttp", "multidict", "yarl"),
     ),
     "engine: ground": room(
+        "engine/budget.py",
         "engine/change_line.py",
         "engine/checks.py",
         "engine/clock.py",

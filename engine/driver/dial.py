@@ -30,18 +30,24 @@ async def dial(
     addressed: Callable[[Request], None],
     connected: Callable[[Wire], None],
     advise: Callable[[Advise], None],
+    spend: Callable[[], Awaitable[None]] | None,
 ) -> None:
     """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
 
     `request` asks the providers, and `addressed` is called with what they gave; `connected` is
     called with the wire, before `on_open`; `advise` takes the advice that the hook passes on.
-    `wanted` is asked after each wait: a provider that catches cancellation must not lead to a
+    `spend` counts the dial against the budget, or raises; None without one. `wanted` is asked
+    after each wait: a provider that catches cancellation must not lead to a
     dial after `close()` (A1).
     """
     ready = await request
     if not wanted():
         raise DialFailed(CANCELLED)
     addressed(ready)
+    if spend is not None:
+        await spend()
+        if not wanted():
+            raise DialFailed(CANCELLED)
     try:
         with dial_failure(Cause.DIAL):
             generation.wire = await transport.dial(ready, ended)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recloser import log
 from recloser.checks import address_of
@@ -31,6 +31,9 @@ from recloser.transport.base import DialFailed, Request
 from recloser.transport.receive_buffer import LIMIT, Overflow
 from recloser.transport.wire import Transport, Wire
 from recloser.waiter import Waiter
+
+if TYPE_CHECKING:
+    from recloser.budget import Budget
 
 _BUGS: Final = {Cause.HOOK: log.ON_OPEN_FAILED, Cause.CREDENTIALS: log.PROVIDER_FAILED}
 
@@ -73,6 +76,7 @@ class Driver:
     __slots__ = (
         "_alarm",
         "_binding",
+        "_budget",
         "_close_waiters",
         "_handling",
         "_inbox",
@@ -105,6 +109,7 @@ class Driver:
         unread: Unread = "keep",
         receive_buffer: int = LIMIT,
         when_full: Overflow = "pause",
+        budget: "Budget | None" = None,
         sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
         self.core = core
@@ -127,6 +132,7 @@ class Driver:
         self._neighbour = Neighbour()
         self._transport = transport
         self._on_open = on_open
+        self._budget = budget
         self._binding = LoopBinding(clock)
         self._inbox: tuple[
             Event, ...
@@ -263,6 +269,11 @@ class Driver:
         await self._releaser.wait()
         await sleep_until(effect.not_before, self.clock)
         self.inbound.set_aside()
+        budget, spend = self._budget, None
+        if budget is not None:
+            if budget.wait(self.clock.monotonic()) > 0:
+                raise DialFailed(Close.by_engine(Cause.BUDGET))
+            spend = partial(budget.spend, self.clock, self.fields)
         await dial(
             generation,
             request=self._inputs.request(self.clock, refresh=effect.refresh),
@@ -273,6 +284,7 @@ class Driver:
             addressed=self._addressed,
             connected=self.inbound.precede,
             advise=self.feed,
+            spend=spend,
         )
 
     def _addressed(self, request: Request) -> None:

@@ -198,6 +198,7 @@ def _context_of(facts: Facts) -> Context:
         engines=facts.integer("engines", 1),
         outage=facts.maybe_number("outage"),
         crowded=facts.flag("crowded", default=False),
+        budget_in=facts.maybe_number("budget_in") or 0.0,
         refreshed=facts.flag("refreshed"),
         can_refresh=facts.flag("can_refresh"),
         roll=facts.number("roll"),

@@ -85,6 +85,7 @@ PLAIN: dict[type, dict[str, object]] = {
         "engines": 1,
         "outage": None,
         "crowded": False,
+        "budget_in": 0.0,
         "refreshed": False,
         "can_refresh": False,
         "roll": 0.5,

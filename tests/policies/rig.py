@@ -106,6 +106,7 @@ CONTEXTS = st.builds(
     engines=st.one_of(st.integers(1, 20), st.integers(1, 10**6)),
     outage=st.one_of(st.none(), _seconds),
     crowded=st.booleans(),
+    budget_in=_seconds,
     refreshed=st.booleans(),
     can_refresh=st.booleans(),
     roll=st.floats(0, 1, exclude_max=True),

@@ -16,6 +16,7 @@ from recloser.explain.question import (
     phase_of,
 )
 from recloser.explain.survey import LATER, SurveyRow, survey
+from recloser.fsm.budget import BUDGET_SPENT
 from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.closecodes import name as code_name
 from recloser.fsm.decisions import Phase, Policy, Retry
@@ -27,6 +28,8 @@ from recloser.policies.rules import rules_of
 _FIRST_CODE = 1000
 _HEADERS = ("end", "name", "first time", f"time {LATER} in a row", "rule", "why")
 _MAX_CODE = 65535
+_ENGINE_WHY = {BUDGET_SPENT: "The budget has no dial left before that: see connect(budget=...)."}
+"""The reasons of rules that no policy has."""
 
 
 def _as_json(name: str, question: PolicyQuestion, reply: Reply) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def _as_json(name: str, question: PolicyQuestion, reply: Reply) -> dict[str, Any
         "delay_max": _rounded(reply.delay_max),
         "unsent": decision.unsent.value,
         "rule": decision.rule,
-        "why": reply.rule.why if reply.rule else "",
+        "why": reply.rule.why if reply.rule else _ENGINE_WHY.get(decision.rule, ""),
         "source": reply.rule.source if reply.rule else "",
     }
 
@@ -72,6 +75,8 @@ def _as_rows(name: str, question: PolicyQuestion, reply: Reply) -> list[tuple[st
         ("decision", str(reply)),
         ("rule", reply.decision.rule),
     ]
+    if reply.decision.rule in _ENGINE_WHY:
+        lines.append(("why", _ENGINE_WHY[reply.decision.rule]))
     if reply.rule is not None:
         lines += [
             ("when", str(reply.rule.when)),
@@ -170,6 +175,13 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) ->
     show_default=True,
     help="Engines of the process at the host.",
 )
+@click.option(
+    "--budget-in",
+    type=float,
+    default=0.0,
+    callback=_seconds,
+    help="Seconds for which the budget has no dial left.",
+)
 @click.option("--no-refresh", is_flag=True, help="Nobody can be asked for a new credential.")
 @click.option(
     "-p",
@@ -235,6 +247,7 @@ def _print_one(
         not options["no_refresh"],
         options["been_open"],
         options["engines"],
+        options["budget_in"],
     )
     reply = ask(policy, question)
     if options["json_wanted"]:

@@ -29,6 +29,7 @@ _ENGINE: Final = frozenset(
         Cause.TOO_BIG,
         Cause.CANCELLED,
         Cause.HOOK,
+        Cause.BUDGET,
         Cause.CREDENTIALS,
         Cause.UNAUTHORIZED,
         Cause.REJECTED,
@@ -65,6 +66,8 @@ class PolicyQuestion(NamedTuple):
     """Whether the address of the dial has been open before."""
     engines: int = 1
     """The number of engines of the process at the host."""
+    budget_in: float = 0.0
+    """Seconds from the end before which the budget has no dial left."""
 
 
 class Reply(NamedTuple):
@@ -200,6 +203,7 @@ def _end(
         can_refresh=question.can_refresh,
         been_open=question.been_open,
         host=Host(question.engines),
+        budget_in=question.budget_in,
     )
     return now, decision
 

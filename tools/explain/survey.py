@@ -44,6 +44,7 @@ _CAUSES: Final = {
     Cause.PROTOCOL: "Peer broke the protocol",
     Cause.TOO_BIG: "Message above our limit",
     Cause.HOOK: "on_open failed",
+    Cause.BUDGET: "No dial left in the budget",
     Cause.CREDENTIALS: "Provider failed",
     Cause.UNAUTHORIZED: "No credential to be had",
     Cause.REJECTED: "Credential not accepted",

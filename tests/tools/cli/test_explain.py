@@ -102,6 +102,8 @@ def test_one_answer_as_json_says_all_that_is_promised() -> None:
         (["4321", "--attempt", "3"], "stop", None, None, "unknown-repeated"),
         (["4004", "--policy", "pusher"], "stop", None, None, "pusher-4004"),
         (["4004", "--policy", "basic"], "retry", 0.0, 0.0, "other-first"),
+        (["1012", "--budget-in", "600"], "retry", 600.0, 630.0, "budget-spent"),
+        (["1000", "--intentional", "--budget-in", "600"], "stop", None, None, "asked"),
         (["1006", "--cause", "heartbeat", "--origin", "engine"], "retry", 0.0, 1.0, "silent"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -116,6 +118,14 @@ def test_answers(
         high,
         rule,
     )
+
+
+@pytest.mark.spec("L2", "D9.2")
+def test_the_budget_is_told_as_the_reason() -> None:
+    assert answer("1012", "--budget-in", "600")["why"].startswith("The budget has no dial left")
+    text = run("explain", "1012", "--budget-in", "600").stdout
+    assert re.search(r"^rule +budget-spent$", text, re.MULTILINE)
+    assert re.search(r"^why +The budget has no dial left before that", text, re.MULTILINE)
 
 
 @pytest.mark.spec("L2")

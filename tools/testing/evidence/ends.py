@@ -66,6 +66,7 @@ DIALS: Final = (
     Close.by_engine(Cause.PROTOCOL),
     Close.by_engine(Cause.CONNECT_TIMEOUT),
     Close.by_engine(Cause.HOOK),
+    Close.by_engine(Cause.BUDGET),
     Close.by_engine(Cause.CREDENTIALS),
     Close.by_engine(Cause.UNAUTHORIZED),
     Close.by_engine(Cause.REJECTED),

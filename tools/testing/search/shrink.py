@@ -40,6 +40,7 @@ _PLAIN_CONTEXT: Final[dict[str, Any]] = {
     "engines": 1,
     "outage": None,
     "crowded": False,
+    "budget_in": 0.0,
     "roll": 0.5,
     "stable_after": STABLE,
 }

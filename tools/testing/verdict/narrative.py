@@ -123,6 +123,8 @@ def lines_of_question(close: Close, context: Context, answer: str) -> list[str]:
     if context.outage is not None:
         room = ", and it had no room then" if context.crowded else ""
         more.append(f"away for {context.outage:,.6g} s at the restart before{room}")
+    if context.budget_in:
+        more.append(f"the budget had no dial left for {context.budget_in:,.6g} s")
     if context.can_refresh:
         had = "had been" if context.refreshed else "could be"
         more.append(f"a new credential {had} asked for")
