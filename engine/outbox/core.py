@@ -110,13 +110,14 @@ class OutboxCore:
         held, dispatch = self._held, self._dispatch
         match event:
             case Flushed():
-                entry, delivery, generation = event
-                if delivery is _SENT:
+                if event.delivery is _SENT:
+                    entry = event.entry
                     entry.move(_TAKEN, _ACKNOWLEDGED if entry.awaits else _PLAIN)
-                    self._hand_on(generation, now)
+                    self._hand_on(event.generation, now)
             case Offered():
-                entry, state, wish, own = event
-                self._enter(entry, self._refusal(entry.message, state, wish), own, now)
+                entry = event.entry
+                problem = self._refusal(entry.message, event.state, event.wish)
+                self._enter(entry, problem, event.id, now)
             case events.Sent():
                 self._sent(event)
             case events.Ready(generation):
@@ -138,7 +139,9 @@ class OutboxCore:
                 self._unrendered(entry, flush, now)
             case _:
                 self._take_note(event, now)
-        if held.acknowledged or (self.deadline is None) is bool(held.ledger.leaving):
+        if held.numbered and (
+            held.acknowledged or (self.deadline is None) is bool(held.ledger.leaving)
+        ):
             self.deadline = dispatch.arm(now)
         found, held.effects = held.effects, []
         if held.reports:
@@ -271,7 +274,7 @@ class OutboxCore:
 
     def _moved_in(self, event: events.MovedIn) -> None:
         """Accept messages of another outbox, behind the waiting ones; all or none."""
-        messages, state, wish = event
+        messages, state, wish = event.messages, event.state, event.wish
         held = self._held
         found = (self._refusal(message, state, wish) for message in messages)
         problem = next((each for each in found if each is not None), None)
@@ -313,7 +316,7 @@ class OutboxCore:
 
     def _sent(self, event: events.Sent) -> None:
         """Answer a `send` that went to the connection, once the file knows what it must."""
-        entry, delivery, unsent = event
+        entry, delivery, unsent = event.entry, event.delivery, event.unsent
         held = self._held
         if delivery is _SENT:
             entry.move(_TAKEN, _ACKNOWLEDGED if entry.awaits else _PLAIN)
@@ -344,14 +347,13 @@ class OutboxCore:
 
     def _disconnected(self, event: events.Disconnected, now: float) -> None:
         """Take back the unsent messages, and keep or drop them as the policy decided."""
-        generation, state, returned, drop = event
-        held = self._held
+        generation, state, held = event.generation, event.state, self._held
         if self._options.resend:
-            held.take_back(returned)
+            held.take_back(event.returned)
         self._send_away(lambda: NotOpen(state), generation)
         held.expire(now)
         held.drop(held.backlog.take(generation), Reason.GENERATION)
-        if drop:
+        if event.drop:
             held.drop(held.backlog.take(), Reason.DECISION)
         self._let_in()
 

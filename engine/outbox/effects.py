@@ -6,37 +6,41 @@ call the engine, and finds all other effects done.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from recloser.outbox.message import Entry, Message, Reason
 from recloser.transport.base import Delivery
 
 
-class Note(NamedTuple):
+@dataclass(slots=True)
+class Note:
     """Write a message into the file, as it is now."""
 
     message: Message
 
 
-class Mark(NamedTuple):
+@dataclass(slots=True)
+class Mark:
     """Write how often messages were handed over, each by its number: they are about to be."""
 
     deliveries: Mapping[int, int]
 
 
-class Spend(NamedTuple):
+@dataclass(slots=True)
+class Spend:
     """Write that these numbers were used, by messages that are not in the file."""
 
     numbers: tuple[int, ...]
 
 
-class Forget(NamedTuple):
+@dataclass(slots=True)
+class Forget:
     """Take messages out of the file."""
 
     numbers: tuple[int, ...]
 
 
-class Hide(NamedTuple):
+@dataclass(slots=True)
+class Hide:
     """Do not read these messages from the file again: they are taken out of it soon."""
 
     numbers: tuple[int, ...]
@@ -46,7 +50,8 @@ Change = Note | Mark | Spend | Forget | Hide
 """A change that a store is told."""
 
 
-class Save(NamedTuple):
+@dataclass(slots=True)
+class Save:
     """Wait until the file has all changes so far; then tell `Saved` or `NotSaved`.
 
     Without a message the flush waits, and is told `Ready`.
@@ -55,48 +60,54 @@ class Save(NamedTuple):
     entry: Entry | None
 
 
-class Send(NamedTuple):
+@dataclass(slots=True)
+class Send:
     """Hand a message to the connection; then tell `Sent`."""
 
     entry: Entry
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True)
+class Answer:
     """Answer the `send` of a message: return the delivery, or raise the error."""
 
     entry: Entry | None
     outcome: Delivery | Exception
 
 
-class Flush(NamedTuple):
+@dataclass(slots=True)
+class Flush:
     """Begin the flush: tell `Ready`."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Direct:
     """No message is held: make `send` that of the connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Look:
     """Look at the write buffer, and tell `Looked`."""
 
 
-class Resent(NamedTuple):
+@dataclass(slots=True)
+class Resent:
     """This number of messages was put back, to be sent once more."""
 
     messages: int
 
 
-class Overdue(NamedTuple):
+@dataclass(slots=True)
+class Overdue:
     """This number of messages was not acknowledged in time."""
 
     messages: int
 
 
-class Dropped(NamedTuple):
+@dataclass(slots=True)
+class Dropped:
     """Report messages that will not be sent."""
 
     messages: tuple[Message, ...]

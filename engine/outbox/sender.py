@@ -292,7 +292,7 @@ class OutboxSender:
         """Flush the backlog, in order; then messages go directly."""
         step = self.tell(events.Ready(number))
         wanted, sent = self._options.acknowledgements, 0
-        renders = wanted is not None and wanted.render is not None
+        renders, send = wanted is not None and wanted.render is not None, wire.send
         while True:
             match step:
                 case Send():
@@ -304,7 +304,7 @@ class OutboxSender:
                         step = self.tell(events.Unrendered(entry, number))
                         continue
                     try:
-                        delivery = await wire.send(data, entry)
+                        delivery = await send(data, entry)
                     except ConnectionError:
                         return  # it had been handed over, and is not to be sent again
                     sent += 1

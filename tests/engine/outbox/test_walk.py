@@ -140,7 +140,7 @@ class ForgetsTheBuffer(OutboxCore):
 
     def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
         if isinstance(event, events.Disconnected):
-            event = event._replace(returned=())
+            event = replace(event, returned=())
         return super().handle(event, now)
 
 
@@ -149,7 +149,7 @@ class TurnsTheOrder(OutboxCore):
 
     def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
         if isinstance(event, events.Disconnected):
-            event = event._replace(returned=[*event.returned][::-1])
+            event = replace(event, returned=[*event.returned][::-1])
         return super().handle(event, now)
 
 
