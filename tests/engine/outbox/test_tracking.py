@@ -433,7 +433,7 @@ async def test_a_message_of_one_generation_ends_with_it_acknowledged_or_not() ->
 async def test_without_acknowledgements_an_id_is_an_error_and_so_is_an_acknowledgement() -> None:
     for options in ({}, {"outbox": Outbox()}):
         ws, wire, _ = await opened(UP, **options)
-        with pytest.raises(RecloserError, match=r"give Outbox\(acknowledgements="):
+        with pytest.raises(RecloserError, match=r"Outbox\(acknowledgements="):
             await ws.send("a", id="x")
         assert wire.sent == []
         if options:
