@@ -6,8 +6,8 @@ journal = Journal("feed.jsonl")
 ws = recloser.connect(url, observers=[journal])
 """
 
-from recloser.journal.lines import Entry, RecordedError
+from recloser.journal.lines import JournalEntry, RecordedError
 from recloser.journal.reader import Reader
 from recloser.journal.writer import Journal
 
-__all__ = ["Entry", "Journal", "Reader", "RecordedError"]
+__all__ = ["Journal", "JournalEntry", "Reader", "RecordedError"]

@@ -25,7 +25,7 @@ class RecordedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class JournalEntry:
     """One change of state that was read back."""
 
     time: float
@@ -124,12 +124,12 @@ def decision_line(decision: Decision) -> dict[str, Any]:
     return line
 
 
-def entry_of(line: Mapping[str, Any]) -> Entry:
+def entry_of(line: Mapping[str, Any]) -> JournalEntry:
     """Return the entry; raises `BadLineError` for a line that is damaged."""
     facts = Facts(line)
     context, decision = facts.inner("context"), facts.inner("decision")
     rule, problem = facts.text("rule", ""), facts.text("policy_error", "")
-    return Entry(
+    return JournalEntry(
         time=facts.moment("timestamp"),
         engine=facts.text("engine", ""),
         change=StateChange(

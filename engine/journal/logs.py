@@ -8,7 +8,7 @@ from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision, Hold, Retry, Stop
 from recloser.fsm.states import State, Trigger
 from recloser.journal.facts import BadLineError, Facts
-from recloser.journal.lines import Entry, RecordedError, close_of
+from recloser.journal.lines import JournalEntry, RecordedError, close_of
 
 _EVENT: Final = ("event", "message", "msg")
 """The fields that may hold the name of the event: structlog's own, and two usual others."""
@@ -20,7 +20,7 @@ def is_change(line: Mapping[str, Any]) -> bool:
     return any(line.get(name) in (CHANGED, POLICY_FAILED) for name in _EVENT)
 
 
-def entry_of(line: Mapping[str, Any], by: str | None) -> Entry:
+def entry_of(line: Mapping[str, Any], by: str | None) -> JournalEntry:
     """Return the entry; raises `BadLineError` for a line that is damaged.
 
     `by` names the field that tells one engine from another.
@@ -44,7 +44,7 @@ def entry_of(line: Mapping[str, Any], by: str | None) -> Entry:
         undelivered=facts.integer("undelivered", 0),
         error=RecordedError(facts.text("error", "")) if failed else None,
     )
-    return Entry(
+    return JournalEntry(
         time=time,
         engine="" if by is None else str(line.get(by, "")),
         change=change,

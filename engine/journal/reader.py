@@ -6,7 +6,7 @@ from typing import BinaryIO, Final
 
 from recloser.journal import lines, logs
 from recloser.journal.facts import BadLineError
-from recloser.journal.lines import VERSION, Entry
+from recloser.journal.lines import VERSION, JournalEntry
 
 LONGEST: Final = 1 << 20
 """Bytes of a line; a longer one is counted as broken, so that memory stays bounded."""
@@ -36,7 +36,7 @@ class Reader:
         self.lost = 0
         """Changes that could not be written, as the journal itself says."""
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[JournalEntry]:
         for line in self._lines():
             entry = self._entry(line)
             if entry is not None:
@@ -57,7 +57,7 @@ class Reader:
             else:
                 yield line
 
-    def _entry(self, text: bytes) -> Entry | None:
+    def _entry(self, text: bytes) -> JournalEntry | None:
         try:
             line = json.loads(text)
         except (ValueError, RecursionError):
@@ -77,7 +77,7 @@ class Reader:
         self.foreign += 1
         return None
 
-    def _own(self, line: dict[str, object]) -> Entry | None:
+    def _own(self, line: dict[str, object]) -> JournalEntry | None:
         version = line["v"]
         if isinstance(version, bool) or not isinstance(version, int) or version < VERSION:
             raise BadLineError("v is no version")

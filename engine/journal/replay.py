@@ -22,7 +22,7 @@ from recloser.fsm.errors import PolicyError
 from recloser.fsm.judge import judge
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
-from recloser.journal.lines import Entry
+from recloser.journal.lines import JournalEntry
 
 _SAME: Final = 1e-6
 """Seconds, and a share: delays closer than that are the same."""
@@ -32,7 +32,7 @@ _SAME: Final = 1e-6
 class Difference:
     """One end that the other policy would have answered otherwise."""
 
-    entry: Entry
+    entry: JournalEntry
     close: Close
     context: Context
     then: Decision
@@ -78,7 +78,7 @@ class Replay:
     """Seconds of rests and stops that a dial might have ended sooner."""
     _tracks: dict[str, _Alternative] = field(default_factory=dict)
 
-    def add(self, entry: Entry) -> Difference | None:
+    def add(self, entry: JournalEntry) -> Difference | None:
         """Take one entry into account; those of one engine come in order."""
         change = entry.change
         track = self._tracks.setdefault(entry.engine, _Alternative())
@@ -111,7 +111,7 @@ class Replay:
                 self.downtime += last - track.opened
                 track.opened = None
 
-    def _settle(self, track: _Alternative, entry: Entry) -> None:
+    def _settle(self, track: _Alternative, entry: JournalEntry) -> None:
         """Account for what this change ends or, had the policy stopped, would not have been."""
         change = entry.change
         if track.wait is not None:
@@ -139,7 +139,9 @@ class Replay:
             self.chance += max(0.0, time - track.rested)
             track.rested = None
 
-    def _weigh(self, track: _Alternative, entry: Entry, then: Decision, now: Decision) -> None:
+    def _weigh(
+        self, track: _Alternative, entry: JournalEntry, then: Decision, now: Decision
+    ) -> None:
         if entry.change.close is not None and entry.change.close.intentional:
             return
         if isinstance(then, Retry) and isinstance(now, Retry):

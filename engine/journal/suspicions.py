@@ -8,7 +8,7 @@ from recloser.fsm.closecodes import NORMAL
 from recloser.fsm.record import Close, Origin
 from recloser.fsm.states import State
 from recloser.fsm.timeouts import STABLE
-from recloser.journal.lines import Entry
+from recloser.journal.lines import JournalEntry
 
 LOOP_DIALS: Final = 10
 LOOP_SECONDS: Final = 10.0
@@ -56,9 +56,9 @@ class Suspicions:
         self._tracks: dict[str, _EngineRuns] = {}
         self._ends = 0
         self._normals = 0
-        self._first_normal: Entry | None = None
+        self._first_normal: JournalEntry | None = None
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Take one entry into account; those of one engine come in order."""
         track = self._tracks.setdefault(entry.engine, _EngineRuns())
         if entry.change.current is State.CONNECTING:
@@ -84,7 +84,7 @@ class Suspicions:
             found.append(sight)
         return sorted(found, key=lambda each: each.first)
 
-    def _dialled(self, entry: Entry, track: _EngineRuns) -> None:
+    def _dialled(self, entry: JournalEntry, track: _EngineRuns) -> None:
         track.dials.append(entry.time)
         span = entry.time - track.dials[0]
         looping = len(track.dials) == LOOP_DIALS and 0 <= span <= LOOP_SECONDS
@@ -93,7 +93,7 @@ class Suspicions:
             self._see("dial loop", text, entry, new=not track.looping, worst=-span)
         track.looping = looping
 
-    def _ended(self, entry: Entry, track: _EngineRuns, close: Close) -> None:
+    def _ended(self, entry: JournalEntry, track: _EngineRuns, close: Close) -> None:
         uptime, context = entry.change.uptime, entry.change.context
         stable = STABLE if context is None else context.stable_after
         if close.intentional or (uptime is not None and uptime >= stable):
@@ -127,7 +127,9 @@ class Suspicions:
             new = track.repeats == REPEATS
             self._see("same end repeated", text, entry, new=new, worst=track.repeats)
 
-    def _see(self, pattern: str, text: str, entry: Entry, *, new: bool, worst: float) -> None:
+    def _see(
+        self, pattern: str, text: str, entry: JournalEntry, *, new: bool, worst: float
+    ) -> None:
         seen = self._found.get(pattern)
         if seen is None:
             self._found[pattern] = Suspicion(pattern, text, 1, entry.time, entry.engine, worst)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
-from recloser.journal.lines import Entry
+from recloser.journal.lines import JournalEntry
 
 
 class EndKind(NamedTuple):
@@ -78,7 +78,7 @@ class Totals:
         """In which states the engines are left at the end."""
         return Counter(track.state for track in self._tracks.values())
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Take one entry into account; those of one engine come in order."""
         change, now = entry.change, entry.time
         self.first = now if self.first is None else min(self.first, now)
@@ -95,7 +95,7 @@ class Totals:
         self._count(entry)
         self._wait(entry, track)
 
-    def _count(self, entry: Entry) -> None:
+    def _count(self, entry: JournalEntry) -> None:
         change = entry.change
         self.dials += change.current is State.CONNECTING
         self.opens += change.current is State.OPEN
@@ -108,7 +108,7 @@ class Totals:
             self.ends[_kind_of(close)] += 1
             self.rules[change.rule] += 1
 
-    def _wait(self, entry: Entry, track: _EngineTimes) -> None:
+    def _wait(self, entry: JournalEntry, track: _EngineTimes) -> None:
         change = entry.change
         if change.current in (State.CONNECTING, State.BACKOFF):
             # A wish begins a wait, and so does a loss; a dial after a backoff goes on with one.

@@ -19,7 +19,7 @@ from recloser.cli.terminal.wording import (
 from recloser.fsm import closecodes
 from recloser.fsm.record import Origin
 from recloser.fsm.states import State
-from recloser.journal.lines import Entry, line_of
+from recloser.journal.lines import JournalEntry, line_of
 from recloser.journal.reader import Reader
 from recloser.journal.suspicions import Suspicion, Suspicions
 from recloser.journal.totals import EndKind, Totals
@@ -50,7 +50,7 @@ def command(*, file: Path, tail: int, everything: bool, by: str | None, json_wan
     if everything and json_wanted:
         raise click.UsageError("--all prints lines: with --json, say --tail N")
     totals, suspicions = Totals(), Suspicions()
-    last: deque[Entry] = deque(maxlen=0 if everything else tail)
+    last: deque[JournalEntry] = deque(maxlen=0 if everything else tail)
     with journal_file.opened(file) as stream:
         reader = Reader(stream, by=by)
         for entry in journal_file.entries(reader, file, stream):
@@ -71,14 +71,14 @@ def command(*, file: Path, tail: int, everything: bool, by: str | None, json_wan
     return 1 if found else 0
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: JournalEntry) -> str:
     change = entry.change
     who = f"{printable(entry.engine)}  " if entry.engine else ""
     states, text = describe_states(change), describe_change(change)
     return f"{moment(entry.time)}  {who}{states:<{_STATES}}  {text}"
 
 
-def _print_tail(last: deque[Entry], entries: int) -> None:
+def _print_tail(last: deque[JournalEntry], entries: int) -> None:
     earlier = entries - len(last)
     if last and earlier:
         click.echo(f"... {earlier} earlier changes: --all prints them")
@@ -159,7 +159,7 @@ def _print_suspicions(found: list[Suspicion]) -> None:
 
 
 def _figures(
-    reader: Reader, totals: Totals, found: list[Suspicion], last: deque[Entry]
+    reader: Reader, totals: Totals, found: list[Suspicion], last: deque[JournalEntry]
 ) -> dict[str, Any]:
     wait = totals.longest_wait
     return {

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 import click
 
-from recloser.journal.lines import Entry
+from recloser.journal.lines import JournalEntry
 from recloser.journal.reader import Reader
 
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
@@ -32,7 +32,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def entries(reader: Reader, path: Path, file: BinaryIO) -> Iterator[Entry]:
+def entries(reader: Reader, path: Path, file: BinaryIO) -> Iterator[JournalEntry]:
     """Yield the entries of a file, with a progress bar if stderr is a terminal.
 
     Raises `click.UsageError` if the file holds no entry.

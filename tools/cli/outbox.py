@@ -11,7 +11,7 @@ import click
 from recloser.cli.tables import text_table
 from recloser.cli.terminal.wording import moment, printable
 from recloser.outbox.errors import OutboxUnusable
-from recloser.outbox.file.database import Row
+from recloser.outbox.file.database import StoredMessage
 from recloser.outbox.file.recovery import Salvaged, salvage
 from recloser.outbox.file.snapshot import read_snapshot
 
@@ -51,11 +51,11 @@ def command(*, file: Path, messages: bool, new: Path | None, json_wanted: bool) 
     return 0
 
 
-def _over(row: Row, now: float) -> bool:
+def _over(row: StoredMessage, now: float) -> bool:
     return row.expires_at is not None and row.expires_at <= now
 
 
-def _figures(rows: list[Row], last: int, now: float, *, messages: bool) -> dict[str, Any]:
+def _figures(rows: list[StoredMessage], last: int, now: float, *, messages: bool) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "messages": len(rows),
         "bytes": sum(row.size for row in rows),
@@ -84,7 +84,7 @@ def _value(value: Hashable) -> object:
     return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
-def _print(file: Path, rows: list[Row], last: int, now: float) -> None:
+def _print(file: Path, rows: list[StoredMessage], last: int, now: float) -> None:
     figures = _figures(rows, last, now, messages=False)
     click.echo(f"{file}: {_counted(len(rows))}, {figures['bytes']} bytes")
     if rows:
@@ -97,7 +97,7 @@ def _print(file: Path, rows: list[Row], last: int, now: float) -> None:
         click.echo(f"{figures['expired']} with a ttl that is over: will be dropped, not sent")
 
 
-def _print_messages(rows: list[Row]) -> None:
+def _print_messages(rows: list[StoredMessage]) -> None:
     cells = [
         (
             str(row.number),

@@ -49,7 +49,7 @@ COLUMNS: Final = "number, id, key, data, expires_at, deliveries, checksum"
 ROWS: Final = f"SELECT {COLUMNS} FROM message ORDER BY number"  # noqa: S608 - of constants
 
 
-class Row(NamedTuple):
+class StoredMessage(NamedTuple):
     """A message as the file has it."""
 
     number: int
@@ -70,7 +70,7 @@ class Row(NamedTuple):
         return (*self, self._checksum())
 
     @classmethod
-    def unsealed(cls, *values: Any) -> "Row":
+    def unsealed(cls, *values: Any) -> "StoredMessage":
         """Make a row of `COLUMNS`; raises `ValueError` if its checksum is wrong."""
         row = cls(*values[:-1])
         whole = isinstance(row.data, str | bytes) and isinstance(row.deliveries, int)
@@ -147,12 +147,12 @@ class Database:
         if first != ("ok",):
             raise OutboxDamaged(self.path, f"is damaged ({first[0]})")
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[StoredMessage]:
         """Return its messages, in order."""
         try:
             # Closed, or the error would keep it, and it the file: see `sqlite3_close_v2`.
             with closing(self.connection.execute(ROWS)) as found:
-                return [Row.unsealed(*row) for row in found]
+                return [StoredMessage.unsealed(*row) for row in found]
         except (sqlite3.Error, ValueError) as error:
             raise unreadable(self.path, error) from error
 

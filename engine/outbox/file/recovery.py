@@ -16,7 +16,7 @@ from recloser.outbox.file.database import (
     PUT,
     VERSION,
     Database,
-    Row,
+    StoredMessage,
     absolute,
     named,
 )
@@ -52,7 +52,7 @@ class RecoveryReader:
     """
 
     def __init__(self, path: str, copy: str) -> None:
-        self.rows: dict[int, Row] = {}
+        self.rows: dict[int, StoredMessage] = {}
         self.spoilt: set[int] = set()
         self._last: int | None = None
         self._path = path
@@ -151,7 +151,7 @@ class RecoveryReader:
                 for order in (_UP, _DOWN):
                     with suppress(*_ERRORS, ValueError):
                         for values in run(order, (self._gap.start, self._gap.stop - 1)):
-                            row = Row.unsealed(*values)
+                            row = StoredMessage.unsealed(*values)
                             marked = row._replace(deliveries=max(row.deliveries, 1))
                             self.rows.setdefault(row.number, marked)
 
@@ -181,7 +181,7 @@ class RecoveryReader:
 
     def _take(self, values: tuple[Any, ...]) -> None:
         try:
-            self.rows[values[0]] = Row.unsealed(*values)
+            self.rows[values[0]] = StoredMessage.unsealed(*values)
         except ValueError:
             self.spoilt.add(values[0])
 
@@ -266,7 +266,7 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Salvage
     return Salvaged(len(rows), size, len(found.spoilt), found.missing)
 
 
-def _write(path: str, rows: Collection[Row], last: int) -> None:
+def _write(path: str, rows: Collection[StoredMessage], last: int) -> None:
     database = Database(path, fsync=True)
     try:
         with database.connection as connection:

@@ -9,13 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from recloser.outbox.errors import OutboxInUse, OutboxUnusable
-from recloser.outbox.file.database import Database, Row, absolute, named
+from recloser.outbox.file.database import Database, StoredMessage, absolute, named
 
 _ENDS = ("", "-wal", "-journal")
 """The file, and the two logs of which SQLite leaves one beside it if a process was killed."""
 
 
-def read_snapshot(path: str | os.PathLike[str]) -> tuple[list[Row], int]:
+def read_snapshot(path: str | os.PathLike[str]) -> tuple[list[StoredMessage], int]:
     """Return the messages of the file, and the last number used; raises `OutboxUnusable`."""
     original = absolute(path)
     with snapshot(original) as copy:

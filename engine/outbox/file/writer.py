@@ -13,7 +13,7 @@ from recloser.contract import Engine
 from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Spend
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Restored
-from recloser.outbox.file.database import MARK, PUT, REMOVE, Database, Row, named
+from recloser.outbox.file.database import MARK, PUT, REMOVE, Database, StoredMessage, named
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 
@@ -29,14 +29,14 @@ class Batch:
     __slots__ = ("marked", "put", "removed")
 
     def __init__(self) -> None:
-        self.put: dict[int, Row] = {}
+        self.put: dict[int, StoredMessage] = {}
         self.marked: dict[int, int] = {}
         self.removed: set[int] = set()
 
     def __bool__(self) -> bool:
         return bool(self.put or self.marked or self.removed)
 
-    def note(self, row: Row) -> None:
+    def note(self, row: StoredMessage) -> None:
         """Write a message."""
         self.removed.discard(row.number)
         self.marked.pop(row.number, None)
@@ -44,7 +44,7 @@ class Batch:
 
     def spend(self, number: int) -> None:
         """Write that a number was used, without its message."""
-        self.put[number] = Row(number, None, None, "", None, 0)
+        self.put[number] = StoredMessage(number, None, None, "", None, 0)
         self.removed.add(number)  # in the same transaction: what remains is SQLite's count
 
     def forget(self, number: int) -> None:
@@ -263,16 +263,16 @@ class GroupCommitWriter:
             waiter.set_result(OutboxNotSaved(self._path, "is not open"))
         return waiter
 
-    def _row(self, message: Message) -> Row:
+    def _row(self, message: Message) -> StoredMessage:
         """Return the row of a message; its times are those of the wall clock."""
         expires_at = message.expires_at
         if expires_at is not None:
             expires_at += self._engine.clock.wall() - self._engine.clock.monotonic()
-        return Row(
+        return StoredMessage(
             message.number, message.id, message.key, message.data, expires_at, message.deliveries
         )
 
-    def _message(self, row: Row) -> Message:
+    def _message(self, row: StoredMessage) -> Message:
         """Return the message of a row; its number is its id if it has no other id."""
         expires_at = row.expires_at
         if expires_at is not None:

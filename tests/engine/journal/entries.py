@@ -14,7 +14,7 @@ from recloser.fsm import (
     Stop,
 )
 from recloser.fsm.states import Trigger
-from recloser.journal import Entry
+from recloser.journal import JournalEntry
 
 GONE = Close.frame(1000)
 CUT = Close.cut(Cause.EOF)
@@ -33,7 +33,7 @@ class Telling:
         self.now = since
         self.state = State.CLOSED
         self.opened: float | None = None
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
 
     def to(self, state: State, trigger: Trigger, after: float, **facts: object) -> "Telling":
         """Let time pass, then go to a state."""
@@ -47,7 +47,7 @@ class Telling:
             attempt=0,
             **facts,
         )
-        self.entries.append(Entry(time=self.now, engine=self.engine, change=change))
+        self.entries.append(JournalEntry(time=self.now, engine=self.engine, change=change))
         self.state = state
         return self
 

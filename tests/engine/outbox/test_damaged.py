@@ -12,7 +12,7 @@ import pytest
 
 from recloser import OutboxDamaged, OutboxForeign, OutboxInUse, OutboxUnusable
 from recloser.outbox import Salvaged, salvage
-from recloser.outbox.file.database import APPLICATION, PUT, REMOVE, VERSION, Database, Row
+from recloser.outbox.file.database import APPLICATION, PUT, REMOVE, VERSION, Database, StoredMessage
 from tests.engine.outbox.files import away, make, real, shown
 from tests.engine.outbox.test_file import (
     FOREIGN,
@@ -65,7 +65,9 @@ def cut(content: bytearray, chance: random.Random) -> None:
 ALL = [flip, flip_many, flip_in_one_page, replace, replace_many, cut]
 
 
-def damaged(path: Path, damage: Damage, counts: tuple[int, ...], seeds: int) -> Iterator[list[Row]]:
+def damaged(
+    path: Path, damage: Damage, counts: tuple[int, ...], seeds: int
+) -> Iterator[list[StoredMessage]]:
     """Write files and damage them, one after the other; what had been in each."""
     for count in counts:
         path.unlink(missing_ok=True)
@@ -78,7 +80,7 @@ def damaged(path: Path, damage: Damage, counts: tuple[int, ...], seeds: int) -> 
             yield written
 
 
-def tried(path: Path) -> list[Row] | OutboxUnusable:
+def tried(path: Path) -> list[StoredMessage] | OutboxUnusable:
     """What is in a file, or why that cannot be told."""
     content = path.read_bytes()
     try:
@@ -94,7 +96,7 @@ def tried(path: Path) -> list[Row] | OutboxUnusable:
     return found
 
 
-def without_deliveries(found: list[Row]) -> list[Row]:
+def without_deliveries(found: list[StoredMessage]) -> list[StoredMessage]:
     """A flipped bit there changes a mark, and no message: no checksum covers it."""
     return [row._replace(deliveries=0) for row in found]
 
@@ -139,7 +141,7 @@ async def test_a_message_that_was_changed_is_not_sent(tmp_path: Path) -> None:
     assert descriptors(tmp_path) == [], f"{caught} keeps the file"
 
 
-def saved(path: Path) -> tuple[Salvaged, dict[int, Row], int]:
+def saved(path: Path) -> tuple[Salvaged, dict[int, StoredMessage], int]:
     """Save what can be read of a file: the answer, the rows, and the last number."""
     before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
     new = path.with_name("new.db")
@@ -192,7 +194,7 @@ def test_what_is_saved_is_as_it_was_written_and_what_is_lost_is_told(
 @pytest.mark.spec("G6")
 def test_all_but_the_damaged_pages_is_saved(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
-    written = [Row(number, None, None, "x" * 500, None, 0) for number in range(1, 601)]
+    written = [StoredMessage(number, None, None, "x" * 500, None, 0) for number in range(1, 601)]
     with closing(Database(str(path), fsync=False)) as file, file.connection as connection:
         connection.executemany(PUT, [row.sealed() for row in written])
     pages = path.stat().st_size // PAGE
@@ -274,9 +276,11 @@ def test_what_a_killed_process_left_in_the_log_is_saved_too(tmp_path: Path, link
     written = filled(path, 300)
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file.database import APPLICATION, PUT, VERSION, Database, Row\n"
+        "from recloser.outbox.file.database import APPLICATION, PUT, VERSION, Database\n"
+        "from recloser.outbox.file.database import StoredMessage\n"
         "file = Database(sys.argv[1], fsync=False)\n"
-        "file.connection.execute(PUT, Row(301, None, None, 'last words', None, 0).sealed())\n"
+        "late = StoredMessage(301, None, None, 'last words', None, 0)\n"
+        "file.connection.execute(PUT, late.sealed())\n"
         "file.connection.commit()\n"
         "os._exit(0)\n"
     )

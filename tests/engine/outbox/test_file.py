@@ -17,7 +17,7 @@ import pytest
 
 from recloser import OutboxForeign, OutboxInUse, OutboxUnusable, State
 from recloser.outbox.file import writer
-from recloser.outbox.file.database import APPLICATION, PUT, VERSION, Database, Row
+from recloser.outbox.file.database import APPLICATION, PUT, VERSION, Database, StoredMessage
 from tests.engine.outbox import full_disk as full_disk_story
 from tests.engine.outbox.files import away, make, real, rows
 
@@ -27,11 +27,11 @@ NOBODY = 65534
 PAGE = 4096
 
 
-def filled(path: Path, count: int, seed: int = 1) -> list[Row]:
+def filled(path: Path, count: int, seed: int = 1) -> list[StoredMessage]:
     """Make a file with messages of all kinds."""
     chance = random.Random(seed)
     made = [
-        Row(
+        StoredMessage(
             number,
             chance.choice([None, number, f"id {number}", b"%d" % number]),
             chance.choice([None, f"key {number}"]),

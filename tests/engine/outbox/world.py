@@ -14,7 +14,7 @@ from recloser import ConnectionClosed, Delivery, Outbox, OutboxNotSaved
 from recloser.fsm.states import State, Wish
 from recloser.outbox import effects, events
 from recloser.outbox.core import OutboxCore
-from recloser.outbox.file.database import Row
+from recloser.outbox.file.database import StoredMessage
 from recloser.outbox.file.writer import Batch
 from recloser.outbox.message import Entry, Message, make_message
 from recloser.outbox.table import FINAL, IllegalMove, MessageState
@@ -83,7 +83,7 @@ class World:
         self.setting = setting
         self.path: tuple[str, ...] = ()
         self.now = 0.0
-        self.file: dict[int, Row] = {}
+        self.file: dict[int, StoredMessage] = {}
         """What is on the disk, by number, as it would be read."""
         self.spent = 0
         """The highest number that the file knows."""
@@ -392,7 +392,7 @@ class World:
         """Do what the writer does with a change, in its own batch."""
         match change:
             case effects.Note(message):
-                row = Row(
+                row = StoredMessage(
                     *(message.number, message.id, message.key, message.data, None),
                     message.deliveries,
                 )
@@ -580,7 +580,7 @@ class World:
         return name, entry.state, entry.delivery, min(entry.message.deliveries, 2)
 
 
-def _message(row: Row, numbered: bool) -> Message:
+def _message(row: StoredMessage, numbered: bool) -> Message:
     identity = row.number if numbered and row.id is None else row.id
     return Message(
         row.data,

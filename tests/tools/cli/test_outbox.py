@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recloser.cli import main
-from recloser.outbox.file.database import PUT, REMOVE, Database, Row
+from recloser.outbox.file.database import PUT, REMOVE, Database, StoredMessage
 from tests.tools.cli.test_group import loaded
 
 ROOT = Path(__file__).parents[3]
@@ -21,13 +21,13 @@ PAGE = 4096
 LONG_AGO, FAR_AWAY = 1_000_000_000.0, 9_000_000_000.0
 
 ROWS = [
-    Row(3, 3, None, "order 3", None, 0),
-    Row(4, "four", "price", "secret \x1b[2J", LONG_AGO, 1),
-    Row(7, b"\x07", None, b"\x00\xff", FAR_AWAY, 2),
+    StoredMessage(3, 3, None, "order 3", None, 0),
+    StoredMessage(4, "four", "price", "secret \x1b[2J", LONG_AGO, 1),
+    StoredMessage(7, b"\x07", None, b"\x00\xff", FAR_AWAY, 2),
 ]
 
 
-def made(path: Path, rows: list[Row]) -> Path:
+def made(path: Path, rows: list[StoredMessage]) -> Path:
     """A file in which these rows wait."""
     with closing(Database(str(path), fsync=False)) as file:
         with file.connection as connection:
@@ -109,9 +109,10 @@ def test_what_a_killed_process_left_is_shown_and_stays_as_it_is(path: Path) -> N
     """The rows are in SQLite's log, which another reader would move into the file."""
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file.database import PUT, Database, Row\n"
+        "from recloser.outbox.file.database import PUT, Database, StoredMessage\n"
         "file = Database(sys.argv[1], fsync=False)\n"
-        "file.connection.execute(PUT, Row(8, None, None, 'last words', None, 0).sealed())\n"
+        "late = StoredMessage(8, None, None, 'last words', None, 0)\n"
+        "file.connection.execute(PUT, late.sealed())\n"
         "file.connection.commit()\n"
         "os._exit(0)\n"
     )
@@ -123,7 +124,7 @@ def test_what_a_killed_process_left_is_shown_and_stays_as_it_is(path: Path) -> N
 
 
 def test_a_damaged_one_is_saved_as_far_as_it_goes(tmp_path: Path) -> None:
-    rows = [Row(number, None, None, "x" * 1000, None, 0) for number in range(1, 101)]
+    rows = [StoredMessage(number, None, None, "x" * 1000, None, 0) for number in range(1, 101)]
     path = made(tmp_path / "outbox.db", rows)
     content = bytearray(path.read_bytes())
     content[10 * PAGE : 11 * PAGE] = bytes(PAGE)
