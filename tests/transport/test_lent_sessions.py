@@ -117,6 +117,8 @@ TRIALS = {
     "middlewares": Trial(lambda: (signs,), seen="x-signed: yes"),
     "ssl_shutdown_timeout": Trial(lambda: 1.0),
 }
+PARAMETERS = list(inspect.signature(ClientSession).parameters)
+"""Those of the installed aiohttp; an older release has fewer."""
 
 
 def session_with(name: str) -> ClientSession:
@@ -150,11 +152,11 @@ async def dialled(session: ClientSession, server: Server, trial: Trial) -> str:
 
 
 def test_every_parameter_has_a_trial() -> None:
-    assert set(inspect.signature(ClientSession).parameters) == set(TRIALS)
+    assert set(PARAMETERS) <= set(TRIALS)
 
 
 @pytest.mark.spec("E1.6")
-@pytest.mark.parametrize("name", TRIALS)
+@pytest.mark.parametrize("name", PARAMETERS)
 async def test_a_parameter_is_used_or_refused(name: str) -> None:
     trial = TRIALS[name]
     async with serving() as server, session_with(name) as session:
