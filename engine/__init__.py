@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from recloser.transport.errors import (
         ConcurrentReceive,
         NotOpen,
+        ProxyUnusable,
         SessionClosed,
         UnsupportedAiohttp,
     )
@@ -72,6 +73,7 @@ _HOMES = {
     "OutboxUnusable": "recloser.outbox.errors",
     "Policy": "recloser.fsm.decisions",
     "PolicyError": "recloser.fsm.errors",
+    "ProxyUnusable": "recloser.transport.errors",
     "Queries": "recloser.queries",
     "RecloserError": "recloser.fsm.errors",
     "ReconnectingWebSocket": "recloser.client",
@@ -116,6 +118,7 @@ __all__ = [
     "OutboxUnusable",
     "Policy",
     "PolicyError",
+    "ProxyUnusable",
     "Queries",
     "RecloserError",
     "ReconnectingWebSocket",

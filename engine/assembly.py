@@ -105,7 +105,9 @@ def connect(
     session: an aiohttp session to dial through, with its proxy, headers, middlewares, limits and
         so on. It stays the application's to close, and aiohttp may repeat a dial on it once by
         itself.
-    ssl, proxy: as in aiohttp, for every dial.
+    ssl: as in aiohttp, for every dial.
+    proxy: the URL of an HTTP or SOCKS proxy; "env" asks the environment before every dial, as curl
+        does. A SOCKS proxy needs aiohttp-socks.
     heartbeat: how silence is noticed; a number of seconds is used as interval and as time-out,
         None turns the heartbeat off.
     max_message_size: in bytes, 0 for no limit; a longer message ends the connection with 1009.

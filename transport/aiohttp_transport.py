@@ -1,6 +1,7 @@
 """Dials with aiohttp: on the session of its event loop, or on one that the application lends."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,10 +16,18 @@ from recloser.fsm.record import Close
 from recloser.transport import classify, sessions
 from recloser.transport.aiohttp_wire import AiohttpWire
 from recloser.transport.base import DialFailed, Request, exact_url
-from recloser.transport.errors import SessionClosed
+from recloser.transport.errors import ProxyUnusable, SessionClosed
 from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.liveness import Heartbeat
+from recloser.transport.proxies import (
+    ENVIRONMENT,
+    Proxy,
+    SocksProxy,
+    proxy_of_environment,
+    read_proxy,
+)
 from recloser.transport.redirects import Trail
+from recloser.transport.socks import check_socks
 from recloser.transport.upgrade import Upgrade
 
 _SECURE = ("wss:", "https:")
@@ -27,7 +36,10 @@ DEFAULT_HEARTBEAT = Heartbeat()
 
 
 class AiohttpTransport:
-    """The default transport: `ssl`, `proxy` and the sizes are those of `ClientSession.ws_connect`.
+    """The default transport: `ssl` and the sizes are those of `ClientSession.ws_connect`.
+
+    `proxy` is the URL of an HTTP or SOCKS proxy; "env" asks the environment before every dial, as
+    curl does. See docs/networks.md.
 
     The transports of an event loop share one session, unless they are lent one. The first dial
     makes it, and `aclose` of the last transport closes it. It has no limit, no pool and no
@@ -52,17 +64,18 @@ class AiohttpTransport:
     Raises `TypeError` or `ValueError` for numbers out of range, and for a lent session with
     what a dial cannot use: `auth` (aiohttp hides the origin to which it belongs: give it as a
     header), a function for `raise_for_status`, a class of its own for answers. A lent session
-    goes with no `trust_env`, and with no `proxy` if it has one.
+    goes with no `proxy` if it has one, or has `trust_env`. Raises `ProxyUnusable` for a proxy that
+    cannot be read, for a SOCKS proxy with a lent session, and where aiohttp-socks is missing.
     """
 
     __slots__ = (
+        "_environment",
         "_follow_redirects",
-        "_lease",
+        "_leases",
         "_lent",
         "_max_message_size",
         "_proxy",
         "_ssl",
-        "_trust_env",
         "ask_kernel",
         "backlogged",
         "heartbeat",
@@ -81,17 +94,20 @@ class AiohttpTransport:
         max_message_size: int = 4 * 2**20,
         heartbeat: Heartbeat | None = DEFAULT_HEARTBEAT,
         follow_redirects: int = 0,
-        trust_env: bool = False,
         backlogged: Callable[[int], None] | None = None,
         pings_missed: Callable[[int, bool], None] | None = None,
         ask_kernel: bool = True,
     ) -> None:
         if session is not None:
             sessions.check_lent(session)
-            if trust_env:
-                raise ValueError("trust_env belongs to the lent session: make it with trust_env")
-        if session is not None and proxy is not None and sessions.own_proxy(session) is not None:
-            raise ValueError("the lent session has a proxy of its own: leave proxy= out")
+            if proxy is not None and sessions.own_proxy(session) is not None:
+                raise ValueError("the lent session has a proxy of its own: leave proxy= out")
+            if proxy is not None and session.trust_env:
+                raise ValueError("the lent session has trust_env: leave proxy= out")
+        self._proxy: Proxy | None = None
+        self._environment = isinstance(proxy, str) and proxy == ENVIRONMENT
+        if proxy is not None and not self._environment:
+            self._proxy = self._usable(read_proxy(proxy), session)
         if max_message_size < 0:
             raise ValueError(
                 f"max_message_size must be 0 (no limit) or more, not {max_message_size}"
@@ -102,12 +118,10 @@ class AiohttpTransport:
             raise ValueError(f"follow_redirects must be 0 (none) or more, not {follow_redirects}")
         self._follow_redirects = follow_redirects
         self._lent = session
-        self._lease: sessions.SessionLease | None = None
+        self._leases: tuple[sessions.SessionLease, ...] = ()
         self._ssl = ssl
-        self._proxy = proxy
         self._max_message_size = max_message_size
         self.heartbeat = heartbeat
-        self._trust_env = trust_env
         self.backlogged = backlogged
         self.pings_missed = pings_missed
         self.ask_kernel = ask_kernel
@@ -131,34 +145,53 @@ class AiohttpTransport:
         raise DialFailed(failed)
 
     async def aclose(self) -> None:
-        """Release the lease of its session: see `Transport.aclose`. Its wires end before that."""
-        lease, self._lease = self._lease, None
-        if lease is not None:
+        """Release the leases of its sessions: see `Transport.aclose`. Its wires end before that."""
+        leases, self._leases = self._leases, ()
+        for lease in leases:
             await lease.release()
 
     async def _upgrade(self, trail: Trail) -> Upgrade:
         while True:
+            proxy = self._proxy_for(trail.request)
             try:
-                return await self._once(trail.request, cross_origin=trail.cross_origin)
+                return await self._once(trail.request, proxy, cross_origin=trail.cross_origin)
             except WSServerHandshakeError as refusal:
                 if not trail.follow(refusal):
                     raise
             except BaseException:  # a deadline of the engine's cancels the dial
-                self._expire_look_ups(trail.request)
+                self._expire_look_ups(trail.request, proxy)
                 raise
 
-    def _expire_look_ups(self, request: Request) -> None:
-        if self._lease is None or not self._lease.usable():
-            return
-        session = self._lease.session
-        for address in (request.url, self._proxy or sessions.own_proxy(session)):
-            with suppress(ValueError):  # it is no URL, which is what the dial failed of
-                if address is not None:
-                    sessions.expire_look_up(session, exact_url(str(address)))
+    def _proxy_for(self, request: Request) -> Proxy | None:
+        """Return the proxy of a request; the environment is read anew for each."""
+        if not self._environment:
+            return self._proxy
+        proxy = proxy_of_environment(_target(request.url), os.environ)
+        return None if proxy is None else self._usable(proxy, self._lent)
 
-    async def _once(self, request: Request, *, cross_origin: bool) -> Upgrade:
+    @staticmethod
+    def _usable(proxy: Proxy, lent: ClientSession | None) -> Proxy:
+        if isinstance(proxy, SocksProxy):
+            if lent is not None:
+                raise ProxyUnusable(
+                    "a lent session cannot dial through a SOCKS proxy: leave session= out, or lend "
+                    "one whose connector is an aiohttp_socks.ProxyConnector, without proxy="
+                )
+            check_socks()
+        return proxy
+
+    def _expire_look_ups(self, request: Request, proxy: Proxy | None) -> None:
+        for lease in self._leases:
+            if lease.usable():
+                chosen = proxy if isinstance(proxy, URL) else sessions.own_proxy(lease.session)
+                for address in (request.url, chosen):
+                    with suppress(ValueError):  # it is no URL, which is what the dial failed of
+                        if address is not None:
+                            sessions.expire_look_up(lease.session, exact_url(str(address)))
+
+    async def _once(self, request: Request, proxy: Proxy | None, *, cross_origin: bool) -> Upgrade:
         lent = self._lent
-        session = await self._session()
+        session = await self._session(proxy)
         headers = CIMultiDict[str]() if lent is None or cross_origin else lent.headers.copy()
         headers.update(request.headers)
         try:
@@ -168,7 +201,7 @@ class AiohttpTransport:
                     protocols=request.subprotocols,
                     headers=headers,
                     ssl=self._ssl,
-                    proxy=self._proxy,
+                    proxy=proxy if isinstance(proxy, URL) else None,
                     max_msg_size=self._max_message_size,
                 )
         except asyncio.CancelledError as error:
@@ -179,17 +212,23 @@ class AiohttpTransport:
             raise DialDropped("the session was closed during a look-up") from error
         return cast("Upgrade", upgrade)  # the session's ws_response_class
 
-    async def _session(self) -> ClientSession:
-        """Return the session to dial on; a new one if ours was closed, or its loop has gone."""
+    async def _session(self, proxy: Proxy | None) -> ClientSession:
+        """Return the session to dial on; a new one if ours was closed, or its loop has gone.
+
+        A session that an earlier dial used is kept for the wires on it.
+        """
         if self.session_closed():
             raise SessionClosed
-        lease = self._lease
-        if lease is None or not lease.usable():
-            stale, lease = lease, sessions.acquire(self._lent, trust_env=self._trust_env)
-            self._lease = lease
-            if stale is not None:
-                await stale.release()
-        return lease.session
+        route = self._lent or (proxy if isinstance(proxy, SocksProxy) else None)
+        for lease in self._leases:
+            if lease.route == route and lease.usable():
+                return lease.session
+        stale = [lease for lease in self._leases if not lease.usable()]
+        made = sessions.acquire(route)
+        self._leases = (*(lease for lease in self._leases if lease.usable()), made)
+        for lease in stale:
+            await lease.release()
+        return made.session
 
     def session_closed(self) -> bool:
         """Whether the session that was lent has been closed."""

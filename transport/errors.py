@@ -3,6 +3,7 @@
 RecloserError
  +-- NotOpen            what needs an open connection, while there is none
  +-- ConcurrentReceive  (RuntimeError)  two tasks wait for one thing
+ +-- ProxyUnusable      (ValueError)    a proxy that cannot be read, or that no dial can use
  +-- SessionClosed      (RuntimeError)  the application has closed its session
  +-- UnsupportedAiohttp (RuntimeError)  the installed aiohttp lacks what the transport stands on
 """
@@ -40,6 +41,10 @@ class ConcurrentReceive(RecloserError, RuntimeError):
             "another task waits here: let one task receive and hand messages on, and give each "
             "task an iterator of its own"
         )
+
+
+class ProxyUnusable(RecloserError, ValueError):
+    """A proxy, given or out of the environment, that cannot be read or used; the text says why."""
 
 
 class SessionClosed(RecloserError, RuntimeError):

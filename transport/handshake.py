@@ -28,7 +28,8 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
 from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
-from recloser.transport.errors import UnsupportedAiohttp
+from recloser.transport import socks
+from recloser.transport.errors import ProxyUnusable, UnsupportedAiohttp
 
 _UPGRADED: Final = 101
 _PROXY_AUTHENTICATION: Final = 407
@@ -149,14 +150,25 @@ def _without_secrets(error: ClientResponseError) -> ClientResponseError:
 
 def _kind(error: Exception, *, secure: bool) -> tuple[int, Origin, Cause]:
     match error:
-        case ClientConnectorCertificateError(
-            certificate_error=ssl.SSLCertVerificationError(verify_code=code)
+        case (
+            ClientConnectorCertificateError(
+                certificate_error=ssl.SSLCertVerificationError(verify_code=code)
+            )
+            | ssl.SSLCertVerificationError(verify_code=code)
         ) if code in _DATES:
             return TLS_HANDSHAKE, Origin.ENGINE, Cause.VALIDITY
-        case ClientConnectorCertificateError() | ServerFingerprintMismatch():
+        case (
+            ClientConnectorCertificateError()
+            | ServerFingerprintMismatch()
+            | ssl.SSLCertVerificationError()
+        ):
             return TLS_HANDSHAKE, Origin.ENGINE, Cause.TLS
-        case ClientSSLError():
+        case ClientSSLError() | ssl.SSLError():
             return ABNORMAL, Origin.NETWORK, Cause.TLS
+        case _ if socks.refused(error):
+            return ABNORMAL, Origin.NETWORK, Cause.PROXY
+        case _ if socks.unreachable(error):
+            return ABNORMAL, Origin.NETWORK, Cause.TCP
         case ClientConnectorDNSError():
             return ABNORMAL, Origin.NETWORK, Cause.DNS
         case ClientConnectorError(os_error=ConnectionResetError() | ConnectionAbortedError()):
@@ -165,14 +177,14 @@ def _kind(error: Exception, *, secure: bool) -> tuple[int, Origin, Cause]:
             return ABNORMAL, Origin.NETWORK, Cause.TCP
         case ClientResponseError() | ClientPayloadError():
             return ABNORMAL, Origin.ENGINE, Cause.PROTOCOL
-        case InvalidURL() | NonHttpUrlClientError() | UnsupportedAiohttp():
+        case InvalidURL() | NonHttpUrlClientError() | ProxyUnusable() | UnsupportedAiohttp():
             return ABNORMAL, Origin.ENGINE, Cause.CONFIGURATION
         case ServerDisconnectedError():
             return ABNORMAL, Origin.NETWORK, Cause.EOF
         case DialDropped(__cause__=Exception() as dropped):
             return _kind(dropped, secure=secure)
-        case OSError(__cause__=ssl.SSLError()):
-            return ABNORMAL, Origin.NETWORK, Cause.TLS
+        case OSError(__cause__=ssl.SSLError() as beneath):
+            return _kind(beneath, secure=secure)
         case ClientError() | OSError() | AssertionError():  # aiohttp asserts a live transport
             return ABNORMAL, Origin.NETWORK, Cause.RESET
         case _:

@@ -31,6 +31,8 @@ from yarl import URL
 from recloser.transport.compatibility import check_aiohttp
 from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import DialDropped, UpgradeRefused, invalid_upgrade
+from recloser.transport.proxies import SocksProxy
+from recloser.transport.socks import socks_connector
 from recloser.transport.upgrade import Answer, Upgrade, first_bytes
 
 _UNBOUNDED = ClientTimeout(total=None)
@@ -38,7 +40,10 @@ _UNBOUNDED = ClientTimeout(total=None)
 
 _CROSS_ORIGIN: Final = ContextVar("recloser_cross_origin", default=False)
 
-_Key = tuple[asyncio.AbstractEventLoop, ClientSession | bool]
+Route = ClientSession | SocksProxy | None
+"""What a session dials through: a lent session, a SOCKS proxy, or a connector of our own."""
+
+_Key = tuple[asyncio.AbstractEventLoop, Route]
 
 
 @contextmanager
@@ -94,13 +99,17 @@ async def one_connection(request: ClientRequest, handler: ClientHandlerType) -> 
         raise DialDropped(str(error)) from error
 
 
-def own_session(*, trust_env: bool) -> ClientSession:
-    """Make a session of our own: no limit, no pool, no cookies, no second try."""
+def own_session(proxy: SocksProxy | None = None) -> ClientSession:
+    """Make a session of our own: no limit, no pool, no cookies, no second try.
+
+    Raises `ProxyUnusable` for a SOCKS proxy where its library is missing.
+    """
     return ClientSession(
-        connector=TCPConnector(limit=0, force_close=True),
+        connector=TCPConnector(limit=0, force_close=True)
+        if proxy is None
+        else socks_connector(proxy),
         cookie_jar=DummyCookieJar(),
         timeout=_UNBOUNDED,
-        trust_env=trust_env,
         response_class=Answer,
         ws_response_class=Upgrade,
         middlewares=(valid_answer, one_connection),
@@ -226,7 +235,7 @@ class _SharedSession:
     @property
     def own(self) -> bool:
         """Whether it is ours, not lent by the application."""
-        return isinstance(self.key[1], bool)
+        return not isinstance(self.key[1], ClientSession)
 
     def end_lease(self) -> bool:
         """Count one lease less; return whether it was the last, after which none can be added."""
@@ -261,6 +270,11 @@ class SessionLease:
         """The session."""
         return self._shared.session
 
+    @property
+    def route(self) -> Route:
+        """What the session dials through."""
+        return self._shared.key[1]
+
     def usable(self) -> bool:
         """Whether it can dial: it is not closed, and it belongs to the running loop."""
         return not self.session.closed and self._shared.loop is asyncio.get_running_loop()
@@ -283,16 +297,16 @@ class SessionLease:
             )
 
 
-def acquire(lent: ClientSession | None, *, trust_env: bool) -> SessionLease:
+def acquire(route: Route) -> SessionLease:
     """Lease the session over a lent one, or our own; both are made when first asked for.
 
-    Raises `SessionClosed` if the lent one is closed, and `UnsupportedAiohttp`.
+    Raises `SessionClosed` if the lent one is closed, `ProxyUnusable` and `UnsupportedAiohttp`.
     """
     check_aiohttp()
-    key = asyncio.get_running_loop(), trust_env if lent is None else lent
+    key = asyncio.get_running_loop(), route
     found = _shared.get(key)
     if found is None or found.session.closed:
-        made = own_session(trust_env=trust_env) if lent is None else session_over(lent)
+        made = session_over(route) if isinstance(route, ClientSession) else own_session(route)
         found = _shared[key] = _SharedSession(key, made)
     return SessionLease(found)
 

@@ -8,7 +8,13 @@ import pytest
 import recloser
 from recloser import RecloserError, State
 from recloser.transport import errors
-from recloser.transport.errors import ConcurrentReceive, NotOpen, SessionClosed, UnsupportedAiohttp
+from recloser.transport.errors import (
+    ConcurrentReceive,
+    NotOpen,
+    ProxyUnusable,
+    SessionClosed,
+    UnsupportedAiohttp,
+)
 
 OURS = {"IllegalMove"}
 """Raised for a fault of the library alone, so not public."""
@@ -17,6 +23,7 @@ TEXTS: list[tuple[RecloserError, str]] = [
     (NotOpen(State.BACKOFF), "not open but backoff: await wait_for(State.OPEN), or"),
     (ConcurrentReceive(), "another task waits here: let one task receive"),
     (SessionClosed(), "the aiohttp session is closed: lend an open one"),
+    (ProxyUnusable("proxy cannot be read as a URL"), "proxy cannot be read"),
     (UnsupportedAiohttp("3.99", ["A.b", "c(d)"]), "aiohttp 3.99 has no A.b, no c(d): install an"),
 ]
 

@@ -235,8 +235,8 @@ async def test_a_location_is_never_quoted_anew(*, requote: bool) -> None:
 async def test_trust_env(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving() as proxy, ClientSession(trust_env=True) as session:
         monkeypatch.setenv("wss_proxy", f"http://127.0.0.1:{proxy.port}")
-        with pytest.raises(ValueError, match="belongs to the lent session"):
-            AiohttpTransport(session=session, trust_env=True)
+        with pytest.raises(ValueError, match="has trust_env"):
+            AiohttpTransport(session=session, proxy="env")
         transport = AiohttpTransport(session=session, heartbeat=None)
         dial = asyncio.create_task(
             transport.dial(Request("wss://feed.example/"), lambda close: None)

@@ -17,8 +17,8 @@ Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def session_of(transport: AiohttpTransport) -> ClientSession:
-    assert transport._lease is not None
-    return transport._lease.session
+    (lease,) = transport._leases
+    return lease.session
 
 
 def hung(monkeypatch: pytest.MonkeyPatch) -> Hanging:

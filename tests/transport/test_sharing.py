@@ -20,6 +20,7 @@ from recloser.testing.doubles.raw_server import RawServer as Server
 from recloser.testing.doubles.raw_server import close_frame
 from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, Request, sessions
+from recloser.transport.proxies import SocksProxy
 from tests.transport.conftest import open_sockets
 from tests.transport.link import linked, timers, turns
 
@@ -27,8 +28,8 @@ Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def session_of(transport: AiohttpTransport) -> ClientSession:
-    assert transport._lease is not None
-    return transport._lease.session
+    (lease,) = transport._leases
+    return lease.session
 
 
 async def opened(transport: AiohttpTransport, server: Server, headers: str = "") -> Any:
@@ -94,16 +95,6 @@ async def test_nothing_stays_of_engines_that_were_lent_none(loop_factory: Factor
             peer.sock.close()
         assert dict(sessions._shared) == {}
         assert (open_sockets(), asyncio.all_tasks(), timers()) == (before, tasks, set_timers)
-
-
-async def test_who_minds_the_environment_has_another_session() -> None:
-    async with serving() as server:
-        kinds = [AiohttpTransport(heartbeat=None, trust_env=trust) for trust in (False, True)]
-        sessions = [await dialled(transport, server) for transport in kinds]
-        assert [session.trust_env for session in sessions] == [False, True]
-        for transport in kinds:
-            await transport.aclose()
-        assert all(session.closed for session in sessions)
 
 
 async def test_no_transport_is_told_the_cookies_of_another() -> None:
@@ -249,9 +240,14 @@ async def test_loops_share_nothing_and_a_part_is_given_back_to_its_own() -> None
         assert dict(sessions._shared) == {}
 
 
+def routes(lent: ClientSession) -> dict[str, sessions.Route]:
+    """A session of our own, one over a SOCKS proxy, and one that is lent."""
+    return {"plain": None, "socks": SocksProxy("127.0.0.1", 1080, 5, True), "lent": lent}
+
+
 ACTS = st.lists(
     st.one_of(
-        st.tuples(st.just("take"), st.sampled_from(["plain", "environment", "lent"])),
+        st.tuples(st.just("take"), st.sampled_from(["plain", "socks", "lent"])),
         st.tuples(st.sampled_from(["back", "forget", "close"]), st.integers(0, 5)),
     ),
     max_size=20,
@@ -268,8 +264,7 @@ def test_whatever_the_order_the_last_part_ends_it(acts: list[tuple[str, Any]]) -
             made: set[ClientSession] = set()
             for act, which in acts:
                 if act == "take":
-                    borrowed = lent if which == "lent" else None
-                    part = sessions.acquire(borrowed, trust_env=which == "environment")
+                    part = sessions.acquire(routes(lent)[which])
                     assert part.usable()
                     parts.append((which, part))
                     made.add(part.session)

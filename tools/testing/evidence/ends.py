@@ -114,7 +114,8 @@ def describe(close: Close) -> str:
     advice = f" (told in-band: {close.advice!r})" if close.advice is not None else ""
     after = f", Retry-After {close.retry_after:g} s" if close.retry_after is not None else ""
     if close.cause is Cause.PROXY:
-        return f"the proxy refuses the tunnel with {close.status}{after}{advice}"
+        status = "" if close.status is None else f" with {close.status}"
+        return f"the proxy refuses the tunnel{status}{after}{advice}"
     if close.status is not None:
         return f"the upgrade is refused with {close.status}{after}{advice}"
     if close.cause is Cause.CLOSE_FRAME:
