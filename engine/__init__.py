@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from recloser.credentials import Credentials
     from recloser.driver.loop import WrongLoop
     from recloser.driver.opening import Opening, OpeningFailed
+    from recloser.driver.watchdog import Watchdog
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
     from recloser.fsm.errors import ConnectionClosed, IllegalTrigger, PolicyError, RecloserError
@@ -88,6 +89,7 @@ _HOMES = {
     "Timeouts": "recloser.fsm.timeouts",
     "Unauthorized": "recloser.providers",
     "UnsupportedAiohttp": "recloser.transport.errors",
+    "Watchdog": "recloser.driver.watchdog",
     "WrongLoop": "recloser.driver.loop",
     "connect": "recloser.assembly",
 }
@@ -133,6 +135,7 @@ __all__ = [
     "Timeouts",
     "Unauthorized",
     "UnsupportedAiohttp",
+    "Watchdog",
     "WrongLoop",
     "connect",
     "fsm",

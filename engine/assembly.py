@@ -26,7 +26,7 @@ from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
-from recloser.fsm.numbers import check_count
+from recloser.fsm.numbers import check_count, check_seconds
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
@@ -63,6 +63,7 @@ def connect(
     unread: Unread = "keep",
     receive_buffer: int = LIMIT,
     when_full: Overflow = "pause",
+    stale_after: float | None = None,
     # Observation
     observers: Iterable[Callable[[StateChange], object]] = (),
     fields: Mapping[str, object] = _NO_FIELDS,
@@ -100,6 +101,8 @@ def connect(
         connections; each message counts its length and 128.
     when_full: what gives way when the receive buffer is full. "pause" reads no more, so that the
         peer waits. "drop-oldest" reads on, and drops the oldest messages with a warning.
+    stale_after: seconds without a message that end a connection, whatever pongs come: the feed has
+        stalled. A message that answers a heartbeat's own counts. None: no limit.
     observers: functions that are called with every `StateChange`, as by `subscribe`.
     fields: names and values for every log line, such as a session id; read at each line.
     session: an aiohttp session to dial through, with its proxy, headers, middlewares, limits and
@@ -135,6 +138,8 @@ def connect(
     if transport is not None and not callable(getattr(transport, "dial", None)):
         raise TypeError(f"transport must be an object with dial(request, ended), not {transport!r}")
     _check_receiving(unread, receive_buffer, when_full)
+    if stale_after is not None:
+        check_seconds("stale_after", stale_after, positive=True)
     if clock is not None and not callable(getattr(clock, "call_at", None)):
         raise TypeError(f"clock must be an object like recloser.clock.Clock, not {clock!r}")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
@@ -185,6 +190,7 @@ def connect(
         unread=unread,
         receive_buffer=receive_buffer,
         when_full=when_full,
+        stale_after=stale_after,
     )
     for observer in observers:
         driver.observers.subscribe(observer)

@@ -15,6 +15,7 @@ INTERNAL_ERROR: Final = 1011
 SERVICE_RESTART: Final = 1012
 TRY_LATER: Final = 1013
 TLS_HANDSHAKE: Final = 1015
+TIMEOUT: Final = 3008
 
 NAMES: Final = MappingProxyType(
     {

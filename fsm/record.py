@@ -92,6 +92,8 @@ class Cause(Word):
     """The peer was silent for longer than the heartbeat allows."""
     DEAF = "deaf"
     """The peer went on sending, but no longer answered pings that it had answered before."""
+    STALE = "stale"
+    """No message came for as long as the application allows, whatever pongs came."""
     PROTOCOL = "protocol"
     """The peer broke RFC 6455 or HTTP: a bad frame, a bad accept key, garbage."""
     TOO_BIG = "too_big"

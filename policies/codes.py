@@ -90,6 +90,13 @@ LOST = (
         "recloser: fail(), for services that say it in-band",
     ),
     Rule(
+        "stale",
+        when(code=1006, cause=Cause.STALE),
+        retry(),
+        "No message came for too long; a feed that stalls, stalls for everybody: come spread out.",
+        "recloser: stale_after, and the watchdogs of the application",
+    ),
+    Rule(
         "silent",
         when(code=1006, cause=Cause.HEARTBEAT, attempt=1),
         retry(AT_ONCE),

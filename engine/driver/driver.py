@@ -21,6 +21,7 @@ from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
 from recloser.driver.statistics import Counters
+from recloser.driver.watchdog import Watchdog, watch_messages, watch_subscription
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Farewell, Shut
@@ -84,6 +85,7 @@ class Driver:
         "_neighbour",
         "_on_open",
         "_releaser",
+        "_stale_after",
         "_transport",
         "core",
         "counters",
@@ -110,6 +112,7 @@ class Driver:
         receive_buffer: int = LIMIT,
         when_full: Overflow = "pause",
         budget: "Budget | None" = None,
+        stale_after: float | None = None,
         sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
         self.core = core
@@ -133,6 +136,7 @@ class Driver:
         self._transport = transport
         self._on_open = on_open
         self._budget = budget
+        self._stale_after = stale_after
         self._binding = LoopBinding(clock)
         self._inbox: tuple[
             Event, ...
@@ -259,7 +263,7 @@ class Driver:
                 self.generation.farewell = code, reason
 
     def _dial(self, effect: Dial) -> None:
-        generation = Generation(effect.generation, self.fields, self._wire_ended)
+        generation = Generation(effect.generation, self.fields, self._wire_ended, self._watch)
         self.generation = generation
         name = f"recloser dial {effect.generation}"
         generation.task = self.bind().create_task(self._run_dial(generation, effect), name=name)
@@ -361,10 +365,17 @@ class Driver:
         wire = None if self.generation is None else self.generation.wire
         if change.current is State.OPEN and wire is not None:
             inbound.attach(wire)
+            if self._stale_after is not None and self.generation is not None:
+                self.generation.watchdog = watch_messages(
+                    self, change.generation, self._stale_after, wire
+                )
         elif change.current is State.CONNECTING:
             inbound.reopen()
         elif change.current is State.CLOSED:
             inbound.end(partial(closed_error, change), deliberate=change.deliberate)
+
+    def _watch(self, number: int, after: float, name: str) -> Watchdog:
+        return watch_subscription(self, number, after, name)
 
     def _expired(self, deadline: float) -> None:
         generation = self.generation

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from recloser import log
 from recloser.driver.scope import Scope
+from recloser.driver.watchdog import Watchdog
 from recloser.fsm.core import FAREWELL
 from recloser.fsm.events import Advise, Expired, Fail
 from recloser.fsm.record import Close
@@ -23,9 +25,11 @@ class Generation:
         "_left_at",
         "_lost",
         "_scope",
+        "_watch",
         "farewell",
         "number",
         "task",
+        "watchdog",
         "wire",
         "wire_ended",
     )
@@ -35,6 +39,7 @@ class Generation:
         number: int,
         fields: Mapping[str, object],
         lost: Callable[["Generation", Close], None],
+        watch: Callable[[int, float, str], Watchdog],
     ) -> None:
         self.number = number
         self.task: asyncio.Task[None] | None = None
@@ -46,6 +51,9 @@ class Generation:
         self._end: asyncio.Event | None = None
         self._fields = fields
         self._lost = lost
+        self._watch = watch
+        self.watchdog: Watchdog | None = None
+        """Hears every message, where the application wants to know that none come."""
         self._scope: Scope | None = None
         self._left_at: float | None = None
 
@@ -58,7 +66,7 @@ class Generation:
     def scope(self) -> Scope:
         """The scope; it is made when first used, since most generations need none."""
         if self._scope is None:
-            self._scope = Scope(self._fields)
+            self._scope = Scope(self._fields, partial(self._watch, self.number))
             if self._left_at is not None:
                 self._scope.end()
         return self._scope
@@ -79,6 +87,8 @@ class Generation:
         """End the scope: its tasks and callbacks must not outlive the open state."""
         if self._left_at is None:
             self._left_at = asyncio.get_running_loop().time()
+            if self.watchdog is not None:
+                self.watchdog.stop()
             if self._scope is not None:
                 self._scope.end()
 

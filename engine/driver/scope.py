@@ -7,6 +7,8 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from recloser import log
 from recloser.checks import check_plain_function, refuse_coroutine
+from recloser.driver.watchdog import Watchdog
+from recloser.fsm.numbers import check_seconds
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -19,11 +21,14 @@ class Scope:
     cancelled, callbacks are called. An exception of a task or a callback is logged.
     """
 
-    __slots__ = ("_entries", "_fields", "ended")
+    __slots__ = ("_entries", "_fields", "_watch", "ended")
 
-    def __init__(self, fields: Mapping[str, object]) -> None:
+    def __init__(
+        self, fields: Mapping[str, object], watch: Callable[[float, str], Watchdog]
+    ) -> None:
         self._entries: dict[asyncio.Task[Any] | partial[object], None] = {}
         self._fields = fields
+        self._watch = watch
         self.ended = False
 
     def create_task(
@@ -53,6 +58,23 @@ class Scope:
         entry: partial[object] = partial(function, *args)
         self._entries[entry] = None
         return lambda: self._entries.pop(entry, None)
+
+    def watchdog(self, after: float, name: str = "") -> Watchdog:
+        """Watch one subscription: the generation ends unless `feed()` is called in time.
+
+        `after` is in seconds, and `name` stands in the record. The end has the cause STALE, and
+        the policy decides. While the application has messages to receive, nothing ends. Raises
+        `TypeError` or `ValueError` for seconds that are not finite and above 0, `TypeError` for a
+        name that is no str, and `RuntimeError` after the end of the generation.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a subscription is a str, not {type(name).__name__}")
+        seconds = check_seconds("after", after, positive=True)
+        if self.ended:
+            raise RuntimeError("this generation has ended: watch in on_open or while open")
+        dog = self._watch(seconds, name)
+        self.callback(dog.stop)
+        return dog
 
     def detach(self, task: asyncio.Task[Any] | None) -> None:
         """Do not cancel or await this task: it is the caller of `close()`."""

@@ -169,6 +169,7 @@ async def ends(codes: Iterable[tuple[int, str]], statuses: Iterable[int]) -> dic
         found["rejected"] = record(f"{url}/silent", on_open=raises_unauthorized)
         found["no url"] = record(lambda: "http://feed.example/")
         found["session closed"] = closed_session(f"{url}/silent")
+        found["stale"] = record(f"{url}/silent", stale_after=0.05)
         found["declared"] = declared(f"{url}/silent")
         found["asked"] = asked(f"{url}/silent")
         for status in (404, 407):

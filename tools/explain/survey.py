@@ -40,6 +40,7 @@ _CAUSES: Final = {
     Cause.CONNECT_TIMEOUT: "Dial took too long",
     Cause.HEARTBEAT: "Peer silent",
     Cause.DEAF: "Peer hears nothing",
+    Cause.STALE: "No message for too long",
     Cause.DECLARED: "Application said fail()",
     Cause.PROTOCOL: "Peer broke the protocol",
     Cause.TOO_BIG: "Message above our limit",

@@ -85,6 +85,7 @@ BREAKS: Final = (
     Close.by_engine(Cause.TOO_BIG, sent_code=1009),
     Close.by_engine(Cause.SESSION_CLOSED),
     Close.declared(sent_code=1011),
+    Close.by_engine(Cause.STALE, sent_code=3008),
 )
 """The ways in which a connection ends without a close frame of the peer's."""
 
