@@ -50,6 +50,7 @@ UNDELIVERED: Final = "websocket.messages_undelivered"
 OVERFLOWED: Final = "websocket.receive_buffer_full"
 DROPPED: Final = "websocket.messages_dropped"
 BUDGET_NOT_SAVED: Final = "websocket.budget_not_saved"
+SUSPECTED: Final = "websocket.messages_suspected"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
 OVERDUE: Final = "websocket.messages_unacknowledged"
 
@@ -164,6 +165,11 @@ def messages_dropped(
     """
     facts = {"reason": reason, "count": count, "bytes": size}
     _line(logging.INFO if asked else logging.ERROR, DROPPED, app_fields, facts)
+
+
+def messages_suspected(app_fields: Mapping[str, object], count: int) -> None:
+    """Write a warning that the peer refused one of `count` messages: they go out one at a time."""
+    _line(logging.WARNING, SUSPECTED, app_fields, {"count": count})
 
 
 def task_stuck(app_fields: Mapping[str, object], task: str, waited: float) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
+UNSUPPORTED_DATA: Final = 1003
 NO_STATUS: Final = 1005
 ABNORMAL: Final = 1006
 INVALID_PAYLOAD: Final = 1007
@@ -49,6 +50,11 @@ RANGES: Final = (
     (range(4000, 5000), "Private Use"),
 )
 """The ranges of RFC 6455 section 7.4.2, for codes without a name of their own."""
+
+MESSAGE_REFUSED: Final = frozenset(
+    {PROTOCOL_ERROR, UNSUPPORTED_DATA, INVALID_PAYLOAD, MESSAGE_TOO_BIG}
+)
+"""The codes by which a peer refuses one message of ours: the same bytes would fail again."""
 
 _SENDABLE: Final = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
 

@@ -26,7 +26,12 @@ class Unsent(Enum):
     """The fate of messages that have not left the process."""
 
     KEEP = "keep"
+    """All are sent on the next connection."""
     DROP = "drop"
+    """All are dropped, and reported."""
+    DROP_REFUSED = "drop-refused"
+    """The peer refused one message: that one is dropped, and the others are kept. Where it is not
+    known which one it was, all are kept, and go out one at a time until it is."""
 
 
 class Host(NamedTuple):
@@ -137,7 +142,7 @@ def _check(rule: str, unsent: Unsent) -> None:
     if not isinstance(rule, str):
         raise TypeError(f"rule must be a str that names the rule, not {rule!r}")
     if not isinstance(unsent, Unsent):
-        raise TypeError(f"unsent must be Unsent.KEEP or Unsent.DROP, not {unsent!r}")
+        raise TypeError(f"unsent must be {', '.join(map(str, Unsent))}, not {unsent!r}")
 
 
 @dataclass(frozen=True, slots=True)

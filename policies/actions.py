@@ -20,6 +20,13 @@ SOON: Final = Uniform(0.5, 1.5)
 NOW: Final = Uniform(0.0, 0.0)
 
 
+_FATES: Final = {
+    Unsent.KEEP: "",
+    Unsent.DROP: "; drop unsent messages",
+    Unsent.DROP_REFUSED: "; drop the refused message",
+}
+
+
 class Action(ABC):
     """The action of a rule; its `str` describes it in a few words."""
 
@@ -102,7 +109,7 @@ class Halt(Action):
 
 
 def _fate(unsent: Unsent) -> str:
-    return "" if unsent is Unsent.KEEP else "; drop unsent messages"
+    return _FATES[unsent]
 
 
 def retry(

@@ -1,7 +1,8 @@
 """The catalogue: for each service with codes of its own, its rows, its limits and its policy.
 
 The data lie in `data/services.json` and are read when a service is first asked for. A row's
-`do` is one word and perhaps a number of seconds: `stop`; `retry`; `wait N`, a retry after at
+`do` is one word and perhaps a number of seconds: `stop`, which drops the message that a code of
+`MESSAGE_REFUSED` refuses; `retry`; `wait N`, a retry after at
 least N; `now`, a retry within the first second, then as `retry`; `refresh`, a new credential
 once, else stop; `new` and `resume`, retries by which the application begins a new session or
 resumes the old one; `standard`, where the code alone does not tell. A `code` or `status` is
@@ -13,10 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from recloser.fsm.decisions import Phase
+from recloser.fsm.closecodes import MESSAGE_REFUSED
+from recloser.fsm.decisions import Phase, Unsent
 from recloser.policies.actions import AT_ONCE, refresh_then_retry, retry, stop
 from recloser.policies.codes import PeerNormal
 from recloser.policies.conditions import when
@@ -228,7 +231,10 @@ def _rules(service: str, row: ServiceRow, patience: float) -> Iterator[Rule]:
     if word in ("stop", "refresh"):
         if row.fact == "status":
             yield from doubted(name, row.number_set, patience, source)
-        yield rule("", stop())
+        refuses = (
+            word == "stop" and row.fact == "code" and MESSAGE_REFUSED.issuperset(chain(*numbers))
+        )
+        yield rule("", stop(unsent=Unsent.DROP_REFUSED if refuses else Unsent.KEEP))
     elif word != "standard":
         if word == "now" or number == ["now"]:
             yield rule("-now", retry(AT_ONCE), phase=Phase.OPEN, attempt=1)

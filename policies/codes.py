@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from recloser.fsm.closecodes import MESSAGE_REFUSED, MESSAGE_TOO_BIG
 from recloser.fsm.decisions import Phase, Unsent
 from recloser.fsm.record import Cause
 from recloser.policies.actions import AT_ONCE, SOON, hold, refresh_then_retry, retry, stop
@@ -186,9 +187,9 @@ CODES = (
     ),
     Rule(
         "our-fault",
-        when(code=(1002, 1003, 1007)),
-        stop(unsent=Unsent.DROP),
-        "The peer could not take what we sent; the same bytes would fail again.",
+        when(code=MESSAGE_REFUSED - {MESSAGE_TOO_BIG}),
+        stop(unsent=Unsent.DROP_REFUSED),
+        "The peer could not take a message of ours; the same bytes would fail again.",
         _RFC,
     ),
     Rule(
@@ -207,8 +208,8 @@ CODES = (
     ),
     Rule(
         "too-big",
-        when(code=1009),
-        stop(unsent=Unsent.DROP),
+        when(code=MESSAGE_TOO_BIG),
+        stop(unsent=Unsent.DROP_REFUSED),
         "A message of ours exceeds the peer's limit; sending it again would loop.",
         _RFC,
     ),

@@ -91,12 +91,12 @@ ROOMS = {
             f"engine/outbox/{name}.py"
             for name in (
                 *("acknowledgements", "backlog", "core", "dispatch", "effects", "errors"),
-                *("events", "holdings", "ledger", "message", "options", "table"),
+                *("events", "holdings", "ledger", "message", "options", "table", "trial"),
             )
         ),
         ours=(
             *("recloser.transport.base", "recloser.transport.errors"),
-            *fsm("errors", "numbers", "states"),
+            *fsm("decisions", "errors", "numbers", "states"),
         ),
         pure=True,
     ),

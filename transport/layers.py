@@ -1,4 +1,7 @@
-"""The transports beneath a connection: TLS stands on a socket, or on another TLS (a proxy's)."""
+"""The transports beneath a connection, and the bytes that wait in their buffers.
+
+TLS stands on a socket, or on another TLS (a proxy's).
+"""
 
 import asyncio
 import gc
@@ -21,6 +24,21 @@ def layers(transport: asyncio.Transport) -> tuple[asyncio.Transport, ...] | None
             break
         found.append(below)
     return tuple(found) if _is_socket(found[-1]) else None
+
+
+def bytes_queued(found: tuple[asyncio.Transport, ...]) -> int | None:
+    """Count the bytes in the buffers of these layers; None when nobody can tell.
+
+    A transport that breaks clears its buffer before the end is reported, and TLS that closes
+    gives no account. A buffer on the socket itself is flushed before it closes.
+    """
+    queued = 0
+    for layer in found:
+        size = layer.get_write_buffer_size()
+        if layer.is_closing() and (len(found) > 1 or not size):
+            return None
+        queued += size
+    return queued
 
 
 def _is_socket(transport: asyncio.Transport) -> bool:

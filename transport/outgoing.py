@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from recloser.transport.base import Delivery, Opcode, Undelivered
-from recloser.transport.layers import layers
+from recloser.transport.layers import bytes_queued, layers
 
 CONGESTED = 65_536
 """Bytes in the write buffer beyond which a pong waits: pings alone must not fill it."""
@@ -80,6 +80,7 @@ class Outgoing:
 
     __slots__ = (
         "_below",
+        "_exact",
         "_flow",
         "_kept",
         "_largest",
@@ -87,10 +88,12 @@ class Outgoing:
         "_line",
         "_owed",
         "_plain",
+        "_stopped",
         "_transport",
         "_unwritten",
         "_write",
         "_written",
+        "has_sent",
         "sent_code",
         "shut",
         "undelivered",
@@ -115,9 +118,13 @@ class Outgoing:
         self._largest = 0 if found is None else None
         """Size of the largest message where a layer is hidden; None where none is."""
         self._plain = found is not None and self._below is None
-        self._kept: list[tuple[int, Any]] | None = None if self._plain else []
+        self._kept: list[tuple[int, Any]] | None = []
         """What may not have left, with the value of `_written` at its end; None while the buffer
         of a socket without TLS is known to be empty, which spares a send the question."""
+        self.has_sent = False
+        """Whether a message may have left whole."""
+        self._exact = False
+        """Whether the account was exact when it was looked at last."""
         self._written = 0
         """Bytes that did not find, or did not leave behind, an empty buffer: all it can hold."""
         self._line: deque[_Waiting] | None = None
@@ -127,7 +134,7 @@ class Outgoing:
         self.undelivered = Undelivered()
         """Answers for a message that comes too late: see `Wire.undelivered`."""
         self.sent_code: int | None = None
-        self.shut = False
+        self.shut = self._stopped = False
 
     async def send(
         self, message: str | bytes | bytearray | memoryview, item: object = None
@@ -189,6 +196,13 @@ class Outgoing:
         return [*kept, *self._unwritten]
 
     @property
+    def begun(self) -> int:
+        """How many of the `unsent` messages may have left in part: see `Wire.begun`."""
+        self._look()
+        count = 0 if self._kept is None else len(self._kept)
+        return min(count, 1) if self._exact else count
+
+    @property
     def closing(self) -> bool:
         """Whether the connection takes no more bytes, whether or not TLS knows."""
         below = self._below
@@ -202,8 +216,9 @@ class Outgoing:
             self._control(owed, Opcode.PONG)
 
     def stop(self) -> None:
-        """Take no message any more, and release those who wait for room."""
-        self.shut = True
+        """Take no message any more, release those who wait for room, and end the account."""
+        self._look()
+        self.shut = self._stopped = True
         line, self._line = self._line, None
         if line:
             self._unwritten = tuple(waiting.item for waiting in line)
@@ -272,37 +287,27 @@ class Outgoing:
         self._kept.append((self._written, item))
         self._look()
 
-    def _queued(self) -> int | None:
-        """Count the bytes that the kernel has not taken; None when nobody can tell.
-
-        A transport that breaks clears its buffer before the end is reported, and TLS that
-        closes gives no account. A buffer on the socket itself is flushed before it closes.
-        """
-        if self._layers is None:
-            queued = self._transport.get_write_buffer_size()
-            if not queued and self._transport.is_closing():
-                return None
-        else:
-            queued = 0
-            for layer in self._layers:
-                if layer.is_closing():
-                    return None
-                queued += layer.get_write_buffer_size()
-        return queued if self._largest is None else queued + HIDDEN + self._largest
-
     def _look(self) -> None:
         """Forget the messages that have left: all but the last ones, whose bytes are queued."""
         kept = self._kept
-        queued = None if kept is None else self._queued()
-        if kept is None or queued is None:
+        if kept is None or self._stopped:
             return
+        queued = bytes_queued(self._layers or (self._transport,))
+        self._exact = queued is not None and self._largest is None
+        if queued is None:
+            return
+        if self._largest is not None:
+            queued += HIDDEN + self._largest
         if not queued:
-            self._kept = None if self._plain else []
+            self.has_sent = self.has_sent or bool(kept)
+            # A first message is counted, and told from those that have no account.
+            self._kept = None if self._plain and self.has_sent else []
             return
         left = self._written - queued
         count = 0
         while count < len(kept) and kept[count][0] <= left:
             count += 1
+        self.has_sent = self.has_sent or bool(count)
         del kept[:count]
 
     def ping(self, message: str | bytes | None) -> None:

@@ -118,6 +118,16 @@ class SocketWire(Wire):
         return self.outgoing.unsent
 
     @property
+    def begun(self) -> int:
+        """See `Wire.begun`."""
+        return self.outgoing.begun
+
+    @property
+    def has_sent(self) -> bool:
+        """See `Wire.has_sent`."""
+        return self.outgoing.has_sent
+
+    @property
     def closing(self) -> bool:
         """Whether our close frame has been written."""
         return self.outgoing.shut
@@ -263,9 +273,9 @@ class SocketWire(Wire):
 
     def finish(self) -> None:
         """See `Wire.finish`."""
+        self.outgoing.stop()
         if self.undelivered.resend and self.unsent:
             self._abort_transport()  # a message that is sent again must not leave now
-        self.outgoing.stop()
         if self._last_read is not None:
             self._last_read.wanted = False
         super().finish()

@@ -37,7 +37,7 @@ class Wire(ABC):
     - `wait_closed()`.
 
     It may supply what only some can do: `control_received(frame)`, `probe()`,
-    `unsent_messages()`, `subprotocol`, `headers` and `sent_code`.
+    `unsent_messages()`, `begun`, `has_sent`, `subprotocol`, `headers` and `sent_code`.
 
     The class does the rest. A consumer's own task awaits the socket through one coroutine:
     while `busy` is False a consumer sets it, awaits `read()`, and clears it in a `finally`;
@@ -135,6 +135,16 @@ class Wire(ABC):
         It may be too many, and must not be too few; it answers after the end, too.
         """
         return []
+
+    @property
+    def begun(self) -> int:
+        """How many of the first `unsent_messages` may have left in part: an upper bound."""
+        return len(self.unsent_messages())
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether a message may have left whole that is not among `unsent_messages`."""
+        return True
 
     @property
     def subprotocol(self) -> str | None:

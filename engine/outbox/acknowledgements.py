@@ -62,6 +62,15 @@ class Acknowledgements:
     """Deliveries after which an unacknowledged message is dropped and reported; None: no limit. A
     message that makes the peer fail would otherwise end every connection."""
 
+    def text_of(self, message: Message) -> str | bytes:
+        """Return what goes out for a message; raises as `render` does, and `TypeError`."""
+        if self.render is None or message.id is None:
+            return message.data
+        data = self.render(message)
+        if not isinstance(data, str | bytes):
+            raise TypeError(f"render must give str or bytes, not {type(data).__name__}")
+        return data
+
     def __post_init__(self) -> None:
         for name in ("matcher", "render"):
             value = getattr(self, name)

@@ -17,6 +17,7 @@ Each message moves along the table of `table.py`, and by no other way.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from recloser.fsm.decisions import Unsent
 from recloser.fsm.states import State, Wish
 from recloser.outbox import events
 from recloser.outbox.dispatch import Dispatch
@@ -139,8 +140,10 @@ class OutboxCore:
                 self._unrendered(entry, flush, now)
             case _:
                 self._take_note(event, now)
-        if held.numbered and (
-            held.acknowledged or (self.deadline is None) is bool(held.ledger.leaving)
+        if (held.numbered or held.suspects or self.deadline is not None) and (
+            held.acknowledged
+            or held.suspects
+            or (self.deadline is None) is bool(held.ledger.leaving)
         ):
             self.deadline = dispatch.arm(now)
         found, held.effects = held.effects, []
@@ -162,9 +165,9 @@ class OutboxCore:
                     dispatch.overdue(deadline, unsent, now)
                     self._go_on()
             case events.Looked(unsent):
-                held.depart(unsent)
-            case events.Connected(generation):
-                dispatch.connect(generation)
+                held.depart(unsent, dispatch.trial.on_trial)
+            case events.Connected(generation, used):
+                dispatch.connect(generation, now, used=used)
             case events.Disconnecting():
                 dispatch.disconnect()
                 self.deadline = None
@@ -226,6 +229,7 @@ class OutboxCore:
             return
         if held.backlog.timed:
             held.expire(now)
+            self._let_in()
         if held.backlog.takes(message) or self._makes_room(entry, message):
             held.admit(entry)
             if dispatch.connection is not None:
@@ -309,7 +313,9 @@ class OutboxCore:
         """Queue the messages that wait for room, and go on with the flush of a generation."""
         held, dispatch = self._held, self._dispatch
         if dispatch.flushing and generation == dispatch.connection:
-            if held.backlog.line:
+            line, left = held.backlog.line, 0
+            while len(line) != left:  # one that is let in may have expired meanwhile
+                left = len(line)
                 held.expire(now)
                 self._let_in()
             dispatch.hand_on(now)
@@ -348,13 +354,18 @@ class OutboxCore:
     def _disconnected(self, event: events.Disconnected, now: float) -> None:
         """Take back the unsent messages, and keep or drop them as the policy decided."""
         generation, state, held = event.generation, event.state, self._held
+        trial = self._dispatch.trial
         if self._options.resend:
-            held.take_back(event.returned)
+            if event.fate is Unsent.DROP_REFUSED:
+                trial.take_back(event, now)
+            else:
+                held.take_back(event.returned)
         self._send_away(lambda: NotOpen(state), generation)
         held.expire(now)
         held.drop(held.backlog.take(generation), Reason.GENERATION)
-        if event.drop:
+        if event.fate is Unsent.DROP:
             held.drop(held.backlog.take(), Reason.DECISION)
+        trial.end()
         self._let_in()
 
     def _stopped(self, state: State) -> None:

@@ -9,6 +9,7 @@ from recloser.outbox.effects import Direct, Flush, Look, Mark, Overdue, Save, Se
 from recloser.outbox.holdings import Holdings
 from recloser.outbox.message import Entry, Message, Reason
 from recloser.outbox.table import MessageState, MessageTrigger
+from recloser.outbox.trial import Trial
 
 TURN: Final = 64
 """Messages that are marked together; after them a flush lets other tasks run."""
@@ -31,6 +32,7 @@ class Dispatch:
         "_marking",
         "connection",
         "flushing",
+        "trial",
     )
 
     def __init__(self, held: Holdings) -> None:
@@ -40,6 +42,7 @@ class Dispatch:
         self._marking = self._marked = _NONE
         """Numbers of the messages that are being marked in the file, and of the marked ones."""
         self._look_at: float | None = None
+        self.trial = Trial(held)
         self.connection: int | None = None
         """The generation whose connection takes messages."""
         self.flushing = False
@@ -47,9 +50,13 @@ class Dispatch:
 
     # -- the connection -----------------------------------------------------------------
 
-    def connect(self, generation: int) -> None:
-        """Hand messages to the connection of this generation from now on."""
+    def connect(self, generation: int, now: float, *, used: bool) -> None:
+        """Hand messages to the connection of this generation from now on.
+
+        `used` says that messages were sent on it before.
+        """
         self.connection = generation
+        self.trial.connect(now, used=used)
         self.resume()
 
     def disconnect(self) -> None:
@@ -80,6 +87,8 @@ class Dispatch:
         if self.connection is None or self.flushing:
             return False
         held = self._held
+        if held.suspects and self.trial.on_trial is not None:
+            return passes(entry.message)
         if entry.awaits:
             return not (held.backlog.order or held.durable or held.ledger.full)
         return not held.backlog.order or passes(entry.message)
@@ -89,13 +98,22 @@ class Dispatch:
         entry.hand_over()
         if entry.awaits:
             self._held.ledger.add(entry, now)
+        else:
+            self.trial.handed_over(entry, now)
         self._held.effects.append(Send(entry))
 
     def next(self) -> Entry | None:
-        """Return the message that may go now: the first that waits, or one that may pass it."""
+        """Return the message that may go now: the first that waits, or one that may pass it.
+
+        Nothing else goes beside a suspect.
+        """
         held = self._held
         first = held.backlog.first
-        if first is not None and first.awaits and held.ledger.full:
+        if first is None:
+            return None
+        if first.awaits and held.ledger.full:
+            return held.backlog.passing
+        if held.suspects and self.trial.keeps_back(first):
             return held.backlog.passing
         return first
 
@@ -108,8 +126,11 @@ class Dispatch:
         held = self._held
         if self.next() is not None:
             self.flushing = True
+            if not (held.numbered or held.suspects):
+                self.trial.lose_sight()
             held.effects.append(Flush(self.connection))
-        elif not (held.numbered or held.backlog.order):
+        elif not (held.numbered or held.backlog.order or held.suspects):
+            self.trial.lose_sight()
             held.effects.append(Direct())
 
     def hand_on(self, now: float) -> None:
@@ -123,7 +144,7 @@ class Dispatch:
             self._marked, self._marking = self._marked | self._marking, _NONE
         if backlog.timed:
             held.expire(now)
-        entry = self.next() if held.acknowledged else backlog.first
+        entry = self.next() if held.acknowledged or held.suspects else backlog.first
         if entry is None:
             self.flushing, self._flushed = False, None
             if held.ledger.leaving:
@@ -134,7 +155,7 @@ class Dispatch:
         if held.durable and message.number not in self._marked and not passes(message):
             if held.ledger.leaving:
                 held.effects.append(Look())
-            self._mark(backlog.head(TURN))
+            self._mark(backlog.head(1 if message.suspect else TURN))
             return
         backlog.remove(entry)
         self._flushed = entry
@@ -142,7 +163,8 @@ class Dispatch:
             held.ledger.add(entry, now)
         elif held.durable:
             held.ledger.leaving[entry] = None
-        if held.numbered:
+        if held.numbered or held.suspects:
+            self.trial.handed_over(entry, now)
             entry.hand_over()
         else:
             entry.move(_HAND_OVER)
@@ -166,11 +188,13 @@ class Dispatch:
         """Send overdue messages again; a message that has not left gets more time."""
         held = self._held
         back = []
+        self.trial.judge(unsent, deadline)
         for entry in held.ledger.overdue(deadline):
             if entry in unsent:  # a second copy would go out behind it
                 held.ledger.add(entry, now)
             else:
                 entry.move(_T.OVERDUE)
+                held.absolve(entry)
                 back.append(entry)
         if back:
             held.effects.append(Overdue(len(back)))
@@ -178,7 +202,7 @@ class Dispatch:
             held.drop(outdated, Reason.REPLACED)
             held.send_again([each for each in back if each not in outdated])
         self._look_at = None
-        held.depart(unsent)
+        held.depart(unsent, self.trial.on_trial)
 
     def arm(self, now: float) -> float | None:
         """Return the moment of the next overdue message, or of the next look at the buffer."""
@@ -192,6 +216,8 @@ class Dispatch:
                 self._look_at = None
             elif self._look_at is None:
                 self._look_at = now + LOOK
+            if self.trial.quiet_until is not None and self._held.suspects:
+                due = min(due, self.trial.quiet_until)
         if self._look_at is not None:
             due = min(due, self._look_at)
         return None if due == inf else due

@@ -107,6 +107,13 @@ class Overdue:
 
 
 @dataclass(slots=True)
+class Suspected:
+    """The peer refused one of this number of messages: they go out one at a time."""
+
+    messages: int
+
+
+@dataclass(slots=True)
 class Dropped:
     """Report messages that will not be sent."""
 
@@ -114,4 +121,6 @@ class Dropped:
     reason: Reason
 
 
-Effect = Change | Save | Send | Answer | Flush | Direct | Look | Resent | Overdue | Dropped
+Effect = (
+    Change | Save | Send | Answer | Flush | Direct | Look | Resent | Overdue | Suspected | Dropped
+)

@@ -7,6 +7,7 @@ Nobody changes one.
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 
+from recloser.fsm.decisions import Unsent
 from recloser.fsm.states import State, Wish
 from recloser.outbox.errors import OutboxUnusable
 from recloser.outbox.message import Entry, Id, Message
@@ -99,6 +100,8 @@ class Connected:
     """A generation is open: its connection takes messages."""
 
     generation: int
+    used: bool = False
+    """Whether messages were sent on it before, by `on_open`."""
 
 
 @dataclass(slots=True)
@@ -114,8 +117,12 @@ class Disconnected:
     state: State
     returned: Collection[Entry] = ()
     """The messages that may not have left, in order."""
-    drop: bool = False
-    """Whether the policy decided to drop all unsent messages."""
+    fate: Unsent = Unsent.KEEP
+    """The decision of the policy about unsent messages."""
+    begun: int | None = None
+    """How many of the `returned` may have left in part; None: all."""
+    earlier: bool = True
+    """Whether other messages may have left."""
 
 
 @dataclass(slots=True)

@@ -5,7 +5,17 @@ from typing import Final
 
 from recloser.fsm.errors import RecloserError
 from recloser.outbox.backlog import Backlog
-from recloser.outbox.effects import Answer, Dropped, Effect, Forget, Hide, Note, Resent, Save
+from recloser.outbox.effects import (
+    Answer,
+    Dropped,
+    Effect,
+    Forget,
+    Hide,
+    Note,
+    Resent,
+    Save,
+    Suspected,
+)
 from recloser.outbox.ledger import Ledger
 from recloser.outbox.message import Entry, Id, Message, Reason
 from recloser.outbox.options import Outbox
@@ -32,6 +42,7 @@ class Holdings:
         "ledger",
         "numbered",
         "reports",
+        "suspects",
     )
 
     def __init__(self, options: Outbox) -> None:
@@ -45,6 +56,8 @@ class Holdings:
         """The effects that are not collected yet."""
         self.reports: list[Effect] = []
         """The reports to the application, which come after all other effects."""
+        self.suspects: dict[Entry, None] = {}
+        """The messages of which the peer refused one, until it is known which."""
         self._last = 0
         """The highest number that was ever used."""
 
@@ -55,7 +68,9 @@ class Holdings:
     @property
     def blank(self) -> bool:
         """Whether no message has a place, an id, or a claim to one."""
-        return not (len(self) or self.backlog.line or self.ledger.ids or self.ledger.leaving)
+        ledger = self.ledger
+        remembered = ledger.ids or ledger.leaving or self.suspects
+        return not (len(self) or self.backlog.line or remembered)
 
     # -- messages that come in ----------------------------------------------------------
 
@@ -109,6 +124,8 @@ class Holdings:
             entry = Entry(_numbered(message, 0, None))
             self.number(entry, identity, reserved)
             entry.delivery = Delivery.QUEUED
+            if message.suspect:
+                self.suspects[entry] = None
             self.queue(entry)
         return None
 
@@ -126,8 +143,11 @@ class Holdings:
             elif number not in kept:
                 entry.move(_T.WITHDRAW)
                 self.ledger.forget(entry)
+                self.suspects.pop(entry, None)
         for number in sorted(kept):
             entry = kept[number]
+            if entry.message.suspect:
+                self.suspects[entry] = None
             self.ledger.register(entry)
             if entry.state is MessageState.OFFERED:
                 entry.move(_T.ADMIT)
@@ -201,6 +221,7 @@ class Holdings:
                 self.ledger.remove(entry)
             entry.move(trigger)
             self.ledger.forget(entry)
+            self.suspects.pop(entry, None)
         if hidden and self.durable:
             self.effects.append(Hide(tuple(each.message.number for each in entries)))
         else:
@@ -214,6 +235,7 @@ class Holdings:
         for entry in entries:
             entry.move(_T.DROP)
             self.ledger.forget(entry)
+            self.suspects.pop(entry, None)
         self.reports.append(Dropped(tuple(each.message for each in entries), reason))
 
     def expire(self, now: float) -> None:
@@ -221,14 +243,37 @@ class Holdings:
         if self.backlog.timed:
             self.drop(self.backlog.expired(now), Reason.EXPIRED)
 
-    def depart(self, unsent: Container[object]) -> None:
-        """Take the messages out of the file that have left the process; `unsent` ones stay."""
+    def suspect(self, entries: Iterable[Entry]) -> None:
+        """Suspect the waiting ones of these messages: the peer refused one of them."""
+        found = [each for each in entries if each.state is MessageState.WAITING]
+        for entry in found:
+            self._mark_suspect(entry, suspect=True)
+            self.suspects[entry] = None
+        if found:
+            self.effects.append(Suspected(len(found)))
+
+    def absolve(self, entry: Entry) -> None:
+        """Suspect a message no longer: the connection lived on after it."""
+        if self.suspects.pop(entry, entry) is None:
+            self._mark_suspect(entry, suspect=False)
+
+    def _mark_suspect(self, entry: Entry, *, suspect: bool) -> None:
+        entry.message = entry.message.suspected(suspect)
+        if self.durable and entry.message.generation is None:
+            self.effects.append(Note(entry.message))
+
+    def depart(self, unsent: Container[object], on_trial: Entry | None = None) -> None:
+        """Take the messages out of the file that have left the process.
+
+        The `unsent` ones stay, and the one that may be refused yet.
+        """
         leaving = self.ledger.leaving
-        entries = [entry for entry in leaving if entry not in unsent]
+        entries = [each for each in leaving if each is not on_trial and each not in unsent]
         self._forget(entries)
         for entry in entries:
             del leaving[entry]
             entry.move(_T.LEAVE)
+            self.suspects.pop(entry, None)
 
     def _forget(self, entries: Iterable[Entry]) -> None:
         """Take messages out of the file."""
@@ -250,4 +295,5 @@ def _numbered(message: Message, number: int, identity: Id | None) -> Message:
         number,
         identity,
         message.deliveries,
+        message.suspect,
     )

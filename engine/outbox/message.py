@@ -1,7 +1,7 @@
 """One message of an outbox: its options, its state, and the report of its drop."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +42,8 @@ class Message:
     """Its id for acknowledgements; None: it is not acknowledged."""
     deliveries: int = 0
     """Number of times that it was handed to a connection, in earlier processes too."""
+    suspect: bool = False
+    """Whether it may be the one that the peer refused: it goes out alone until that is known."""
 
     @property
     def redelivered(self) -> bool:
@@ -60,7 +62,12 @@ class Message:
             self.number,
             self.id,
             self.deliveries + times,
+            self.suspect,
         )
+
+    def suspected(self, suspect: bool) -> "Message":
+        """Copy the message, suspect or not."""
+        return replace(self, suspect=suspect)
 
 
 class Entry:
@@ -121,6 +128,9 @@ class Reason(Enum):
     """It was delivered `max_deliveries` times, and never acknowledged."""
     UNRENDERED = "unrendered"
     """`render` raised, or gave neither `str` nor `bytes`; the error was logged."""
+    REFUSED = "refused"
+    """The peer refused it: it closed with a code such as 1009, and no other message can have
+    been the cause."""
 
     @property
     def asked(self) -> bool:

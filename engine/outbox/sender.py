@@ -153,14 +153,8 @@ class OutboxSender:
             self._line.pop(entry, None)
 
     def _render(self, message: Message) -> Data:
-        """Return the text of the delivery; raises as `render` does."""
         wanted = self._options.acknowledgements
-        if wanted is None or wanted.render is None or message.id is None:
-            return message.data
-        data = wanted.render(message)
-        if not isinstance(data, str | bytes):
-            raise TypeError(f"render must give str or bytes, not {type(data).__name__}")
-        return data
+        return message.data if wanted is None else wanted.text_of(message)
 
     def _in_buffer(self, entry: Entry, wire: Wire) -> bool:
         """Whether a message may still be in the write buffer; needed with a file only."""
@@ -214,6 +208,8 @@ class OutboxSender:
                     self.engine.counters.resent += number
                 case effects.Overdue(number):
                     log.messages_overdue(self.engine.fields, number, self._timeout)
+                case effects.Suspected(number):
+                    log.messages_suspected(self.engine.fields, number)
                 case effects.Dropped(messages, reason):
                     self._report(messages, reason)
                 case _ if isinstance(effect, effects.Change):
@@ -257,11 +253,15 @@ class OutboxSender:
         """Take a change of state; `generation` is the one that opened or ended with it."""
         state = change.current
         if change.trigger is Trigger.LOST:
-            items = () if self._wire is None else self._wire.unsent_messages()
+            wire, self._wire, self._generation = self._wire, None, None
+            items = () if wire is None else wire.unsent_messages()
             returned = [entry for entry in map(entry_of, items) if entry is not None]
-            self._wire = self._generation = None
-            drop = change.decision is not None and change.decision.unsent is Unsent.DROP
-            self.tell(events.Disconnected(change.generation, state, returned, drop))
+            fate = Unsent.KEEP if change.decision is None else change.decision.unsent
+            ended = events.Disconnected(change.generation, state, returned, fate)
+            if wire is not None:  # what `on_open` sent is the first of the items
+                ended.begun = max(0, wire.begun - len(items) + len(returned))
+                ended.earlier = wire.has_sent
+            self.tell(ended)
         if state is State.CLOSED or state is State.PASSIVE:
             self.tell(events.Stopped(state))
         if state is State.CLOSED:
@@ -277,7 +277,7 @@ class OutboxSender:
         if wanted is not None and wanted.matcher is not None:
             wire.intercept(self._hear)
         wire.on_undeliverable(partial(self._undelivered, number, wire), resend=self._options.resend)
-        self.tell(events.Connected(number))
+        self.tell(events.Connected(number, wire.has_sent or bool(wire.unsent_messages())))
 
     async def _undelivered(self, number: int, wire: Wire, item: object) -> Delivery:
         """Take a message that the wire of a generation refused: it had ended unreported."""

@@ -60,7 +60,7 @@ class MessageTrigger(Word):
     OVERDUE = "overdue"
     """The peer has not said so in time."""
     DROP = "drop"
-    """Its time to live, the bounds, a newer message or the policy ended its wait."""
+    """Its time to live, the bounds, a newer message, the policy or the peer ended its wait."""
     WITHDRAW = "withdraw"
     """It was refused, taken out, or moved to another engine."""
 

@@ -48,6 +48,7 @@ WRITERS = {
     log.UNDELIVERED: lambda: log.messages_undelivered(BOUND, 2),
     log.DROPPED: lambda: log.messages_dropped(BOUND, "oldest", 1, 10, asked=False),
     log.NOT_SAVED: lambda: log.outbox_not_saved(BOUND, "outbox.db", OSError(28, "full")),
+    log.SUSPECTED: lambda: log.messages_suspected(BOUND, 2),
     log.OVERDUE: lambda: log.messages_overdue(BOUND, 2, 30.0),
     log.TASK_STUCK: lambda: log.task_stuck(BOUND, "poller", 5.0),
     log.LISTENER_SLOW: lambda: log.slow_listener(BOUND, "who", 0.2),

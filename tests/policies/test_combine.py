@@ -96,7 +96,7 @@ def test_a_limit_on_time_gives_up_when_the_delay_is_set() -> None:
 def test_a_limit_leaves_every_other_decision_as_it_is() -> None:
     policy = limit(policies.standard(), attempts=0, elapsed=0.0, then=hold())
     assert policy.decide(received(1000, intentional=True), after(9)) == Stop("asked")
-    assert policy.decide(received(1002), after(9)) == Stop("our-fault", Unsent.DROP)
+    assert policy.decide(received(1002), after(9)) == Stop("our-fault", Unsent.DROP_REFUSED)
 
 
 def test_limits_can_be_read_as_rules() -> None:

@@ -59,4 +59,6 @@ def test_the_changed_policies_do_what_is_said() -> None:
     assert mine.decide(received(4900), after(1)) == Hold("night")
     assert mine.decide(received(4004), after(1)) == Retry(62.5, rule="pusher-4004")
     assert policy_of("patient").decide(broken(), after(101)) == Hold("attempts-used-up")
-    assert policy_of("careful").decide(received(1002), after(1)) == Stop("our-fault", Unsent.DROP)
+    assert policy_of("careful").decide(received(1002), after(1)) == Stop(
+        "our-fault", Unsent.DROP_REFUSED
+    )

@@ -138,6 +138,7 @@ def test_actions_read_like_sentences() -> None:
     assert str(retry_after(2)) == "retry, after 2 s"
     assert str(refresh_then_retry()) == "new credential, at once"
     assert str(stop(unsent=Unsent.DROP)) == "stop; drop unsent messages"
+    assert str(stop(unsent=Unsent.DROP_REFUSED)) == "stop; drop the refused message"
     assert str(hold()) == "hold"
 
 

@@ -50,7 +50,7 @@ def spread(close: Close, context: Context) -> tuple[str, float, float]:
 def expect(code: int) -> None:
     close = received(code)
     if code in STOP:
-        fate = Unsent.DROP if STOP[code] in ("our-fault", "too-big") else Unsent.KEEP
+        fate = Unsent.DROP_REFUSED if STOP[code] in ("our-fault", "too-big") else Unsent.KEEP
         assert STANDARD.decide(close, after(1)) == Stop(STOP[code], fate)
     elif code in REFRESH:
         first, then = REFRESH[code]
@@ -356,7 +356,7 @@ def test_what_the_server_said_in_band_outweighs_the_code(advice: str, answer: St
     fresh = after(1, can_refresh=True)
     assert STANDARD.decide(received(1002, advice="refresh"), fresh).rule == "advised-refresh"
     refused = STANDARD.decide(received(1002, advice="refresh"), after(1))
-    assert refused == Stop("our-fault", Unsent.DROP)
+    assert refused == Stop("our-fault", Unsent.DROP_REFUSED)
     assert STANDARD.decide(received(1011, advice="what?"), after(1)).rule == "server-failed"
 
 

@@ -14,7 +14,7 @@ from recloser.testing.doubles.raw_server import CLOSE
 from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, Delivery, Request
 from recloser.transport.errors import NotOpen
-from recloser.transport.layers import layers
+from recloser.transport.layers import bytes_queued, layers
 from tests.transport.link import Link, linked, turns
 from tests.transport.test_last_read import LAST, WORDS, at_once, fail_to_send
 from tests.transport.test_proxy import proxying
@@ -168,10 +168,12 @@ async def test_nothing_is_written_while_the_transport_is_full(
         while not protocol.writing_paused:
             senders.append(asyncio.ensure_future(link.wire.send(bytes(20_000))))
             await turns(2)
-        full = link.wire.outgoing._queued()
+        found = layers(link.wire.transport)
+        assert found is not None
+        full = bytes_queued(found)
         senders += [asyncio.ensure_future(link.wire.send(bytes(20_000))) for _ in range(100)]
         await turns(5)
-        assert link.wire.outgoing._queued() == full
+        assert bytes_queued(found) == full
         assert link.wire.unsent >= 100
         link.wire.abort()
         results = await asyncio.gather(*senders, return_exceptions=True)

@@ -246,6 +246,33 @@ async def test_with_keep_no_message_both_leaves_and_is_kept(
         assert await received(link) + kept == sent
 
 
+@pytest.mark.spec("G5.5")
+@pytest.mark.parametrize("first", [None, 10, 50_000])
+@pytest.mark.parametrize("end", ["close frame", "abort"])
+async def test_the_wire_knows_what_its_peer_may_have_begun_to_read(
+    loop_factory: Factory, first: int | None, end: str
+) -> None:
+    async with linked(receive_buffer=4096) as link:
+        link.wire.on_undeliverable(Adopter(), resend=True)
+        assert (link.wire.has_sent, link.wire.begun) == (False, 0)
+        if first is not None:
+            await link.wire.send(bytes(first))
+            assert await link.peer.frame() == (2, bytes(first))
+            assert (link.wire.has_sent, link.wire.begun, link.wire.unsent) == (True, 0, 0)
+        senders = [
+            asyncio.create_task(link.wire.send(bytes(6_000_000), item)) for item in ("a", "b", "c")
+        ]
+        await turns()
+        if end == "abort":
+            link.wire.abort()
+        else:
+            await link.peer.send(close_frame(1009, "too big"))
+            assert (await link.end()).code == 1009
+        assert (link.wire.has_sent, link.wire.begun) == (first is not None, 1)
+        assert link.wire.unsent_messages() == ["a", "b", "c"]
+        assert await asyncio.gather(*senders) == [Delivery.QUEUED] * 3
+
+
 @pytest.mark.spec("G4.1")
 async def test_an_item_stands_for_its_message(loop_factory: Factory) -> None:
     async with linked(receive_buffer=4096) as link:

@@ -10,6 +10,12 @@ from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.run import Run
 from recloser.policies.rules import Rule, rules_of
 
+_FATES: Final = {
+    Unsent.KEEP: "",
+    Unsent.DROP: ", drop unsent",
+    Unsent.DROP_REFUSED: ", drop refused",
+}
+
 WELL: Final = 60.0
 """Seconds of uptime before the first end if the question names none: a stable period."""
 FLASH: Final = 1.0
@@ -97,8 +103,7 @@ class Reply(NamedTuple):
             words = f"retry {_range(self.delay_min, self.delay_max)}"
         if isinstance(self.decision, Retry) and self.decision.refresh:
             words = f"new credential, {words}"
-        if self.decision.unsent is Unsent.DROP:
-            words += ", drop unsent"
+        words += _FATES[self.decision.unsent]
         return words
 
 

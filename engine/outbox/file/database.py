@@ -19,7 +19,7 @@ from recloser.outbox.message import Id
 
 APPLICATION: Final = 0x52434C52
 """`application_id` of the file, "RCLR": SQLite's means to tell files apart."""
-VERSION: Final = 1
+VERSION: Final = 2
 """`user_version` of the file; a newer one is refused."""
 
 _SCHEMA: Final = f"""
@@ -31,6 +31,7 @@ CREATE TABLE message (
     data NOT NULL, -- TEXT or BLOB, as it was sent
     expires_at REAL, -- seconds since the epoch: a monotonic clock ends with its machine
     deliveries INTEGER NOT NULL,
+    suspect INTEGER NOT NULL, -- 1: the peer refused this message or another one
     checksum INTEGER NOT NULL -- of all but the deliveries: SQLite has none of its own
 );
 PRAGMA application_id = {APPLICATION};
@@ -39,13 +40,14 @@ COMMIT;
 """
 
 PUT: Final = (
-    "INSERT INTO message (number, id, key, data, expires_at, deliveries, checksum)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (number) DO UPDATE SET deliveries = excluded.deliveries"
+    "INSERT INTO message (number, id, key, data, expires_at, deliveries, suspect, checksum)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (number) DO UPDATE SET deliveries = excluded.deliveries,"
+    " suspect = excluded.suspect, checksum = excluded.checksum"
 )
 MARK: Final = "UPDATE message SET deliveries = ? WHERE number = ?"
 REMOVE: Final = "DELETE FROM message WHERE number = ?"
-COLUMNS: Final = "number, id, key, data, expires_at, deliveries, checksum"
+COLUMNS: Final = "number, id, key, data, expires_at, deliveries, suspect, checksum"
 ROWS: Final = f"SELECT {COLUMNS} FROM message ORDER BY number"  # noqa: S608 - of constants
 
 
@@ -59,6 +61,8 @@ class StoredMessage(NamedTuple):
     expires_at: float | None
     """Seconds since the epoch; None: never."""
     deliveries: int
+    suspect: int = 0
+    """1 for a message of several of which the peer refused one."""
 
     @property
     def size(self) -> int:
@@ -80,7 +84,8 @@ class StoredMessage(NamedTuple):
 
     def _checksum(self) -> int:
         data = self.data.encode() if isinstance(self.data, str) else self.data
-        facts = (self.number, self.id, self.key, type(self.data).__name__, self.expires_at)
+        kind = type(self.data).__name__
+        facts = (self.number, self.id, self.key, kind, self.expires_at, self.suspect)
         return crc32(data, crc32(repr(facts).encode()))
 
 

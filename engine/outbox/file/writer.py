@@ -269,7 +269,13 @@ class GroupCommitWriter:
         if expires_at is not None:
             expires_at += self._engine.clock.wall() - self._engine.clock.monotonic()
         return StoredMessage(
-            message.number, message.id, message.key, message.data, expires_at, message.deliveries
+            message.number,
+            message.id,
+            message.key,
+            message.data,
+            expires_at,
+            message.deliveries,
+            int(message.suspect),
         )
 
     def _message(self, row: StoredMessage) -> Message:
@@ -285,6 +291,7 @@ class GroupCommitWriter:
             number=row.number,
             id=row.number if self._numbered and row.id is None else row.id,
             deliveries=row.deliveries,
+            suspect=bool(row.suspect),
         )
 
     # -- writing ------------------------------------------------------------------------

@@ -189,6 +189,25 @@ async def test_a_message_that_outlived_its_time_is_dropped_and_reported() -> Non
     assert rig.dropped == [("short", Reason.EXPIRED)]
 
 
+@pytest.mark.spec("G2.2", "G2.4")
+@virtual
+async def test_who_waits_behind_an_expired_message_gets_its_room_whoever_notices() -> None:
+    rig = Waiting(max_messages=1)
+    ws = await rig.begin()
+    await ws.send("short", ttl=1.0)
+    first = asyncio.ensure_future(ws.send("a"))
+    await pass_time(2.0)
+    second = asyncio.ensure_future(ws.send("b"))
+    await turns()
+    assert first.done()
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    await turns()
+    assert [first.result(), second.result()] == [QUEUED] * 2
+    assert rig.transport.wires[-1].sent == ["a", "b"]
+    await ws.close()
+
+
 @pytest.mark.spec("G2.3", "G2.4", "G3.1")
 @virtual
 async def test_a_key_replaces_the_older_message_and_takes_its_room() -> None:

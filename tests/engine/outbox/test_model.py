@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser import Acknowledgements, Outbox
-from tests.engine.outbox.world import Setting, World
+from tests.engine.outbox.world import OPENING, Setting, World
 
 OPTIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -41,11 +41,12 @@ SETTINGS = st.builds(
     crashes=st.integers(0, 2),
     failures=st.integers(0, 1),
     options=st.sampled_from([({},), OPTIONS]),
+    poison=st.sampled_from([None, None, OPENING, "00", "01", "03"]),
 )
 CHOICES = st.lists(st.integers(0, 10_000), min_size=10, max_size=60)
 
 
-@pytest.mark.spec("G1.2", "G2.1", "G3", "G5", "G6", "G7.1", "G7.4", "J1")
+@pytest.mark.spec("G1.2", "G2.1", "G3", "G5", "G5.5", "G5.6", "G5.8", "G6", "G7.1", "G7.4", "J1")
 @given(SETTINGS, CHOICES)
 def test_whatever_happens_every_clause_holds(setting: Setting, choices: list[int]) -> None:
     world = World(setting)

@@ -11,15 +11,22 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from recloser import ConnectionClosed, Delivery, Outbox, OutboxNotSaved
+from recloser.fsm.decisions import Unsent
 from recloser.fsm.states import State, Wish
 from recloser.outbox import effects, events
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.file.database import StoredMessage
 from recloser.outbox.file.writer import Batch
-from recloser.outbox.message import Entry, Message, make_message
+from recloser.outbox.message import Entry, Message, Reason, make_message
 from recloser.outbox.table import FINAL, IllegalMove, MessageState
 
 MakeCore = Callable[..., OutboxCore]
+
+FATES = {"keep": Unsent.KEEP, "drop": Unsent.DROP, "refused": Unsent.DROP_REFUSED}
+BEFORE_THE_REFUSAL = ("taken", "flush", "flow", "commit")
+"""What happens between the arrival of a message and the close frame that refuses it."""
+OPENING = "opening"
+"""The name of what `on_open` sent."""
 
 
 class BrokenPromise(AssertionError):
@@ -57,6 +64,8 @@ class Setting:
     """How often the process is killed at most."""
     failures: int = 0
     """How often the disk refuses at most."""
+    poison: str | None = None
+    """The message that the peer refuses; "opening" is what `on_open` sends."""
     options: tuple[dict[str, Any], ...] = ({},)
     """What may be said about a message; the first may be offered at any time."""
     without: frozenset[str] = frozenset()
@@ -122,6 +131,8 @@ class World:
         """Whether the open generation is being left."""
         self.flush: Entry | str | None = None
         """What the flush waits for: the connection, the disk or its turn."""
+        self.arrived: set[str] = set()
+        """What the peer has read on this connection."""
         self.carriers: dict[str, int] = {}
         """The generation to whose connection each `send` handed its message."""
         self.senders: dict[str, str] = {}
@@ -165,8 +176,10 @@ class World:
                 self.direct = True
             case effects.Look():
                 self.tell(events.Looked(list(self.buffer)))
-            case effects.Dropped(messages, _):
+            case effects.Dropped(messages, reason):
                 for message in messages:
+                    blamed = reason is Reason.REFUSED and message.data != self.setting.poison
+                    self.hold(not blamed, "G5.5: dropped for another one's fault")
                     self.hold(str(message.data) not in self.dropped, "G1.2: dropped twice")
                     self.dropped.add(str(message.data))
             case _ if isinstance(effect, effects.Change):
@@ -211,6 +224,9 @@ class World:
     def steps(self) -> list[Step]:
         """Everything that can happen next."""
         without = self.setting.without
+        if self._refusing():
+            meanwhile = [each for each in self._steps() if each.name in BEFORE_THE_REFUSAL]
+            return [*meanwhile, Step("end", "refused")]
         return [each for each in self._steps() if not {each.name, str(each)} & without]
 
     def _steps(self) -> Iterator[Step]:
@@ -219,13 +235,17 @@ class World:
             yield from (Step("offer", options) for options in range(len(setting.options)))
         if self.state is State.BACKOFF:
             yield Step("open")
+            if setting.poison:
+                yield Step("open", "used")
             yield Step("rest")
         elif self.state is State.OPEN:
             if not self.leaving:
                 yield Step("leave")
                 if not self.deaf:
                     yield Step("deafen")
-            yield from (Step("end", drop) for drop in ("keep", "drop"))
+            yield from (Step("end", fate) for fate in ("keep", "drop"))
+            if self.buffer and self.name(self.buffer[0]) == setting.poison:
+                yield Step("end", "refused")  # the beginning of it was enough
         else:
             yield Step("wake")
         if self.flush == "turn":
@@ -244,7 +264,7 @@ class World:
             if self.failures < setting.failures and self.batch:
                 yield Step("commit", "fails")
         if setting.acknowledged:
-            yield from (Step("acknowledge", name) for name in dict(self.peer))
+            yield from (Step("acknowledge", name) for name in self._acknowledgeable())
         if self.core.deadline is not None:
             yield Step("due")
         if any("ttl" in each for each in setting.options):
@@ -253,6 +273,14 @@ class World:
             yield Step("clear")
         if self.crashes < setting.crashes:
             yield Step("crash")
+
+    def _acknowledgeable(self) -> Iterable[str]:
+        """What the peer may acknowledge: where it refuses one, on this connection alone."""
+        if self.setting.poison is None:
+            return dict(self.peer)
+        if self.state is not State.OPEN or self._refusing():
+            return ()
+        return sorted(self.arrived - {OPENING})
 
     def take(self, step: Step, *, known: bool = False) -> None:
         """Have it happen; raises `BrokenPromise` unless it is `known` to break no clause."""
@@ -300,10 +328,15 @@ class World:
         self.tell(events.Cancelled(self.entries[name]))
         self.refused.add(name)
 
-    def _open(self) -> None:
+    def _open(self, used: str = "") -> None:
         self.generation += 1
         self.state, self.leaving, self.deaf = State.OPEN, False, False
-        self.tell(events.Connected(self.generation))
+        self.arrived = {OPENING} if used else set()
+        self.tell(events.Connected(self.generation, bool(used)))
+
+    def _refusing(self) -> bool:
+        """Whether the peer has read what it refuses."""
+        return self.state is State.OPEN and self.setting.poison in self.arrived
 
     def _leave(self) -> None:
         self.leaving = True
@@ -318,7 +351,9 @@ class World:
         self.buffer = []
         back = {self.name(each) for each in returned if each.state not in FINAL}
         self.state = State.BACKOFF
-        self.tell(events.Disconnected(self.generation, self.state, returned, drop == "drop"))
+        began, earlier = min(1, len(returned)), bool(self.arrived)
+        fate = FATES[drop]
+        self.tell(events.Disconnected(self.generation, self.state, returned, fate, began, earlier))
         kept = {self.name(each) for each in self.core.entries()}
         if drop == "drop":
             self.hold(not kept - self._admitted(), "G5: what the policy drops is kept")
@@ -365,6 +400,7 @@ class World:
     def _flow(self) -> None:
         """The first message in the write buffer arrives."""
         item = self.buffer.pop(0)
+        self.arrived.add(self.name(item))
         redelivered = not isinstance(item, str) and item.message.redelivered
         self.peer.append((self.name(item), redelivered))
 
@@ -395,6 +431,7 @@ class World:
                 row = StoredMessage(
                     *(message.number, message.id, message.key, message.data, None),
                     message.deliveries,
+                    int(message.suspect),
                 )
                 self.batch.note(row)
             case effects.Mark(deliveries):
@@ -410,7 +447,7 @@ class World:
         """Do what SQLite does with a batch."""
         for number, row in batch.put.items():
             there = self.file.get(number, row)
-            self.file[number] = there._replace(deliveries=row.deliveries)
+            self.file[number] = there._replace(deliveries=row.deliveries, suspect=row.suspect)
             self.spent = max(self.spent, number)
         for number, times in batch.marked.items():
             if number in self.file:
@@ -530,6 +567,8 @@ class World:
 
     def _help(self) -> Step | None:
         """What brings everything nearer to its end."""
+        if self._refusing():
+            return self.steps()[0]
         if (self.leaving or self.deaf) and self.state is State.OPEN:
             return Step("end", "keep")
         held = {self.name(each) for each in self.core.entries() if each.message.deliveries}
@@ -546,6 +585,7 @@ class World:
     def key(self) -> tuple[object, ...]:
         """All that can make a difference to what follows."""
         held, dispatch = self.core._held, self.core._dispatch
+        trial = dispatch.trial
         numbers = {entry.message.number: name for name, entry in self.entries.items()}
         return (
             *(self.offered, self.crashes, self.failures, self.state, self.leaving),
@@ -562,18 +602,32 @@ class World:
             frozenset(map(self.name, held.ledger.leaving)),
             tuple(map(self.name, self.buffer)),
             tuple(dict.fromkeys(self.peer)),
-            frozenset((row.data, min(row.deliveries, 2)) for row in self.file.values()),
-            frozenset((row.data, min(row.deliveries, 2)) for row in self.batch.put.values()),
+            frozenset(
+                (row.data, min(row.deliveries, 2), row.suspect) for row in self.file.values()
+            ),
+            frozenset(
+                (row.data, min(row.deliveries, 2), row.suspect) for row in self.batch.put.values()
+            ),
             frozenset((numbers.get(n), min(t, 2)) for n, t in self.batch.marked.items()),
             frozenset(numbers.get(number) for number in self.batch.removed),
             frozenset(numbers.get(number) for number in dispatch._marked),
             frozenset(numbers.get(number) for number in dispatch._marking),
             (self.core.deadline is None, dispatch.connection is None, dispatch.flushing),
+            (self._ahead(trial.quiet_until), self._ahead(trial._unwatched_until)),
+            frozenset(self.arrived),
+            tuple(map(self.name, held.suspects)),
+            None if trial.on_trial is None else self.name(trial.on_trial),
             None if dispatch._flushed is None else self.name(dispatch._flushed),
             frozenset(self.answers.items()),
             *map(frozenset, (self.refused, self.acknowledged, self.dropped, self.taken)),
             *map(frozenset, (self.lost, self.excused)),
         )
+
+    def _ahead(self, moment: float | None) -> float | None:
+        """In how many seconds it comes; None where no message is refused."""
+        if moment is None or self.setting.poison is None:
+            return None
+        return max(0.0, moment - self.now)
 
     def _about(self, name: str) -> tuple[object, ...]:
         entry = self.entries[name]
@@ -589,6 +643,7 @@ def _message(row: StoredMessage, numbered: bool) -> Message:
         number=row.number,
         id=identity,
         deliveries=row.deliveries,
+        suspect=bool(row.suspect),
     )
 
 

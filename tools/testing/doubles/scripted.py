@@ -177,6 +177,16 @@ class ScriptedWire(Wire):
         return [item for _, item in self._write_buffer]
 
     @property
+    def begun(self) -> int:
+        """Return 1 if messages are stuck: the first may have left in part."""
+        return min(1, len(self._write_buffer))
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether the peer has read a message."""
+        return bool(self.sent)
+
+    @property
     def unread(self) -> int:
         """Messages that were not consumed, those that were not read ahead included."""
         return super().unread + len(self._incoming.frames)
