@@ -73,6 +73,7 @@ def connect(
     proxy: str | URL | None = None,
     heartbeat: Heartbeat | float | None = _HEARTBEAT,
     max_message_size: int = _MESSAGE_SIZE,
+    compression: bool | int = False,
     follow_redirects: int = 0,
     # Another transport, and tests
     transport: Transport | None = None,
@@ -114,6 +115,9 @@ def connect(
     heartbeat: how silence is noticed; a number of seconds is used as interval and as time-out,
         None turns the heartbeat off.
     max_message_size: in bytes, 0 for no limit; a longer message ends the connection with 1009.
+    compression: True asks the server to compress what it sends (permessage-deflate), with a window
+        of 32 KiB; a number from 9 to 15 asks for a window of so many bits. What is sent is not
+        compressed.
     follow_redirects: how many redirects a dial follows: never from wss to ws, and without
         headers, cookies and credentials to another origin. A redirect that is not followed is a
         refused upgrade.
@@ -151,6 +155,7 @@ def connect(
             ssl=ssl,
             proxy=proxy,
             max_message_size=max_message_size,
+            compression=compression,
             heartbeat=_heartbeat(heartbeat),
             follow_redirects=follow_redirects,
             backlogged=log.ReadingPaused(fields),
@@ -162,11 +167,12 @@ def connect(
         or ssl is not True
         or heartbeat is not _HEARTBEAT
         or max_message_size != _MESSAGE_SIZE
+        or compression is not False
         or follow_redirects
     ):
         raise TypeError(
-            "session, ssl, proxy, heartbeat, max_message_size and follow_redirects belong to "
-            "the aiohttp transport: give them to your own transport"
+            "session, ssl, proxy, heartbeat, max_message_size, compression and follow_redirects "
+            "belong to the aiohttp transport: give them to your own transport"
         )
     inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
     sender = _sender(outbox)

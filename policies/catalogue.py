@@ -95,6 +95,15 @@ class InBand:
 
 
 @dataclass(frozen=True, slots=True)
+class Compression:
+    """A service that wants its clients to ask for compression: `connect(compression=True)`."""
+
+    why: str
+    source: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One entry of the catalogue."""
 
@@ -105,6 +114,8 @@ class Service:
     limits: tuple[Limit, ...]
     advice: tuple[InBand, ...]
     """What to pass to `advise`, where the service says in-band what its close does not tell."""
+    compression: Compression | None
+    """Whether it wants compression; None if it does not say so."""
     rows: tuple[ServiceRow, ...]
     """The more special ones first: with a reason, then by the width of their numbers."""
 
@@ -192,6 +203,7 @@ def _service(name: str) -> Service:
         InBand(each["on"], each["pass"], each["why"], *sources[each["from"]])
         for each in entry.get("advice", ())
     )
+    wanted = entry.get("compression")
     rows = (_row(each, *sources[each["from"]]) for each in entry["rows"])
     return Service(
         name,
@@ -199,6 +211,7 @@ def _service(name: str) -> Service:
         tuple(entry.get("also", ())),
         tuple(limits),
         tuple(advice),
+        None if wanted is None else Compression(wanted["why"], *sources[wanted["from"]]),
         tuple(sorted(rows, key=_width)),
     )
 

@@ -16,6 +16,7 @@ from recloser.fsm.record import Close
 from recloser.transport import classify, sessions
 from recloser.transport.aiohttp_wire import AiohttpWire
 from recloser.transport.base import DialFailed, Request, exact_url
+from recloser.transport.compression import check_compression
 from recloser.transport.errors import ProxyUnusable, SessionClosed
 from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.liveness import Heartbeat
@@ -52,12 +53,13 @@ class AiohttpTransport:
     aiohttp's default, and so on. Headers and middlewares stay at the first origin (E5). The
     owner closes a lent session.
 
-    Messages of `max_message_size` bytes or more are refused with 1009; 0 is no limit. Nothing
-    is compressed. `heartbeat=None` sends no pings, and silence is not noticed then.
-    `backlogged` is called with the number of unread messages each time that reading pauses
-    because nobody consumes them: about 1 MiB, half of it in aiohttp's queue (F7).
-    `pings_missed` is called with the number of pings in a row that got no pong while data flowed,
-    and with whether the peer had answered one before (F10).
+    Messages of `max_message_size` bytes or more are refused with 1009; 0 is no limit. `compression`
+    asks the server to compress what it sends: True, or the bits of its window, 9 to 15. What is
+    sent is never compressed. `heartbeat=None` sends no pings, and silence is not noticed then.
+    `backlogged` is called with the number of unread messages each time that reading pauses because
+    nobody consumes them: about 1 MiB, half of it in aiohttp's queue (F7). `pings_missed` is called
+    with the number of pings in a row that got no pong while data flowed, and with whether the peer
+    had answered one before (F10).
     `follow_redirects` is how many redirects a dial follows; see docs/credentials.md (E5).
     `ask_kernel=False` judges silence by counting frames also where the kernel could tell.
 
@@ -69,6 +71,7 @@ class AiohttpTransport:
     """
 
     __slots__ = (
+        "_compression",
         "_environment",
         "_follow_redirects",
         "_leases",
@@ -92,6 +95,7 @@ class AiohttpTransport:
         ssl: SSLContext | Fingerprint | bool = True,
         proxy: str | URL | None = None,
         max_message_size: int = 4 * 2**20,
+        compression: bool | int = False,
         heartbeat: Heartbeat | None = DEFAULT_HEARTBEAT,
         follow_redirects: int = 0,
         backlogged: Callable[[int], None] | None = None,
@@ -121,6 +125,7 @@ class AiohttpTransport:
         self._leases: tuple[sessions.SessionLease, ...] = ()
         self._ssl = ssl
         self._max_message_size = max_message_size
+        self._compression = check_compression(compression, max_message_size)
         self.heartbeat = heartbeat
         self.backlogged = backlogged
         self.pings_missed = pings_missed
@@ -203,6 +208,7 @@ class AiohttpTransport:
                     ssl=self._ssl,
                     proxy=proxy if isinstance(proxy, URL) else None,
                     max_msg_size=self._max_message_size,
+                    compress=self._compression,
                 )
         except asyncio.CancelledError as error:
             task = asyncio.current_task()

@@ -41,7 +41,11 @@ OPTIONS: Final[tuple[tuple[type, str, set[str]], ...]] = (
             "ws_response_class",
         },
     ),
-    (ClientSession, "ws_connect", {"headers", "max_msg_size", "protocols", "proxy", "ssl"}),
+    (
+        ClientSession,
+        "ws_connect",
+        {"compress", "headers", "max_msg_size", "protocols", "proxy", "ssl"},
+    ),
     (TCPConnector, "__init__", {"force_close", "limit"}),
 )  # fmt: skip
 """Methods, and parameters that are given to them by name."""

@@ -29,6 +29,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
 from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
 from recloser.transport import socks
+from recloser.transport.compression import unfit_answer
 from recloser.transport.errors import ProxyUnusable, UnsupportedAiohttp
 
 _UPGRADED: Final = 101
@@ -80,12 +81,14 @@ def lowered(headers: MultiMapping[str] | Mapping[str, str] | None) -> Mapping[st
 
 
 def invalid_upgrade(
-    headers: MultiMapping[str] | Mapping[str, str], offered: Collection[str]
+    headers: MultiMapping[str] | Mapping[str, str],
+    offered: Collection[str],
+    extensions: str = "",
 ) -> str | None:
     """Say what RFC 6455 section 4.1 forbids in the headers of a 101; None if nothing.
 
-    `offered` are the subprotocols that we asked for; we ask for no extension. The accept key
-    is checked by aiohttp.
+    `offered` are the subprotocols that we asked for, and `extensions` is the header by which we
+    offered one. The accept key is checked by aiohttp.
 
     >>> invalid_upgrade({"Upgrade": "websocket", "Connection": "keep-alive, Upgrade"}, ())
     >>> invalid_upgrade({"Upgrade": "websocket", "Connection": "close"}, ())
@@ -99,8 +102,9 @@ def invalid_upgrade(
         return f"the answer does not say Connection: Upgrade, but {connection!r}"
     if "," in found.get("sec-websocket-accept", ""):
         return "the answer has two accept keys"
-    if found.get("sec-websocket-extensions", "").strip():
-        return "the answer names an extension, and none was offered"
+    unfit = unfit_answer(found.get("sec-websocket-extensions", ""), extensions)
+    if unfit is not None:
+        return unfit
     subprotocol = found.get("sec-websocket-protocol")
     if subprotocol is not None and subprotocol.strip() not in offered:
         return "the answer names a subprotocol that was not offered"

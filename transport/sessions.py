@@ -72,7 +72,9 @@ async def valid_answer(request: ClientRequest, handler: ClientHandlerType) -> Cl
     elif response.status == 101:  # noqa: PLR2004 - Switching Protocols
         asked = ",".join(request.headers.getall("Sec-WebSocket-Protocol", ()))
         offered = [each.strip() for each in asked.split(",") if each.strip()]
-        problem = invalid_upgrade(response.headers, offered)
+        extensions = request.headers.get("Sec-WebSocket-Extensions", "")
+        received = response.received if isinstance(response, Answer) else response.headers
+        problem = invalid_upgrade(received, offered, extensions)
     else:
         problem = "Invalid response status"
     if problem is None:

@@ -8,6 +8,7 @@ from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from recloser.transport.compression import NAME
 from recloser.transport.handshake import upgrades
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ else:
     _Response = ClientWebSocketResponse  # aiohttp before 3.14 does not know the parameter
 
 _UPGRADED: Final = 101
+_EXTENSIONS: Final = "Sec-WebSocket-Extensions"
 _MASKED: Final = 0x80
 MASKED: Final = "the server masks its frames (RFC 6455 section 5.1)"
 
@@ -67,16 +69,20 @@ class Answer(ClientResponse):
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
-        """The headers; of a list in Connection that has Upgrade, aiohttp is shown that token.
+        """The headers; of Connection and the extensions aiohttp is shown what it can read.
 
-        It wants that one alone, where RFC 6455 section 4.1 wants a list that has it.
+        It wants Upgrade alone where RFC 6455 section 4.1 wants a list that has it, and refuses
+        some parameters of RFC 7692. `valid_answer` judges the headers that came.
         """
         found = self.received
         lists = found.getall("Connection", ())
-        if self.status != _UPGRADED or lists == ["Upgrade"] or not upgrades(",".join(lists)):
+        readable = lists == ["Upgrade"] and found.get(_EXTENSIONS, NAME) == NAME
+        if self.status != _UPGRADED or readable or not upgrades(",".join(lists)):
             return found
         shown = CIMultiDict(found)
         shown["Connection"] = "Upgrade"
+        if _EXTENSIONS in shown:
+            shown[_EXTENSIONS] = NAME
         return CIMultiDictProxy(shown)
 
     def close(self) -> None:
@@ -163,6 +169,7 @@ class Upgrade(_Response):
         handler._parser = None  # noqa: SLF001 - no public way; test_contract.py pins it
         # And a queue for HTTP answers, 0.7 KiB: none comes any more.
         handler._buffer = ()  # type: ignore[assignment] # noqa: SLF001 - the same
+        writer.compress = 0  # agreed upon or not: see compression.py
         self._handler = handler
         self.reader = reader
         self.writer = writer

@@ -11,7 +11,7 @@ from recloser.fsm import Cause, Close
 from tests.aiohttp_releases import supported
 
 PAGE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
-RELEASES, PROXIES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+RELEASES, PROXIES, COMPRESSION = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.spec("N1.2")
@@ -30,8 +30,9 @@ def test_the_oldest_release_is_the_one_of_the_project() -> None:
     assert f"Every release from {supported()[0]} on works" in PAGE
 
 
-@pytest.mark.spec("N2.1", "N2.2")
-def test_the_example_of_proxies_makes_engines() -> None:
+@pytest.mark.spec("N2.1", "N2.2", "N3.1")
+@pytest.mark.parametrize("block", [PROXIES, COMPRESSION])
+def test_the_example_makes_an_engine(block: str) -> None:
     space: dict[str, Any] = {}
-    exec(compile(PROXIES, "docs/networks.md", "exec"), space)
+    exec(compile(block, "docs/networks.md", "exec"), space)
     assert space["ws"].state is recloser.State.CLOSED

@@ -33,6 +33,8 @@ def command(*, service: str | None, json_wanted: bool) -> None:
     click.echo(f"{found.title} ({found.name})")
     for limit in found.limits:
         click.echo(f"at most {limit.dials} dials in {limit.seconds:g} s per {limit.per}")
+    if found.compression is not None:
+        click.echo(f"compression=True: {found.compression.why}")
     for said in found.advice:
         click.echo(textwrap.fill(f'in-band {said.message}: advise("{said.word}"). {said.why}', 100))
     click.echo()
@@ -52,6 +54,7 @@ def _as_json(service: Service) -> dict[str, Any]:
         "also": list(service.also),
         "limits": [asdict(limit) for limit in service.limits],
         "advice": [asdict(said) for said in service.advice],
+        "compression": None if service.compression is None else asdict(service.compression),
         "codes": [_row_as_json(row) for row in service.rows],
     }
 
