@@ -17,7 +17,7 @@ POLICY_FAILED: Final = "websocket.policy_failed"
 """In the place of `CHANGED` if a policy failed."""
 
 _OF_CHANGE: Final = (
-    *("from", "to", "trigger", "rule", "generation", "attempt"),
+    *("from", "to", "trigger", "rule", "generation", "attempt", "peer"),
     *("delay", "uptime", "unsent", "undelivered"),
 )
 _OF_CLOSE: Final = ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
@@ -42,6 +42,7 @@ def fields_of(change: StateChange) -> dict[str, Any]:
         "rule": change.rule,
         "generation": change.generation,
         "attempt": change.attempt,
+        "peer": change.peer,
         "delay": milliseconds(change.delay),
         "uptime": milliseconds(change.uptime),
         "unsent": change.unsent,

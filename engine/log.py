@@ -53,6 +53,8 @@ BUDGET_NOT_SAVED: Final = "websocket.budget_not_saved"
 SUSPECTED: Final = "websocket.messages_suspected"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
 OVERDUE: Final = "websocket.messages_unacknowledged"
+RATE_UNUSUAL: Final = "websocket.close_rate_unusual"
+RATE_USUAL: Final = "websocket.close_rate_usual"
 
 
 def state_change(change: StateChange, wall: float, app_fields: Mapping[str, object]) -> None:
@@ -190,6 +192,16 @@ def budget_not_saved(app_fields: Mapping[str, object], path: str, error: Excepti
 def messages_overdue(app_fields: Mapping[str, object], count: int, after: float) -> None:
     """Write a line about messages that nobody acknowledged within `after` seconds (G7)."""
     _problem(OVERDUE, app_fields, count=count, after=milliseconds(after))
+
+
+def close_rate_unusual(app_fields: Mapping[str, object], facts: Mapping[str, object]) -> None:
+    """Write a warning about a rate of closes that is out of the ordinary (I5)."""
+    _line(logging.WARNING, RATE_UNUSUAL, app_fields, facts)
+
+
+def close_rate_usual(app_fields: Mapping[str, object], facts: Mapping[str, object]) -> None:
+    """Write a line about such a rate that is usual again."""
+    _line(logging.INFO, RATE_USUAL, app_fields, facts)
 
 
 def _line(

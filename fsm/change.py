@@ -26,6 +26,8 @@ class StateChange:
     """The number of the dial that this change belongs to: the ended one if there is a record."""
     attempt: int
     """Failures in this run so far; 0 after a stable period."""
+    peer: str = ""
+    """The "host:port" of the latest dial; empty before the first."""
     close: Close | None = None
     """The close record, if a generation ended with this change."""
     context: Context | None = None

@@ -92,6 +92,7 @@ class Core:
         "guard",
         "held",
         "host",
+        "peer",
         "run",
         "state",
         "wish",
@@ -121,6 +122,8 @@ class Core:
         self.deadline: float | None = None
         self.address: str | None = None
         """Where the present dial goes; None where it is always the same."""
+        self.peer = ""
+        """The "host:port" of the latest dial; empty before the first."""
         self.host = ALONE
         """What the process knows of that host."""
         self._known: tuple[str | None, ...] = ()
@@ -313,6 +316,7 @@ class Core:
             at=now,
             generation=self.generation if close is None else generation,
             attempt=self.run.attempt,
+            peer=self.peer,
             close=close,
             context=context,
             decision=decision,

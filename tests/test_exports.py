@@ -18,8 +18,10 @@ PACKAGES = [
     "recloser.diagram",
     "recloser.fsm",
     "recloser.hints",
+    "recloser.metrics",
     "recloser.outbox",
     "recloser.policies",
+    "recloser.statistics",
     "recloser.testing",
     "recloser.transport",
 ]

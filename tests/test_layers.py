@@ -78,8 +78,26 @@ ROOMS = {
     "engine/credentials": room(
         "engine/credentials", ours=("engine: ground", "fsm", *WIRE), others=("yarl",)
     ),
+    "engine/statistics": room(
+        "engine/statistics",
+        ours=("recloser.checks", "recloser.log", "engine/statistics: detector", "fsm"),
+    ),
+    "engine/statistics: detector": room(
+        *(
+            f"engine/statistics/{name}.py"
+            for name in ("baseline", "counts", "detector", "kinds", "readings")
+        ),
+        ours=fsm("change", "decisions", "record"),
+        pure=True,
+    ),
+    "engine/metrics": room(
+        "engine/metrics",
+        ours=("recloser.redact", "engine/statistics: detector", "fsm"),
+        others=("opentelemetry", "prometheus_client"),
+    ),
     "engine/journal": room(
-        "engine/journal", ours=("recloser.change_line", "recloser.redact", "fsm")
+        "engine/journal",
+        ours=("recloser.change_line", "recloser.redact", "engine/statistics: detector", "fsm"),
     ),
     "engine/driver": room(
         "engine/driver",
@@ -181,6 +199,7 @@ ROOMS = {
         ours=(
             *("engine: ground", "engine: face", "engine/driver", "engine/journal"),
             *("engine/outbox: core", "engine/outbox/file", "fsm", "policies"),
+            "engine/statistics: detector",
             *("tools/cli/terminal", "tools/diagram", "tools/explain", "tools/simulate"),
             *("tools/testing", "tools/testing/doubles", "tools/testing/evidence"),
             *("tools/testing/laws", "tools/testing/search", "tools/testing/verdict"),
@@ -211,6 +230,8 @@ CLIENT_LAW = "tools/testing/laws/client_law.py"
 ALONE = {
     "recloser.assembly": ("engine/__init__.py", "tools/cli/connect.py", CLIENT_LAW),
     "aiosqlite": ("engine/outbox/file/writer.py",),
+    "opentelemetry": ("engine/metrics/opentelemetry.py", "engine/metrics/spans.py"),
+    "prometheus_client": ("engine/metrics/prometheus.py",),
     "matplotlib": ("tools/simulate/curves.py",),
     "pygraphviz": ("tools/diagram/graphviz.py",),
     "transitions": ("fsm/machine.py",),

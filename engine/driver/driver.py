@@ -1,6 +1,7 @@
 """Feeds the core with events and performs its effects: the only place where both worlds meet."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -293,6 +294,7 @@ class Driver:
 
     def _addressed(self, request: Request) -> None:
         self.core.address, host = address_of(request.url)
+        self.core.peer = sys.intern(host)  # one text for the engines of a host
         self._neighbour.at(host)
 
     def _wants(self, generation: Generation) -> bool:

@@ -35,6 +35,7 @@ def entry_of(line: Mapping[str, Any], by: str | None) -> JournalEntry:
         at=time,
         generation=facts.integer("generation"),
         attempt=facts.integer("attempt"),
+        peer=facts.text("peer", ""),
         close=close_of(facts) if facts.has("code") else None,
         decision=_decision(facts),
         rule=facts.text("rule", ""),

@@ -4,18 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 from recloser.journal.lines import JournalEntry
-
-
-class EndKind(NamedTuple):
-    """Ends that are counted together: the same code, status, origin and intent."""
-
-    code: int
-    status: int | None
-    origin: str
-    intentional: bool
+from recloser.statistics.kinds import EndKind, end_kind
 
 
 class WaitingTime(NamedTuple):
@@ -105,7 +96,7 @@ class Totals:
         self.gave_up += change.gave_up
         close = change.close
         if close is not None:
-            self.ends[_kind_of(close)] += 1
+            self.ends[end_kind(close)] += 1
             self.rules[change.rule] += 1
 
     def _wait(self, entry: JournalEntry, track: _EngineTimes) -> None:
@@ -120,7 +111,3 @@ class Totals:
             if self.longest_wait is None or wait.seconds > self.longest_wait.seconds:
                 self.longest_wait = wait
         track.waiting = None
-
-
-def _kind_of(close: Close) -> EndKind:
-    return EndKind(close.code, close.status, close.origin.value, close.intentional)

@@ -32,7 +32,7 @@ from tests.engine.rig import (
 
 NAMES = (
     "event log_level timestamp from to trigger rule code code_name reason intentional origin cause "
-    "clean attempt delay generation uptime unsent undelivered"
+    "clean attempt peer delay generation uptime unsent undelivered"
 )
 FIELDS = frozenset(NAMES.split())
 SECRET = "hunter2"

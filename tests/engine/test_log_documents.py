@@ -13,6 +13,8 @@ from structlog.testing import capture_logs
 
 from recloser import State, change_line, log
 from recloser.fsm.errors import PolicyError
+from recloser.statistics import CloseAlarm, EndKind
+from recloser.statistics.detector import facts_of
 from tests.engine.journal.changes import LOST
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,14 @@ def test_every_event_stands_in_the_table_and_no_other() -> None:
 BOUND = {"session": "s-1", "user": 7}
 POLICY_ERROR = PolicyError(LOST.close, LOST.context, None, "raised ZeroDivisionError")
 POLICY_ERROR.__cause__ = ZeroDivisionError("division by zero")
+ALARM = CloseAlarm(
+    kind=EndKind(1000, None, "peer", intentional=False),
+    reading="sessions expire",
+    since=0.0,
+    count=90,
+    usual=30.0,
+    window=600.0,
+)
 
 
 def failure(event: str) -> Any:
@@ -50,6 +60,8 @@ WRITERS = {
     log.NOT_SAVED: lambda: log.outbox_not_saved(BOUND, "outbox.db", OSError(28, "full")),
     log.SUSPECTED: lambda: log.messages_suspected(BOUND, 2),
     log.OVERDUE: lambda: log.messages_overdue(BOUND, 2, 30.0),
+    log.RATE_UNUSUAL: lambda: log.close_rate_unusual(BOUND, facts_of(ALARM)),
+    log.RATE_USUAL: lambda: log.close_rate_usual(BOUND, facts_of(ALARM)),
     log.TASK_STUCK: lambda: log.task_stuck(BOUND, "poller", 5.0),
     log.LISTENER_SLOW: lambda: log.slow_listener(BOUND, "who", 0.2),
     change_line.CHANGED: lambda: log.state_change(LOST, 0.0, BOUND),

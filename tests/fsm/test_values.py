@@ -92,6 +92,7 @@ PLAIN: dict[type, dict[str, object]] = {
         "stable_after": 10.0,
     },
     StateChange: {
+        "peer": "",
         "delay": None,
         "uptime": None,
         "unsent": 0,

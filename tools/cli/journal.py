@@ -19,10 +19,13 @@ from recloser.cli.terminal.wording import (
 from recloser.fsm import closecodes
 from recloser.fsm.record import Origin
 from recloser.fsm.states import State
+from recloser.journal.alarms import PastAlarms
 from recloser.journal.lines import JournalEntry, line_of
 from recloser.journal.reader import Reader
 from recloser.journal.suspicions import Suspicion, Suspicions
-from recloser.journal.totals import EndKind, Totals
+from recloser.journal.totals import Totals
+from recloser.statistics.detector import DAY, CloseAlarm, facts_of
+from recloser.statistics.kinds import EndKind
 
 _TAIL: Final = 20
 _STATES: Final = 24
@@ -40,35 +43,47 @@ _STATES: Final = 24
 )
 @click.option("--all", "everything", is_flag=True, help="Print every change.")
 @click.option("--by", metavar="FIELD", help="What tells engines apart in the log of a service.")
+@click.option("--alarms", is_flag=True, help="Print the times when closes were unusually many.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
-def command(*, file: Path, tail: int, everything: bool, by: str | None, json_wanted: bool) -> int:
+def command(
+    *, file: Path, tail: int, everything: bool, by: str | None, alarms: bool, json_wanted: bool
+) -> int:
     """Tell the story of a journal: timeline, totals, downtime, suspicious patterns.
 
     FILE is what `recloser.journal.Journal` wrote, or the JSON lines that a service logs with
-    structlog; - reads standard input. Exit status 1 if something looks suspicious.
+    structlog; - reads standard input. With --alarms it prints alarms alone. Exit status 1 if
+    something looks suspicious, or if there was an alarm.
     """
     if everything and json_wanted:
         raise click.UsageError("--all prints lines: with --json, say --tail N")
-    totals, suspicions = Totals(), Suspicions()
+    totals, suspicions, past = Totals(), Suspicions(), PastAlarms()
     last: deque[JournalEntry] = deque(maxlen=0 if everything else tail)
     with journal_file.opened(file) as stream:
         reader = Reader(stream, by=by)
         for entry in journal_file.entries(reader, file, stream):
             totals.add(entry)
             suspicions.add(entry)
+            if alarms:
+                past.add(entry)
             last.append(entry)
             if everything:
                 click.echo(_line(entry))
     found = suspicions.found()
     if json_wanted:
-        click.echo(json.dumps(_figures(reader, totals, found, last), indent=2))
+        figures = _figures(reader, totals, found, last)
+        if alarms:
+            figures["alarms"] = [_alarm_figures(each) for each in past.found]
+        click.echo(json.dumps(figures, indent=2))
+    elif alarms:
+        _print_alarms(past.found)
+        return 1 if past.found else 0
     else:
         if not everything:
             _print_tail(last, reader.entries)
         _print_totals(journal_file.name(file), reader, totals)
         _print_ends(totals)
         _print_suspicions(found)
-    return 1 if found else 0
+    return 1 if found or past.found else 0
 
 
 def _line(entry: JournalEntry) -> str:
@@ -156,6 +171,26 @@ def _print_suspicions(found: list[Suspicion]) -> None:
         times = "once" if each.times == 1 else f"{each.times} times"
         where = f"{times}, first {moment(each.first)}{who}"
         click.echo(f"  {each.pattern} ({where}): {printable(each.text)}")
+
+
+def _print_alarms(found: list[CloseAlarm]) -> None:
+    for each in found:
+        end = each.kind
+        number = str(end.code) if end.status is None else f"HTTP {end.status}"
+        asked = ", asked for" if end.intentional else ""
+        until = "the end" if each.cleared is None else moment(each.cleared)
+        what = "waves" if each.window == DAY else "ends"
+        click.echo(
+            f"{moment(each.since)} until {until}  {number} by {end.origin}{asked}: {each.count} "
+            f"{what} in {duration(each.window)}, usually {each.usual:.1f}: {each.reading}"
+        )
+    if not found:
+        click.echo("no alarm: no rate of closes was out of the ordinary")
+
+
+def _alarm_figures(alarm: CloseAlarm) -> dict[str, Any]:
+    cleared = None if alarm.cleared is None else moment(alarm.cleared)
+    return {**facts_of(alarm), "since": moment(alarm.since), "cleared": cleared}
 
 
 def _figures(

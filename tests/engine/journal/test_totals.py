@@ -3,7 +3,8 @@
 import pytest
 
 from recloser.fsm import Hold, Retry, State, Stop, Trigger
-from recloser.journal.totals import EndKind, Totals, WaitingTime
+from recloser.journal.totals import Totals, WaitingTime
+from recloser.statistics import EndKind
 from tests.engine.journal.entries import BUSY, CUT, GONE, LEFT, START, Telling
 
 

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from recloser.cli import main
 from recloser.fsm import Retry, Stop
 from recloser.journal import Journal
+from recloser.journal.lines import line_of
+from tests.engine.journal.changes import LOST
 from tests.engine.journal.entries import BUSY, CUT, GONE, Telling
 from tests.tools.cli.test_group import loaded
 
@@ -261,3 +263,42 @@ def test_the_example_is_what_its_program_writes(tmp_path):
         for each in lines
     )
     assert committed == written, "run: python examples/journal.py examples/feed.jsonl"
+
+
+def closes(path: Path, *rates: tuple[int, int]) -> Path:
+    """A journal with so many ends a minute, for so many minutes."""
+    lines, minute = [], 0
+    for ends, minutes in rates:
+        for _ in range(minutes):
+            for number in range(ends):
+                wall = 1_700_000_000.0 + minute * 60 + number
+                line = line_of(LOST, wall=wall, engine=f"e{number}", own={})
+                lines.append(json.dumps(line | {"code": 4401}))
+            minute += 1
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.spec("I5.6")
+def test_it_finds_alarms_in_the_past(tmp_path):
+    path = closes(tmp_path / "a.jsonl", (2, 110), (16, 15), (2, 30))
+    result = run("--alarms", path)
+    assert result.exit_code == 1
+    [line] = result.stdout.splitlines()
+    assert line.endswith("sessions expire")
+    assert "4401 by peer: " in line
+    assert ": 90 ends in 10 min, usually" in line
+    [alarm] = json.loads(run("--alarms", "--json", path).stdout)["alarms"]
+    assert (alarm["code"], alarm["reading"], alarm["window"]) == (4401, "sessions expire", 600)
+    assert alarm["since"] < alarm["cleared"]
+    lasting = json.loads(run("--alarms", "--json", closes(path, (2, 110), (16, 15))).stdout)
+    assert lasting["alarms"][0]["cleared"] is None
+
+
+@pytest.mark.spec("I5.6")
+def test_a_journal_without_alarms_says_so(tmp_path):
+    result = run("--alarms", closes(tmp_path / "a.jsonl", (1, 130)))
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "no alarm: no rate of closes was out of the ordinary\n",
+    )

@@ -1,0 +1,108 @@
+"""`PrometheusMetrics`: the numbers of engines for prometheus-client."""
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from recloser.fsm.change import StateChange
+from recloser.fsm.states import State
+from recloser.metrics.meter import DURATIONS, UPTIMES, EngineMeter
+from recloser.statistics.kinds import CloseKind, KindBound
+
+
+class PrometheusMetrics:
+    """Keeps the metrics of all engines of a process in a registry of prometheus-client.
+
+        metrics = PrometheusMetrics()
+        ws = recloser.connect(url, observers=[metrics.bind("ada")])
+
+    One is enough for a registry. The number of label values has a bound: at most 100 peers and
+    100 rules, 50 codes, and some 2,500 series of closes; the rest is "other". Histograms have
+    exemplars that name engine and generation, for a scrape in the OpenMetrics format.
+
+    registry: prometheus-client's default registry unless another is given. Raises `ValueError`
+        if it has these metrics already.
+    """
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._bound = KindBound()
+        self._engines = Gauge(
+            "recloser_engines",
+            "Engines in each state but closed.",
+            ["state"],
+            registry=registry,
+        )
+        for state in State:
+            if state is not State.CLOSED:
+                self._engines.labels(state.value)
+        self._dials = Counter("recloser_dials", "Dials that were started.", registry=registry)
+        self._closes = Counter(
+            "recloser_closes",
+            "Ends of connections and failed dials.",
+            ["code", "status", "origin", "intentional", "peer", "rule"],
+            registry=registry,
+        )
+        self._dial_seconds = Histogram(
+            "recloser_dial_duration_seconds",
+            "Time from the start of a dial until the connection is open.",
+            ["peer"],
+            buckets=DURATIONS,
+            registry=registry,
+        )
+        self._open_seconds = Histogram(
+            "recloser_connection_duration_seconds",
+            "Time for which a connection that has ended was open.",
+            ["peer"],
+            buckets=UPTIMES,
+            registry=registry,
+        )
+        self._undelivered = Counter(
+            "recloser_undelivered_messages",
+            "Received messages that no consumer gets.",
+            registry=registry,
+        )
+        self._gave_up = Counter(
+            "recloser_gave_up", "Engines that ended without being asked to.", registry=registry
+        )
+
+    def bind(self, engine: str) -> Callable[[StateChange], None]:
+        """Return an observer for one engine; the name stands in exemplars alone."""
+        return EngineMeter(engine, self, self._bound)
+
+    def move(self, previous: State, current: State) -> None:
+        """See `Instruments`."""
+        if previous is not State.CLOSED:
+            self._engines.labels(previous.value).dec()
+        if current is not State.CLOSED:
+            self._engines.labels(current.value).inc()
+
+    def dialled(self) -> None:
+        """See `Instruments`."""
+        self._dials.inc()
+
+    def opened(self, peer: str, seconds: float, origin: Mapping[str, str]) -> None:
+        """See `Instruments`."""
+        self._dial_seconds.labels(peer).observe(seconds, dict(origin))
+
+    def closed(self, kind: CloseKind) -> None:
+        """See `Instruments`."""
+        self._closes.labels(
+            code=str(kind.code),
+            status="" if kind.status is None else str(kind.status),
+            origin=kind.origin,
+            intentional=str(kind.intentional).lower(),
+            peer=kind.peer,
+            rule=kind.rule,
+        ).inc()
+
+    def lived(self, peer: str, seconds: float, origin: Mapping[str, str]) -> None:
+        """See `Instruments`."""
+        self._open_seconds.labels(peer).observe(seconds, dict(origin))
+
+    def undelivered(self, count: int) -> None:
+        """See `Instruments`."""
+        self._undelivered.inc(count)
+
+    def gave_up(self) -> None:
+        """See `Instruments`."""
+        self._gave_up.inc()
