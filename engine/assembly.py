@@ -31,7 +31,6 @@ from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
-from recloser.transport.errors import SessionClosed
 from recloser.transport.receive_buffer import LIMIT, Overflow
 
 if TYPE_CHECKING:
@@ -149,7 +148,6 @@ def connect(
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise TypeError(f"seed must be an int, not {seed!r}")
     if transport is None:
-        _check_aiohttp(session, ssl, proxy, max_message_size)
         transport = AiohttpTransport(
             session=session,
             ssl=ssl,
@@ -264,20 +262,6 @@ def _store(outbox: Outbox) -> Callable[[Engine], "Store"]:
     from recloser.outbox.file.writer import GroupCommitWriter  # noqa: PLC0415 - loads SQLite
 
     return partial(GroupCommitWriter, str(Path(outbox.path).absolute()), outbox)
-
-
-def _check_aiohttp(session: object, ssl: object, proxy: object, max_message_size: object) -> None:
-    """Refuse now what aiohttp would refuse at the first dial."""
-    if session is not None and not isinstance(session, ClientSession):
-        raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
-    if session is not None and session.closed:
-        raise SessionClosed
-    if not isinstance(ssl, SSLContext | Fingerprint | bool):
-        raise TypeError(f"ssl must be an SSLContext, a Fingerprint or a bool, not {ssl!r}")
-    if proxy is not None and not isinstance(proxy, str | URL):
-        raise TypeError(f"proxy must be a str or a yarl.URL, not {type(proxy).__name__}")
-    if isinstance(max_message_size, bool) or not isinstance(max_message_size, int):
-        raise TypeError(f"max_message_size must be an int of bytes, not {max_message_size!r}")
 
 
 def _heartbeat(given: Heartbeat | float | None) -> Heartbeat | None:

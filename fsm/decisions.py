@@ -138,9 +138,14 @@ def earliest_dial(
     return moment
 
 
-def _check(rule: str, unsent: Unsent) -> None:
+def _check(rule: str, unsent: object) -> None:
     if not isinstance(rule, str):
         raise TypeError(f"rule must be a str that names the rule, not {rule!r}")
+    check_unsent(unsent)
+
+
+def check_unsent(unsent: object) -> None:
+    """Raise `TypeError` for what is no fate of unsent messages."""
     if not isinstance(unsent, Unsent):
         raise TypeError(f"unsent must be {', '.join(map(str, Unsent))}, not {unsent!r}")
 

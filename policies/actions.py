@@ -5,7 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from recloser.fsm.decisions import Context, Decision, Hold, Retry, Stop, Unsent
+from recloser.fsm.decisions import (
+    Context,
+    Decision,
+    Hold,
+    Retry,
+    Stop,
+    Unsent,
+    check_unsent,
+)
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
 from recloser.policies.backoff import Backoff, Uniform
@@ -58,6 +66,7 @@ class Redial(Action):
             raise TypeError(f"unless_told must be True or False, not {self.unless_told!r}")
         if self.unless_told and not self.floor:
             raise ValueError("unless_told is for a floor: give at_least, too")
+        check_unsent(self.unsent)
 
     def bound(self) -> float:
         """Return the longest possible delay, in seconds."""
@@ -98,6 +107,9 @@ class Halt(Action):
 
     decision: type[Hold] | type[Stop] = Stop
     unsent: Unsent = Unsent.KEEP
+
+    def __post_init__(self) -> None:
+        check_unsent(self.unsent)
 
     def answers(self, rule: str) -> Answer:
         """Answer `Hold` or `Stop`."""

@@ -167,7 +167,8 @@ def for_service(
     """Make the policy of a service: its own rows, and the standard policy for the rest (B14).
 
     The arguments are those of `standard`. Raises `UnknownServiceError`, a `ValueError` that
-    names similar services.
+    names similar services, and `ValueError` for `peer_normal` and `restart` where the service has
+    rows of its own for a 1000 or a 1012, so that they would have no effect.
     """
     return service(name).policy(peer_normal=peer_normal, patience=patience, restart=restart)
 

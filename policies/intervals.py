@@ -79,10 +79,18 @@ def numbers(value: Numbers) -> IntervalSet:
 
 
 def at_least(low: float) -> IntervalSet:
-    """Make the set of all numbers from `low` on."""
-    return IntervalSet(((low, inf),))
+    """Make the set of all numbers from `low` on; raises as `below` does."""
+    return IntervalSet(((_bound(low), inf),))
 
 
 def below(high: float) -> IntervalSet:
-    """Make the set of all numbers under `high`."""
-    return IntervalSet(((-inf, high),))
+    """Make the set of all numbers under `high`; `TypeError` or `ValueError` for no number."""
+    return IntervalSet(((-inf, _bound(high)),))
+
+
+def _bound(given: float) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise TypeError(f"a bound must be a number, not {given!r}")
+    if given != given:  # noqa: PLR0124 - so NaN is told; nothing is above or below it
+        raise ValueError("a bound must be a number, and NaN is none")
+    return given

@@ -66,7 +66,8 @@ def with_rows(
 ) -> RulePolicy:
     """Make the standard policy with a service's own rows behind the guards.
 
-    A general rule is left out if the rules before it decide all its ends.
+    A general rule is left out if the rules before it decide all its ends. Raises `ValueError`
+    for an argument that is about such a rule: it would have no effect.
     """
     check_seconds("patience", patience)
     guards = (INTENTIONAL, REJECTED_REFRESH, *HOPELESS, *CERTIFICATE, *ADVICE, PROXY, *REFUSALS)
@@ -82,4 +83,15 @@ def with_rows(
     for rule in general:
         if not hidden(rule, kept):
             kept.append(rule)
+    names = {rule.name for rule in kept}
+    asked = {
+        "peer-normal": ("peer_normal", peer_normal != "retry"),
+        "restart": ("restart", restart),
+    }
+    for rule_name, (argument, given) in asked.items():
+        if given and rule_name not in names:
+            raise ValueError(
+                f"{argument} would have no effect: the service {name} has rows of its own there; "
+                "leave it out, or change a row with policies.override()"
+            )
     return RulePolicy(name, kept)

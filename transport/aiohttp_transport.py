@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from inspect import iscoroutinefunction
 from ssl import SSLContext
 from typing import ClassVar, cast
 
@@ -63,11 +64,12 @@ class AiohttpTransport:
     `follow_redirects` is how many redirects a dial follows; see docs/credentials.md (E5).
     `ask_kernel=False` judges silence by counting frames also where the kernel could tell.
 
-    Raises `TypeError` or `ValueError` for numbers out of range, and for a lent session with
-    what a dial cannot use: `auth` (aiohttp hides the origin to which it belongs: give it as a
-    header), a function for `raise_for_status`, a class of its own for answers. A lent session
-    goes with no `proxy` if it has one, or has `trust_env`. Raises `ProxyUnusable` for a proxy that
-    cannot be read, for a SOCKS proxy with a lent session, and where aiohttp-socks is missing.
+    Raises `TypeError` or `ValueError` for what cannot work, `SessionClosed` for a lent session
+    that is closed, and `ValueError` for one with what a dial cannot use: `auth` (aiohttp hides
+    the origin to which it belongs: give it as a header), a function for `raise_for_status`, a
+    class of its own for answers. A lent session goes with no `proxy` if it has one, or has
+    `trust_env`. Raises `ProxyUnusable` for a proxy that cannot be read, for a SOCKS proxy with a
+    lent session, and where aiohttp-socks is missing.
     """
 
     __slots__ = (
@@ -102,6 +104,10 @@ class AiohttpTransport:
         pings_missed: Callable[[int, bool], None] | None = None,
         ask_kernel: bool = True,
     ) -> None:
+        _check(ssl, heartbeat, ask_kernel)
+        for name, given in (("backlogged", backlogged), ("pings_missed", pings_missed)):
+            if given is not None and (not callable(given) or iscoroutinefunction(given)):
+                raise TypeError(f"{name} must be a plain function: nobody awaits it; got {given!r}")
         if session is not None:
             sessions.check_lent(session)
             if proxy is not None and sessions.own_proxy(session) is not None:
@@ -112,6 +118,8 @@ class AiohttpTransport:
         self._environment = isinstance(proxy, str) and proxy == ENVIRONMENT
         if proxy is not None and not self._environment:
             self._proxy = self._usable(read_proxy(proxy), session)
+        if isinstance(max_message_size, bool) or not isinstance(max_message_size, int):
+            raise TypeError(f"max_message_size must be an int of bytes, not {max_message_size!r}")
         if max_message_size < 0:
             raise ValueError(
                 f"max_message_size must be 0 (no limit) or more, not {max_message_size}"
@@ -239,6 +247,16 @@ class AiohttpTransport:
     def session_closed(self) -> bool:
         """Whether the session that was lent has been closed."""
         return self._lent is not None and self._lent.closed
+
+
+def _check(ssl: object, heartbeat: object, ask_kernel: object) -> None:
+    """Refuse now what would fail at the first dial, or be taken for something else."""
+    if not isinstance(ssl, SSLContext | Fingerprint | bool):
+        raise TypeError(f"ssl must be an SSLContext, a Fingerprint or a bool, not {ssl!r}")
+    if heartbeat is not None and not isinstance(heartbeat, Heartbeat):
+        raise TypeError(f"heartbeat must be a recloser.Heartbeat or None, not {heartbeat!r}")
+    if not isinstance(ask_kernel, bool):
+        raise TypeError(f"ask_kernel must be True or False, not {ask_kernel!r}")
 
 
 def _target(url: str) -> URL:

@@ -144,9 +144,14 @@ def session_over(lent: ClientSession) -> ClientSession:
 def check_lent(lent: ClientSession) -> None:
     """Raise `ValueError` for a session with parts that a dial of ours cannot use.
 
-    Raises `UnsupportedAiohttp` where the parts cannot be read.
+    Raises `UnsupportedAiohttp` where the parts cannot be read, `TypeError` for what is no
+    session, and `SessionClosed`.
     """
     check_aiohttp()
+    if not isinstance(lent, ClientSession):
+        raise TypeError(f"session must be an aiohttp.ClientSession, not {lent!r}")
+    if lent.closed:
+        raise SessionClosed
     parts = vars(lent)
     if lent.auth is not None:
         raise ValueError(

@@ -20,6 +20,8 @@ Credential: TypeAlias = str | Mapping[str, str] | Token
 Provider: TypeAlias = Input[Credential]
 
 _BEARER: Final = header()
+_AHEAD: Final = 30.0
+"""Seconds before the end of a credential at which it is replaced."""
 
 
 class Credentials:
@@ -37,7 +39,8 @@ class Credentials:
     cache: keep a credential until it is refused or runs out; False asks for each dial by
         itself, as single-use tickets want it, and nothing is shared.
 
-    Raises `TypeError` or `ValueError` for what cannot work.
+    Raises `TypeError` or `ValueError` for what cannot work, and for what would have no effect:
+    `place` for headers, `ahead` without a cache.
     """
 
     __slots__ = (
@@ -60,7 +63,7 @@ class Credentials:
         *,
         refresh: Provider | None = None,
         place: Place = _BEARER,
-        ahead: float = 30.0,
+        ahead: float = _AHEAD,
         timeout: float | None = 10.0,
         cache: bool = True,
     ) -> None:
@@ -73,7 +76,16 @@ class Credentials:
             raise TypeError("credentials need a provider: a token, or a function that gives one")
         if not callable(place) or inspect.iscoroutinefunction(place):
             raise TypeError(f"place must be a plain function of request and token, not {place!r}")
+        constant = provider.value if isinstance(provider, Token) else provider
+        if isinstance(constant, Mapping) and place is not _BEARER:
+            raise ValueError(
+                "place is for a token, and headers go where headers go: leave place out"
+            )
+        if not isinstance(cache, bool):
+            raise TypeError(f"cache must be True or False, not {cache!r}")
         check_seconds("ahead", ahead)
+        if not cache and ahead != _AHEAD:
+            raise ValueError("cache=False asks before every dial: leave ahead out")
         if timeout is not None:
             check_seconds("timeout", timeout, positive=True)
         self._provider = provider

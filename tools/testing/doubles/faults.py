@@ -72,10 +72,21 @@ class Fault:
         for name in ("count", "size", "times"):
             if getattr(self, name) < 0:
                 raise ScriptError(f"{name} must be at least 0, not {getattr(self, name)}")
+        self._check_effects()
         if self.do == "refuse" and not 100 < self.status < 1000:  # noqa: PLR2004 - three digits
             raise ScriptError(f"status must be 101 to 999, not {self.status}")
         if self.do == "close" and not 0 <= self.code < 2**16:
             raise ScriptError(f"code must fit into 16 bits, not {self.code}")
+
+    def _check_effects(self) -> None:
+        """Raise `ScriptError` for a value that the deed does not use."""
+        for each in fields(self):
+            deeds = _DEEDS_OF.get(each.name, DEEDS)
+            if self.do not in deeds and getattr(self, each.name) != _UNUSED[each.name]:
+                known = " or ".join(f"do={deed!r}" for deed in deeds)
+                raise ScriptError(
+                    f"{each.name} has no effect where do={self.do!r}: leave it out, or give {known}"
+                )
 
     @property
     def title(self) -> str:
@@ -88,6 +99,30 @@ class Fault:
         said = words.get(self.do, self.do)
         return said if self.pongs else f"{said}, no pongs"
 
+
+_SERVING: Final = ("serve", "close", "cut", "reset", "silence", "flood")
+_DEEDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("code", "reason"), ("close",)),
+    **dict.fromkeys(("status", "headers"), ("refuse",)),
+    **dict.fromkeys(("count", "size"), ("flood",)),
+    "after": _SERVING[1:],
+    **dict.fromkeys(("send", "duplicate", "pongs"), _SERVING),
+}
+"""The deeds that use a value; the others are used by all."""
+
+_UNUSED: Final = {
+    "code": 1000,
+    "reason": "",
+    "status": 503,
+    "headers": NO_HEADERS,
+    "after": 0.0,
+    "send": (),
+    "duplicate": False,
+    "pongs": True,
+    "count": 1000,
+    "size": 1024,
+}
+"""The values that say nothing."""
 
 _KINDS: Final[Mapping[str, Any]] = {
     "code": int,
@@ -118,7 +153,7 @@ DEFAULT_SCRIPT: Final = (
     Fault(do="refuse", status=503, headers={"Retry-After": "1"}, times=2),
     Fault(do="cut", after=2.0),
     Fault(do="reset", after=2.0),
-    Fault(do="serve", delay=1.0, duplicate=True, after=2.0),
+    Fault(do="close", code=1001, delay=1.0, duplicate=True, after=2.0),
     Fault(do="flood", count=1000, after=1.0),
     Fault(do="close", code=4000, reason="maintenance", after=2.0),
 )

@@ -226,7 +226,7 @@ class RawServer:
 
 @asynccontextmanager
 async def raw_server(
-    *, tls: ssl.SSLContext | None = None, receive_buffer: int | None = None, backlog: int = 16
+    *, tls: ssl.SSLContext | None = None, receive_buffer: int | None = None
 ) -> AsyncIterator[RawServer]:
     """Listen on loopback; peers hear at most about `receive_buffer` bytes unless they read."""
     with socket.socket() as sock:
@@ -234,7 +234,7 @@ async def raw_server(
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.bind(("127.0.0.1", 0))
-        sock.listen(backlog)
+        sock.listen()
         server = RawServer(sock, tls)
         try:
             yield server

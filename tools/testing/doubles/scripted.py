@@ -4,8 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
+from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import NO_HEADERS, Cause, Close
 from recloser.transport.base import Delivery, DialFailed, Frame, Opcode, Request
 from recloser.transport.wire import Wire
@@ -21,7 +23,10 @@ class ScriptedFrame(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The fate of one dial. Times are in seconds."""
+    """The fate of one dial. Times are in seconds.
+
+    Raises `TypeError` or `ValueError` for values that make no sense together.
+    """
 
     takes: float = 0.0
     """Duration of the dial; infinity for one that hangs."""
@@ -33,6 +38,15 @@ class Plan:
     """Time that the peer takes to answer a close frame."""
     messages: tuple[str | bytes, ...] = ()
     """Messages that the peer sends as soon as the socket is open."""
+
+    def __post_init__(self) -> None:
+        if self.takes != inf:
+            check_seconds("takes", self.takes)
+        check_seconds("echo_takes", self.echo_takes)
+        if self.refused is not None and (self.deaf or self.echo_takes or self.messages):
+            raise ValueError("a dial that is refused has no peer: leave refused out, or the rest")
+        if self.deaf and self.echo_takes:
+            raise ValueError("a deaf peer answers no close frame: leave echo_takes out")
 
 
 class _Incoming:
@@ -230,7 +244,7 @@ class ScriptedTransport:
         plan = next(self._plans, Plan(refused=DEAD))
         self.dialling += 1
         try:
-            if plan.takes == float("inf"):
+            if plan.takes == inf:
                 await asyncio.get_running_loop().create_future()
             await asyncio.sleep(plan.takes)
         finally:

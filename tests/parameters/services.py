@@ -1,0 +1,242 @@
+"""The parameters of what a service has beside the engine: credentials, supervisor, journal."""
+
+import asyncio
+import io
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import recloser
+from recloser import Credentials, Retry, State, Supervisor, hints
+from recloser.client import ReconnectingWebSocket
+from recloser.credentials import Token, header, query, subprotocol
+from recloser.credentials.token import issue
+from recloser.fsm import Close, Trigger
+from recloser.journal import Entry, Journal, Reader
+from recloser.testing import HandClock
+from recloser.transport import Request
+from tests.engine.rig import REFUSED, UP, Answering, Plan, engine, turns
+from tests.parameters.lives import life, loses, tries
+from tests.parameters.rows import Fresh, Probe, Table, kept, probes, shown
+
+ASKED = Close.refused(401)
+
+
+def counting(name: str = "token", *, takes: float = 0.0) -> Fresh:
+    """A provider that numbers its tokens."""
+
+    def make() -> Callable[[], Any]:
+        given: list[str] = []
+
+        async def provide() -> str:
+            await asyncio.sleep(takes)
+            given.append(f"{name}{len(given)}")
+            return given[-1]
+
+        return provide
+
+    return Fresh(make)
+
+
+def ending(seconds: float) -> Callable[[], Token]:
+    return lambda: Token("short", expires_in=seconds)
+
+
+async def signed(*, refresh_at_end: bool = True, **options: Any) -> object:
+    """Three dials, five seconds apart; the second is refused with 401 and refreshes."""
+    answers = [Retry(5.0, refresh=True), Retry(5.0)]
+    credentials = Credentials(**options)
+    plans = (UP, Plan(refused=ASKED), UP, UP)
+    return await life(loses, *plans)(credentials=credentials, policy=Answering(*answers))
+
+
+async def waits(**options: Any) -> object:
+    """A provider is slower than it may be."""
+    return await life(tries)(credentials=Credentials(**options))
+
+
+async def ended_soon(**options: Any) -> object:
+    """Dials every twenty seconds with tokens that last half a minute."""
+    asked: list[int] = []
+
+    def provide() -> Token:
+        asked.append(1)
+        return Token(f"token{len(asked)}", expires_in=30.0)
+
+    policy = Answering(Retry(20.0))
+    credentials = Credentials(provide, **options)
+    return await life(loses, UP, Plan(refused=REFUSED), UP)(credentials=credentials, policy=policy)
+
+
+def moved_to_query(request: Request, token: str) -> Request:
+    return query()(request, token)
+
+
+async def given(**times: Any) -> object:
+    """How often a provider is asked in three dials, when its token has this end."""
+    asked: list[int] = []
+
+    def provide() -> Token:
+        asked.append(1)
+        return Token(times.pop("value", "token"), **times)
+
+    clock = HandClock(monotonic=0.0, wall=1000.0)
+    credentials = Credentials(provide, ahead=0.0)
+    for _ in range(3):
+        found = await credentials.ask(clock)
+        clock.advance(20.0)
+    return len(asked), found.value
+
+
+async def asked_again(*, wall: float = 0.0, refused: int | None = None) -> object:
+    """A second call, when the clock shows this, for a credential that ends after a minute."""
+    asked: list[int] = []
+
+    def provide() -> Token:
+        asked.append(1)
+        return Token(f"token{len(asked)}", expires_in=60.0)
+
+    credentials = Credentials(provide)
+    await credentials.ask(HandClock())
+    await credentials.ask(HandClock(monotonic=wall, wall=wall), refused=refused)
+    return len(asked)
+
+
+def put(*, url: str = "ws://feed.example/", token: str = "x", place: Any = None) -> object:
+    place = header() if place is None else place
+    credential = issue(token, 1, asked=(0.0, 0.0))
+    request = Credentials("y", place=place).put(Request(url), credential)
+    return request.url, dict(request.headers), request.subprotocols
+
+
+CREDENTIALS: Table = {
+    **probes("Credentials", signed, {
+        "provider": counting("other"),
+        "refresh": counting("fresh"),
+        "place": query(),
+        "cache": False,
+    }, provider=counting()),
+    **probes("Credentials", waits, {"timeout": 5.0}, provider=counting(takes=30.0)),
+    **probes("Credentials", ended_soon, {"ahead": 1.0}),
+    **probes("Credentials.ask", asked_again, {"refused": 1}),
+    ("Credentials.ask", "clock"): Probe(asked_again, {}, {"wall": 90.0}),
+    ("Credentials.put", "request"): Probe(put, {}, {"url": "ws://feed.example/b"}),
+    ("Credentials.put", "credential"): Probe(put, {}, {"token": "z"}),
+    **probes("Token", given, {"value": "other", "expires_in": 10.0, "expires_at": 1010.0}),
+    ("header", "name"): Probe(put, {}, {"place": header("X-Token")}),
+    ("header", "scheme"): Probe(put, {}, {"place": header(scheme="")}),
+    ("query", "name"): Probe(put, {"place": query()}, {"place": query("key")}),
+    ("subprotocol", "prefix"): Probe(
+        put, {"place": subprotocol()}, {"place": subprotocol("auth.")}
+    ),
+}  # fmt: skip
+
+
+# -- supervisor and hints ---------------------------------------------------------------------
+
+
+async def stubborn(ws: ReconnectingWebSocket) -> None:
+    """Works on for a minute after its engine has ended."""
+    await asyncio.sleep(60)
+
+
+async def supervised(
+    *, handler: Any = stubborn, ws: str = "one", name: str | None = None, **options: Any
+) -> object:
+    engines = {each: engine(UP) for each in ("one", "two")}
+    async with Supervisor(**options) as supervisor:
+        supervisor.add(engines[ws][0], handler, name=name)
+        await engines[ws][0].wait_for(State.OPEN)
+    wires = [[wire.closed_with for wire in each[1].wires] for each in engines.values()]
+    return wires, asyncio.get_running_loop().time(), list(supervisor.engines)
+
+
+async def ends_at_once(ws: ReconnectingWebSocket) -> None:
+    await ws.wait_for(State.OPEN)
+
+
+async def heard(
+    *, signum: signal.Signals, wake: Callable[[list[str]], Callable[[], object]]
+) -> object:
+    told: list[str] = []
+    with hints.signalled(wake(told), signum):
+        before = signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL
+        if before:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await turns()
+    return told
+
+
+def says_woken(told: list[str]) -> Callable[[], object]:
+    return lambda: told.append("woken")
+
+
+def says_again(told: list[str]) -> Callable[[], object]:
+    return lambda: told.append("again")
+
+
+SERVICES: Table = {
+    **probes("Supervisor", supervised, {"code": 1001, "reason": "restart", "deadline": 3.0}),
+    **shown("Supervisor", signals="engine/test_supervisor.py::"
+            "test_a_signal_ends_the_wait_and_a_second_one_the_draining"),
+    **probes("Supervisor.add", supervised, {"ws": "two", "handler": ends_at_once, "name": "feed"}),
+    **probes("signalled", heard, {"wake": says_again, "signum": signal.SIGUSR2},
+             wake=says_woken, signum=signal.SIGUSR1),
+    **shown(
+        "network",
+        wake="engine/hints/test_hints.py::test_a_real_interface_comes_up",
+        debounce="engine/hints/test_hints.py::"
+        "test_news_make_one_hint_for_all_that_come_together",
+    ),
+}  # fmt: skip
+
+
+# -- journal ----------------------------------------------------------------------------------
+
+
+CHANGE = recloser.StateChange(
+    previous=State.CLOSED,
+    current=State.CONNECTING,
+    trigger=Trigger.CONNECT,
+    at=1.0,
+    generation=1,
+    attempt=0,
+)
+
+
+def written(
+    *, name: str = "first", bind: Mapping[str, Any] | None = None, **options: Any
+) -> object:
+    """What two streams have after one change."""
+    files = {"first": io.StringIO(), "second": io.StringIO()}
+    options = {"wall": lambda: 0.0, "engine": "a", **options}
+    journal = Journal(files[name], **options)
+    observer = journal if bind is None else journal.bind(**{"engine": "a", **bind})
+    observer(CHANGE)
+    return [file.getvalue() for file in files.values()]
+
+
+def read(*, content: bytes, by: str | None = None) -> object:
+    return [entry.engine for entry in Reader(io.BytesIO(content), by=by)]
+
+
+LOG = (
+    b'{"event": "websocket.state_changed", "from": "closed", "to": "connecting", "trigger": '
+    b'"connect", "generation": 1, "attempt": 0, "session": "s7", '
+    b'"timestamp": "2026-01-01T00:00:00Z"}\n'
+)
+
+JOURNAL: Table = {
+    **kept(Entry),
+    ("Journal", "file"): Probe(written, {}, {"name": "second"}),
+    **probes("Journal", written, {
+        "engine": "feed", "fields": {"session": 7}, "wall": lambda: 60.0,
+    }),
+    ("Journal.bind", "engine"): Probe(written, {"bind": {}}, {"bind": {"engine": "b"}}),
+    ("Journal.bind", "fields"): Probe(written, {"bind": {}}, {"bind": {"fields": {"session": 7}}}),
+    ("Reader", "file"): Probe(read, {"content": b""}, {"content": LOG}),
+    ("Reader", "by"): Probe(read, {"content": LOG}, {"by": "session"}),
+}  # fmt: skip
+
+TABLE: Table = CREDENTIALS | SERVICES | JOURNAL
