@@ -18,7 +18,7 @@ CLOSES = (
     received(4004),
     received(4401, advice="hold"),
     refused(404),
-    refused(503),
+    refused(503, retry_after=20.0),
     broken(Cause.EOF),
     Close.by_engine(Cause.TOO_BIG, sent_code=1009),
     Close(
@@ -173,6 +173,7 @@ TABLE: Table = {
     **probes("retry", acting(retry), {
         "backoff": backoffs.Uniform(70, 80), "at_least": 9.0, **DROP,
     }),
+    **probes("retry", acting(retry), {"unless_told": True}, at_least=60.0),
     **probes("retry_after", acting(policies.retry_after), {"seconds": 9.0, **DROP}, seconds=8.0),
     **probes("refresh_then_retry", acting(policies.refresh_then_retry), {"at_least": 3.0, **DROP}),
     **probes("at_least", in_set(5), {"low": 6}, low=5),

@@ -80,6 +80,9 @@ CONNECT: Table = {
         "clock": Fresh(lambda: HandClock(monotonic=500.0)),
         "transport": Fresh(lambda: ScriptedTransport([DEAF])),
     }),
+    **probes("connect", life(tries, *[DOWN] * 9), {
+        "budget": Fresh(lambda: recloser.Budget((2, 30.0))),
+    }),
     **probes("connect", life(loses, UP, UP), {"policy": Answering(Retry(9.0))}),
     **probes("connect", life(tries, HANGS, HANGS), {"timeouts": Timeouts(connect=7.0)}),
     **probes("connect", life(sends_while_lost, UP, UP), {"outbox": recloser.Outbox()}),
@@ -123,13 +126,13 @@ TIMEOUTS: Table = probes("Timeouts", with_timeouts, {"connect": 7.0, "close": 2.
 
 def leaving(name: str) -> Callable[..., Any]:
     async def observe(**arguments: Any) -> object:
-        ws, wire, _ = await opened(UP, UP)
+        ws, wire, transport = await opened(UP, UP)
         outcome = getattr(ws, name)(**arguments)
         if asyncio.iscoroutine(outcome):
             await outcome
-        await turns()
+        await pass_time(2)
         await ws.close()
-        return wire.closed_with
+        return wire.closed_with, len(transport.requests)
 
     return observe
 
@@ -141,6 +144,16 @@ async def rests(seconds: float = 5.0, **arguments: Any) -> object:
     found = ws.state, asyncio.get_running_loop().time(), wire.closed_with
     await ws.close()
     return found
+
+
+async def failing(**arguments: Any) -> object:
+    policy = Answering()
+    ws, wire, _ = await opened(UP, policy=policy)
+    ws.fail(**arguments)
+    await pass_time(1)
+    closes = [(each.advice, each.retry_after, each.spread) for each, _ in policy.asked]
+    await ws.close()
+    return closes, wire.closed_with
 
 
 async def advised(**arguments: Any) -> object:
@@ -231,11 +244,16 @@ LEFT = {"code": 4001, "reason": "bye"}
 CLIENT: Table = {
     **probes("ReconnectingWebSocket.close", leaving("close"), LEFT),
     **probes("ReconnectingWebSocket.suspend", leaving("suspend"), LEFT),
-    **probes("ReconnectingWebSocket.reconnect", leaving("reconnect"), LEFT),
+    **probes("ReconnectingWebSocket.reconnect", leaving("reconnect"), {
+        **LEFT, "generation": 7,
+    }),
+    **probes("ReconnectingWebSocket.fail", failing, {
+        **LEFT, "advice": "hold", "retry_after": 3.0, "spread": 4.0, "generation": 7,
+    }),
     **probes("ReconnectingWebSocket.suspend_until", rests, LEFT),
     ("ReconnectingWebSocket.suspend_until", "awaitable"): Probe(rests, {}, {"seconds": 9.0}),
     **probes("ReconnectingWebSocket.advise", advised, {
-        "advice": "hold", "retry_after": 3.0, "spread": 4.0,
+        "advice": "hold", "retry_after": 3.0, "spread": 4.0, "generation": 7,
     }),
     **probes("ReconnectingWebSocket.subscribe", subscribed, {"callback": ignores}),
     **probes("ReconnectingWebSocket.wait_for", waited, {"state": State.CONNECTING},
@@ -280,6 +298,36 @@ def opening(act: Callable[..., Any]) -> Callable[..., Any]:
         return await life(hears, SAID)(on_open=hook)
 
     return observe
+
+
+async def asking(
+    *, answers: Callable[[str | bytes], object] = lambda said: said == "late", **given: Any
+) -> object:
+    """The peer says two things at once, and one after three seconds."""
+
+    async def hook(opening: Opening) -> None:
+        later = asyncio.get_running_loop().call_later(
+            3, lambda: transport.wires[-1].deliver("late")
+        )
+        try:
+            await opening.ask(**{"message": "a?", "answers": answers, **given})
+        finally:
+            later.cancel()
+
+    transport = ScriptedTransport([SAID])
+    found = await life(tries)(on_open=hook, policy=Answering(Stop()), transport=transport)
+    return found, [wire.sent for wire in transport.wires]
+
+
+async def advising(**given: Any) -> object:
+    policy = Answering(Stop())
+
+    async def hook(opening: Opening) -> None:
+        opening.advise(**given)
+        raise OSError("in vain")
+
+    await life(tries)(on_open=hook, policy=policy)
+    return [(each.advice, each.retry_after, each.spread) for each, _ in policy.asked]
 
 
 def refuses(code: int = 4000, reason: str = "") -> None:
@@ -330,7 +378,26 @@ async def scope_fields(fields: dict[str, object]) -> object:
 
 
 OPENING: Table = {
-    **made_by("connect", "Opening", "generation", "wire"),
+    **made_by("connect", "Opening", "generation", "wire", "credential", "advise"),
+    **probes(
+        "Opening.ask",
+        asking,
+        {
+            "message": "b?",
+            "answers": lambda said: said == "two",
+            "within": 1.0,
+        },
+    ),
+    **probes(
+        "Opening.advise",
+        advising,
+        {
+            "advice": "hold",
+            "retry_after": 3.0,
+            "spread": 4.0,
+        },
+        advice="stop",
+    ),
     **probes("Opening.send", opening(Opening.send), {"message": "y"}, message="x"),
     **probes("Opening.send_json", opening(Opening.send_json), {"value": [2]}, value=[1]),
     **probes("Opening.pass_on", opening(Opening.pass_on), {"message": "y"}, message="x"),
@@ -372,6 +439,7 @@ DECISIONS: Table = {
     **probes("Close.cut", record(Close.cut), {
         "cause": Cause.RESET, "sent_code": 1000, "spread": 9.0, "error": BROKEN,
     }),
+    **probes("Close.declared", record(Close.declared), {"sent_code": 1011, "unsent": 3}),
     **probes("Close.by_engine", record(Close.by_engine), {
         "cause": Cause.HOOK, "code": 1015, "sent_code": 1011, "unsent": 3, "error": BROKEN,
     }, cause=Cause.DEAF),

@@ -16,7 +16,7 @@ from recloser.fsm import Close, Trigger
 from recloser.journal import Entry, Journal, Reader
 from recloser.testing import HandClock
 from recloser.transport import Request
-from tests.engine.rig import REFUSED, UP, Answering, Plan, engine, turns
+from tests.engine.rig import REFUSED, UP, Answering, Plan, engine, pass_time, turns
 from tests.parameters.lives import life, loses, tries
 from tests.parameters.rows import Fresh, Probe, Table, kept, probes, shown
 
@@ -148,8 +148,52 @@ async def supervised(
     async with Supervisor(**options) as supervisor:
         supervisor.add(engines[ws][0], handler, name=name)
         await engines[ws][0].wait_for(State.OPEN)
+        names = list(supervisor.engines)
     wires = [[wire.closed_with for wire in each[1].wires] for each in engines.values()]
-    return wires, asyncio.get_running_loop().time(), list(supervisor.engines)
+    return wires, asyncio.get_running_loop().time(), names
+
+
+async def failing_handler(ws: ReconnectingWebSocket) -> None:
+    await asyncio.sleep(5)
+    raise LookupError("handled badly")
+
+
+async def supervised_failure(*, within: str = "add", **options: Any) -> object:
+    """A handler that fails after five seconds; twelve seconds are watched."""
+    made = {"supervisor": {}, within: options}
+    ws, _ = engine(UP, UP, UP)
+    told: list[str] = []
+    if made["supervisor"].pop("on_failure", None):
+        made["supervisor"]["on_failure"] = lambda name, error: told.append(name)
+    async with Supervisor(**made["supervisor"]) as supervisor:
+        supervisor.add(ws, failing_handler, name="one", **made.get("add", {}))
+        await pass_time(12)
+        found = list(supervisor.engines), list(supervisor.failures)
+    return found, told
+
+
+async def replaced(
+    *, name: str = "one", new: str = "third", handler: Any = stubborn, restart: Any = None
+) -> object:
+    """Two engines are supervised; the one of this name is replaced."""
+    engines = {each: engine(UP, UP)[0] for each in ("one", "two", "third", "fourth")}
+    async with Supervisor() as supervisor:
+        for each in ("one", "two"):
+            supervisor.add(engines[each], stubborn, name=each)
+        await pass_time(1)
+        await supervisor.replace(name, engines[new], handler, restart=restart)
+        await pass_time(12)
+        found = [ws.state for ws in engines.values()], sorted(supervisor.engines)
+    return found, sorted(supervisor.failures)
+
+
+async def discarded(*, name: str) -> object:
+    async with Supervisor() as supervisor:
+        for each in ("one", "two"):
+            supervisor.add(engine(UP)[0], stubborn, name=each)
+        await pass_time(1)
+        await supervisor.discard(name)
+        return list(supervisor.engines)
 
 
 async def ends_at_once(ws: ReconnectingWebSocket) -> None:
@@ -181,6 +225,16 @@ SERVICES: Table = {
     **shown("Supervisor", signals="engine/test_supervisor.py::"
             "test_a_signal_ends_the_wait_and_a_second_one_the_draining"),
     **probes("Supervisor.add", supervised, {"ws": "two", "handler": ends_at_once, "name": "feed"}),
+    **probes("Supervisor", supervised_failure, {
+        "restart": Answering(Retry(1.0)), "on_failure": True,
+    }, within="supervisor"),
+    **probes("Supervisor.add", supervised_failure, {"restart": Answering(Retry(1.0))}),
+    **probes("Supervisor.replace", replaced, {"name": "two"}),
+    ("Supervisor.replace", "ws"): Probe(replaced, {}, {"new": "fourth"}),
+    **probes("Supervisor.replace", replaced, {"handler": ends_at_once}),
+    **probes("Supervisor.replace", replaced, {"restart": Answering(Retry(1.0))},
+             handler=failing_handler),
+    **probes("Supervisor.discard", discarded, {"name": "two"}, name="one"),
     **probes("signalled", heard, {"wake": says_again, "signum": signal.SIGUSR2},
              wake=says_woken, signum=signal.SIGUSR1),
     **shown(
@@ -239,4 +293,30 @@ JOURNAL: Table = {
     ("Reader", "by"): Probe(read, {"content": LOG}, {"by": "session"}),
 }  # fmt: skip
 
-TABLE: Table = CREDENTIALS | SERVICES | JOURNAL
+# -- budget -----------------------------------------------------------------------------------
+
+
+async def spent(
+    *,
+    allowances: tuple[tuple[int, float], ...] = ((2, 30.0),),
+    now: float = 9.0,
+    start: float = 0.0,
+) -> object:
+    budget = recloser.Budget(*allowances)
+    clock = HandClock(monotonic=start)
+    for _ in range(2):
+        await budget.spend(clock, {})
+    return budget.wait(now)
+
+
+BUDGET: Table = {
+    **probes("Budget", spent, {"allowances": ((1000, 60.0), (2, 20.0))}),
+    **probes("Budget.wait", spent, {"now": 12.0}),
+    ("Budget.spend", "clock"): Probe(spent, {}, {"start": 5.0}),
+    **shown("Budget", path="engine/test_budget.py::"
+            "test_the_dials_of_other_budgets_of_the_file_count"),
+    **shown("Budget.spend", fields="engine/test_budget.py::"
+            "test_a_file_that_cannot_be_written_is_told_of_and_memory_counts_on"),
+}  # fmt: skip
+
+TABLE: Table = BUDGET | CREDENTIALS | SERVICES | JOURNAL

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import recloser
 from recloser.transport import DialFailed, Heartbeat, Request
 from tests.parameters.rows import Table, kept, made_by, probes, shown
 
@@ -54,6 +55,25 @@ TABLE: Table = {
         ended=f"{WIRE}test_the_end_is_told_once_and_an_abort_tells_nobody",
     ),
     **shown("Wire.end", close=f"{WIRE}test_the_end_is_told_once_and_an_abort_tells_nobody"),
+    **kept(recloser.UnsupportedAiohttp),
+    **made_by(
+        "AiohttpTransport", "SocketWire", "owner", "ended", "read", "transport", "lost", "outgoing"
+    ),
+    **made_by("connect", "SocketWire.close", "code", "reason"),
+    **made_by("connect", "SocketWire.condemned", "error"),
+    **made_by("connect", "SocketWire.connection_lost", "error"),
+    **made_by("connect", "SocketWire.control_received", "frame"),
+    **made_by("connect", "SocketWire.last_received", "now"),
+    **made_by("connect", "SocketWire.let_go", "linger"),
+    **made_by("connect", "SocketWire.ping", "message"),
+    **made_by("connect", "SocketWire.pings_missed", "count", "answered_before"),
+    **made_by("AiohttpTransport", "Outgoing", "flow", "transport", "write"),
+    **made_by("connect", "Outgoing.close", "code", "reason"),
+    **made_by("connect", "Outgoing.ping", "message"),
+    **made_by("connect", "Outgoing.pong", "payload"),
+    **made_by("connect", "Outgoing.push", "opcode", "payload"),
+    **made_by("connect", "Outgoing.push_close", "code", "reason"),
+    **made_by("connect", "Outgoing.send", "message", "item"),
     **made_by("connect", "Wire.close", "code", "reason"),
     **made_by("connect", "Wire.connection_lost", "error"),
     **made_by("connect", "Wire.control", "frame"),
