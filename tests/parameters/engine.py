@@ -139,7 +139,7 @@ def leaving(name: str) -> Callable[..., Any]:
 
 async def rests(seconds: float = 5.0, **arguments: Any) -> object:
     ws, wire, _ = await opened(UP, UP)
-    awaitable = asyncio.sleep(seconds)
+    awaitable = pass_time(seconds)
     await ws.suspend_until(awaitable, **arguments)
     found = ws.state, asyncio.get_running_loop().time(), wire.closed_with
     await ws.close()
@@ -353,7 +353,7 @@ async def scoped(
 
 async def tasked(*, seconds: float = 5.0, name: str | None = None) -> object:
     ws, _, _ = await opened(UP)
-    task = ws.scope.create_task(asyncio.sleep(seconds), name=name)
+    task = ws.scope.create_task(pass_time(seconds), name=name)
     await pass_time(7)
     found = task.done(), name is not None and task.get_name()
     await ws.close()
@@ -362,7 +362,7 @@ async def tasked(*, seconds: float = 5.0, name: str | None = None) -> object:
 
 async def detached(*, detach: bool = False) -> object:
     scope = Scope({})
-    task = scope.create_task(asyncio.sleep(1))
+    task = scope.create_task(pass_time(1))
     scope.detach(task if detach else None)
     scope.end()
     await asyncio.wait((task,))

@@ -41,7 +41,7 @@ from recloser.testing import (
 )
 from recloser.testing.evidence.fleets import fleet_dials
 from recloser.testing.evidence.literals import Literals
-from tests.engine.rig import CUT, DEAF, KICKED, REFUSED, UP, Answering, opened, turns
+from tests.engine.rig import CUT, DEAF, KICKED, REFUSED, UP, Answering, opened, pass_time, turns
 from tests.parameters.lives import life, tries
 from tests.parameters.rows import Kept, Probe, Table, kept, made_by, probes, shown
 from tests.policies.rig import after, received
@@ -137,7 +137,7 @@ def loaded(*, path: str) -> object:
 
 
 async def sleeps(seconds: float) -> float:
-    await asyncio.sleep(seconds)
+    await pass_time(seconds)
     return asyncio.get_running_loop().time()
 
 

@@ -30,7 +30,7 @@ def counting(name: str = "token", *, takes: float = 0.0) -> Fresh:
         given: list[str] = []
 
         async def provide() -> str:
-            await asyncio.sleep(takes)
+            await pass_time(takes)
             given.append(f"{name}{len(given)}")
             return given[-1]
 
@@ -138,7 +138,7 @@ CREDENTIALS: Table = {
 
 async def stubborn(ws: ReconnectingWebSocket) -> None:
     """Works on for a minute after its engine has ended."""
-    await asyncio.sleep(60)
+    await pass_time(60)
 
 
 async def supervised(
@@ -154,7 +154,7 @@ async def supervised(
 
 
 async def failing_handler(ws: ReconnectingWebSocket) -> None:
-    await asyncio.sleep(5)
+    await pass_time(5)
     raise LookupError("handled badly")
 
 
