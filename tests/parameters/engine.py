@@ -11,6 +11,7 @@ import recloser
 from recloser import Close, Hold, Opening, Retry, State, Stop, Timeouts
 from recloser.client import ReconnectingWebSocket
 from recloser.driver.scope import Scope
+from recloser.driver.watchdog import Watchdog
 from recloser.fsm import Cause, Unsent
 from recloser.testing import HandClock, Plan, ScriptedTransport
 from tests.engine.rig import (
@@ -84,6 +85,7 @@ CONNECT: Table = {
         "budget": Fresh(lambda: recloser.Budget((2, 30.0))),
     }),
     **probes("connect", life(loses, UP, UP), {"policy": Answering(Retry(9.0))}),
+    **probes("connect", life(tries, UP, UP), {"stale_after": 9.0}),
     **probes("connect", life(tries, HANGS, HANGS), {"timeouts": Timeouts(connect=7.0)}),
     **probes("connect", life(sends_while_lost, UP, UP), {"outbox": recloser.Outbox()}),
     **probes("connect", life(hears_late, SAID, LATER), {"unread": "discard"}, policy=Answering()),
@@ -360,8 +362,23 @@ async def tasked(*, seconds: float = 5.0, name: str | None = None) -> object:
     return found
 
 
+def unwatched(after: float, name: str) -> Watchdog:
+    raise AssertionError(f"nobody asked to watch {name}")
+
+
+async def watched(*, after: float, name: str = "") -> object:
+    ws, _, _ = await opened(UP, HANGS)
+    ws.scope.watchdog(after, name)
+    await pass_time(7)
+    found = ws.state, asyncio.get_running_loop().time()
+    await pass_time(7)
+    error = None if ws.last_close is None else repr(ws.last_close.error)
+    await ws.close()
+    return found, error
+
+
 async def detached(*, detach: bool = False) -> object:
-    scope = Scope({})
+    scope = Scope({}, unwatched)
     task = scope.create_task(pass_time(1))
     scope.detach(task if detach else None)
     scope.end()
@@ -371,7 +388,7 @@ async def detached(*, detach: bool = False) -> object:
 
 async def scope_fields(fields: dict[str, object]) -> object:
     with capture_logs() as logs:
-        scope = Scope(fields)
+        scope = Scope(fields, unwatched)
         scope.callback(raises, None)
         scope.end()
     return [each.get("mark") for each in logs]
@@ -402,6 +419,10 @@ OPENING: Table = {
     **probes("Opening.send_json", opening(Opening.send_json), {"value": [2]}, value=[1]),
     **probes("Opening.pass_on", opening(Opening.pass_on), {"message": "y"}, message="x"),
     **probes("OpeningFailed", opening_failed, {"code": 4123, "reason": "no"}),
+    **made_by("connect", "Scope", "watch"),
+    **made_by("Scope.watchdog", "Watchdog", "after", "clock", "excused", "bite"),
+    **made_by("connect", "Watchdog.hear", "message"),
+    **probes("Scope.watchdog", watched, {"after": 9.0, "name": "prices"}, after=5.0),
     **probes("Scope", scope_fields, {"fields": {"mark": 3}}, fields={}),
     **probes("Scope.callback", scoped, {"function": ignores, "args": ("other",)}),
     **probes("Scope.create_task", tasked, {"name": "poller"}),

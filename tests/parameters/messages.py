@@ -182,6 +182,8 @@ async def matched(*, id: int) -> object:  # noqa: A002 - the field of `UpTo`
 DAMAGED = "engine/outbox/test_damaged.py::"
 VIEW: Table = {
     **made_by("ReconnectingWebSocket.outbox", "OutboxView", "sender"),
+    **made_by("connect", "Message.suspected", "suspect"),
+    **made_by("connect", "Acknowledgements.text_of", "message"),
     **probes("OutboxView.ack", viewed, {"id": 9, "up_to": True}, id=3),
     **probes("OutboxView.move_to", moved, {"other": "second"}),
     **probes(

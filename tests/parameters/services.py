@@ -13,7 +13,7 @@ from recloser.client import ReconnectingWebSocket
 from recloser.credentials import Token, header, query, subprotocol
 from recloser.credentials.token import issue
 from recloser.fsm import Close, Trigger
-from recloser.journal import Entry, Journal, Reader
+from recloser.journal import Journal, JournalEntry, Reader
 from recloser.testing import HandClock
 from recloser.transport import Request
 from tests.engine.rig import REFUSED, UP, Answering, Plan, engine, pass_time, turns
@@ -282,7 +282,7 @@ LOG = (
 )
 
 JOURNAL: Table = {
-    **kept(Entry),
+    **kept(JournalEntry),
     ("Journal", "file"): Probe(written, {}, {"name": "second"}),
     **probes("Journal", written, {
         "engine": "feed", "fields": {"session": 7}, "wall": lambda: 60.0,

@@ -30,7 +30,6 @@ TABLE: Table = {
         heartbeat="transport/test_liveness.py::"
         "test_a_silent_peer_is_reported_at_the_bound_and_dropped_without_a_word",
         follow_redirects=f"{AIOHTTP}test_a_location_is_never_quoted_anew",
-        trust_env=f"{AIOHTTP}test_trust_env",
         backlogged="transport/test_receiving.py::test_a_backlog_is_bounded_and_nothing_of_it_is_lost",
         pings_missed="transport/test_liveness.py::"
         "test_a_peer_that_sends_and_hears_no_more_is_told_of_and_left",
