@@ -62,8 +62,11 @@ def read_proxy(given: str | URL, *, name: str = "proxy", port: int | None = None
     """Read a proxy; a text without a scheme is an HTTP proxy.
 
     `name` says where it was given, and `port` is that of an HTTP proxy without one; None is 80.
-    Raises `ProxyUnusable`, whose text repeats nothing of the proxy: it may have a password.
+    Raises `TypeError`, and `ProxyUnusable`, whose text repeats nothing of the proxy: it may have
+    a password.
     """
+    if not isinstance(given, str | URL):
+        raise TypeError(f"{name} must be a str or a yarl.URL, not {type(given).__name__}")
     text = str(given)
     try:
         url = URL(text if "://" in text else f"http://{text}")

@@ -108,6 +108,7 @@ CONNECT: Table = {
         ssl="transport/test_proxy.py::test_every_dial_goes_through_the_proxy_with_the_same_tls",
         proxy="parameters/test_aiohttp_options.py::test_a_proxy_is_asked",
         heartbeat="parameters/test_aiohttp_options.py::test_a_heartbeat_pings",
+        compression="parameters/test_aiohttp_options.py::test_compression_is_offered",
         max_message_size="parameters/test_aiohttp_options.py::test_a_limit_of_size_refuses",
         follow_redirects="transport/test_exact_url.py::"
         "test_a_redirect_is_followed_to_its_location_as_given",

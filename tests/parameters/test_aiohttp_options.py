@@ -34,6 +34,12 @@ async def test_a_heartbeat_pings() -> None:
 
 
 @pytest.mark.spec("E7")
+async def test_compression_is_offered() -> None:
+    async with connected(compression=True) as peer:
+        assert "permessage-deflate" in peer.head["sec-websocket-extensions"]
+
+
+@pytest.mark.spec("E7")
 async def test_a_limit_of_size_refuses() -> None:
     async with connected(max_message_size=100) as peer:
         await peer.send(text("x" * 200))

@@ -33,6 +33,7 @@ TABLE: Table = {
         backlogged="transport/test_receiving.py::test_a_backlog_is_bounded_and_nothing_of_it_is_lost",
         pings_missed="transport/test_liveness.py::"
         "test_a_peer_that_sends_and_hears_no_more_is_told_of_and_left",
+        compression="transport/test_compression.py::test_the_offer",
         ask_kernel="transport/test_liveness.py::test_any_frame_is_life_and_pings_go_out_all_the_same",
     ),
     **made_by("connect", "AiohttpTransport.dial", "request", "ended"),
