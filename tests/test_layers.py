@@ -184,6 +184,7 @@ ROOMS = {
         ),
         others=("pytest", "trustme"),
     ),
+    "engine/__main__": room("engine/__main__.py", ours=("recloser.cli",)),
     "tools/cli/terminal": room(
         "tools/cli/terminal",
         ours=(

@@ -22,6 +22,9 @@ COMMANDS = {
 """Name, module and one line of help; each module has a `command`."""
 
 
+_POSIX = ("fcntl", "pty", "readline", "termios")
+"""Modules of the standard library that Windows does not have."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells give it: 128 and the number of SIGINT."""
 
@@ -63,10 +66,16 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of one command."""
-        del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(COMMANDS[cmd_name][0]).command
+        try:
+            command = import_module(COMMANDS[cmd_name][0]).command
+        except ModuleNotFoundError as error:
+            if error.name not in _POSIX:
+                raise
+            raise click.UsageError(
+                f"{cmd_name} needs a POSIX system: this one has no {error.name}", ctx
+            ) from error
         if not isinstance(command, click.Command):
             raise TypeError(f"{COMMANDS[cmd_name][0]}.command is no click command")
         return command

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 import termios
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
@@ -82,6 +83,16 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float) -> float:
     show_default=True,
     help="Seconds for answers after the last line of a pipe; inf: until Ctrl-C.",
 )
+@click.option(
+    "--cacert",
+    type=_FILE,
+    help="Trust the certificates of this file (PEM), and no others.",
+)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    help="Accept any certificate: whoever is in between can read and change all.",
+)
 @click.option("--log", "log_file", type=_FILE, help="Append the log of the engine, as JSON lines.")
 @click.option("--journal", "journal_file", type=_FILE, help="Append a journal, for replay.")
 def command(
@@ -94,6 +105,8 @@ def command(
     binary: bool,
     pretty: bool,
     linger: float,
+    cacert: Path | None,
+    insecure: bool,
     log_file: Path | None,
     journal_file: Path | None,
 ) -> int:
@@ -104,6 +117,7 @@ def command(
     ends a wait, and Ctrl-D leaves. Ctrl-C leaves anywhere. Both leave with an intentional
     1000 and exit status 0; status 1: the policy gave up.
     """
+    trust = _trust(url, cacert, insecure=insecure)
     typed = _typed()
     with ExitStack() as stack:
         observers = []
@@ -121,6 +135,7 @@ def command(
                 policy=load_policy(policy_name),
                 headers=_with_token(token_command, headers),
                 subprotocols=subprotocols,
+                ssl=trust,
                 observers=observers,
             )
         except (TypeError, ValueError) as error:
@@ -163,6 +178,29 @@ async def _run(ws: ReconnectingWebSocket, conversation: Conversation, display: D
         raise click.Abort from None
     finally:
         display.leave()
+
+
+def _trust(url: str, cacert: Path | None, *, insecure: bool) -> ssl.SSLContext | bool:
+    """Return whom to trust, as `connect(ssl=...)` takes it."""
+    if cacert is None and not insecure:
+        return True
+    option = "--insecure" if insecure else "--cacert"
+    if cacert is not None and insecure:
+        raise click.UsageError(
+            "--cacert and --insecure exclude each other", click.get_current_context()
+        )
+    if not url.lower().startswith("wss:"):
+        raise click.BadParameter("only a wss URL has a certificate to look at", param_hint=option)
+    if cacert is None:
+        return False
+    try:
+        return ssl.create_default_context(cafile=cacert)
+    except ssl.SSLError as error:
+        raise click.BadParameter(
+            f"{cacert} has no certificate in PEM form", param_hint=option
+        ) from error
+    except OSError as error:
+        raise click.BadParameter(f"{cacert}: {error.strerror}", param_hint=option) from error
 
 
 def _typed() -> Typed | None:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import re
+import ssl
 import struct
 import sys
 import termios
@@ -33,12 +34,13 @@ class Peer:
         """Close codes of the connections that have ended."""
         self.sockets: list[web.WebSocketResponse] = []
         self.port = 0
+        self.scheme = "ws"
         self.over = asyncio.Event()
         self._news = asyncio.Condition()
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/"
+        return f"{self.scheme}://127.0.0.1:{self.port}/"
 
     async def until(self, ready: Callable[["Peer"], object]) -> None:
         """Wait until something has come true of what the server saw."""
@@ -108,14 +110,15 @@ def says(*messages: str | bytes) -> Act:
 
 
 @asynccontextmanager
-async def serving(*acts: Act | int) -> AsyncIterator[Peer]:
+async def serving(*acts: Act | int, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
     """A server for as long as the block lasts."""
     peer = Peer(*acts)
+    peer.scheme = "ws" if tls is None else "wss"
     app = web.Application()
     app.router.add_get("/", peer.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     peer.port = runner.addresses[0][1]
     try:

@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 from click.testing import CliRunner
 
 from recloser.cli import main
@@ -297,6 +299,28 @@ async def test_a_log_and_a_journal_are_kept(quick, tmp_path):
     assert "tiger" not in err
 
 
+@pytest.mark.spec("L3.1", "L3.2", "B1.4")
+@pytest.mark.parametrize("trust", ["--cacert", "--insecure", None])
+async def test_whom_to_trust(trust, tmp_path):
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    options = {"--cacert": ["--cacert", tmp_path / "ca.pem"], None: []}.get(trust, [trust])
+    async with (
+        serving(closes(1000, after=1), tls=tls) as peer,
+        in_pipes("connect", peer.url, *options) as client,
+    ):
+        status, out, err = await finished(client, b"one\n")
+    lines = err.splitlines()
+    if trust is None:
+        assert (status, out, peer.received) == (1, "", [])
+        assert "-- the certificate is not trusted: --cacert FILE" in err
+        assert lines[0] == "-- closed -> connecting: connect"
+    else:
+        assert (status, out) == (0, "echo one\n")
+        assert not [line for line in lines if "certificate" in line]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 async def test_a_journal_that_cannot_be_written_is_told_and_harms_nobody():
     arguments = ("--journal", "/dev/full", "--linger", "0")
@@ -326,10 +350,17 @@ async def test_a_journal_that_cannot_be_written_is_told_and_harms_nobody():
         (["ws://x/", "--log", "nowhere/x"], "nowhere/x: No such file or directory"),
         (["ws://x/", "--journal", "nowhere/x"], "nowhere/x: No such file or directory"),
         (["ws://me:tiger@x/#top"], "ws://***@x"),
+        (["ws://x/", "--insecure"], "only a wss URL has a certificate"),
+        (["ws://x/", "--cacert", "ca.pem"], "only a wss URL has a certificate"),
+        (["wss://x/", "--cacert", "nowhere.pem"], "nowhere.pem: No such file or directory"),
+        (["wss://x/", "--cacert", "empty.pem"], "empty.pem has no certificate in PEM form"),
+        (["wss://x/", "--cacert", "."], "is a directory"),
+        (["wss://x/", "--cacert", "empty.pem", "--insecure"], "exclude each other"),
     ],
 )
 def test_bad_input_gets_one_line(arguments, problem, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.pem").touch()
     result = CliRunner().invoke(main, ["connect", *arguments])
     assert (result.exit_code, result.stdout) == (2, "")
     [told] = result.stderr.splitlines()

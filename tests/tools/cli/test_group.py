@@ -121,3 +121,32 @@ def test_a_module_without_a_command_is_a_bug(monkeypatch: pytest.MonkeyPatch) ->
     sys.modules["recloser.cli.broken"].command = None  # type: ignore[attr-defined] # a fake module
     with pytest.raises(TypeError, match="is no click command"):
         main.get_command(click.Context(main), "broken")
+
+
+@pytest.mark.spec("L7", "L6")
+def test_the_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "recloser", "codes", "nobody"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    [told] = done.stderr.splitlines()
+    assert "unknown service 'nobody'" in told
+
+
+@pytest.mark.spec("L6")
+def test_a_command_that_needs_posix_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Windows gives: a module that is not there."""
+    monkeypatch.delitem(sys.modules, "recloser.cli.connect", raising=False)
+    monkeypatch.setitem(sys.modules, "termios", None)
+    result = CliRunner().invoke(main, ["connect", "ws://x/"])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "recloser: connect needs a POSIX system: this one has no termios; see recloser --help\n"
+    )
+
+
+def test_another_module_that_is_missing_is_no_matter_of_the_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(COMMANDS, "connect", ("recloser.cli.nowhere", "Nothing."))
+    result = CliRunner().invoke(main, ["connect"])
+    assert isinstance(result.exception, ModuleNotFoundError)

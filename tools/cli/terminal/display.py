@@ -10,7 +10,13 @@ from functools import partial
 from typing import Final
 
 from recloser.cli.terminal.lines import in_thread
-from recloser.cli.terminal.wording import describe_change, describe_states, duration, printable
+from recloser.cli.terminal.wording import (
+    describe_change,
+    describe_states,
+    duration,
+    plain_words,
+    printable,
+)
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm import closecodes
 from recloser.fsm.change import StateChange
@@ -83,6 +89,8 @@ class Display:
         self._bar = Bar(err) if bar else None
         self._ws: ReconnectingWebSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._why: str | None = None
+        """What was said last in plain words; it is not repeated at each dial."""
 
     def watch(self, ws: ReconnectingWebSocket) -> None:
         """Show the states of this engine from now on."""
@@ -121,6 +129,11 @@ class Display:
 
     def _changed(self, change: StateChange) -> None:
         self.note(f"{describe_states(change)}: {describe_change(change)}")
+        why = None if change.close is None else plain_words(change.close)
+        if why is not None and why != self._why:
+            self.note(why)
+        if change.close is not None:
+            self._why = why
         self.status()
 
     def _line(self, ws: ReconnectingWebSocket) -> str:

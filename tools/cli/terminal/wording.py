@@ -6,6 +6,7 @@ from typing import Final
 from recloser import redact
 from recloser.fsm import closecodes
 from recloser.fsm.change import StateChange
+from recloser.fsm.closecodes import TLS_HANDSHAKE
 from recloser.fsm.decisions import Decision, Hold, Retry
 from recloser.fsm.record import Cause, Close
 from recloser.journal.lines import RecordedError
@@ -70,6 +71,35 @@ def describe_close(close: Close) -> str:
 def _error_text(error: BaseException) -> str:
     name = "" if isinstance(error, RecordedError) else f"{type(error).__name__}: "
     return printable(redact.text(f"{name}{error}"))
+
+
+_PLAIN: Final = {
+    Cause.DNS: "no host of this name was found",
+    Cause.TCP: "nobody accepted the connection: is the server running, and the port right?",
+    Cause.CONNECT_TIMEOUT: "there was no answer in time",
+    Cause.TLS: "the server does not speak TLS here, or no version of it that is safe",
+    Cause.VALIDITY: "the certificate has expired, or is not valid yet",
+    Cause.PROTOCOL: "what answers there is no WebSocket server, or breaks the protocol",
+    Cause.PROXY: "the proxy would not connect to the server, or could not",
+    Cause.TOO_BIG: "the server sent a message that is too large",
+}
+_UNTRUSTED: Final = (
+    "the certificate is not trusted: --cacert FILE names its issuer, --insecure takes any"
+)
+_STATUSES: Final = {
+    401: "the server wants a credential: see --token-command and --header",
+    403: "the server wants another credential: see --token-command and --header",
+    404: "the server has no WebSocket at this path",
+}
+
+
+def plain_words(close: Close) -> str | None:
+    """Say in plain words what was wrong, and what may help; None where the facts say enough."""
+    if close.cause is Cause.TLS and close.code == TLS_HANDSHAKE:
+        return _UNTRUSTED
+    if close.answered and close.status in _STATUSES:
+        return _STATUSES[close.status]
+    return _PLAIN.get(close.cause)
 
 
 def describe_decision(decision: Decision) -> str:

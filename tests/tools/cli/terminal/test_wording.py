@@ -10,9 +10,10 @@ from recloser.cli.terminal.wording import (
     describe_decision,
     duration,
     moment,
+    plain_words,
     printable,
 )
-from recloser.fsm import Hold, Retry, Stop
+from recloser.fsm import Cause, Close, Hold, Retry, Stop
 from recloser.journal import RecordedError
 from tests.engine.journal.entries import BUSY, CUT, GONE, LEFT, Telling
 
@@ -90,3 +91,28 @@ def test_everything_that_a_change_knows_is_told():
         "1006 Abnormal Closure (network, eof); rule again; next dial in 5 s; 2 unsent; "
         "3 undelivered; secret=***"
     )
+
+
+@pytest.mark.spec("L3.2")
+@pytest.mark.parametrize(
+    ("close", "words"),
+    [
+        (Close.cut(Cause.DNS), "no host of this name"),
+        (Close.cut(Cause.TCP), "is the server running"),
+        (Close.cut(Cause.TLS), "does not speak TLS here"),
+        (Close.by_engine(Cause.TLS, code=1015), "--cacert FILE names its issuer"),
+        (Close.by_engine(Cause.VALIDITY, code=1015), "has expired"),
+        (Close.by_engine(Cause.CONNECT_TIMEOUT), "no answer in time"),
+        (Close.by_engine(Cause.PROTOCOL), "no WebSocket server"),
+        (Close.by_engine(Cause.TOO_BIG, sent_code=1009), "too large"),
+        (Close.refused(401), "--token-command"),
+        (Close.refused(404), "no WebSocket at this path"),
+        (Close.refused_by_proxy(404), "the proxy would not"),
+        (Close.refused(503), None),
+        (Close.frame(1000), None),
+        (Close.cut(Cause.EOF), None),
+    ],
+)
+def test_what_may_help_is_said_in_plain_words(close, words):
+    found = plain_words(close)
+    assert found is None if words is None else words in found
