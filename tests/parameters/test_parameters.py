@@ -4,7 +4,16 @@ from collections import defaultdict
 
 import pytest
 
-from tests.parameters import decisions, engine, kit, messages, refusals, services, wires
+from tests.parameters import (
+    decisions,
+    engine,
+    kit,
+    messages,
+    observation,
+    refusals,
+    services,
+    wires,
+)
 from tests.parameters.rows import Refused, Row, Table
 from tests.parameters.walk import parameters
 
@@ -15,6 +24,7 @@ TABLE: Table = {
     **decisions.TABLE,
     **kit.TABLE,
     **wires.TABLE,
+    **observation.TABLE,
 }
 CALLS: defaultdict[str, dict[str, Row]] = defaultdict(dict)
 for (call, name), row in TABLE.items():
