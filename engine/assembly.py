@@ -20,13 +20,14 @@ from recloser.credentials.store import Credentials, Provider, credentials_of
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import Unread
 from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
+from recloser.driver.limits import MaxAge, limits_of
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
-from recloser.fsm.numbers import check_count, check_seconds
+from recloser.fsm.numbers import check_count
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
@@ -63,6 +64,7 @@ def connect(
     receive_buffer: int = LIMIT,
     when_full: Overflow = "pause",
     stale_after: float | None = None,
+    max_age: MaxAge | None = None,
     # Observation
     observers: Iterable[Callable[[StateChange], object]] = (),
     fields: Mapping[str, object] = _NO_FIELDS,
@@ -103,6 +105,9 @@ def connect(
         peer waits. "drop-oldest" reads on, and drops the oldest messages with a warning.
     stale_after: seconds without a message that end a connection, whatever pongs come: the feed has
         stalled. A message that answers a heartbeat's own counts. None: no limit.
+    max_age: seconds after which a connection is left for a new one, before the service ends it; or
+        (low, high), between which the age of each one is drawn, so that a fleet does not move at
+        one time. Answers that are awaited are waited for, 30 s at most. None: no limit.
     observers: functions that are called with every `StateChange`, as by `subscribe`.
     fields: names and values for every log line, such as a session id; read at each line.
     session: an aiohttp session to dial through, with its proxy, headers, middlewares, limits and
@@ -141,12 +146,12 @@ def connect(
     if transport is not None and not callable(getattr(transport, "dial", None)):
         raise TypeError(f"transport must be an object with dial(request, ended), not {transport!r}")
     _check_receiving(unread, receive_buffer, when_full)
-    if stale_after is not None:
-        check_seconds("stale_after", stale_after, positive=True)
     if clock is not None and not callable(getattr(clock, "call_at", None)):
         raise TypeError(f"clock must be an object like recloser.clock.Clock, not {clock!r}")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise TypeError(f"seed must be an int, not {seed!r}")
+    roll = _ROLL if seed is None else random.Random(seed).random  # noqa: S311 - jitter
+    limits = limits_of(stale_after, max_age, roll)
     if transport is None:
         transport = AiohttpTransport(
             session=session,
@@ -177,7 +182,7 @@ def connect(
     core = Core(
         _standard() if policy is None else policy,
         timeouts=timeouts,
-        roll=_ROLL if seed is None else random.Random(seed).random,  # noqa: S311 - jitter
+        roll=roll,
         can_refresh=inputs.can_refresh,
         budget=unlimited if budget is None else budget.wait,
     )
@@ -194,7 +199,7 @@ def connect(
         unread=unread,
         receive_buffer=receive_buffer,
         when_full=when_full,
-        stale_after=stale_after,
+        limits=limits,
     )
     for observer in observers:
         driver.observers.subscribe(observer)

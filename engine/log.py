@@ -52,6 +52,7 @@ DROPPED: Final = "websocket.messages_dropped"
 BUDGET_NOT_SAVED: Final = "websocket.budget_not_saved"
 SUSPECTED: Final = "websocket.messages_suspected"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
+SESSION_LIMIT: Final = "websocket.session_limit_reached"
 OVERDUE: Final = "websocket.messages_unacknowledged"
 RATE_UNUSUAL: Final = "websocket.close_rate_unusual"
 RATE_USUAL: Final = "websocket.close_rate_usual"
@@ -187,6 +188,17 @@ def outbox_not_saved(app_fields: Mapping[str, object], path: str, error: Excepti
 def budget_not_saved(app_fields: Mapping[str, object], path: str, error: Exception) -> None:
     """Write a line about a file of a budget that cannot be written: its dials are in memory."""
     _problem(BUDGET_NOT_SAVED, app_fields, path=path, error=error_text(error))
+
+
+def session_limit(
+    app_fields: Mapping[str, object], *, age: float, waited: float, quiet: bool
+) -> None:
+    """Write a line about a connection that is left because of its age, in seconds.
+
+    `waited` are the seconds for which an answer was waited for; `quiet` says whether it came.
+    """
+    facts = {"age": milliseconds(age), "waited": milliseconds(waited), "quiet": quiet}
+    _line(logging.INFO, SESSION_LIMIT, app_fields, facts)
 
 
 def messages_overdue(app_fields: Mapping[str, object], count: int, after: float) -> None:

@@ -79,11 +79,12 @@ class Queries:
         unregister = scope.callback(_fail, answer, _connection_ended())
         self._pending[key] = answer
         try:
-            async with asyncio.timeout(within):
-                # In an outbox the message may wait behind others, but not longer than this call.
-                await self._ws.send(message, ttl=self._ttl(within), this_generation=True)
-                self._start_pump()
-                return await answer
+            with scope.exchange():
+                async with asyncio.timeout(within):
+                    # In an outbox the message may wait behind others, but not longer than this.
+                    await self._ws.send(message, ttl=self._ttl(within), this_generation=True)
+                    self._start_pump()
+                    return await answer
         finally:
             unregister()
             if answer.done() and not answer.cancelled():

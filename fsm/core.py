@@ -81,6 +81,7 @@ class Core:
         "_budget",
         "_known",
         "_paced",
+        "_planned",
         "_policy",
         "_roll",
         "_timeouts",
@@ -114,6 +115,8 @@ class Core:
         self.advice: Advise | None = None
         self._paced = False
         """The connection that `closing` waits for is that of a `Reconnect`, and not of an `Ask`."""
+        self._planned = False
+        """It is left because its time was over, which is no failure."""
         self.can_refresh = can_refresh
         self.state = State.CLOSED
         self.guard: Guard | None = None
@@ -189,6 +192,7 @@ class Core:
             return []
         effects: list[Effect] = []
         if self.state is State.OPEN:
+            self._planned = event.planned
             effects = self._ask(Ask(Wish.CLOSE, event.code, event.reason), now)
         return effects + self._ask(Ask(Wish.CONNECT), now, paced=True)
 
@@ -253,6 +257,7 @@ class Core:
             host=self.host,
             budget_in=self._budget(now),
             left=left,
+            planned=self._planned,
         )
         if not asked:
             self.guard = decision.guard
@@ -262,7 +267,7 @@ class Core:
             self._known = tuple(each for each in self._known if each != self.address)
         again = self.guard is Guard.CONNECT
         self.run = Run(since=now) if again and not self._paced else run
-        self.advice = None
+        self.advice, self._planned = None, False
         return self._move(
             Trigger.LOST,
             now,

@@ -30,6 +30,8 @@ class Reconnect(NamedTuple):
     reason: str = ""
     generation: int | None = None
     """The generation that is to be left, if it is open; None: the present one, in any state."""
+    planned: bool = False
+    """Its time was over: that it is left is no failure, however short it was open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,19 +63,20 @@ class Run:
         host: Host = ALONE,
         budget_in: float = 0.0,
         left: bool = False,
+        planned: bool = False,
     ) -> tuple[Context, Decision]:
         """Count the end of a generation, ask `decide`, and keep the facts that the answer sets.
 
         Every caller that asks a policy uses this: the core, and the tools that play a run of
         failures in fast motion. An intentional end does not count as a failure, unless the
-        application `left` a generation for another before it was stable; nor does a dial that
-        the budget refused.
+        application `left` a generation for another before it was stable, and not as `planned`;
+        nor does a dial that the budget refused.
         """
         refused = close.cause is Cause.BUDGET
         if not (close.intentional or refused):
             self.failed(close, now)
         elif left:
-            self._left()
+            self._left(planned=planned)
         context = self.context(
             now,
             can_refresh=can_refresh,
@@ -127,9 +128,9 @@ class Run:
         if uptime is not None:
             self._refused(close, uptime)
 
-    def _left(self) -> None:
+    def _left(self, *, planned: bool) -> None:
         self.refusal, self.refusals = None, 0
-        if self.opened_at is not None and not self.proven:
+        if self.opened_at is not None and not self.proven and not planned:
             self.attempt += 1
 
     def _refused(self, close: Close, uptime: float) -> None:

@@ -82,6 +82,22 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifetime:
+    """The age at which a service ends every connection."""
+
+    seconds: float
+    what: str
+    """What the service says of it."""
+    source: str
+    date: str
+
+    @property
+    def max_age(self) -> tuple[float, float]:
+        """The window for `connect(max_age=...)`: from 85 to 95 % of the lifetime, in seconds."""
+        return 0.85 * self.seconds, 0.95 * self.seconds
+
+
+@dataclass(frozen=True, slots=True)
 class InBand:
     """What a service says in a message before it closes, and the word that passes it on."""
 
@@ -116,6 +132,8 @@ class Service:
     """What to pass to `advise`, where the service says in-band what its close does not tell."""
     compression: Compression | None
     """Whether it wants compression; None if it does not say so."""
+    lifetime: Lifetime | None
+    """The age at which it ends every connection; None if none is known."""
     rows: tuple[ServiceRow, ...]
     """The more special ones first: with a reason, then by the width of their numbers."""
 
@@ -206,6 +224,7 @@ def _service(name: str) -> Service:
     )
     wanted = entry.get("compression")
     rows = (_row(each, *sources[each["from"]]) for each in entry["rows"])
+    life = entry.get("lifetime")
     return Service(
         name,
         entry["title"],
@@ -213,6 +232,7 @@ def _service(name: str) -> Service:
         tuple(limits),
         tuple(advice),
         None if wanted is None else Compression(wanted["why"], *sources[wanted["from"]]),
+        None if life is None else Lifetime(life["seconds"], life["what"], *sources[life["from"]]),
         tuple(sorted(rows, key=_width)),
     )
 

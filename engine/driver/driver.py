@@ -17,12 +17,13 @@ from recloser.driver.generation import Generation, Releaser
 from recloser.driver.hosts import Neighbour
 from recloser.driver.inbound import NO_WIRE, Inbound, Unread
 from recloser.driver.inputs import Inputs
+from recloser.driver.limits import Limits
 from recloser.driver.loop import LoopBinding
 from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
 from recloser.driver.statistics import Counters
-from recloser.driver.watchdog import Watchdog, watch_messages, watch_subscription
+from recloser.driver.watchdog import Watchdog, watch_subscription
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Abort, Announce, Dial, Effect, Farewell, Shut
@@ -83,10 +84,10 @@ class Driver:
         "_handling",
         "_inbox",
         "_inputs",
+        "_limits",
         "_neighbour",
         "_on_open",
         "_releaser",
-        "_stale_after",
         "_transport",
         "core",
         "counters",
@@ -113,7 +114,7 @@ class Driver:
         receive_buffer: int = LIMIT,
         when_full: Overflow = "pause",
         budget: "Budget | None" = None,
-        stale_after: float | None = None,
+        limits: Limits | None = None,
         sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
         self.core = core
@@ -137,7 +138,7 @@ class Driver:
         self._transport = transport
         self._on_open = on_open
         self._budget = budget
-        self._stale_after = stale_after
+        self._limits = limits
         self._binding = LoopBinding(clock)
         self._inbox: tuple[
             Event, ...
@@ -367,10 +368,8 @@ class Driver:
         wire = None if self.generation is None else self.generation.wire
         if change.current is State.OPEN and wire is not None:
             inbound.attach(wire)
-            if self._stale_after is not None and self.generation is not None:
-                self.generation.watchdog = watch_messages(
-                    self, change.generation, self._stale_after, wire
-                )
+            if self._limits is not None and self.generation is not None:
+                self._limits.watch(self, self.generation)
         elif change.current is State.CONNECTING:
             inbound.reopen()
         elif change.current is State.CLOSED:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from recloser import log
 from recloser.driver.scope import Scope
@@ -14,6 +14,14 @@ from recloser.fsm.core import FAREWELL
 from recloser.fsm.events import Advise, Expired, Fail
 from recloser.fsm.record import Close
 from recloser.transport.wire import Transport, Wire
+
+
+class Watch(Protocol):
+    """What ends a generation by a time of its own."""
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        ...
 
 
 class Generation:
@@ -29,7 +37,7 @@ class Generation:
         "farewell",
         "number",
         "task",
-        "watchdog",
+        "watches",
         "wire",
         "wire_ended",
     )
@@ -52,8 +60,8 @@ class Generation:
         self._fields = fields
         self._lost = lost
         self._watch = watch
-        self.watchdog: Watchdog | None = None
-        """Hears every message, where the application wants to know that none come."""
+        self.watches: tuple[Watch, ...] = ()
+        """The limits of this generation, where the application has set any."""
         self._scope: Scope | None = None
         self._left_at: float | None = None
 
@@ -87,8 +95,8 @@ class Generation:
         """End the scope: its tasks and callbacks must not outlive the open state."""
         if self._left_at is None:
             self._left_at = asyncio.get_running_loop().time()
-            if self.watchdog is not None:
-                self.watchdog.stop()
+            for watch in self.watches:
+                watch.stop()
             if self._scope is not None:
                 self._scope.end()
 

@@ -1,7 +1,8 @@
 """Tasks and callbacks that end with one generation."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
@@ -21,7 +22,7 @@ class Scope:
     cancelled, callbacks are called. An exception of a task or a callback is logged.
     """
 
-    __slots__ = ("_entries", "_fields", "_watch", "ended")
+    __slots__ = ("_entries", "_exchanges", "_fields", "_watch", "ended", "on_quiet")
 
     def __init__(
         self, fields: Mapping[str, object], watch: Callable[[float, str], Watchdog]
@@ -29,6 +30,9 @@ class Scope:
         self._entries: dict[asyncio.Task[Any] | partial[object], None] = {}
         self._fields = fields
         self._watch = watch
+        self._exchanges = 0
+        self.on_quiet: Callable[[], object] | None = None
+        """Called when the last exchange is over; a planned end waits for it."""
         self.ended = False
 
     def create_task(
@@ -75,6 +79,30 @@ class Scope:
         dog = self._watch(seconds, name)
         self.callback(dog.stop)
         return dog
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no exchange is under way."""
+        return not self._exchanges
+
+    @contextmanager
+    def exchange(self) -> Iterator[None]:
+        """Say that an answer, or the rest of one, is awaited: a planned end waits for it.
+
+            with ws.scope.exchange():
+                await ws.send(question)
+                ...  # receive the answer
+
+        `max_age` waits for a bounded time; every other end comes when it comes. `Queries` does
+        this by itself.
+        """
+        self._exchanges += 1
+        try:
+            yield
+        finally:
+            self._exchanges -= 1
+            if self.quiet and self.on_quiet is not None:
+                self.on_quiet()
 
     def detach(self, task: asyncio.Task[Any] | None) -> None:
         """Do not cancel or await this task: it is the caller of `close()`."""

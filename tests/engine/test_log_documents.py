@@ -64,6 +64,7 @@ WRITERS = {
     log.RATE_USUAL: lambda: log.close_rate_usual(BOUND, facts_of(ALARM)),
     log.BUDGET_NOT_SAVED: lambda: log.budget_not_saved(BOUND, "dials.db", OSError(28, "full")),
     log.SUSPECTED: lambda: log.messages_suspected(BOUND, 3),
+    log.SESSION_LIMIT: lambda: log.session_limit(BOUND, age=60.0, waited=0.0, quiet=True),
     log.TASK_STUCK: lambda: log.task_stuck(BOUND, "poller", 5.0),
     log.LISTENER_SLOW: lambda: log.slow_listener(BOUND, "who", 0.2),
     change_line.CHANGED: lambda: log.state_change(LOST, 0.0, BOUND),

@@ -144,3 +144,60 @@ def test_a_server_that_says_go_away_at_each_open_sees_growing_gaps(
         rig.expire()
     starts = [dial.not_before for dial in rig.dials]
     assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in pairwise(starts))
+
+
+@pytest.mark.spec("D4.11")
+@pytest.mark.parametrize("uptime", [0.0, 0.5, 60.0])
+@pytest.mark.parametrize("failures", [0, 2])
+def test_a_planned_end_keeps_the_run_as_it_was(uptime: float, failures: int) -> None:
+    rig = Rig(Retry(2.0))
+    rig.connect()
+    for _ in range(failures):
+        rig.lost()
+        rig.expire()
+    rig.opened()
+    rig.policy.answer = Stop()
+    rig.do(Reconnect(planned=True, generation=rig.core.generation), after=uptime)
+    rig.lost()
+    assert rig.state is State.CONNECTING
+    assert rig.changes[-1].attempt == failures
+    assert rig.dials[-1].not_before >= rig.dials[-2].not_before + 1.0
+    rig.policy.answer = Retry(2.0)
+    rig.lost()
+    assert rig.policy.asked[-1][1].attempt == failures + 1
+
+
+@pytest.mark.spec("D4.11", "D4.8")
+def test_what_was_planned_is_forgotten_with_its_generation() -> None:
+    rig = Rig(Stop()).put(State.OPEN)
+    rig.do(Reconnect(planned=True))
+    rig.lost()
+    rig.opened()
+    rig.do(Reconnect())
+    rig.lost()
+    assert rig.changes[-1].attempt == 1
+
+
+@pytest.mark.spec("D4.11", "A3.1")
+@pytest.mark.parametrize("wish", Wish)
+def test_a_wish_that_comes_while_it_is_left_is_the_last(wish: Wish) -> None:
+    rig = Rig(Stop()).put(State.OPEN)
+    rig.do(Reconnect(planned=True))
+    rig.do(Ask(wish))
+    rig.lost()
+    ends = {Wish.CLOSE: State.CLOSED, Wish.SUSPEND: State.PASSIVE, Wish.CONNECT: State.CONNECTING}
+    assert rig.state is ends[wish]
+
+
+@pytest.mark.spec("D4.11", "B16.1")
+def test_a_planned_end_breaks_the_row_of_refusals() -> None:
+    too_big = Close.by_engine(Cause.TOO_BIG, sent_code=1009)
+    rig = Rig(lambda close, _: Stop() if close.intentional else Retry(2.0)).put(State.OPEN)
+    rig.lost(too_big)
+    rig.expire()
+    rig.opened()
+    rig.do(Reconnect(planned=True))
+    rig.lost()
+    rig.opened()
+    rig.lost(too_big)
+    assert rig.policy.asked[-1][1].refusals == 1

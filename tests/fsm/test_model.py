@@ -49,7 +49,7 @@ nonsense = st.one_of(
 )
 answers = st.integers(0, 5).flatmap(lambda dice: sound if dice else nonsense)
 asides = st.one_of(
-    st.sampled_from([Hint(), Healthy(), Reconnect()]),
+    st.sampled_from([Hint(), Healthy(), Reconnect(), Reconnect(planned=True)]),
     st.builds(Advise, st.just("in-band"), spread=st.one_of(st.none(), delays)),
 )
 pauses = st.one_of(st.just(0.0), st.floats(0, 2.0), st.floats(0, 1e5))

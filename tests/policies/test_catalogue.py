@@ -203,6 +203,26 @@ def test_limits_are_given_where_a_service_publishes_them() -> None:
     assert all(limit.source for name in found for limit in policies.service(name).limits)
 
 
+@pytest.mark.spec("B14.2", "D10.6")
+def test_lifetimes_are_given_where_a_service_publishes_them() -> None:
+    found = {name: policies.service(name).lifetime for name in policies.services()}
+    known = {name: life for name, life in found.items() if life is not None}
+    assert {name: life.seconds for name, life in known.items()} == {
+        "assemblyai-streaming": 10_800,
+        "aws-api-gateway": 7_200,
+        "binance": 86_400,
+        "gemini-live": 600,
+        "gladia-live": 10_800,
+        "openai-realtime": 3_600,
+    }
+    for life in known.values():
+        low, high = life.max_age
+        assert 0.8 * life.seconds < low < high < life.seconds
+        assert life.what.endswith(".")
+        assert life.source
+        assert life.date
+
+
 def test_arguments_of_the_standard_policy_reach_the_rules_below_a_service() -> None:
     policy = policies.for_service("anycable", peer_normal="hold")
     assert policy.decide(received(1000), after(1)) == Hold("peer-normal")

@@ -35,6 +35,10 @@ def command(*, service: str | None, json_wanted: bool) -> None:
         click.echo(f"at most {limit.dials} dials in {limit.seconds:g} s per {limit.per}")
     if found.compression is not None:
         click.echo(f"compression=True: {found.compression.why}")
+    if found.lifetime is not None:
+        low, high = found.lifetime.max_age
+        told = f"{found.lifetime.what} max_age=({low:g}, {high:g}) [{found.lifetime.source}]"
+        click.echo(textwrap.fill(told, 100, break_long_words=False, break_on_hyphens=False))
     for said in found.advice:
         click.echo(textwrap.fill(f'in-band {said.message}: advise("{said.word}"). {said.why}', 100))
     click.echo()
@@ -55,6 +59,7 @@ def _as_json(service: Service) -> dict[str, Any]:
         "limits": [asdict(limit) for limit in service.limits],
         "advice": [asdict(said) for said in service.advice],
         "compression": None if service.compression is None else asdict(service.compression),
+        "lifetime": None if service.lifetime is None else asdict(service.lifetime),
         "codes": [_row_as_json(row) for row in service.rows],
     }
 

@@ -115,6 +115,7 @@ class Situation:
             core.wish if core.state is State.CLOSING else None,
             core.deadline is not None,
             core.advice is not None,
+            core._planned,  # noqa: SLF001 - the walk looks at all that the core remembers
             core.run.opened_at is not None,
             core.run.refresh_next,
             core.run.immediate,
@@ -134,6 +135,7 @@ class Situation:
         for generation in (present - 1, present):
             yield Fail(generation, _FAILED)
             yield Reconnect(generation=generation)
+            yield Reconnect(generation=generation, planned=True)
             yield Advise("x", generation=generation)
         yield from (Expired(deadline) for deadline in self.flight.expired)
 
@@ -164,6 +166,9 @@ class Situation:
                 isinstance(answer, Hold) and self.core.wish is not Wish.CLOSE
             )
             end = _ENDS[self.core.wish] if sound else State.CLOSED
+            planned = self.core._planned and core.state is State.CONNECTING  # noqa: SLF001 - as above
+            counted = core.run.attempt > self.core.run.attempt
+            hold(not (planned and counted), "D4.11: a planned end is a failure", path)
             hold(core.state is end, "A3, B4, B5: the last wish decides how closing is left", path)
         if self.stale(event):
             unchanged = effects == [] and _snapshot(core) == before

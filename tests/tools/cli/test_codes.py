@@ -27,6 +27,15 @@ def test_codes_of_a_service() -> None:
     assert "1008 like /DATA-0001/" in run("codes", "deepgram-tts").stdout
 
 
+@pytest.mark.spec("L2", "D10.6")
+def test_the_lifetime_of_a_connection() -> None:
+    found = json.loads(run("codes", "binance", "--json").stdout)
+    assert found["lifetime"]["seconds"] == 86_400
+    text = " ".join(run("codes", "binance").stdout.split())
+    assert "valid for 24 hours. max_age=(73440, 82080) [https://developers.binance.com/" in text
+    assert json.loads(run("codes", "kraken", "--json").stdout)["lifetime"] is None
+
+
 @pytest.mark.spec("L2")
 def test_codes_that_are_registered() -> None:
     found = json.loads(run("codes", "--json").stdout)
