@@ -196,6 +196,11 @@ class Outgoing:
         return [*kept, *self._unwritten]
 
     @property
+    def congested(self) -> bool:
+        """Whether a message would wait: see `Wire.congested`."""
+        return bool(self._line) or self._flow.writing_paused
+
+    @property
     def begun(self) -> int:
         """How many of the `unsent` messages may have left in part: see `Wire.begun`."""
         self._look()
@@ -219,11 +224,10 @@ class Outgoing:
         """Take no message any more, release those who wait for room, and end the account."""
         self._look()
         self.shut = self._stopped = True
-        line, self._line = self._line, None
-        if line:
-            self._unwritten = tuple(waiting.item for waiting in line)
-            for waiting in line:
-                waiting.written.cancel()
+        line, self._line = self._line or (), None
+        self._unwritten += tuple(waiting.item for waiting in line)
+        for waiting in line:
+            waiting.written.cancel()
 
     async def _wait(self, payload: bytes, opcode: Opcode, item: object) -> bool:
         """Wait in line until the message is written, and until there is room once more.
@@ -296,11 +300,9 @@ class Outgoing:
         self._exact = queued is not None and self._largest is None
         if queued is None:
             return
-        if self._largest is not None:
-            queued += HIDDEN + self._largest
+        queued += 0 if self._largest is None else HIDDEN + self._largest
         if not queued:
             self.has_sent = self.has_sent or bool(kept)
-            # A first message is counted, and told from those that have no account.
             self._kept = None if self._plain and self.has_sent else []
             return
         left = self._written - queued

@@ -118,6 +118,11 @@ class SocketWire(Wire):
         return self.outgoing.unsent
 
     @property
+    def congested(self) -> bool:
+        """See `Wire.congested`."""
+        return self.outgoing.congested
+
+    @property
     def begun(self) -> int:
         """See `Wire.begun`."""
         return self.outgoing.begun

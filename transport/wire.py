@@ -36,8 +36,7 @@ class Wire(ABC):
     - `connection_lost(error)`: what an exception out of `read` means for the close record.
     - `wait_closed()`.
 
-    It may supply what only some can do: `control_received(frame)`, `probe()`,
-    `unsent_messages()`, `begun`, `has_sent`, `subprotocol`, `headers` and `sent_code`.
+    It may supply what only some can do: each of these has a default below.
 
     The class does the rest. A consumer's own task awaits the socket through one coroutine:
     while `busy` is False a consumer sets it, awaits `read()`, and clears it in a `finally`;
@@ -147,6 +146,11 @@ class Wire(ABC):
         return True
 
     @property
+    def congested(self) -> bool:
+        """Whether a message would wait for room, with nothing of it written."""
+        return False
+
+    @property
     def subprotocol(self) -> str | None:
         """The subprotocol that the peer chose."""
         return None
@@ -185,7 +189,7 @@ class Wire(ABC):
     def abort(self) -> None:
         """Drop the connection now; the engine is not told."""
         if not self.over:
-            self._ended = _nobody
+            self._ended = lambda _: None
             self.drain_received()
             if not self.over:
                 self.finish()
@@ -393,7 +397,3 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Release the objects that the transport made, such as its session; it may dial again."""
         ...
-
-
-def _nobody(close: Close) -> None:
-    del close

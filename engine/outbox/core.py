@@ -118,7 +118,7 @@ class OutboxCore:
             case Offered():
                 entry = event.entry
                 problem = self._refusal(entry.message, event.state, event.wish)
-                self._enter(entry, problem, event.id, now)
+                self._enter(entry, problem, event.id, now, congested=event.congested)
             case events.Sent():
                 self._sent(event)
             case events.Ready(generation):
@@ -215,7 +215,15 @@ class OutboxCore:
                 return error
         return None
 
-    def _enter(self, entry: Entry, problem: Exception | None, own: Id | None, now: float) -> None:
+    def _enter(
+        self,
+        entry: Entry,
+        problem: Exception | None,
+        own: Id | None,
+        now: float,
+        *,
+        congested: bool = False,
+    ) -> None:
         """Hand a message over, queue it, or let it wait for room; unless there is a problem."""
         held, dispatch, message = self._held, self._dispatch, entry.message
         if problem is None and not message.number and (held.numbered or own is not None):
@@ -225,8 +233,10 @@ class OutboxCore:
             self._refuse(entry, problem)
             return
         if dispatch.connection is not None and dispatch.goes_directly(entry):
-            dispatch.hand_over(entry, now)
-            return
+            lasting = congested and message.generation is None
+            if not (lasting and held.backlog.takes(message)):
+                dispatch.hand_over(entry, now)
+                return
         if held.backlog.timed:
             held.expire(now)
             self._let_in()

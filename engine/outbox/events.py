@@ -23,6 +23,8 @@ class Offered:
     wish: Wish
     id: Id | None = None
     """Its id for acknowledgements, if the application chose one."""
+    congested: bool = False
+    """Whether the connection would let it wait for room, in memory: the file is a better place."""
 
 
 @dataclass(slots=True)

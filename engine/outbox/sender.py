@@ -103,7 +103,8 @@ class OutboxSender:
         elif not self.store.ready:
             self.prepare()
         if bounced is None:
-            step = self.tell(events.Offered(entry, at.state, at.wish, own), entry)
+            full = self._options.path is not None and wire is not None and wire.congested
+            step = self.tell(events.Offered(entry, at.state, at.wish, own, full), entry)
         else:
             step = self.tell(events.Bounced(entry, at.state, at.wish, bounced), entry)
         while True:
@@ -157,7 +158,6 @@ class OutboxSender:
         return message.data if wanted is None else wanted.text_of(message)
 
     def _in_buffer(self, entry: Entry, wire: Wire) -> bool:
-        """Whether a message may still be in the write buffer; needed with a file only."""
         return self._options.path is not None and entry in reversed(wire.unsent_messages())
 
     # -- the core -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import traceback
 from dataclasses import asdict, dataclass
@@ -28,7 +29,6 @@ LOADED = (sender, writer)
 """What an engine would import in each life."""
 DELIVERIES = {Delivery.SENT.value, Delivery.QUEUED.value}
 SENDERS = 8
-"""Tasks that send at the same time: several messages share a transaction."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,12 @@ class Life:
     """Whether it waits until it is open, so that messages go directly."""
     shrunken: bool = False
     """Whether its sockets pass on little, so that much waits in the process."""
+    ca: str | None = None
+    """The file of the authority that its server's certificate is from; None: plain TCP."""
+    senders: int = SENDERS
+    """Tasks that send at the same time: several messages share a transaction."""
+    padding: int = 0
+    """Bytes that each message is longer."""
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -65,7 +71,7 @@ def text(number: int) -> str:
 
 def number_of(message: str) -> int:
     number = int(message.partition(":")[0])
-    assert message == text(number)
+    assert message.rstrip("+") == text(number)
     return number
 
 
@@ -103,6 +109,7 @@ async def live(life: Life) -> None:
         life.url,
         policy=Stubborn(),
         session=session,
+        ssl=True if life.ca is None else ssl.create_default_context(cafile=life.ca),
         heartbeat=None,
         outbox=Outbox(
             path=life.path,
@@ -120,11 +127,11 @@ async def live(life: Life) -> None:
 
     async def send() -> None:
         for number in numbers:
-            delivery = await ws.send(text(number))
+            delivery = await ws.send(text(number) + "+" * life.padding)
             say(f"{delivery.value} {number}")
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(SENDERS):
+        for _ in range(life.senders):
             tasks.create_task(send())
     await ws.drain()
     await ws.close()

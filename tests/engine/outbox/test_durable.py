@@ -158,6 +158,30 @@ def peer(code: int) -> recloser.Close:
     return recloser.Close(code=code, origin=origin, cause=cause, clean=True)
 
 
+@pytest.mark.spec("G3.1", "G4.5")
+@real
+async def test_what_would_wait_for_the_connection_waits_in_the_file(path: Path) -> None:
+    ws, transport = make(path, UP, max_bytes=100)
+    async with ws:
+        wire = transport.wires[0]
+        wire.stall()
+        first = asyncio.ensure_future(ws.send("first"))
+        await turns()
+        large = asyncio.ensure_future(ws.send("x" * 200))  # the outbox has no room for it
+        answer = asyncio.ensure_future(ws.send("answer", this_generation=True))
+        await turns()
+        assert [await ws.send(each) for each in ("a", "b")] == [QUEUED] * 2
+        assert [each.done() for each in (first, large, answer)] == [False] * 3
+        assert {data for _, data in rows(killed(path, path.with_suffix(".killed")))} >= {"a", "b"}
+        wire.flow()
+        assert await asyncio.gather(first, large, answer) == [Delivery.SENT] * 3
+        await settled(lambda: wire.sent[3:] == ["a", "b"])
+        assert wire.sent[:3] == ["first", "x" * 200, "answer"]
+        await ws.drain()
+        assert await ws.send("c") is Delivery.SENT
+    assert rows(path) == []
+
+
 @pytest.mark.spec("G4.3", "G6")
 @real
 async def test_what_is_left_in_the_write_buffer_is_in_the_file(path: Path, tmp_path: Path) -> None:

@@ -7,15 +7,18 @@ import shutil
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import pytest
+import trustme
 
 from recloser.testing.doubles.raw_server import CLOSE, RawPeer, RawServer, close_frame, raw_server
 from recloser.testing.doubles.raw_server import text as text_frame
@@ -316,6 +319,72 @@ async def test_flushes_that_are_interrupted(tmp_path: Path, lives: int) -> None:
     story = Story(tmp_path / "outbox.db", seed=2)
     await story.run(lives, away=0.4, cuts=("fin",))
     assert story.marked, "no flush was interrupted"
+
+
+@pytest.mark.spec("G4.5", "G6")
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 40))]
+)
+async def test_many_senders_over_tls_whose_peer_stops_reading(tmp_path: Path, seed: int) -> None:
+    """TLS, and what waits for room in it, keep much in the process that is killed."""
+    chance = random.Random(seed)
+    path, ca = tmp_path / "outbox.db", tmp_path / "ca.pem"
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(ca))
+    accepted = asyncio.Semaphore(0)
+    async with (
+        asyncio.timeout(PATIENCE),
+        raw_server(tls=context, receive_buffer=4096) as raw,
+        Mortals(accepted.release) as mortals,
+    ):
+        life = Life(
+            path=str(path),
+            url=raw.url,
+            first=APART,
+            count=MOST,
+            acknowledged=False,
+            patient=True,
+            shrunken=chance.random() < 0.5,
+            ca=str(ca),
+            senders=chance.choice([20, MOST]),
+            padding=20_000,
+        )
+        mortals.say(life.line())
+        over = asyncio.create_task(mortals.until_over())
+        peer = await raw.accept()
+        await peer.upgrade()
+        arrived = [await _number(peer) for _ in range(chance.randrange(1, 10))]
+        for _ in range(chance.randrange(MOST // 2, MOST + 1)):
+            await accepted.acquire()  # more than all the buffers hold
+        mortals.say("kill\n")
+        assert await over == KILLED
+        with suppress(EOFError, ConnectionError, ssl.SSLError):  # a record may be cut
+            while True:
+                arrived.append(await _number(peer))
+        peer.sock.close()
+        held = [number_of(row.data) for row in rows(path)]
+        assert set(mortals.accepted) <= {*arrived, *held}
+        assert arrived == [*range(APART, APART + len(arrived))]
+        assert held == sorted(held)
+        mortals.say(replace(life, count=0).line())
+        over = asyncio.create_task(mortals.until_over())
+        peer = await raw.accept()
+        await peer.upgrade()
+        assert [await _number(peer) for _ in held] == held
+        assert (await peer.frame())[0] == CLOSE
+        await peer.send(close_frame(1000))
+        mortals.say("wait\n")
+        assert await over == 0
+        peer.sock.close()
+    assert rows(path) == []
+
+
+async def _number(peer: RawPeer) -> int:
+    opcode, payload = await peer.frame()
+    if opcode == CLOSE:
+        raise EOFError
+    return number_of(payload.decode())
 
 
 @pytest.mark.spec("G6", "G7.1", "G7.2")

@@ -233,6 +233,10 @@ class World:
         setting = self.setting
         if self.offered < setting.messages:
             yield from (Step("offer", options) for options in range(len(setting.options)))
+            if setting.durable and self.buffer:
+                yield from (
+                    Step("offer", each, "congested") for each in range(len(setting.options))
+                )
         if self.state is State.BACKOFF:
             yield Step("open")
             if setting.poison:
@@ -292,7 +296,7 @@ class World:
         if not known:
             self.check()
 
-    def _offer(self, which: int) -> None:
+    def _offer(self, which: int, how: str = "") -> None:
         options = self.setting.options[which]
         name = f"{self.offered:02}"
         self.offered += 1
@@ -306,7 +310,8 @@ class World:
             self.fleeting.add(name)
         entry = self.entries[name] = Entry(message)
         self.senders[name] = "call"
-        self.tell(events.Offered(entry, self.state, self.wish, options.get("id")))
+        congested = bool(how)
+        self.tell(events.Offered(entry, self.state, self.wish, options.get("id"), congested))
         if self.senders.get(name) == "call":
             self.senders[name] = "room"
 

@@ -191,6 +191,11 @@ class ScriptedWire(Wire):
         return [item for _, item in self._write_buffer]
 
     @property
+    def congested(self) -> bool:
+        """Whether messages are stuck."""
+        return bool(self._write_buffer)
+
+    @property
     def begun(self) -> int:
         """Return 1 if messages are stuck: the first may have left in part."""
         return min(1, len(self._write_buffer))
