@@ -17,10 +17,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
+async def serving(handler: Handler, *, method: str = "GET") -> AsyncIterator[str]:
     """Serve one handler on a free port; gives the URL."""
     app = web.Application()
-    app.router.add_get("/", handler)
+    app.router.add_route(method, "/", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
