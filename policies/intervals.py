@@ -35,6 +35,17 @@ class IntervalSet:
             for first, last in other.intervals
         )
 
+    def common(self, other: "IntervalSet") -> "IntervalSet":
+        """Return the numbers of both."""
+        return IntervalSet(
+            tuple(
+                (max(low, first), min(high, last))
+                for low, high in self.intervals
+                for first, last in other.intervals
+                if max(low, first) < min(high, last)
+            )
+        )
+
     def __str__(self) -> str:
         return ", ".join(map(_text, self.intervals))
 

@@ -1,9 +1,10 @@
 """Finds rules that can never decide, and rules that overlap partially."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
-from recloser.policies.conditions import Like, When, covers, when
+from recloser.policies.conditions import Among, Like, When, covers, when
 from recloser.policies.intervals import IntervalSet, join
 from recloser.policies.rules import Rule
 
@@ -36,7 +37,7 @@ def find(rules: Iterable[Rule]) -> tuple[Finding, ...]:
     together hold all its codes or statuses. Two rules overlap if they have different actions,
     and their value sets for the same fact overlap partially: each set holds a value that the
     other does not. A special rule before a general one is no finding: the order of rules is
-    made for that.
+    made for that. Nor is an overlap that a rule before both of them decides.
     """
     seen: list[Rule] = []
     findings: list[Finding] = []
@@ -45,7 +46,13 @@ def find(rules: Iterable[Rule]) -> tuple[Finding, ...]:
         if names:
             findings.append(Finding("unreachable", rule.name, names))
         else:
-            crossing = (each for each in seen if each.then != rule.then and _cross(each, rule))
+            crossing = (
+                each
+                for at, each in enumerate(seen)
+                if each.then != rule.then
+                and _cross(each, rule)
+                and not hidden(replace(rule, when=_both(each.when, rule.when)), seen[:at])
+            )
             findings.extend(Finding("overlap", rule.name, (each.name,)) for each in crossing)
         seen.append(rule)
     return tuple(findings)
@@ -77,6 +84,22 @@ def hidden(rule: Rule, earlier: Iterable[Rule]) -> tuple[str, ...]:
         if parts and join(each for _, part in parts for each in part.intervals).covers(wanted):
             return tuple(name for name, _ in parts)
     return ()
+
+
+def _both(one: When, other: When) -> When:
+    """Return the condition that both hold."""
+    wanted = dict(one.tests)
+    for fact, theirs in other.tests:
+        mine = wanted.get(fact)
+        if isinstance(mine, IntervalSet) and isinstance(theirs, IntervalSet):
+            wanted[fact] = mine.common(theirs)
+        elif isinstance(mine, Among) and isinstance(theirs, Among):
+            wanted[fact] = Among(tuple(each for each in mine.values if each in theirs.values))
+        elif isinstance(mine, Like) and isinstance(theirs, Like):
+            wanted[fact] = Like(tuple(dict.fromkeys((*mine.patterns, *theirs.patterns))))
+        else:
+            wanted[fact] = theirs
+    return When(tuple(wanted.items()))
 
 
 def _cross(one: Rule, other: Rule) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 ADVICE = re.compile(r"pip install ([^\s\"()]+)")
 FOUND = sorted(
     {
