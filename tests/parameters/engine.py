@@ -85,7 +85,7 @@ CONNECT: Table = {
         "budget": Fresh(lambda: recloser.Budget((2, 30.0))),
     }),
     **probes("connect", life(loses, UP, UP), {"policy": Answering(Retry(9.0))}),
-    **probes("connect", life(tries, UP, UP), {"stale_after": 9.0}),
+    **probes("connect", life(tries, UP, UP), {"stale_after": 9.0, "max_age": 9.0}),
     **probes("connect", life(tries, HANGS, HANGS), {"timeouts": Timeouts(connect=7.0)}),
     **probes("connect", life(sends_while_lost, UP, UP), {"outbox": recloser.Outbox()}),
     **probes("connect", life(hears_late, SAID, LATER), {"unread": "discard"}, policy=Answering()),
