@@ -194,3 +194,24 @@ async def test_an_end_behind_a_full_buffer_of_tls_is_noticed(
         assert close.unsent > 0
         results = await asyncio.gather(*senders, return_exceptions=True)
         assert isinstance(results[-1], ConnectionError)
+
+
+@pytest.mark.spec("J2.4")
+@pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+@pytest.mark.parametrize("end", ["reset", "close"])
+async def test_a_burst_into_a_dead_socket_is_told_by_no_line_of_asyncio(
+    loop_factory: Factory,
+    tls: Contexts,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    end: str,
+    secure: bool,
+) -> None:
+    """asyncio warns of each write but the first five to a socket that it knows to be dead."""
+    async with linked(tls=tls if secure else None) as link:
+        await turns(5)
+        at_once(link.peer, b"", end)
+        await fail_to_send(link, 50, 1000)
+        assert (await link.end()).code == 1006
+        await fail_to_send(link, 50, 1000)
+    assert [record.getMessage() for record in caplog.records] == []
