@@ -82,8 +82,8 @@ class Context:
     """Number of ends in a row with the same code, origin, cause and status, this one included."""
     refusals: int = 0
     """Number of generations in a row that ended by the same refusal of ours (`Close.refusal`),
-    this one included. Stable periods and failed dials in between do not end the row; a
-    generation of an hour does."""
+    this one included, open or not yet. Stable periods and dials that failed otherwise in between
+    do not end the row; a generation of an hour does."""
     been_open: bool = False
     """The address of this dial (scheme, host, port and path) has been open before in this engine.
     A `Stop` that answers a refused upgrade forgets the address."""

@@ -127,6 +127,8 @@ class Run:
         uptime = self.uptime(now)
         if uptime is not None:
             self._refused(close, uptime)
+        elif close.sent_code is not None and close.refusal is not None:
+            self._refused(close, 0.0)  # the frame came before `on_open` had returned
 
     def _left(self, *, planned: bool) -> None:
         self.refusal, self.refusals = None, 0

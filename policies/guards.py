@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from recloser.fsm.decisions import Phase
 from recloser.fsm.record import Cause
 from recloser.policies.actions import hold, refresh_then_retry, retry, stop
 from recloser.policies.conditions import when
@@ -125,14 +124,14 @@ _LIMIT: Final = 3
 REFUSALS: Final = (
     Rule(
         "too-big-again",
-        when(cause=Cause.TOO_BIG, phase=Phase.OPEN, refusals=at_least(_LIMIT)),
+        when(cause=Cause.TOO_BIG, refusals=at_least(_LIMIT)),
         stop(),
         "A message above max_message_size came three times in a row: raise it, or ask for less.",
         "recloser: our 1009, as little to be repeated as the peer's",
     ),
     Rule(
         "unreadable-again",
-        when(cause=Cause.PROTOCOL, phase=Phase.OPEN, refusals=at_least(_LIMIT)),
+        when(cause=Cause.PROTOCOL, refusals=at_least(_LIMIT)),
         stop(),
         "The peer broke the protocol in the same way three times in a row: it will again.",
         "recloser: our 1002 or 1007, as little to be repeated as the peer's",

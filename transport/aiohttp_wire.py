@@ -1,5 +1,6 @@
 """One live aiohttp WebSocket as a wire."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -41,6 +42,18 @@ class AiohttpWire(SocketWire):
             owner=owner,
         )
         self._upgrade = upgrade
+        upgrade.refused = self._refused
+        if upgrade.reader.exception() is not None:
+            self._refused()  # it came with the answer
+
+    def _refused(self) -> None:
+        """Read what says that a frame was refused, when all has been set up, if nobody reads."""
+        asyncio.get_running_loop().call_soon(self.read_ahead, context=self.context)
+
+    def finish(self) -> None:
+        """See `Wire.finish`."""
+        self._upgrade.refused = None  # or each would keep the other alive
+        super().finish()
 
     @property
     def subprotocol(self) -> str | None:

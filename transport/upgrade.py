@@ -12,6 +12,8 @@ from recloser.transport.compression import NAME
 from recloser.transport.handshake import upgrades
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     _Response = ClientWebSocketResponse[Literal[True]]
 else:
     _Response = ClientWebSocketResponse  # aiohttp before 3.14 does not know the parameter
@@ -101,12 +103,12 @@ class UnmaskedFrames:
     aiohttp sets its parser before it makes an `Upgrade`: of its frames nothing else is refused.
     """
 
-    __slots__ = ("_handler", "_head", "_parser", "_reader")
+    __slots__ = ("_handler", "_head", "_parser", "_upgrade")
 
-    def __init__(self, parser: Any, handler: Any, reader: Any) -> None:
+    def __init__(self, parser: Any, handler: Any, upgrade: "Upgrade") -> None:
         self._parser = parser
         self._handler = handler
-        self._reader = reader
+        self._upgrade = upgrade
         self._head = b""
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
@@ -115,11 +117,12 @@ class UnmaskedFrames:
         if len(self._head) < 2:  # noqa: PLR2004 - the mask bit stands in the second byte
             return cast("tuple[bool, bytes]", self._parser.feed_data(data))
         if self._head[1] & _MASKED:
-            self._reader.set_exception(WebSocketError(WSCloseCode.PROTOCOL_ERROR, MASKED))
+            self._upgrade.refuse(WebSocketError(WSCloseCode.PROTOCOL_ERROR, MASKED))
             return True, b""
         parsed = self._parser.feed_data(data)
+        self._upgrade.refused = None
         if not parsed[0]:
-            self._handler.set_parser(self._parser, self._reader)
+            self._handler.set_parser(self._parser, self._upgrade.reader)
         return cast("tuple[bool, bytes]", parsed)
 
     def feed_eof(self) -> None:
@@ -140,6 +143,7 @@ class Upgrade(_Response):
         "_handler",
         "lost",
         "reader",
+        "refused",
         "response",
         "transport",
         "writer",
@@ -171,11 +175,19 @@ class Upgrade(_Response):
         handler._buffer = ()  # type: ignore[assignment] # noqa: SLF001 - the same
         writer.compress = 0  # agreed upon or not: see compression.py
         self._handler = handler
+        self.refused: Callable[[], object] | None = None
+        """Called when the first frame is refused: nobody may be reading."""
         self.reader = reader
         self.writer = writer
         self.response = response
         self.transport: asyncio.Transport = transport
         self.lost: asyncio.Future[None] = lost
+
+    def refuse(self, error: WebSocketError) -> None:
+        """Fail the reader."""
+        self.reader.set_exception(error)
+        if self.refused is not None:
+            self.refused()
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
@@ -191,7 +203,7 @@ class Upgrade(_Response):
         """
         if self._frames is None:
             return None
-        return UnmaskedFrames(self._frames, self._handler, self.reader)
+        return UnmaskedFrames(self._frames, self._handler, self)
 
     @_parser.setter
     def _parser(self, parser: Any) -> None:

@@ -43,7 +43,13 @@ def test_refusals_of_ours_are_counted_stable_or_not(close: Close, uptime: float)
 def test_a_row_of_refusals_is_of_one_kind() -> None:
     assert refusals((BIG, 1.0), (BAD, 1.0), (NO_TEXT, 1.0), (NO_TEXT, 60.0)) == [1, 1, 1, 2]
     assert refusals((BIG, 1.0), (CUT, 1.0), (BIG, 1.0)) == [1, 0, 1]
-    assert refusals((BAD, None), (replace(BAD, sent_code=None), None)) == [0, 0]
+    assert refusals((replace(BAD, sent_code=None), None)) == [0], "no frame was refused"
+
+
+@pytest.mark.spec("B16.1")
+def test_a_frame_that_was_refused_before_on_open_had_returned_counts() -> None:
+    assert refusals(*[(BAD, None)] * 4) == [1, 2, 3, 4]
+    assert refusals((BAD, 0.5), (CUT, None), (BAD, None), (BIG, None)) == [1, 1, 2, 1]
 
 
 @pytest.mark.spec("B16.1")

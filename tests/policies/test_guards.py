@@ -52,6 +52,15 @@ def test_the_third_refusal_of_ours_stops(what: str, uptime: float) -> None:
     assert line.rules == ["abnormal", "abnormal", rule]
 
 
+@pytest.mark.spec("B16.1")
+@pytest.mark.parametrize("what", REFUSED_BY_US)
+def test_it_stops_also_if_no_dial_has_opened(what: str) -> None:
+    cause, code, rule = REFUSED_BY_US[what]
+    close = Close(code=1006, sent_code=code, origin=Origin.ENGINE, cause=cause)
+    line = Line(STANDARD, lambda _: close, uptime=None).run(12)
+    assert line.rules == ["no-connection", "no-connection", rule]
+
+
 @pytest.mark.spec("B16.2")
 def test_a_message_too_big_each_hour_ends_nobody() -> None:
     close = Close(code=1006, sent_code=1009, origin=Origin.ENGINE, cause=Cause.TOO_BIG)

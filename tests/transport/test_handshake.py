@@ -173,6 +173,7 @@ async def refused(link: Link) -> None:
 
 @since_aiohttp("3.14", "the parser is handed over before it has parsed anything")
 @pytest.mark.spec("B1.8", "B1.5")
+@pytest.mark.usefixtures("no_ticks")
 @pytest.mark.parametrize("how", ["with the answer", "later", "byte by byte"])
 @pytest.mark.parametrize("first", FIRST)
 async def test_a_server_that_masks_is_refused(loop_factory: Factory, first: str, how: str) -> None:
