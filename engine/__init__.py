@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recloser.client import ReconnectingWebSocket
     from recloser.credentials import Credentials
     from recloser.driver.loop import WrongLoop
+    from recloser.driver.message_records import MessageRecord
     from recloser.driver.opening import Opening, OpeningFailed
     from recloser.driver.watchdog import Watchdog
     from recloser.fsm.change import StateChange
@@ -62,6 +63,7 @@ _HOMES = {
     "Heartbeat": "recloser.transport",
     "Hold": "recloser.fsm.decisions",
     "IllegalTrigger": "recloser.fsm.errors",
+    "MessageRecord": "recloser.driver.message_records",
     "NotOpen": "recloser.transport.errors",
     "Opening": "recloser.driver.opening",
     "OpeningFailed": "recloser.driver.opening",
@@ -108,6 +110,7 @@ __all__ = [
     "Heartbeat",
     "Hold",
     "IllegalTrigger",
+    "MessageRecord",
     "NotOpen",
     "Opening",
     "OpeningFailed",

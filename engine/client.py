@@ -3,13 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from recloser.checks import check_advice, check_generation
 from recloser.closed import closed_error
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import Inbound, receiver
+from recloser.driver.message_records import DataOfRecords, RecordedMessages, Recorder
 from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
@@ -17,7 +19,7 @@ from recloser.fsm.closecodes import INTERNAL_ERROR, NORMAL, check_close
 from recloser.fsm.events import Ask, Healthy, Hint, Reconnect
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
-from recloser.ownership import begin_to_close, close_forgotten, leave_at_once
+from recloser.ownership import close_forgotten, leave_at_once
 from recloser.rest import rest_until
 from recloser.settled import Settled
 from recloser.transport.base import Delivery
@@ -254,10 +256,7 @@ class ReconnectingWebSocket:
             driver.open_wire.probe()
 
     def mark_healthy(self) -> None:
-        """Say that this connection works, without waiting for `timeouts.stable`.
-
-        For services that open first and refuse afterwards; does nothing unless open.
-        """
+        """Say that this open connection works, without waiting for `timeouts.stable`."""
         self._driver.bind()
         self._driver.feed(Healthy())
 
@@ -333,6 +332,23 @@ class ReconnectingWebSocket:
 
         return OutboxView(self._sender)
 
+    async def receive_json(self, *, loads: Callable[[str | bytes], Any] = json.loads) -> Any:
+        """Wait for the next message, and read it as JSON; raises as `receive` and `loads` do."""
+        return loads(await self.receive())
+
+    def records(self) -> RecordedMessages:
+        """Iterate over the messages as records: data, generation, number, time of receipt.
+
+        The engine records from the first call on; what had arrived before has the time of that
+        call. `receive` and iteration over the engine go on with the data alone.
+        """
+        self._driver.bind()
+        records = RecordedMessages(self._driver.inbound)
+        if isinstance(self._inbound, Inbound):
+            self._driver.inbound.record(partial(Recorder, self._driver.clock))
+            self._inbound = cast("Inbound", DataOfRecords(records))
+        return records
+
     receive = receiver(iterating=False)
     receive.__doc__ = """Wait for the next message, across reconnections and rests.
 
@@ -342,9 +358,7 @@ class ReconnectingWebSocket:
         """
 
     __anext__ = receiver(iterating=True)
-    __anext__.__doc__ = (
-        """As `receive`, but ends the iteration where the application has ended the engine."""
-    )
+    __anext__.__doc__ = "As `receive`, but ends where the application has ended the engine."
 
     def __aiter__(self) -> Self:
         return self
@@ -379,16 +393,6 @@ class ReconnectingWebSocket:
         close_forgotten(self._driver, self)
 
 
-def end_soon(ws: ReconnectingWebSocket) -> None:
-    """Begin to close an engine within a second; for an owner that must not wait for the end."""
-    begin_to_close(ws._driver)  # noqa: SLF001 - the same module
-
-
-def holds_messages(ws: ReconnectingWebSocket) -> bool:
-    """Whether the engine has an outbox, in which a message can wait."""
-    return ws._sender.holds  # noqa: SLF001 - the same module
-
-
-def inbound_of(ws: ReconnectingWebSocket) -> Inbound:
-    """Return where an engine's messages come from; for what receives through it."""
-    return ws._inbound  # noqa: SLF001 - the same module
+def driver_of(ws: ReconnectingWebSocket) -> Driver:
+    """Return what drives an engine; for the other parts of the public face."""
+    return ws._driver  # noqa: SLF001 - the same module

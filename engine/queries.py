@@ -7,7 +7,7 @@ from typing import Self
 
 from recloser import log
 from recloser.checks import check_plain_function
-from recloser.client import ReconnectingWebSocket, holds_messages, inbound_of
+from recloser.client import ReconnectingWebSocket, driver_of
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.numbers import check_count, check_seconds
@@ -50,7 +50,7 @@ class Queries:
         self.undelivered = 0
         """Messages that were kept for the consumer and dropped."""
         self._ws = ws
-        self._inbound = inbound_of(ws)
+        self._inbound = driver_of(ws).inbound
         self._key = key
         self._limit = backlog
         self._pending: dict[object, asyncio.Future[Message]] = {}
@@ -95,7 +95,7 @@ class Queries:
                 self._pump.cancel()  # this loses no message (F8)
 
     def _ttl(self, within: float) -> float | None:
-        return within if holds_messages(self._ws) else None
+        return within if driver_of(self._ws).sender.holds else None
 
     async def receive(self) -> Message:
         """Wait for the next message that answers no query; otherwise as `ws.receive()`."""

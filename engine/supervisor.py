@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from recloser import log
 from recloser.checks import check_plain_function, refuse_coroutine
-from recloser.client import ReconnectingWebSocket, end_soon
+from recloser.client import ReconnectingWebSocket, driver_of
 from recloser.closed import closed_error
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
@@ -20,6 +20,7 @@ from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import bare
 from recloser.fsm.states import State
 from recloser.hints.signals import SignalHandler
+from recloser.ownership import begin_to_close
 from recloser.restarts import Restarts
 from recloser.transport.errors import NotOpen
 
@@ -260,7 +261,9 @@ class Supervisor:
         """Close the engines and cancel the handlers, before the first wait: it may be cancelled."""
         handlers = {task for task in tasks if task in self._tasks}
         for task in handlers:
-            end_soon(self._engines[self._tasks[task]])  # one that has not begun would not close it
+            begin_to_close(
+                driver_of(self._engines[self._tasks[task]])
+            )  # one that has not begun would not close it
             task.cancel()
         if handlers:
             _, stuck = await asyncio.wait(handlers, timeout=_CANCELLING)

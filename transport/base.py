@@ -30,8 +30,11 @@ class Delivery(Enum):
 OnUndeliverable = Callable[[Any], Coroutine[Any, Any, Delivery]]
 """Takes a message that an ended wire could not send, or the item that stands for it."""
 
-Interceptor = Callable[[str | bytes], bool]
-"""Sees a message before any consumer. True: no consumer gets the message."""
+Interceptor = Callable[[str | bytes], Any]
+"""Sees a message before any consumer, and returns what the consumer gets; None: nothing.
+
+It must have the length of a message, since it may wait in the receive buffer.
+"""
 
 
 class Undelivered:

@@ -16,6 +16,14 @@ class _Withheld(NamedTuple):
     extra: Any = None
 
 
+class _Replaced(NamedTuple):
+    """A message in whose place a consumer gets something else."""
+
+    type: Opcode
+    data: Any
+    extra: Any = None
+
+
 _WITHHELD: Final = _Withheld()
 
 
@@ -42,8 +50,11 @@ class InterceptedReader:
         frame = await self._read()
         kind = frame.type
         if kind is Opcode.TEXT or kind is Opcode.BINARY:
-            if self._intercept(frame.data):
+            data = self._intercept(frame.data)
+            if data is None:
                 return _WITHHELD
+            if data is not frame.data:
+                frame = _Replaced(kind, data)
             if not self._scheduled:
                 # The consumer may be busy with this message for long: those behind it are read
                 # and shown all the same.

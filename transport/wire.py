@@ -274,13 +274,13 @@ class Wire(ABC):
     def intercept(self, interceptor: Interceptor) -> None:
         """Show each message to this function as it arrives, and those that wait already.
 
-        No consumer gets a message for which it returns True.
+        A consumer gets what it returns: the message as a rule, and nothing in place of None.
         """
         attended = self.attended
         self._stop_reading()
         for message in self.received.pop_all():
-            if not interceptor(message):
-                self.received.add(message)
+            if (kept := interceptor(message)) is not None:
+                self.received.add(kept)
         self.busy = attended or self.over or bool(self.received.messages)
         self.read = InterceptedReader(self.read, interceptor, self.read_ahead, self.context).read
         self.read_ahead()

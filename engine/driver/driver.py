@@ -358,6 +358,8 @@ class Driver:
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)
+        if change.current is State.OPEN:
+            self.inbound.record_latest()
         if change.previous is State.CLOSING:
             self._close_waiters.release()
         self.observers.notify(change, self.clock, self.fields)
@@ -367,7 +369,7 @@ class Driver:
         inbound = self.inbound
         wire = None if self.generation is None else self.generation.wire
         if change.current is State.OPEN and wire is not None:
-            inbound.attach(wire)
+            inbound.attach(wire, change.generation)
             if self._limits is not None and self.generation is not None:
                 self._limits.watch(self, self.generation)
         elif change.current is State.CONNECTING:

@@ -52,6 +52,8 @@ class Inbound:
         "_limit",
         "_loop",
         "_lost",
+        "_number",
+        "_recorder",
         "_remainder",
         "_thread",
         "_waiter",
@@ -73,6 +75,8 @@ class Inbound:
         self._limit = limit
         self._drops = drops
         self._latest = wire  # that opened last
+        self._number = 0  # of its generation
+        self._recorder: Callable[[int], Callable[[str | bytes], Any]] | None = None
         self._remainder: Remainder | None = None
         self._lost = 0
         self._error: Callable[[], Exception] | None = error
@@ -122,7 +126,7 @@ class Inbound:
         self._lost += before.received.excess
         if messages:
             self._remainder = self._remainder or Remainder()
-            self._remainder.add(messages)
+            self._remainder.add(messages, self._number)
         self.wire = NO_WIRE if self._remainder is None else cast("Wire", self._remainder)
 
     def precede(self, wire: Wire) -> None:
@@ -137,12 +141,27 @@ class Inbound:
         if self._remainder is not None:
             self._lost += len(self._remainder.take_all())
 
-    def attach(self, wire: Wire) -> None:
+    def attach(self, wire: Wire, number: int) -> None:
         """Go on with the wire of a new generation, once nothing earlier is left."""
-        self._latest = wire
+        self._latest, self._number = wire, number
         if self._remainder is None or not self._remainder.unread:
             self.wire = wire
         self._waiter.wake()
+
+    def record(self, recorder: Callable[[int], Callable[[str | bytes], Any]]) -> None:
+        """Give records in the place of messages from now on.
+
+        `recorder(generation)` returns what makes the record of a message of that generation.
+        """
+        self._recorder = recorder
+        if self._remainder is not None:
+            self._remainder.replace(recorder)
+        self.record_latest()
+
+    def record_latest(self) -> None:
+        """Record the messages of the wire that opened last, if they are to be recorded."""
+        if self._recorder is not None and self._latest is not NO_WIRE:
+            self._latest.intercept(self._recorder(self._number))
 
     def reopen(self) -> None:
         """Let a consumer wait again: the engine has left `closed`."""

@@ -72,9 +72,9 @@ class Opening:
 
     receive = receiver(iterating=False)
 
-    async def receive_json(self) -> Any:
+    async def receive_json(self, *, loads: Callable[[str | bytes], Any] = json.loads) -> Any:
         """Receive one message and read it as JSON."""
-        return json.loads(await self.receive())
+        return loads(await self.receive())
 
     async def ask(
         self,

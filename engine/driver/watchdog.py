@@ -49,11 +49,10 @@ class Watchdog:
         """Say that something came: the time begins anew."""
         self._fed = self._clock.monotonic()
 
-    def hear(self, message: object) -> bool:
-        """Feed on an incoming message, and withhold it from nobody."""
-        del message
+    def hear(self, message: str | bytes) -> str | bytes:
+        """Feed on an incoming message, and pass it on."""
         self._fed = self._clock.monotonic()
-        return False
+        return message
 
     def stop(self) -> None:
         """Watch no longer; the end of the generation does it, too."""

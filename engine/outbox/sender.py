@@ -356,21 +356,21 @@ class OutboxSender:
                 self.tell(events.Acknowledged(entries))
         return len(entries)
 
-    def _hear(self, message: Data) -> bool:
-        """Take an incoming message; return whether it was only an acknowledgement."""
+    def _hear(self, message: Data) -> Data | None:
+        """Take an incoming message; return it unless it was only an acknowledgement."""
         wanted = self._options.acknowledgements
         if wanted is None or wanted.matcher is None:
-            return False
+            return message
         try:
             found = wanted.matcher(message)
             if found is None:
-                return False
+                return message
             for identity, up_to in ids_in(found):
                 self.acknowledge(identity, up_to=up_to)
         except Exception as error:  # noqa: BLE001 - as for any listener: it harms nobody (I3)
             log.failure(log.LISTENER_FAILED, self.engine.fields, wanted.matcher, error)
-            return False
-        return not wanted.pass_on
+            return message
+        return message if wanted.pass_on else None
 
     # -- the file, and what is held -----------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 import recloser
-from recloser import Close, Hold, Opening, Retry, State, Stop, Timeouts
+from recloser import Close, Hold, MessageRecord, Opening, Retry, State, Stop, Timeouts
 from recloser.client import ReconnectingWebSocket
 from recloser.driver.scope import Scope
 from recloser.driver.watchdog import Watchdog
@@ -420,6 +420,15 @@ OPENING: Table = {
     **probes("Opening.send_json", opening(Opening.send_json), {"value": [2]}, value=[1]),
     **probes("Opening.pass_on", opening(Opening.pass_on), {"message": "y"}, message="x"),
     **probes("OpeningFailed", opening_failed, {"code": 4123, "reason": "no"}),
+    **shown(
+        "Opening.receive_json",
+        loads="engine/driver/test_message_records.py::test_json_is_read_as_it_is_told",
+    ),
+    **shown(
+        "ReconnectingWebSocket.receive_json",
+        loads="engine/driver/test_message_records.py::test_json_is_read_as_it_is_told",
+    ),
+    **kept(MessageRecord),
     **made_by("connect", "Scope", "watch"),
     **made_by("Scope.watchdog", "Watchdog", "after", "clock", "excused", "bite"),
     **made_by("connect", "Watchdog.hear", "message"),

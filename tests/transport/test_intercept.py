@@ -30,9 +30,9 @@ class Ear:
     def has(self, count: int) -> Callable[[], bool]:
         return lambda: len(self.heard) == count
 
-    def __call__(self, message: str | bytes) -> bool:
+    def __call__(self, message: str | bytes) -> str | bytes | None:
         self.heard.append(message)
-        return message[:3] in ("ack", b"ack")
+        return None if message[:3] in ("ack", b"ack") else message
 
 
 @asynccontextmanager
@@ -205,10 +205,10 @@ async def test_who_listens_may_end_the_connection(loop_factory: Factory) -> None
     async with linked() as link:
         heard = []
 
-        def hear(message: str | bytes) -> bool:
+        def hear(message: str | bytes) -> str | bytes:
             heard.append(message)
             link.wire.close(4000, "")
-            return False
+            return message
 
         link.wire.intercept(hear)
         await link.peer.send(text("a") + text("b") + text("c"))

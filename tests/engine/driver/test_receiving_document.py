@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "receiving.md").read_text(encoding=
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
-@pytest.mark.spec("C3.3", "C3.8", "F7.5", "F7.6")
+@pytest.mark.spec("C3.3", "C3.8", "F7.5", "F7.6", "C5.1")
 @pytest.mark.parametrize("block", BLOCKS)
 def test_an_example_runs(block: str) -> None:
     space: dict[str, Any] = {"recloser": recloser}
@@ -24,4 +24,4 @@ def test_an_example_runs(block: str) -> None:
 def test_the_bounds_are_those_of_the_code() -> None:
     assert (receive_buffer.LIMIT, receive_buffer.ARRIVED) == (512 * 1024, 2**20)
     assert receive_buffer.OVERHEAD == 128
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5

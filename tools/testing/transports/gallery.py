@@ -197,7 +197,7 @@ class ReadsWithoutBound(AiohttpTransport):
 
 
 class _DeafWire(AiohttpWire):
-    def intercept(self, interceptor: Callable[[str | bytes], bool]) -> None:
+    def intercept(self, interceptor: Callable[[str | bytes], object]) -> None:
         del interceptor
 
 

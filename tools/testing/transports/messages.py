@@ -238,9 +238,9 @@ async def _intercept(stage: Stage) -> None:
     async with stage.line() as line:
         seen: list[str | bytes] = []
 
-        def ack(message: str | bytes) -> bool:
+        def ack(message: str | bytes) -> str | bytes | None:
             seen.append(message)
-            return str(message).startswith("ack")
+            return None if str(message).startswith("ack") else message
 
         await line.peer.send(text("a"))
         line.wire.intercept(ack)
