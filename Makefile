@@ -16,7 +16,7 @@ DRAW := $(BIN)/recloser diagram
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow compat compat-ends services mutants prove bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow compat compat-ends services browser mutants prove bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -127,6 +127,14 @@ compat-ends: $(READY)  ## A part of them on the oldest and the newest release
 services: $(READY)  ## The catalogue against real servers from npm (and nats-server, mosquitto if installed)
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/policies/servers
 	$(PYTEST) -m slow tests/policies/test_services_run.py
+
+$(VENV)/.stamp-browser: $(READY)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[browser]'
+	@command -v chromium >/dev/null || { echo "no chromium: install the package chromium"; exit 1; }
+	@touch $@
+
+browser: $(VENV)/.stamp-browser  ## The live page in a real Chromium
+	$(PYTEST) -m slow tests/engine/inspector/test_browser.py
 
 mutants: $(VENV)/.stamp-mutants  ## Change fsm/ and policies/ in small ways and see who notices; COUNT=0 for all
 	HYPOTHESIS_PROFILE=ci $(BIN)/python tests/mutants.py $(COUNT) $(SEED)

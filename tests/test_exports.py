@@ -18,6 +18,7 @@ PACKAGES = [
     "recloser.diagram",
     "recloser.fsm",
     "recloser.hints",
+    "recloser.inspector",
     "recloser.metrics",
     "recloser.outbox",
     "recloser.policies",

@@ -90,6 +90,14 @@ ROOMS = {
         ours=fsm("change", "decisions", "record"),
         pure=True,
     ),
+    "engine/inspector": room(
+        "engine/inspector",
+        ours=(
+            *("recloser.client", "recloser.redact", "fsm"),
+            *("engine/statistics", "engine/statistics: detector"),
+        ),
+        others=("aiohttp",),
+    ),
     "engine/metrics": room(
         "engine/metrics",
         ours=("recloser.redact", "engine/statistics: detector", "fsm"),

@@ -40,7 +40,9 @@ def matches(pattern: str, files: list[Path]) -> list[str]:
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in files
         if path != THIS
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for number, line in enumerate(
+            path.read_text(encoding="utf-8", errors="replace").splitlines(), 1
+        )
         if found.search(line)
     ]
 

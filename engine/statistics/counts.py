@@ -39,6 +39,17 @@ class CloseCounts:
             found.update(bucket)
         return found
 
+    def minutes(self, now: float) -> list[Counter[int]]:
+        """Return the counts by code, or by status, of each of the last minutes."""
+        self._advance(now)
+        found: list[Counter[int]] = []
+        for bucket in self._buckets:
+            numbers: Counter[int] = Counter()
+            for kind, count in bucket.items():
+                numbers[kind.code if kind.status is None else kind.status] += count
+            found.append(numbers)
+        return found
+
     def _advance(self, now: float) -> None:
         minute = int(now // MINUTE)
         if self._minute is None:

@@ -77,6 +77,10 @@ class CloseStatistics:
             raise ValueError(f"within must be seconds up to {LONGEST:g}, or None, not {within!r}")
         return self._counts.within(within, self._clock())
 
+    def minutes(self) -> list[Counter[int]]:
+        """Return the closes of the last hour by code, or status, for each minute, oldest first."""
+        return self._counts.minutes(self._clock())
+
     @property
     def alarms(self) -> list[CloseAlarm]:
         """The alarms that last, as of now."""
