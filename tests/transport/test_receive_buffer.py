@@ -40,20 +40,21 @@ def test_every_message_is_given_in_order_or_counted(
         if source.messages:
             given_out.append(str(source.pop()))
 
+    received = False  # what earlier connections left may be too much until then
     for act in acts:
         if act == "pop":
             pop()
         else:
             full = buffer.full
             buffer.receive(message(sent, int(act)), last=last)
-            sent += 1
+            sent, received = sent + 1, True
             assert not (full and drops), "a buffer that drops is never full"
         waiting = [each for part in (buffer.earlier, buffer) if part for each in part.messages]
         assert len(given_out) + len(waiting) + buffer.excess == sent
         assert buffer.size == sum(len(each) + OVERHEAD for each in buffer.messages)
-        if drops:
+        if drops and received:
             assert buffer.held <= LIMIT or len(waiting) == 1
-        elif not last:
+        elif not drops and not last:
             assert buffer.held < LIMIT + ARRIVED + 400 + OVERHEAD
     for _ in range(sent):
         pop()
