@@ -208,12 +208,12 @@ ROOMS = {
         ours=(
             *("engine: ground", "engine: face", "engine/driver", "engine/journal"),
             *("engine/outbox: core", "engine/outbox/file", "fsm", "policies"),
-            "engine/statistics: detector",
+            *("engine/inspector", "engine/statistics", "engine/statistics: detector"),
             *("tools/cli/terminal", "tools/diagram", "tools/explain", "tools/simulate"),
             *("tools/testing", "tools/testing/doubles", "tools/testing/evidence"),
             *("tools/testing/laws", "tools/testing/search", "tools/testing/verdict"),
         ),
-        others=("click", "structlog"),
+        others=("aiohttp", "click", "structlog"),
     ),
 }
 
@@ -237,7 +237,12 @@ TYPES = {("engine/outbox/options.py", "os")}
 
 CLIENT_LAW = "tools/testing/laws/client_law.py"
 ALONE = {
-    "recloser.assembly": ("engine/__init__.py", "tools/cli/connect.py", CLIENT_LAW),
+    "recloser.assembly": (
+        "engine/__init__.py",
+        "tools/cli/connect.py",
+        "tools/cli/inspect.py",
+        CLIENT_LAW,
+    ),
     "aiosqlite": ("engine/outbox/file/writer.py",),
     "opentelemetry": ("engine/metrics/opentelemetry.py", "engine/metrics/spans.py"),
     "prometheus_client": ("engine/metrics/prometheus.py",),

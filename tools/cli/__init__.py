@@ -13,6 +13,8 @@ COMMANDS = {
     "codes": ("recloser.cli.codes", "List close codes, registered and of services."),
     "connect": ("recloser.cli.connect", "Talk to a WebSocket server, through all its faults."),
     "journal": ("recloser.cli.journal", "Tell the story of a journal."),
+    "inspect": ("recloser.cli.inspect", "Serve the live page, of a journal or of a demo."),
+    "top": ("recloser.cli.top", "Show the engines of a service in the terminal."),
     "replay": ("recloser.cli.replay", "Show where another policy would have decided otherwise."),
     "check": ("recloser.cli.check", "Check that a policy keeps the laws."),
     "simulate": ("recloser.cli.simulate", "Drive a fleet of engines through an outage."),

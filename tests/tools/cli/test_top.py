@@ -1,0 +1,103 @@
+"""`recloser top`: a journal, and a running service, in the terminal."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from click.testing import CliRunner
+
+from recloser.cli import main, top
+from recloser.fsm import Close, State
+from recloser.inspector import Inspector, aiohttp_app
+from recloser.inspector.rows import Moment
+from tests.engine.journal.changes import LOST, OPENED
+from tests.tools.cli.test_journal import STORY, write
+
+BAD = replace(LOST, close=Close.frame(4000, "bye\x1b[2J" * 20), rule="again")
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(main, ["top", *map(str, arguments)])
+
+
+@pytest.mark.spec("I9.7")
+def test_a_journal_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    path = write(tmp_path / "feed.jsonl", STORY)
+    result = run(path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    first, _, head, _, line = result.stdout.splitlines()
+    assert first == "1 closed"
+    assert head.split()[:3] == ["engine", "state", "since"]
+    assert line.startswith("ada     gave up  ")
+    assert "1000 Normal Closure" in line
+    figures = json.loads(run(path, "--json").stdout)
+    assert [row["engine"] for row in figures["engines"]] == ["ada"]
+    assert figures["totals"]["rules"] == {"again": 1, "busy": 1, "enough": 1}
+
+
+@pytest.mark.spec("L6")
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "No such file"), ("{}\n", "no change of state")]
+)
+def test_bad_input_gets_one_line(tmp_path: Path, content: str | None, problem: str) -> None:
+    path = tmp_path / "feed.jsonl"
+    if content is not None:
+        path.write_text(content)
+    result = run(path)
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.spec("I9.7", "L6")
+async def test_a_running_service_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    inspector = Inspector()
+    for number in range(30):
+        inspector.add(Moment(f"ok-{number:02}", 1.0, OPENED))
+    inspector.add(Moment("bad", 1.0, BAD))
+    app = web.Application()
+    app.add_subapp("/recloser/", aiohttp_app(inspector))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    seen: list[int] = []
+
+    def shows(rows: list[dict[str, Any]], totals: dict[str, Any]) -> None:
+        top._show(rows, totals, lines=5, once=True)
+        seen.append(totals["states"]["open"])
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        inspector.add(Moment("new", 1.0, replace(OPENED, current=State.OPEN)))
+
+    try:
+        async with asyncio.timeout(60):
+            with pytest.raises(KeyboardInterrupt):
+                await top._service(f"{url}recloser/", shows, once=False)
+            with pytest.raises(top._BrokenStreamError, match="HTTP 404"):
+                await top._service(url, shows, once=True)
+    finally:
+        await runner.cleanup()
+    assert seen == [30, 31]
+    text = capsys.readouterr().out
+    assert "30 open, 1 backoff" in text
+    assert "\x1b" not in text
+    assert "... 26 more" in text
+    lines = text.splitlines()
+    assert lines[4].startswith("bad ")
+
+
+@pytest.mark.spec("L6")
+def test_a_service_that_is_not_there_is_told_in_one_line() -> None:
+    result = run("http://127.0.0.1:9/recloser", "--once")
+    assert result.exit_code == 2
+    assert "gives no live page" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

@@ -1,0 +1,84 @@
+"""`recloser inspect`: the live page, of a journal or of engines that meet every fault."""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+import click
+from aiohttp import web
+
+from recloser.assembly import connect
+from recloser.cli import journal_file
+from recloser.cli.following import FollowedJournal
+from recloser.inspector.aiohttp_app import aiohttp_app
+from recloser.inspector.inspector import Inspector
+from recloser.testing.doubles.faults import DEFAULT_SCRIPT
+from recloser.testing.doubles.scripted_server import ScriptedServer
+
+_ENGINES: Final = 60
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--by", metavar="FIELD", help="What tells engines apart in the log of a service.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Any that is free if left out.",
+)
+@click.pass_context
+def command(ctx: click.Context, *, file: Path | None, by: str | None, port: int) -> None:
+    """Serve the live page, of a journal or of a demo.
+
+    It listens on 127.0.0.1 until Ctrl-C.
+
+    With FILE it watches a journal, or the JSON log of a service, also while it grows. Without
+    one it shows engines whose server misbehaves by script.
+    """
+    logging.getLogger("recloser").setLevel(logging.CRITICAL)  # the page tells it all
+    try:
+        asyncio.run(_serve(file, by, port))
+    except OSError as error:
+        text = f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}"
+        raise click.UsageError(text, ctx) from error
+
+
+async def _serve(file: Path | None, by: str | None, port: int) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        if file is None:
+            inspector = await _demo(stack)
+        else:
+            journal = FollowedJournal(stack.enter_context(journal_file.opened(file)), by=by)
+            journal.read()
+            inspector = journal.inspector
+            following = asyncio.create_task(journal.follow(), name="recloser inspect")
+            stack.callback(following.cancel)
+        app = web.Application()
+        app.add_subapp("/recloser/", aiohttp_app(inspector))
+        runner = web.AppRunner(app, shutdown_timeout=1.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        click.echo(f"http://127.0.0.1:{runner.addresses[0][1]}/recloser/ until Ctrl-C")
+        await stopped.wait()
+
+
+async def _demo(stack: AsyncExitStack) -> Inspector:
+    """Start engines whose server misbehaves: each connection meets the next fault."""
+    server = await stack.enter_async_context(ScriptedServer(DEFAULT_SCRIPT))
+    inspector = Inspector()
+    for number in range(_ENGINES):
+        ws = connect(server.url)
+        inspector.watch(f"demo-{number:02}", ws)
+        stack.push_async_callback(ws.close)
+        ws.connect()
+    return inspector
