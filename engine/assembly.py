@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from pathlib import Path
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from aiohttp import ClientSession, Fingerprint
 from yarl import URL
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 _TIMEOUTS: Final = Timeouts()
 _HEARTBEAT: Final = Heartbeat()
 _MESSAGE_SIZE: Final = 4 * 2**20
+TransportName = Literal["aiohttp", "picows"]
+"""The transports that come with recloser."""
+
 _LARGEST_BUFFER: Final = 2**30
 _ROLL: Final = random.Random().random  # noqa: S311 - jitter, no secret; one for all: 2.5 KiB each
 _NO_FIELDS: Final[Mapping[str, object]] = {}
@@ -68,7 +71,7 @@ def connect(
     # Observation
     observers: Iterable[Callable[[StateChange], object]] = (),
     fields: Mapping[str, object] = _NO_FIELDS,
-    # The aiohttp transport
+    # The transports over aiohttp
     session: ClientSession | None = None,
     ssl: SSLContext | Fingerprint | bool = True,
     proxy: str | URL | None = None,
@@ -77,7 +80,7 @@ def connect(
     compression: bool | int = False,
     follow_redirects: int = 0,
     # Another transport, and tests
-    transport: Transport | None = None,
+    transport: Transport | TransportName | type[Transport] = "aiohttp",
     clock: Clock | None = None,
     seed: int | None = None,
 ) -> ReconnectingWebSocket:
@@ -125,8 +128,10 @@ def connect(
     follow_redirects: how many redirects a dial follows: never from wss to ws, and without
         headers, cookies and credentials to another origin. A redirect that is not followed is a
         refused upgrade.
-    transport: used in the place of aiohttp; the options from session to follow_redirects are
-        refused then.
+    transport: what dials and carries the messages. "aiohttp"; or "picows", with the same options
+        and frames that cost less, where picows is installed; or an object of your own, whose
+        options are given where it is made; or the class of one, which is called with ssl,
+        heartbeat and max_message_size.
     clock: where the time comes from; the event loop if None.
     seed: an int that makes the jitter repeatable.
 
@@ -143,8 +148,6 @@ def connect(
         raise TypeError(f"fields must be a mapping, not {fields!r}")
     if not all(isinstance(name, str) and name != "event" for name in fields):
         raise ValueError("fields must be named by str, and none by 'event': structlog needs it")
-    if transport is not None and not callable(getattr(transport, "dial", None)):
-        raise TypeError(f"transport must be an object with dial(request, ended), not {transport!r}")
     _check_receiving(unread, receive_buffer, when_full)
     if clock is not None and not callable(getattr(clock, "call_at", None)):
         raise TypeError(f"clock must be an object like recloser.clock.Clock, not {clock!r}")
@@ -152,31 +155,17 @@ def connect(
         raise TypeError(f"seed must be an int, not {seed!r}")
     roll = _ROLL if seed is None else random.Random(seed).random  # noqa: S311 - jitter
     limits = limits_of(stale_after, max_age, roll)
-    if transport is None:
-        transport = AiohttpTransport(
-            session=session,
-            ssl=ssl,
-            proxy=proxy,
-            max_message_size=max_message_size,
-            compression=compression,
-            heartbeat=_heartbeat(heartbeat),
-            follow_redirects=follow_redirects,
-            backlogged=log.ReadingPaused(fields),
-            pings_missed=log.PingsMissed(fields),
-        )
-    elif (
-        session is not None
-        or proxy is not None
-        or ssl is not True
-        or heartbeat is not _HEARTBEAT
-        or max_message_size != _MESSAGE_SIZE
-        or compression is not False
-        or follow_redirects
-    ):
-        raise TypeError(
-            "session, ssl, proxy, heartbeat, max_message_size, compression and follow_redirects "
-            "belong to the aiohttp transport: give them to your own transport"
-        )
+    made = _transport(
+        transport,
+        session=session,
+        ssl=ssl,
+        proxy=proxy,
+        heartbeat=heartbeat,
+        max_message_size=max_message_size,
+        compression=compression,
+        follow_redirects=follow_redirects,
+        fields=fields,
+    )
     inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
     sender = _sender(outbox)
     core = Core(
@@ -189,7 +178,7 @@ def connect(
     driver = Driver(
         core,
         inputs=inputs,
-        transport=transport,
+        transport=made,
         on_open=on_open,
         fields=fields,
         close_timeout=timeouts.close,
@@ -267,6 +256,79 @@ def _store(outbox: Outbox) -> Callable[[Engine], "Store"]:
     from recloser.outbox.file.writer import GroupCommitWriter  # noqa: PLC0415 - loads SQLite
 
     return partial(GroupCommitWriter, str(Path(outbox.path).absolute()), outbox)
+
+
+def _transport(
+    given: Transport | TransportName | type[Transport],
+    *,
+    session: ClientSession | None,
+    ssl: SSLContext | Fingerprint | bool,
+    proxy: str | URL | None,
+    heartbeat: Heartbeat | float | None,
+    max_message_size: int,
+    compression: bool | int,
+    follow_redirects: int,
+    fields: Mapping[str, object],
+) -> Transport:
+    """Make the transport, or take the one that is given."""
+    kind = _transport_class(given)
+    over_aiohttp = (
+        session is not None
+        or proxy is not None
+        or compression is not False
+        or bool(follow_redirects)
+    )
+    if kind is None:
+        if (
+            over_aiohttp
+            or ssl is not True
+            or heartbeat is not _HEARTBEAT
+            or max_message_size != _MESSAGE_SIZE
+        ):
+            raise TypeError(
+                "session, ssl, proxy, heartbeat, max_message_size, compression and "
+                "follow_redirects belong to the transports over aiohttp: give them to your own "
+                "transport"
+            )
+        return cast("Transport", given)
+    if not issubclass(kind, AiohttpTransport):
+        if over_aiohttp:
+            raise TypeError(
+                "session, proxy, compression and follow_redirects belong to the transports over "
+                "aiohttp: "
+                "make your own transport with what it needs, and give that"
+            )
+        make = cast("Callable[..., Transport]", kind)
+        return make(ssl=ssl, heartbeat=_heartbeat(heartbeat), max_message_size=max_message_size)
+    return kind(
+        session=session,
+        ssl=ssl,
+        proxy=proxy,
+        max_message_size=max_message_size,
+        compression=compression,
+        heartbeat=_heartbeat(heartbeat),
+        follow_redirects=follow_redirects,
+        backlogged=log.ReadingPaused(fields),
+        pings_missed=log.PingsMissed(fields),
+    )
+
+
+def _transport_class(given: object) -> type[Transport] | None:
+    """Return the class of a transport that is to be made; None for one that was made."""
+    if given == "aiohttp":
+        return AiohttpTransport
+    if given == "picows":
+        if find_spec("picows") is None:
+            raise ImportError("transport='picows' needs picows: pip install picows")
+        from recloser.transport.picows_transport import PicowsTransport  # noqa: PLC0415 - an extra
+
+        return PicowsTransport
+    if not callable(getattr(given, "dial", None)):
+        raise TypeError(
+            "transport must be 'aiohttp', 'picows', or an object with dial(request, ended), "
+            f"not {given!r}"
+        )
+    return given if isinstance(given, type) else None
 
 
 def _heartbeat(given: Heartbeat | float | None) -> Heartbeat | None:

@@ -204,8 +204,9 @@ class WebsocketsOutgoing(Outgoing):
         self._protocol = connection.protocol
 
     @property
-    def close_written(self) -> bool:
-        return self._protocol.close_sent is not None
+    def written_code(self) -> int | None:
+        sent = self._protocol.close_sent
+        return None if sent is None else sent.code
 
 
 class WebsocketsWire(SocketWire):

@@ -58,7 +58,7 @@ ROOMS = {
     "transport": room(
         "transport",
         ours=fsm("closecodes", "errors", "numbers", "record", "states"),
-        others=("aiohttp", "aiohttp_socks", "multidict", "yarl"),
+        others=("aiohttp", "aiohttp_socks", "multidict", "picows", "yarl"),
     ),
     "engine: ground": room(
         "engine/budget.py",

@@ -69,6 +69,8 @@ ELSEWHERE = {
         "transport/test_dialling.py",
         "transport/test_cancelling.py",
     ),
+    "transport/picows_frames.py": ("transport/test_picows_transport.py",),
+    "transport/picows_upgrade.py": ("transport/test_picows_transport.py",),
     "transport/socket_wire.py": ("transport/test_own_close.py", "transport/test_peer_ends.py"),
     "transport/upgrade.py": ("transport/test_contract.py", "transport/test_handshake.py"),
     "transport/base.py": ("transport/test_classify.py", "engine/driver/test_inputs.py"),

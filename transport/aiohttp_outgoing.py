@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp.http import WebSocketWriter
 
 from recloser.transport.base import Opcode
-from recloser.transport.outgoing import FlowControl, Outgoing
+from recloser.transport.outgoing import Outgoing
+
+if TYPE_CHECKING:
+    from recloser.transport.flow_control import FlowControl
 
 
 class AiohttpOutgoing(Outgoing):

@@ -78,17 +78,20 @@ class AiohttpTransport:
         "_follow_redirects",
         "_leases",
         "_lent",
-        "_max_message_size",
         "_proxy",
         "_ssl",
         "ask_kernel",
         "backlogged",
         "heartbeat",
+        "max_message_size",
         "pings_missed",
     )
 
     wire_class: ClassVar[type[AiohttpWire]] = AiohttpWire
     """Of what kind its wires are; a transport of your own may derive another from it."""
+
+    upgrade_class: ClassVar[type[Upgrade]] = Upgrade
+    """Who makes the frames, once aiohttp has dialled: see `Upgrade.frames`."""
 
     def __init__(
         self,
@@ -132,8 +135,10 @@ class AiohttpTransport:
         self._lent = session
         self._leases: tuple[sessions.SessionLease, ...] = ()
         self._ssl = ssl
-        self._max_message_size = max_message_size
+        self.max_message_size = max_message_size
         self._compression = check_compression(compression, max_message_size)
+        if self._compression and not self.upgrade_class.inflates:
+            raise ValueError("picows inflates nothing: compression needs transport='aiohttp'")
         self.heartbeat = heartbeat
         self.backlogged = backlogged
         self.pings_missed = pings_missed
@@ -215,7 +220,7 @@ class AiohttpTransport:
                     headers=headers,
                     ssl=self._ssl,
                     proxy=proxy if isinstance(proxy, URL) else None,
-                    max_msg_size=self._max_message_size,
+                    max_msg_size=self.max_message_size,
                     compress=self._compression,
                 )
         except asyncio.CancelledError as error:
@@ -238,7 +243,7 @@ class AiohttpTransport:
             if lease.route == route and lease.usable():
                 return lease.session
         stale = [lease for lease in self._leases if not lease.usable()]
-        made = sessions.acquire(route)
+        made = sessions.acquire(route, upgrade=self.upgrade_class)
         self._leases = (*(lease for lease in self._leases if lease.usable()), made)
         for lease in stale:
             await lease.release()

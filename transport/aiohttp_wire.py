@@ -10,7 +10,6 @@ from aiohttp.http import WebSocketError
 from recloser.fsm.closecodes import PROTOCOL_ERROR
 from recloser.fsm.record import Close
 from recloser.transport import classify, socket_wire
-from recloser.transport.aiohttp_outgoing import AiohttpOutgoing
 from recloser.transport.base import Frame
 from recloser.transport.handshake import lowered
 from recloser.transport.socket_wire import SocketWire
@@ -20,25 +19,31 @@ from recloser.transport.upgrade import MASKED, Upgrade
 class Owner(socket_wire.Owner, Protocol):
     """The facts that a wire asks of the transport that dialled it."""
 
+    @property
+    def max_message_size(self) -> int:
+        """Bytes from which a message is refused; 0 for no limit."""
+        ...
+
     def session_closed(self) -> bool:
         """Whether the lent session was closed under its wires."""
         ...
 
 
 class AiohttpWire(SocketWire):
-    """The frames, the answer and the session are aiohttp's."""
+    """A connection that aiohttp has dialled; `Upgrade.frames` says who makes its frames."""
 
     __slots__ = ("_upgrade",)
 
     _owner: Owner
 
     def __init__(self, upgrade: Upgrade, ended: Callable[[Close], None], owner: Owner) -> None:
+        read, lost, outgoing = upgrade.frames(owner.max_message_size)
         super().__init__(
-            upgrade.reader.read,
+            read,
             ended,
             transport=upgrade.transport,
-            lost=upgrade.lost,
-            outgoing=AiohttpOutgoing(upgrade.writer, upgrade.transport),
+            lost=lost,
+            outgoing=outgoing,
             owner=owner,
         )
         self._upgrade = upgrade

@@ -5,7 +5,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
+from recloser.fsm.closecodes import NO_STATUS
 from recloser.transport.base import Delivery, Opcode, Undelivered
+from recloser.transport.flow_control import FlowControl
 from recloser.transport.layers import bytes_queued, layers
 
 CONGESTED = 65_536
@@ -37,36 +39,6 @@ class _Waiting(NamedTuple):
     item: object
     written: "asyncio.Future[asyncio.Future[Any] | None]"
     """Done once it is written, with what the writer would wait for; cancelled at the end."""
-
-
-class FlowControl:
-    """Whether there is room in the write buffer, as a protocol of asyncio is told."""
-
-    __slots__ = ("_drained",)
-
-    def __init__(self) -> None:
-        self._drained: asyncio.Future[None] | None = None
-
-    @property
-    def writing_paused(self) -> bool:
-        """Whether the write buffer is full."""
-        return self._drained is not None
-
-    @property
-    def drained(self) -> "asyncio.Future[None] | None":
-        """Done when there is room again, or the connection has gone; None: there is room."""
-        return self._drained
-
-    def pause_writing(self) -> None:
-        """See `asyncio.BaseProtocol.pause_writing`."""
-        if self._drained is None:
-            self._drained = asyncio.get_running_loop().create_future()
-
-    def resume_writing(self) -> None:
-        """See `asyncio.BaseProtocol.resume_writing`; to be called at the end, too."""
-        drained, self._drained = self._drained, None
-        if drained is not None:
-            drained.set_result(None)
 
 
 class Outgoing:
@@ -162,7 +134,7 @@ class Outgoing:
                     await room
                 if not transport.get_write_buffer_size() and not transport.is_closing():
                     return _SENT
-                self._note(message if item is None else item, len(payload))
+                self.note(message if item is None else item, len(payload))
                 ended = False
             elif self._below is not None and self._below.is_closing():
                 return await self.undelivered(message, item)
@@ -278,10 +250,10 @@ class Outgoing:
     ) -> "asyncio.Future[Any] | None":
         """Write a message, and return what its sender has to wait for."""
         drained = self.push(payload, opcode)
-        self._note(item, len(payload))
+        self.note(item, len(payload))
         return drained
 
-    def _note(self, item: object, size: int) -> None:
+    def note(self, item: object, size: int) -> None:
         """Keep a written message until it is known to have left."""
         self._written += _framed(size)
         if self._largest is not None:
@@ -347,8 +319,9 @@ class Outgoing:
         if self.shut:
             return
         self.shut = True
-        if self.close_written:
-            self.sent_code = code
+        written = self.written_code
+        if written is not None:
+            self.sent_code = None if written == NO_STATUS else written
             return
         if self.closing:
             return
@@ -377,9 +350,9 @@ class Outgoing:
         self.push(code.to_bytes(2) + reason, Opcode.CLOSE)
 
     @property
-    def close_written(self) -> bool:
-        """Whether the library has written a close frame by itself, as an answer or a refusal."""
-        return False
+    def written_code(self) -> int | None:
+        """The code of a close frame that the library has written by itself; 1005 for no code."""
+        return None
 
     def room(self) -> "asyncio.Future[Any] | None":
         """Return what is done once there is room in the write buffer; None if there is."""

@@ -43,7 +43,7 @@ _CROSS_ORIGIN: Final = ContextVar("recloser_cross_origin", default=False)
 Route = ClientSession | SocksProxy | None
 """What a session dials through: a lent session, a SOCKS proxy, or a connector of our own."""
 
-_Key = tuple[asyncio.AbstractEventLoop, Route]
+_Key = tuple[asyncio.AbstractEventLoop, Route, type[Upgrade]]
 
 
 @contextmanager
@@ -101,7 +101,9 @@ async def one_connection(request: ClientRequest, handler: ClientHandlerType) -> 
         raise DialDropped(str(error)) from error
 
 
-def own_session(proxy: SocksProxy | None = None) -> ClientSession:
+def own_session(
+    proxy: SocksProxy | None = None, *, upgrade: type[Upgrade] = Upgrade
+) -> ClientSession:
     """Make a session of our own: no limit, no pool, no cookies, no second try.
 
     Raises `ProxyUnusable` for a SOCKS proxy where its library is missing.
@@ -113,12 +115,12 @@ def own_session(proxy: SocksProxy | None = None) -> ClientSession:
         cookie_jar=DummyCookieJar(),
         timeout=_UNBOUNDED,
         response_class=Answer,
-        ws_response_class=Upgrade,
+        ws_response_class=upgrade,
         middlewares=(valid_answer, one_connection),
     )
 
 
-def session_over(lent: ClientSession) -> ClientSession:
+def session_over(lent: ClientSession, *, upgrade: type[Upgrade] = Upgrade) -> ClientSession:
     """Make a session that dials as the lent one does: a copy with answers and an end of our own.
 
     The application's middlewares see each answer before it is judged, and no request to another
@@ -135,7 +137,7 @@ def session_over(lent: ClientSession) -> ClientSession:
         _timeout=_stepwise(lent.timeout),
         _raise_for_status=False,  # a refused upgrade is raised anyway
         _response_class=Answer,
-        _ws_response_class=Upgrade,
+        _ws_response_class=upgrade,
         _middlewares=(valid_answer, *map(_same_origin, parts["_middlewares"])),
     )
     return made
@@ -304,16 +306,19 @@ class SessionLease:
             )
 
 
-def acquire(route: Route) -> SessionLease:
+def acquire(route: Route, *, upgrade: type[Upgrade] = Upgrade) -> SessionLease:
     """Lease the session over a lent one, or our own; both are made when first asked for.
 
     Raises `SessionClosed` if the lent one is closed, `ProxyUnusable` and `UnsupportedAiohttp`.
     """
     check_aiohttp()
-    key = asyncio.get_running_loop(), route
+    key = asyncio.get_running_loop(), route, upgrade
     found = _shared.get(key)
     if found is None or found.session.closed:
-        made = session_over(route) if isinstance(route, ClientSession) else own_session(route)
+        if isinstance(route, ClientSession):
+            made = session_over(route, upgrade=upgrade)
+        else:
+            made = own_session(route, upgrade=upgrade)
         found = _shared[key] = _SharedSession(key, made)
     return SessionLease(found)
 

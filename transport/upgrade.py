@@ -1,19 +1,21 @@
 """The answer to an upgrade and the parts of its connection, through aiohttp's public hooks."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, cast
 
 from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, ClientWebSocketResponse
 from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from recloser.transport.aiohttp_outgoing import AiohttpOutgoing
+from recloser.transport.base import Frame
 from recloser.transport.compression import NAME
 from recloser.transport.handshake import upgrades
+from recloser.transport.outgoing import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     _Response = ClientWebSocketResponse[Literal[True]]
 else:
     _Response = ClientWebSocketResponse  # aiohttp before 3.14 does not know the parameter
@@ -130,6 +132,14 @@ class UnmaskedFrames:
         self._parser.feed_eof()
 
 
+class Frames(NamedTuple):
+    """Who reads and writes the frames of an upgraded connection: see `SocketWire`."""
+
+    read: Callable[[], Coroutine[Any, Any, Frame]]
+    lost: "asyncio.Future[None]"
+    outgoing: Outgoing
+
+
 class Upgrade(_Response):
     """Keeps the arguments of aiohttp's constructor, and the transport while it is reachable.
 
@@ -139,8 +149,8 @@ class Upgrade(_Response):
     """
 
     __slots__ = (
-        "_frames",
         "_handler",
+        "_reading",
         "lost",
         "reader",
         "refused",
@@ -189,6 +199,14 @@ class Upgrade(_Response):
         if self.refused is not None:
             self.refused()
 
+    inflates: ClassVar[bool] = True
+    """Whether who makes the frames can take compressed ones."""
+
+    def frames(self, max_message_size: int) -> Frames:
+        """Say who reads and writes frames; the size is known to aiohttp's parser already."""
+        del max_message_size
+        return Frames(self.reader.read, self.lost, AiohttpOutgoing(self.writer, self.transport))
+
     @property
     def headers(self) -> CIMultiDictProxy[str]:
         """The headers of the answer, as they came."""
@@ -201,10 +219,10 @@ class Upgrade(_Response):
 
         Before 3.14 aiohttp does not ask for it.
         """
-        if self._frames is None:
+        if self._reading is None:
             return None
-        return UnmaskedFrames(self._frames, self._handler, self)
+        return UnmaskedFrames(self._reading, self._handler, self)
 
     @_parser.setter
     def _parser(self, parser: Any) -> None:
-        self._frames = parser  # and owned here: aiohttp's queue knows it by a weak reference
+        self._reading = parser  # and owned here: aiohttp's queue knows it by a weak reference

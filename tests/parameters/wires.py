@@ -69,6 +69,7 @@ TABLE: Table = {
     **made_by("connect", "SocketWire.pings_missed", "count", "answered_before"),
     **made_by("AiohttpTransport", "Outgoing", "flow", "transport", "write"),
     **made_by("connect", "Outgoing.close", "code", "reason"),
+    **made_by("connect", "Outgoing.note", "item", "size"),
     **made_by("connect", "Outgoing.ping", "message"),
     **made_by("connect", "Outgoing.pong", "payload"),
     **made_by("connect", "Outgoing.push", "opcode", "payload"),

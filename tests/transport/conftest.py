@@ -1,4 +1,7 @@
-"""Tests that name `loop_factory` run on asyncio's loop and on uvloop; none may leak descriptors."""
+"""Tests that name `loop_factory` run on asyncio's loop and on uvloop; none may leak descriptors.
+
+Those of them that open a link run over picows too, unless they are marked `aiohttp`.
+"""
 
 import asyncio
 import ssl
@@ -11,7 +14,9 @@ import pytest
 import trustme
 import uvloop
 
-from recloser.transport import ticker
+from recloser.transport import AiohttpTransport, ticker
+from recloser.transport.picows_transport import PicowsTransport
+from tests.transport import link
 
 OPEN = Path("/proc/self/fd")
 
@@ -19,10 +24,27 @@ BOUND = 120.0
 """Seconds after which a test fails instead of hanging."""
 
 
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def loop_factory(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
-    factory: Callable[[], asyncio.AbstractEventLoop] = request.param
-    return factory
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "loop_factory" not in metafunc.fixturenames:
+        return
+    cases = {
+        "asyncio": (asyncio.new_event_loop, AiohttpTransport),
+        "uvloop": (uvloop.new_event_loop, AiohttpTransport),
+    }
+    any_transport = metafunc.definition.get_closest_marker("aiohttp") is None
+    if any_transport and hasattr(metafunc.module, "linked"):
+        cases["picows"] = (asyncio.new_event_loop, PicowsTransport)
+    metafunc.parametrize("loop_factory", cases.values(), ids=cases, indirect=True)
+
+
+@pytest.fixture
+def loop_factory(
+    request: pytest.FixtureRequest,
+) -> Iterator[Callable[[], asyncio.AbstractEventLoop]]:
+    factory, transport = request.param
+    before = link.TRANSPORT.set(transport)
+    yield factory
+    link.TRANSPORT.reset(before)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from recloser.fsm.record import Close
@@ -15,6 +16,10 @@ from recloser.transport import AiohttpTransport, Opcode, Request
 
 if TYPE_CHECKING:
     from recloser.transport.aiohttp_wire import AiohttpWire
+
+
+TRANSPORT: ContextVar[type[AiohttpTransport]] = ContextVar("transport", default=AiohttpTransport)
+"""What `linked` dials with: see conftest.py."""
 
 
 class Link:
@@ -84,7 +89,7 @@ async def linked(
     if tls is not None:
         options["ssl"] = tls[1]
     options.setdefault("heartbeat", None)
-    transport = AiohttpTransport(**options)
+    transport = TRANSPORT.get()(**options)
     async with serving(tls=tls and tls[0], receive_buffer=receive_buffer) as server:
         link = Link(transport, server)
 

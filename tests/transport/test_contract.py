@@ -30,6 +30,8 @@ WHAT_TO_DO = (
 )
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
+pytestmark = pytest.mark.aiohttp
+
 
 @pytest.mark.spec("B4.6", "N1.1")
 def test_nothing_is_missing_and_what_is_read_is_no_method() -> None:

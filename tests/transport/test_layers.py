@@ -157,6 +157,7 @@ def test_whatever_many_senders_do_what_was_accepted_arrives_or_is_unsent(
         runner.run(asyncio.wait_for(story(), 20))
 
 
+@pytest.mark.aiohttp
 @pytest.mark.spec("G4.4")
 @pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
 async def test_nothing_is_written_while_the_transport_is_full(
