@@ -63,9 +63,18 @@ def state_change(change: StateChange, wall: float, app_fields: Mapping[str, obje
 
     `wall` is the time in seconds since the epoch, `app_fields` are the application's fields.
     """
-    event = event_of(change)
+    event, close = event_of(change), change.close
+    if change.current is State.CLOSED and change.gave_up:
+        level = logging.ERROR
+    elif close is None or close.intentional:
+        level = logging.INFO
+    else:
+        # A stable connection that ends and is dialled again is usual (I1.6).
+        context = change.context
+        usual = change.current is State.BACKOFF and context is not None and context.stable
+        level = logging.INFO if usual else logging.WARNING
     try:
-        write = _writer(_level(change))
+        write = _writer(level)
         if write is None:
             return
         # The application's names come first: where they collide, the engine's facts stay.
@@ -75,17 +84,6 @@ def state_change(change: StateChange, wall: float, app_fields: Mapping[str, obje
         write(event, **fields)
     except Exception as error:  # noqa: BLE001 - a full disk must not stop the machine
         _unwritten(event, error)
-
-
-def _level(change: StateChange) -> int:
-    """Return the level of a change; a stable connection that ends and is dialled again is usual."""
-    if change.gave_up:
-        return logging.ERROR
-    close, context = change.close, change.context
-    if close is None or close.intentional:
-        return logging.INFO
-    usual = change.current is State.BACKOFF and context is not None and context.stable
-    return logging.INFO if usual else logging.WARNING
 
 
 def _problem(event: str, app_fields: Mapping[str, object], **fields: object) -> None:

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm.change import StateChange
-from recloser.fsm.states import State
+from recloser.fsm.states import State, Trigger
 from recloser.inspector.rows import Moment, merged, row_of
 from recloser.statistics.detector import facts_of
 from recloser.statistics.observer import CloseStatistics
@@ -79,13 +79,14 @@ class Inspector:
         if self._engines.get(engine, ws) is not ws:
             raise ValueError(f"another engine is watched as {engine!r}: give each a name")
         self._engines[engine] = ws
+        if engine not in self._latest:
+            self._begin(engine, ws)
         unsubscribe = ws.subscribe(self.bind(engine))
 
         def forget() -> None:
             unsubscribe()
             self._engines.pop(engine, None)
-            self._latest.pop(engine, None)
-            self._ended.pop(engine, None)
+            self._drop(engine)
 
         return forget
 
@@ -95,24 +96,42 @@ class Inspector:
 
     def add(self, moment: Moment) -> None:
         """Take one change of an engine into account."""
-        if moment.engine not in self._latest and len(self._latest) >= MOST:
-            self._make_room()
-        self._latest[moment.engine] = moment
-        if moment.change.close is not None:
-            self._ended[moment.engine] = moment
+        self._keep(moment)
         self._recent.append(moment)
         if self._own:
             self._closes(moment.change)
+
+    def _begin(self, engine: str, ws: ReconnectingWebSocket) -> None:
+        """Show an engine as it is when it begins to be watched."""
+        change = StateChange(
+            previous=State.CLOSED,
+            current=ws.state,
+            trigger=Trigger.CLOSE if ws.state is State.CLOSED else Trigger.CONNECT,
+            at=0.0,
+            generation=ws.generation,
+            attempt=ws.attempt,
+            close=ws.last_close,
+            delay=ws.retry_in,
+        )
+        self._keep(Moment(engine, self._wall(), change))
+
+    def _keep(self, moment: Moment) -> None:
+        if moment.engine not in self._latest and len(self._latest) >= MOST:
+            closed = (
+                name for name, each in self._latest.items() if each.change.current is State.CLOSED
+            )
+            self._drop(next(closed, None) or next(iter(self._latest)))
+        self._latest[moment.engine] = moment
+        if moment.change.close is not None:
+            self._ended[moment.engine] = moment
         if self._pages:
             self._dirty.add(moment.engine)
 
-    def _make_room(self) -> None:
-        closed = (
-            name for name, each in self._latest.items() if each.change.current is State.CLOSED
-        )
-        name = next(closed, None) or next(iter(self._latest))
-        del self._latest[name]
-        self._ended.pop(name, None)
+    def _drop(self, engine: str) -> None:
+        self._latest.pop(engine, None)
+        self._ended.pop(engine, None)
+        if self._pages:
+            self._dirty.add(engine)
 
     # -- what a page is told ------------------------------------------------------------
 
@@ -192,9 +211,13 @@ class Inspector:
             await asyncio.sleep(EVERY)
             turn += 1
             if self._dirty:
+                gone = [each for each in self._dirty if each not in self._latest]
                 rows = [self.row(each) for each in self._dirty if each in self._latest]
                 self._dirty.clear()
-                self._send(event("rows", rows))
+                if gone:
+                    self._send(event("gone", gone))
+                if rows:
+                    self._send(event("rows", rows))
             if turn % TOTALS_EVERY == 0:
                 self._send(event("totals", self.totals()))
 

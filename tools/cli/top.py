@@ -139,6 +139,10 @@ async def _stream(
                 if name == "snapshot":
                     rows = {row["engine"]: row for row in data["rows"]}
                     data = data["totals"]
+                elif name == "gone":
+                    for engine in data:
+                        rows.pop(engine, None)
+                    continue
                 elif name == "rows":
                     rows.update((row["engine"], row) for row in data)
                     continue

@@ -276,6 +276,10 @@ function dial() {
     for (const row of JSON.parse(event.data)) take(row);
     stale = true;
   });
+  source.addEventListener("gone", (event) => {
+    for (const engine of JSON.parse(event.data)) { rows.delete(engine); dots.delete(engine); }
+    stale = true;
+  });
   source.addEventListener("totals", (event) => showTotals(JSON.parse(event.data)));
   source.addEventListener("error", () => {
     source.close();

@@ -117,6 +117,32 @@ async def test_engines_and_pages_have_a_bound() -> None:
 
 @pytest.mark.spec("I9.1")
 @virtual
+async def test_an_engine_is_shown_as_it_is_when_it_begins_to_be_watched() -> None:
+    inspector = Inspector()
+    page = Page(inspector)
+    assert (await page.read("snapshot"))["rows"] == []
+    ws, wire, _ = await opened(UP, policy=Answering(Retry(30.0)))
+    forget = inspector.watch("ada", ws)
+    [row] = await page.read("rows")
+    assert (row["state"], row["generation"], row["gave_up"]) == ("open", 1, False)
+    forget()
+    assert await page.read("gone") == ["ada"]
+    wire.end(Close.frame(1012))
+    await pass_time(10)
+    inspector.watch("ada", ws)
+    row = inspector.row("ada")
+    assert (row["state"], row["code"]) == ("backoff", 1012)
+    assert row["due"] - row["since"] == pytest.approx(20)
+    fresh, _ = engine(UP)
+    inspector.watch("fresh", fresh)
+    row = inspector.row("fresh")
+    assert (row["state"], row["gave_up"]) == ("closed", False)
+    await page.close()
+    await ws.close()
+
+
+@pytest.mark.spec("I9.1")
+@virtual
 async def test_a_name_belongs_to_one_engine_and_can_be_forgotten() -> None:
     inspector, ws, _, forget = await watched()
     other, _ = engine(UP)
