@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from recloser.budget import Budget
     from recloser.client import ReconnectingWebSocket
     from recloser.credentials import Credentials
+    from recloser.distinct import Distinct
+    from recloser.driver.callers import MoveFailed
     from recloser.driver.loop import WrongLoop
     from recloser.driver.message_records import MessageRecord
     from recloser.driver.opening import Opening, OpeningFailed
@@ -59,11 +61,13 @@ _HOMES = {
     "Context": "recloser.fsm.decisions",
     "Credentials": "recloser.credentials",
     "Delivery": "recloser.transport",
+    "Distinct": "recloser.distinct",
     "Drop": "recloser.outbox",
     "Heartbeat": "recloser.transport",
     "Hold": "recloser.fsm.decisions",
     "IllegalTrigger": "recloser.fsm.errors",
     "MessageRecord": "recloser.driver.message_records",
+    "MoveFailed": "recloser.driver.callers",
     "NotOpen": "recloser.transport.errors",
     "Opening": "recloser.driver.opening",
     "OpeningFailed": "recloser.driver.opening",
@@ -106,11 +110,13 @@ __all__ = [
     "Context",
     "Credentials",
     "Delivery",
+    "Distinct",
     "Drop",
     "Heartbeat",
     "Hold",
     "IllegalTrigger",
     "MessageRecord",
+    "MoveFailed",
     "NotOpen",
     "Opening",
     "OpeningFailed",

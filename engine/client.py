@@ -16,7 +16,7 @@ from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import INTERNAL_ERROR, NORMAL, check_close
-from recloser.fsm.events import Ask, Healthy, Hint, Reconnect
+from recloser.fsm.events import Ask, Healthy, Hint, Move, Reconnect
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
 from recloser.ownership import close_forgotten, leave_at_once
@@ -204,13 +204,10 @@ class ReconnectingWebSocket:
     ) -> None:
         """Leave and dial again, with a code of the application's choice.
 
-        Some services drop a session when its client closes with 1000 (Discord's gateway
-        does); pick another code there. In backoff and passive it dials, while connecting it
-        does nothing. The failures are not forgotten: leaving a connection before it was stable
-        is one, and dials start at least 1 s apart, so that a server that says "go away" at each
-        open is not dialled as fast as it answers. `connect()` starts afresh. Nothing happens where
-        `generation` is given and not that of the open connection. Raises as `close` does, and
-        `ConnectionClosed` in closed.
+        Some services drop a session that its client closes with 1000 (Discord's gateway does). In
+        backoff and passive it dials, while connecting it does nothing. The failures are not
+        forgotten: leaving before it was stable is one, and dials start 1 s apart. Nothing happens
+        where `generation` is not that of the open connection. Raises `ConnectionClosed` in closed.
         """
         check_close(code, reason)
         check_generation(generation)
@@ -241,6 +238,11 @@ class ReconnectingWebSocket:
         given = check_advice(advice, retry_after, spread, generation, optional=True)
         self._driver.bind()
         self._driver.fail(Close.declared(), code, reason, advice=given, number=generation)
+
+    async def move(self, code: int = NORMAL, reason: str = "") -> None:
+        """Connect a successor, then close (docs/moving.md); raises `MoveFailed`, or `NotOpen`."""
+        check_close(code, reason)
+        await self._driver.move(Move(code, reason))
 
     def wake(self) -> None:
         """Hint that dialling may be worth while now: the network is back, say.

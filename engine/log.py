@@ -23,6 +23,8 @@ from recloser.change_line import (
     traceback_text,
 )
 from recloser.fsm.change import StateChange
+from recloser.fsm.decisions import Decision, Retry
+from recloser.fsm.record import Close
 from recloser.fsm.states import State
 
 LOGGER: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger("recloser")
@@ -52,6 +54,7 @@ DROPPED: Final = "websocket.messages_dropped"
 BUDGET_NOT_SAVED: Final = "websocket.budget_not_saved"
 SUSPECTED: Final = "websocket.messages_suspected"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
+MOVE_FAILED: Final = "websocket.move_failed"
 SESSION_LIMIT: Final = "websocket.session_limit_reached"
 OVERDUE: Final = "websocket.messages_unacknowledged"
 RATE_UNUSUAL: Final = "websocket.close_rate_unusual"
@@ -145,6 +148,20 @@ class PingsMissed:
         """Write the line; `count` pings in a row got no pong."""
         facts = {"count": count, "answered_before": answered_before}
         _line(logging.WARNING, PINGS_MISSED, self._app_fields, facts)
+
+
+def move_failed(app_fields: Mapping[str, object], close: Close, decision: Decision) -> None:
+    """Write a warning that a move failed, and the rule and delay before the next one."""
+    facts: dict[str, object] = {
+        "code": close.code,
+        "status": close.status,
+        "cause": close.cause.value,
+        "reason": redact.text(close.reason),
+        "error": "" if close.error is None else error_text(close.error),
+        "rule": decision.rule,
+        "delay": milliseconds(decision.delay) if isinstance(decision, Retry) else None,
+    }
+    _line(logging.WARNING, MOVE_FAILED, app_fields, facts)
 
 
 def messages_undelivered(app_fields: Mapping[str, object], count: int) -> None:

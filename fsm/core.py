@@ -4,58 +4,42 @@ An *event* is one fact from outside: a call of the application, the end of a soc
 that has passed. `Core.handle` takes one event to its end before the next. An event of an old
 generation or of an old deadline changes nothing.
 
-Most events fire a *trigger*. The table says where a trigger leads from each state. Where a pair of
-state and trigger has several rows, a *guard* chooses one of them. The guard is a value that the
-core sets before it fires; no code runs inside the machine. There are three such places:
+Most events fire a *trigger*. The table says where it leads from each state. Where a pair of state
+and trigger has several rows, a *guard* chooses one of them: a value that the core sets before it
+fires. `lost` in `connecting` and `open` has the guard of the policy's decision. `lost` in `closing`
+has that of the last wish, and the policy gives the rule and the fate of unsent messages; if it
+fails, the guard is `close`. `wake` in `passive` has the guard of who put the engine to rest.
 
-- `lost` in `connecting` and `open`: the guard is that of the policy's decision.
-- `lost` in `closing`: the guard is that of the last wish. The policy is asked all the same, for
-  the rule in the record and for the fate of unsent messages. If it fails, the guard is `close`.
-- `wake` in `passive`: the guard says who put the engine to rest, and has stood since then.
+The *wish* is what the application asked for last; it is kept while closing. The *advice* is what
+the server said in-band; the next end adds it to the record. An end that the application *declares*
+(`Fail`) is a loss, so nothing leads from `closing` to `backoff`; its close frame is a *farewell*.
 
-The *wish* is what the application asked for last: close, suspend or connect. It is kept while
-closing, because a closing takes time and the application may change its mind meanwhile.
+A *handover* begins in `open`: the successor is dialled, and the connection goes on. Once it is
+ready, the connection is left as by `Reconnect`, and the successor is *promoted* in the place of a
+dial. If the connection ends before, its dial is the redial; if it fails, the connection stays.
 
-The *advice* is what the server said in-band before it closes. The application passes it on. It
-belongs to one generation: the next end adds it to the close record, and it is forgotten.
+The *run* counts the failures from one proof of health to the next, and is replaced as a whole.
 
-An end that the application *declares* (`Fail`) is a loss, and no closing: the policy decides in
-`open`, so nothing leads from `closing` to `backoff`. The close frame goes out as a *farewell* of
-the generation that has ended.
-
-The *run* counts the failures from one proof of health to the next: attempts, streaks, delays. The
-policy sees it as a `Context`. It is replaced as a whole when the failures are forgotten: after a
-stable period, by `mark_healthy()`, and by an explicit `connect()`.
-
-A state owns at most one *deadline*: the end of a dial, of a closing, of a backoff, or of the stable
-period. A change of state replaces it. The driver sets one timer for it, and hands `Expired` in.
-
-What is to be done comes out as *effects*, in order: announce the change, dial, shut, abort. The
-core performs none of them, so nothing in it can wait, fail or call the application back.
+A state owns at most one *deadline*; in `open` that of a successor's dial may come before it. The
+driver sets one timer for it. What is to be done comes out as *effects*, in order. The core performs
+none of them, so nothing in it can wait, fail or call the application back.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
+from recloser.fsm import effects, events
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
+from recloser.fsm.closecodes import GOING_AWAY
 from recloser.fsm.decisions import ALONE, Context, Decision, Policy, Retry, Stop
-from recloser.fsm.effects import Abort, Announce, Dial, Effect, Farewell, Shut
+from recloser.fsm.effects import Effect
 from recloser.fsm.errors import PolicyError
-from recloser.fsm.events import (
-    Advise,
-    Ask,
-    Event,
-    Expired,
-    Fail,
-    Healthy,
-    Hint,
-    Lost,
-    Opened,
-    Reconnect,
-)
+from recloser.fsm.events import Advise, Ask, Event, Expired
+from recloser.fsm.handover import Handover
 from recloser.fsm.judge import judge
 from recloser.fsm.machine import fire
 from recloser.fsm.record import Cause, Close, Origin
@@ -79,11 +63,14 @@ class Core:
 
     __slots__ = (
         "_budget",
+        "_handover",
         "_known",
+        "_latest",
         "_paced",
         "_planned",
         "_policy",
         "_roll",
+        "_stable_at",
         "_timeouts",
         "address",
         "advice",
@@ -122,7 +109,10 @@ class Core:
         self.guard: Guard | None = None
         self.wish = Wish.CLOSE
         self.generation = self.held = 0  # held: messages in the outbox, stated in every change
+        self._latest = 0  # the number of the latest dial, that of a successor included
         self.deadline: float | None = None
+        self._stable_at: float | None = None  # when what is open becomes stable
+        self._handover: Handover | None = None  # the move under way, in `open` and `closing`
         self.address: str | None = None
         """Where the present dial goes; None where it is always the same."""
         self.peer = ""
@@ -140,27 +130,80 @@ class Core:
         `IllegalTrigger` for an event that no correct driver sends. An interruption of the
         policy (a keyboard interrupt) passes through. In both cases nothing has changed.
         """
-        live = self.state.live
+        live, move = self.state.live, self._handover
         match event:
-            case Lost(generation, close, undelivered) if live and generation == self.generation:
+            case events.Lost(number, close) if move is not None and number == move.number:
+                return self._successor_lost(move, close, now)
+            case events.Opened(number) if move is not None and number == move.number:
+                return self._hand_over(move, now)
+            case events.Lost(number, close, undelivered) if live and number == self.generation:
                 return self._lost(close, undelivered, now)
-            case Opened(generation, undelivered) if live and generation == self.generation:
+            case events.Opened(number, undelivered) if live and number == self.generation:
                 return self._opened(undelivered, now)
             case Expired(deadline) if deadline == self.deadline:
                 return self._expired(event, now)
-            case Ask():
-                return self._ask(event, now)
-            case Hint():
+            case Ask(wish):
+                dropped = [] if wish is Wish.CONNECT else self._drop(event.code, event.reason)
+                return [*self._ask(event, now), *dropped]
+            case events.Hint():
                 return self._move(Trigger.WAKE, now)
-            case Reconnect() if event.generation is None or self._is_open(event.generation):
-                return self._reconnect(event, now)
-            case Fail() if self._is_open(event.generation):
+            case events.Reconnect() if event.generation is None or self._is_open(event.generation):
+                dropped = self._drop(event.code, event.reason)
+                return [*self._reconnect(event, now), *dropped]
+            case events.Move() if move is None and fire(self, Trigger.MOVE):
+                return self._begin_move(event, now)
+            case events.Fail() if self._is_open(event.generation):
                 return self._fail(event, now)
-            case Healthy() if self.state is State.OPEN:
+            case events.Healthy() if self.state is State.OPEN:
                 self._stable()
             case Advise() if live and event.generation in (None, self.generation):
                 self.advice = event
         return []
+
+    @property
+    def successor(self) -> int | None:
+        """The number of the dial that is to succeed the open connection; None without a move."""
+        return None if self._handover is None else self._handover.number
+
+    def _begin_move(self, event: events.Move, now: float) -> list[Effect]:
+        """Dial the successor, and keep the connection."""
+        start = max(self.run.earliest(now), self.run.move_from)
+        self._latest += 1
+        due = start + self._timeouts.connect
+        self._handover = Handover(self._latest, start, due, event.code, event.reason)
+        self._set_open_deadline()
+        dial = effects.Dial(self._latest, start, self.run.refresh_next)
+        self.run = replace(self.run, dialled_at=start, refresh_next=False)
+        return [dial]
+
+    def _hand_over(self, move: Handover, now: float) -> list[Effect]:
+        """Leave the connection: its successor is ready."""
+        self._handover = move._replace(due=None)
+        found = self._ask(Ask(Wish.CLOSE, move.code, move.reason), now)
+        return found + self._ask(Ask(Wish.CONNECT), now, paced=True)
+
+    def _successor_lost(self, move: Handover, close: Close, now: float) -> list[Effect]:
+        """Count the failure, ask the policy when to move again, and keep the connection."""
+        fire(self, Trigger.FAILED)
+        decide = partial(judge, self._policy)
+        self.run, decision = self.run.successor_lost(close, now, decide, **self._facts(now))
+        self._handover = None
+        self._set_open_deadline()
+        return [effects.Failed(move.number, close, decision)]
+
+    def _drop(self, code: int, reason: str) -> list[Effect]:
+        """Give up the successor, if there is one."""
+        move, self._handover = self._handover, None
+        if move is None:
+            return []
+        self._set_open_deadline()
+        return [effects.Drop(move.number, code, reason)]
+
+    def _set_open_deadline(self) -> None:
+        if self.state is State.OPEN:
+            due = None if self._handover is None else self._handover.due
+            moments = [each for each in (due, self._stable_at) if each is not None]
+            self.deadline = min(moments, default=None)
 
     def _ask(self, ask: Ask, now: float, *, paced: bool = False) -> list[Effect]:
         """Do what the application asks; `paced`: to dial, without forgetting the failures."""
@@ -168,49 +211,53 @@ class Core:
         if wish is Wish.CONNECT and not before.live and not paced:
             # The failures are forgotten. A refused credential is no failure, so it stays refused.
             self.run = Run(since=now, refresh_next=self.run.refresh_next)
-        effects = self._move(wish.trigger, now, paced=paced)
+        found = self._move(wish.trigger, now, paced=paced)
         if self.state is State.CLOSING:
             self.wish, self._paced = wish, paced
             if before is not State.CLOSING:
-                effects.insert(0, Shut(self.generation, ask.code, ask.reason))
+                found.insert(0, effects.Shut(self.generation, ask.code, ask.reason))
             within = FAREWELL if wish is Wish.CONNECT else ask.within
             if self.deadline is not None and within is not None:
                 self.deadline = min(self.deadline, now + within)
         elif self.state is State.PASSIVE and wish is Wish.SUSPEND:
             self.guard = Guard.SUSPENDED
-        return effects
+        return found
 
     def _is_open(self, generation: int) -> bool:
         return self.state is State.OPEN and generation == self.generation
 
-    def _fail(self, event: Fail, now: float) -> list[Effect]:
-        effects = self._lost(event.close, event.undelivered, now, said=event.advice)
-        return [Farewell(event.generation, event.close.sent_code, event.reason), *effects]
+    def _fail(self, event: events.Fail, now: float) -> list[Effect]:
+        found = self._lost(event.close, event.undelivered, now, said=event.advice)
+        return [effects.Farewell(event.generation, event.close.sent_code, event.reason), *found]
 
-    def _reconnect(self, event: Reconnect, now: float) -> list[Effect]:
+    def _reconnect(self, event: events.Reconnect, now: float) -> list[Effect]:
         if self.state in (State.CLOSED, State.CONNECTING):
             return []
-        effects: list[Effect] = []
+        found: list[Effect] = []
         if self.state is State.OPEN:
             self._planned = event.planned
-            effects = self._ask(Ask(Wish.CLOSE, event.code, event.reason), now)
-        return effects + self._ask(Ask(Wish.CONNECT), now, paced=True)
+            found = self._ask(Ask(Wish.CLOSE, event.code, event.reason), now)
+        return found + self._ask(Ask(Wish.CONNECT), now, paced=True)
 
     def _opened(self, undelivered: int, now: float) -> list[Effect]:
-        effects = self._move(Trigger.OPENED, now, undelivered=undelivered)
+        found = self._move(Trigger.OPENED, now, undelivered=undelivered)
         if self.state is State.OPEN:
             self.run.opened_at = now
             others = (each for each in self._known if each != self.address)
             self._known = (self.address, *islice(others, _MOST_KNOWN - 1))
-        return effects
+        return found
 
     def _stable(self) -> None:
         fire(self, Trigger.STABLE)
-        self.deadline = None
+        self._stable_at = None
+        self._set_open_deadline()
         self.run = self.run.stable()
 
     def _expired(self, event: Expired, now: float) -> list[Effect]:
         if self.state is State.OPEN:
+            move = self._handover
+            if move is not None and event.deadline == move.due:
+                return self._successor_lost(move, Close.by_engine(Cause.CONNECT_TIMEOUT), now)
             self._stable()
             return []
         if self.state is State.BACKOFF:
@@ -222,7 +269,7 @@ class Core:
             sent_code=event.sent_code,
             unsent=event.unsent,
         )
-        return [Abort(generation), *self._lost(close, event.undelivered, now)]
+        return [effects.Abort(generation), *self._lost(close, event.undelivered, now)]
 
     def _lost(
         self, close: Close, undelivered: int, now: float, *, said: Advise | None = None
@@ -247,17 +294,7 @@ class Core:
         # A copy, where the end is counted before the policy is asked: it may be interrupted.
         run = replace(self.run) if left or not asked else self.run
         context, decision = run.lost(
-            close,
-            now,
-            decide,
-            roll=self._roll(),
-            can_refresh=self.can_refresh,
-            stable_after=self._timeouts.stable,
-            been_open=self.address in self._known,
-            host=self.host,
-            budget_in=self._budget(now),
-            left=left,
-            planned=self._planned,
+            close, now, decide, **self._facts(now), left=left, planned=self._planned
         )
         if not asked:
             self.guard = decision.guard
@@ -268,7 +305,7 @@ class Core:
         again = self.guard is Guard.CONNECT
         self.run = Run(since=now) if again and not self._paced else run
         self.advice, self._planned = None, False
-        return self._move(
+        found = self._move(
             Trigger.LOST,
             now,
             paced=again and self._paced,
@@ -279,6 +316,22 @@ class Core:
             undelivered=undelivered,
             error=problem,
         )
+        if self._handover is None:
+            return found
+        if self.state is State.BACKOFF and said is None and not self.run.refresh_next:
+            return found + self._move(Trigger.RETRY, now)  # the successor's dial is the redial
+        return self._drop(GOING_AWAY, "") + found
+
+    def _facts(self, now: float) -> dict[str, Any]:
+        """Return what a run is told of an end besides the end itself."""
+        return {
+            "roll": self._roll(),
+            "can_refresh": self.can_refresh,
+            "stable_after": self._timeouts.stable,
+            "been_open": self.address in self._known,
+            "host": self.host,
+            "budget_in": self._budget(now),
+        }
 
     def _move(
         self,
@@ -298,15 +351,24 @@ class Core:
         if not fire(self, trigger) or self.state is previous:
             return []
         chosen, self.guard, self.deadline = self.guard, None, None
-        delay, dial = None, None
-        if self.state is State.CONNECTING:
+        self._stable_at = None
+        delay: float | None = None
+        dial: effects.Dial | effects.Promote | None = None
+        move = self._handover
+        if self.state is State.CONNECTING and move is not None:
+            self._handover, self.generation = None, move.number
+            self.deadline = now + self._timeouts.connect if move.due is None else move.due
+            self.run.dialling(move.started)
+            dial = effects.Promote(move.number)
+        elif self.state is State.CONNECTING:
             hurried = paced or trigger is Trigger.WAKE
             start = self.run.earliest(now) if hurried else now
-            self.generation += 1
+            self._latest += 1
+            self.generation = self._latest
             self.deadline = start + self._timeouts.connect
-            dial = Dial(self.generation, start, self.run.dialling(start))
+            dial = effects.Dial(self.generation, start, self.run.dialling(start))
         elif self.state is State.OPEN:
-            self.deadline = now + self._timeouts.stable
+            self.deadline = self._stable_at = now + self._timeouts.stable
         elif self.state is State.CLOSING:
             self.deadline = now + self._timeouts.close
         elif self.state is State.PASSIVE:
@@ -332,4 +394,4 @@ class Core:
             undelivered=undelivered,
             error=error,
         )
-        return [Announce(change)] if dial is None else [Announce(change), dial]
+        return [effects.Announce(change)] if dial is None else [effects.Announce(change), dial]

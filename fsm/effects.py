@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from recloser.fsm.change import StateChange
+from recloser.fsm.decisions import Decision
+from recloser.fsm.record import Close
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,35 @@ class Farewell:
 
 
 @dataclass(frozen=True, slots=True)
+class Promote:
+    """Go on with the successor, which was dialled before: it is the generation from now on."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Give up the successor: end its dial, or close its socket with this code and reason."""
+
+    generation: int
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Tell that the successor is not to be had, and release it; the connection stays."""
+
+    generation: int
+    close: Close
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """Announce a change to log, observers and waiters."""
 
     change: StateChange
 
 
-Effect = Dial | Shut | Abort | Farewell | Announce
+Effect = Dial | Shut | Abort | Farewell | Promote | Drop | Failed | Announce

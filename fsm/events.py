@@ -34,6 +34,13 @@ class Reconnect(NamedTuple):
     """Its time was over: that it is left is no failure, however short it was open."""
 
 
+class Move(NamedTuple):
+    """The application asks for a successor first, and to leave this connection for it then."""
+
+    code: int = NORMAL
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """A hint from outside: dialling may be worth while now."""
@@ -111,4 +118,4 @@ class Expired(NamedTuple):
     undelivered: int = 0
 
 
-Event = Ask | Reconnect | Hint | Healthy | Opened | Lost | Advise | Fail | Expired
+Event = Ask | Reconnect | Move | Hint | Healthy | Opened | Lost | Advise | Fail | Expired

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from recloser.fsm.decisions import (
     ALONE,
@@ -41,6 +41,8 @@ class Run:
     ended_at: float | None = None
     dialled_at: float = 0.0
     opened_at: float | None = None
+    move_from: float = 0.0
+    """The earliest moment of the next move, which the policy set when a successor failed."""
     proven: bool = False
     """The present generation became stable."""
     denied_since: float | None = None
@@ -192,6 +194,24 @@ class Run:
         return earliest_dial(
             now, dialled_at=self.dialled_at, ended_at=self.ended_at, immediate=self.immediate
         )
+
+    def successor_lost(
+        self,
+        close: Close,
+        now: float,
+        judge: Callable[[Close, Context], tuple[Decision, object]],
+        **facts: Any,
+    ) -> tuple["Run", Decision]:
+        """Return the run in which a successor has failed, and the decision; as `lost`.
+
+        It counts as a failed dial. The open connection goes on, and keeps what is its own.
+        """
+        run = replace(self, opened_at=None)
+        _, decision = run.lost(close, now, lambda *end: judge(*end)[0], **facts)
+        run.opened_at, run.ended_at = self.opened_at, self.ended_at
+        if isinstance(decision, Retry):
+            run.move_from = now + decision.delay
+        return run, decision
 
     def dialling(self, start: float) -> bool:
         """Keep the start of a dial; return whether it needs a new credential."""

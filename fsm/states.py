@@ -67,6 +67,10 @@ class Trigger(Word):
     """A hint from outside that dialling may be worth while now."""
     RETRY = "retry"
     """The backoff is over."""
+    MOVE = "move"
+    """The application asks for a successor of the open connection."""
+    FAILED = "failed"
+    """The successor is not to be had: the connection stays."""
     STABLE = "stable"
     """Open for long enough: the failures are forgotten."""
 

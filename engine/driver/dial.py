@@ -2,10 +2,11 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
-from recloser import redact
+from recloser import log, redact
 from recloser.clock import Clock
 from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening, farewell_of
@@ -17,6 +18,7 @@ from recloser.transport.wire import Transport, Wire
 
 CANCELLED = Close.by_engine(Cause.CANCELLED)
 """The record of a cancelled dial; the core adds who asked for it."""
+_BUGS: Final = {Cause.HOOK: log.ON_OPEN_FAILED, Cause.CREDENTIALS: log.PROVIDER_FAILED}
 
 
 async def dial(
@@ -98,3 +100,14 @@ def failure_of(task: asyncio.Task[None]) -> Close | None:
         return None if error is None else error.close
     # An exit of the process, or an error of the application's own clock: this dial has ended.
     return replace(CANCELLED, error=bare(error))
+
+
+def log_bug(
+    task: asyncio.Task[None], close: Close, fields: Mapping[str, object], on_open: OnOpen | None
+) -> None:
+    """Write the traceback of a bug in `on_open` or in a provider, by which a dial failed."""
+    failed = None if task.cancelled() else task.exception()
+    event = _BUGS.get(close.cause)
+    if event is not None and isinstance(failed, DialFailed) and failed.trace:
+        who = on_open if close.cause is Cause.HOOK else "provider"
+        log.bug(event, fields, who, close.error, failed.trace)

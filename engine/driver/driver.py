@@ -5,14 +5,15 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from recloser import log
 from recloser.checks import address_of
 from recloser.clock import Alarm, Clock
 from recloser.closed import closed_error
 from recloser.contract import Sender
-from recloser.driver.dial import dial, failure_of, sleep_until
+from recloser.driver.callers import CloseWaiters, Moves
+from recloser.driver.dial import dial, failure_of, log_bug, sleep_until
 from recloser.driver.generation import Generation, Releaser
 from recloser.driver.hosts import Neighbour
 from recloser.driver.inbound import NO_WIRE, Inbound, Unread
@@ -24,50 +25,20 @@ from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
 from recloser.driver.statistics import Counters
 from recloser.driver.watchdog import Watchdog, watch_subscription
+from recloser.fsm import effects
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
-from recloser.fsm.effects import Abort, Announce, Dial, Effect, Farewell, Shut
-from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Opened
+from recloser.fsm.effects import Effect
+from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Move, Opened
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.transport.base import DialFailed, Request
+from recloser.transport.errors import NotOpen
 from recloser.transport.receive_buffer import LIMIT, Overflow
 from recloser.transport.wire import Transport, Wire
-from recloser.waiter import Waiter
 
 if TYPE_CHECKING:
     from recloser.budget import Budget
-
-_BUGS: Final = {Cause.HOOK: log.ON_OPEN_FAILED, Cause.CREDENTIALS: log.PROVIDER_FAILED}
-
-
-class CloseWaiters:
-    """Callers of `close()` and `suspend()` that wait for the end of a closing."""
-
-    __slots__ = ("_waiting",)
-
-    def __init__(self) -> None:
-        self._waiting: tuple[tuple[Wish, Waiter], ...] = ()
-
-    async def wait(self, wish: Wish) -> None:
-        """Wait until the closing has ended, or until another wish than this is the last one."""
-        entry = (wish, Waiter())
-        self._waiting += (entry,)
-        try:
-            await entry[1].wait()
-        finally:
-            self._waiting = tuple(each for each in self._waiting if each is not entry)
-
-    def release_superseded(self, last: Wish) -> None:
-        """Release the callers whose wish is no longer the last one."""
-        for wish, waiter in self._waiting:
-            if wish is not last:
-                waiter.wake()
-
-    def release(self) -> None:
-        """Release all callers: the closing has ended."""
-        for _, waiter in self._waiting:
-            waiter.wake()
 
 
 class Driver:
@@ -96,6 +67,7 @@ class Driver:
         "inbound",
         "last_change",
         "last_close",
+        "moves",
         "observers",
         "sender",
     )
@@ -132,6 +104,7 @@ class Driver:
         self.last_close: Close | None = None
         self.observers = Observers()
         self.counters = Counters()
+        self.moves = Moves()
         self.sender = sender(self)
         self._inputs = inputs
         self._neighbour = Neighbour()
@@ -185,14 +158,14 @@ class Driver:
                 self.core.held = self.sender.not_on_wire
                 self.core.host = self._neighbour.host
                 try:
-                    effects = self.core.handle(event, self.clock.monotonic())
+                    found = self.core.handle(event, self.clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):
                     self._inbox = (
                         event,
                         *self._inbox,
                     )  # the policy was interrupted: nothing has changed
                     raise
-                for effect in effects:
+                for effect in found:
                     self._perform(effect)
                 self._close_waiters.release_superseded(self.core.wish)
         finally:
@@ -216,6 +189,17 @@ class Driver:
             await self._close_waiters.wait(ask.wish)
         if self.core.state in (State.CLOSED, State.PASSIVE):
             await self._releaser.wait(release_timeout)
+
+    async def move(self, move: Move) -> None:
+        """Dial a successor and leave the connection for it; see `Moves.wait` for what it raises."""
+        self.bind()
+        if self.core.successor is None:
+            if self.core.state is State.CLOSED:
+                raise closed_error(self.last_change)
+            if self.core.state is not State.OPEN:
+                raise NotOpen(self.core.state)
+            self.feed(move)
+        await self.moves.wait()
 
     def fail(
         self,
@@ -253,28 +237,50 @@ class Driver:
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case Announce(change):
+            case effects.Announce(change):
                 self._announce(change)
-            case Dial():
+            case effects.Dial():
                 self._dial(effect)
-            case Shut(_, code, reason) if self.generation is not None:
+            case effects.Promote():
+                self._promote()
+            case effects.Drop(_, code, reason):
+                self.moves.give_up((code, reason), self.inbound, self._releaser)
+            case effects.Failed():
+                self.moves.give_up(None, self.inbound, self._releaser)
+                self.moves.failed(effect, self.fields)
+            case effects.Shut(_, code, reason) if self.generation is not None:
                 self.generation.shut(code, reason)
-            case Abort() if self.generation is not None:
+            case effects.Abort() if self.generation is not None:
                 self.generation.abort()
-            case Farewell(_, code, reason) if self.generation is not None and code is not None:
+            case effects.Farewell(_, code, reason) if (
+                self.generation is not None and code is not None
+            ):
                 self.generation.farewell = code, reason
 
-    def _dial(self, effect: Dial) -> None:
+    def _dial(self, effect: effects.Dial) -> None:
         generation = Generation(effect.generation, self.fields, self._wire_ended, self._watch)
-        self.generation = generation
+        if self.generation is None:
+            self.generation = generation
+        else:
+            self.moves.successor = generation
         name = f"recloser dial {effect.generation}"
         generation.task = self.bind().create_task(self._run_dial(generation, effect), name=name)
         generation.task.add_done_callback(partial(self._dial_done, generation))
 
-    async def _run_dial(self, generation: Generation, effect: Dial) -> None:
+    def _promote(self) -> None:
+        """Go on with the successor; it may be ready, or its dial goes on."""
+        generation = self.generation = self.moves.take()
+        self.inbound.set_aside()
+        if generation is not None and generation.wire is not None:
+            self.inbound.precede(generation.wire)
+            if generation.task is None:
+                self._opened(generation)
+
+    async def _run_dial(self, generation: Generation, effect: effects.Dial) -> None:
         await self._releaser.wait()
         await sleep_until(effect.not_before, self.clock)
-        self.inbound.set_aside()
+        if generation is self.generation:
+            self.inbound.set_aside()
         budget, spend = self._budget, None
         if budget is not None:
             if budget.wait(self.clock.monotonic()) > 0:
@@ -288,10 +294,14 @@ class Driver:
             ended=generation.ended,
             wanted=partial(self._wants, generation),
             addressed=self._addressed,
-            connected=self.inbound.precede,
+            connected=partial(self._connected, generation),
             advise=self.feed,
             spend=spend,
         )
+
+    def _connected(self, generation: Generation, wire: Wire) -> None:
+        present = generation is self.generation
+        (self.inbound.precede if present else self.inbound.limit)(wire)
 
     def _addressed(self, request: Request) -> None:
         self.core.address, host = address_of(request.url)
@@ -299,29 +309,29 @@ class Driver:
         self._neighbour.at(host)
 
     def _wants(self, generation: Generation) -> bool:
-        return generation is self.generation and self.core.state is State.CONNECTING
+        if generation is self.generation:
+            return self.core.state is State.CONNECTING
+        return generation is self.moves.successor
 
     def _dial_done(self, generation: Generation, task: asyncio.Task[None]) -> None:
         close = failure_of(task)
         generation.task = None
-        if generation is not self.generation:
+        present = generation is self.generation
+        if not present and generation is not self.moves.successor:
             generation.abort()  # it was cancelled and went on: its socket must not stay
-        elif self.core.state is State.CLOSING and generation.connected:
+        elif present and self.core.state is State.CLOSING and generation.connected:
             pass  # shut() cancelled on_open: the end of the wire is still to come
         elif close is None:
-            if self.inbound.discards and self.core.state is State.CONNECTING:
-                self.inbound.discard()
-            self.feed(Opened(generation.number, self.inbound.undelivered))
+            self._opened(generation)
         else:
-            self._log_bug(close, None if task.cancelled() else task.exception())
+            log_bug(task, close, self.fields, self._on_open)
             self.feed(Lost(generation.number, close, self._undelivered(generation)))
 
-    def _log_bug(self, close: Close, failed: BaseException | None) -> None:
-        """Write the traceback of a bug in `on_open` or in a provider."""
-        event = _BUGS.get(close.cause)
-        if event is not None and isinstance(failed, DialFailed) and failed.trace:
-            who = self._on_open if close.cause is Cause.HOOK else "provider"
-            log.bug(event, self.fields, who, close.error, failed.trace)
+    def _opened(self, generation: Generation) -> None:
+        connecting = self.core.state is State.CONNECTING
+        if self.inbound.discards and connecting and generation is self.generation:
+            self.inbound.discard()
+        self.feed(Opened(generation.number, self.inbound.undelivered))
 
     def _wire_ended(self, generation: Generation, close: Close) -> None:
         self.feed(Lost(generation.number, close, self._undelivered(generation)))
@@ -362,6 +372,7 @@ class Driver:
             self.inbound.record_latest()
         if change.previous is State.CLOSING:
             self._close_waiters.release()
+        self.moves.changed(change)
         self.observers.notify(change, self.clock, self.fields)
 
     def _update_inbound(self, change: StateChange) -> None:

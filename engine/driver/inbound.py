@@ -129,9 +129,13 @@ class Inbound:
             self._remainder.add(messages, self._number)
         self.wire = NO_WIRE if self._remainder is None else cast("Wire", self._remainder)
 
+    def limit(self, wire: Wire) -> None:
+        """Bound the receive buffer of a wire by itself, while another one is open."""
+        wire.received.limit, wire.received.drops = self._limit, self._drops
+
     def precede(self, wire: Wire) -> None:
         """Bound the receive buffer of a wire; what is left of earlier ones counts against it."""
-        wire.received.limit, wire.received.drops = self._limit, self._drops
+        self.limit(wire)
         if self._remainder is not None:
             self._remainder.following = wire
             wire.follow(self._remainder.buffer)

@@ -9,7 +9,7 @@ from recloser import Hold, PolicyError, Retry, State, StateChange, Stop, log
 from recloser.fsm.errors import ConnectionClosed
 from recloser.fsm.record import Close
 from recloser.fsm.states import Trigger
-from recloser.journal.lines import Entry
+from recloser.journal.lines import JournalEntry
 from recloser.journal.totals import Totals
 from recloser.settled import Status, status_after
 from tests.engine.rig import DOWN, KICKED, UP, Answering, ended, engine, opened, turns, virtual
@@ -18,7 +18,7 @@ from tests.engine.rig import DOWN, KICKED, UP, Answering, ended, engine, opened,
 def counted(change: StateChange) -> int:
     """How often a journal of this one change says that an engine gave up."""
     totals = Totals()
-    totals.add(Entry(time=0.0, engine="", change=change, fields={}))
+    totals.add(JournalEntry(time=0.0, engine="", change=change, fields={}))
     return totals.gave_up
 
 

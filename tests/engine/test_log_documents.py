@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from recloser import State, change_line, log
+from recloser import Close, Retry, State, change_line, log
 from recloser.fsm.errors import PolicyError
 from recloser.statistics import CloseAlarm, EndKind
 from recloser.statistics.detector import facts_of
@@ -65,6 +65,7 @@ WRITERS = {
     log.BUDGET_NOT_SAVED: lambda: log.budget_not_saved(BOUND, "dials.db", OSError(28, "full")),
     log.SUSPECTED: lambda: log.messages_suspected(BOUND, 3),
     log.SESSION_LIMIT: lambda: log.session_limit(BOUND, age=60.0, waited=0.0, quiet=True),
+    log.MOVE_FAILED: lambda: log.move_failed(BOUND, Close.cut(), Retry(5.0, rule="later")),
     log.TASK_STUCK: lambda: log.task_stuck(BOUND, "poller", 5.0),
     log.LISTENER_SLOW: lambda: log.slow_listener(BOUND, "who", 0.2),
     change_line.CHANGED: lambda: log.state_change(LOST, 0.0, BOUND),

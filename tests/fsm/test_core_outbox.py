@@ -19,6 +19,7 @@ from recloser.fsm.events import (
     Healthy,
     Hint,
     Lost,
+    Move,
     Opened,
     Reconnect,
 )
@@ -65,6 +66,10 @@ def events(rig: Rig, trigger: Trigger, leaving: int) -> list[Event]:
             return [Ask(Wish.SUSPEND)]
         case Trigger.WAKE:
             return [Hint()]
+        case Trigger.MOVE:
+            return [Move()]
+        case Trigger.FAILED:
+            return [] if core.successor is None else [Lost(core.successor, CUT)]
         case Trigger.OPENED:
             return [Opened(core.generation)]
         case Trigger.LOST:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Decision, Hold, Retry, Stop
-from recloser.fsm.effects import Abort, Announce, Dial, Farewell, Shut
+from recloser.fsm.effects import Abort, Announce, Dial, Drop, Failed, Farewell, Promote, Shut
 from recloser.fsm.events import (
     Advise,
     Ask,
@@ -21,6 +21,7 @@ from recloser.fsm.events import (
     Healthy,
     Hint,
     Lost,
+    Move,
     Opened,
     Reconnect,
 )
@@ -49,7 +50,7 @@ nonsense = st.one_of(
 )
 answers = st.integers(0, 5).flatmap(lambda dice: sound if dice else nonsense)
 asides = st.one_of(
-    st.sampled_from([Hint(), Healthy(), Reconnect(), Reconnect(planned=True)]),
+    st.sampled_from([Hint(), Healthy(), Reconnect(), Reconnect(planned=True), Move(4000, "move")]),
     st.builds(Advise, st.just("in-band"), spread=st.one_of(st.none(), delays)),
 )
 pauses = st.one_of(st.just(0.0), st.floats(0, 2.0), st.floats(0, 1e5))
@@ -107,6 +108,7 @@ class CoreMachine(RuleBasedStateMachine):
         self.wish = Wish.CLOSE  # what the application asked for last
         self.wanted = False  # that is a connection
         self.alive: int | None = None  # the generation whose record is still owed
+        self.second: int | None = None  # the successor that is dialled beside it, or ready
         self.opened = False
         self.deadlines: list[float] = []
 
@@ -120,10 +122,21 @@ class CoreMachine(RuleBasedStateMachine):
             match effect:
                 case Dial(generation, not_before):
                     assert self.wanted, "A1: nobody asked for this dial"
-                    assert self.alive is None, "C1: a second dial"
                     assert not_before >= self.now
-                    assert generation == core.generation
-                    self.alive, self.opened = generation, False
+                    if self.alive is None:
+                        assert generation == core.generation
+                        self.alive, self.opened = generation, False
+                    else:
+                        assert (self.opened, self.second) == (True, None), "C1: one dial too many"
+                        assert generation == core.successor > core.generation
+                        self.second = generation
+                case Promote(generation):
+                    assert self.alive is None, "C1: promoted beside a connection"
+                    assert generation == self.second == core.generation
+                    self.alive, self.second, self.opened = generation, None, False
+                case Drop(generation) | Failed(generation):
+                    assert generation == self.second
+                    self.second = None
                 case Shut(generation) | Abort(generation) | Farewell(generation):
                     assert generation == self.alive, "C1: it shuts what is not there"
                 case Announce(change):
@@ -145,6 +158,7 @@ class CoreMachine(RuleBasedStateMachine):
                         assert self.alive is None, "A7: connecting before the record"
                     self.opened = self.opened or change.current is State.OPEN
         assert before is core.state, "a change was not announced"
+        records += sum(isinstance(effect, Failed) for effect in effects)
         assert self.policy.asked - asked == records, "B3: asked once for each end"
         if core.deadline is not None and core.deadline not in self.deadlines:
             self.deadlines.append(core.deadline)
@@ -211,6 +225,29 @@ class CoreMachine(RuleBasedStateMachine):
         remembered = self.core.state is State.CLOSING and self.core.wish is Wish.CONNECT
         self.give(Lost(self.core.generation, close), forgets=remembered)
 
+    @precondition(lambda self: self.second is not None)
+    @rule()
+    def succeed(self) -> None:
+        """The successor is ready; where the connection is left already, it is told twice."""
+        core = self.core
+        assert self.second is not None
+        if core.state is State.OPEN:
+            self.give(Opened(self.second))
+            assert core.state is State.CLOSING
+            assert core.deadline is not None
+            assert core.deadline <= self.now + 0.5, "the old socket has a bound"
+
+    @precondition(lambda self: self.second is not None)
+    @rule(close=closes, answer=answers)
+    def lose_the_successor(self, close: Close, answer: object) -> None:
+        """The connection goes on, and the policy says when to move again."""
+        assert self.second is not None
+        self.policy.answer = answer
+        state, generation = self.core.state, self.core.generation
+        self.give(Lost(self.second, close))
+        assert (self.core.state, self.core.generation) == (state, generation)
+        assert self.core.successor is None
+
     @precondition(lambda self: self.core.state is State.OPEN)
     @rule(answer=answers, advice=st.one_of(st.none(), st.builds(Advise, st.just("leave"))))
     def fail(self, answer: object, advice: Advise | None) -> None:
@@ -239,7 +276,8 @@ class CoreMachine(RuleBasedStateMachine):
     @rule(data=st.data(), close=closes)
     def stale(self, data: st.DataObject, close: Close) -> None:
         """An event of an old generation, or an old deadline, changes nothing (C2)."""
-        old = [age for age in range(self.core.generation + 2) if age != self.alive]
+        ages = range(self.core.generation + 3)
+        old = [age for age in ages if age not in (self.alive, self.second)]
         events: list[Event] = [Lost(age, close, undelivered=1) for age in old]
         events += [Opened(age, undelivered=1) for age in old]
         events += [Fail(age, close) for age in old]
@@ -256,6 +294,15 @@ class CoreMachine(RuleBasedStateMachine):
     @invariant()
     def a_generation_lives_in_three_states(self) -> None:
         assert (self.core.state in LIVE) is (self.alive is not None)
+
+    @invariant()
+    def a_successor_lives_in_a_handover(self) -> None:
+        core = self.core
+        assert core.successor == self.second
+        if self.second is not None:
+            assert core.state is State.OPEN or (
+                core.state is State.CLOSING and core.wish is Wish.CONNECT
+            )
 
     @invariant()
     def deadlines_belong_to_states(self) -> None:
@@ -281,6 +328,6 @@ class CoreMachine(RuleBasedStateMachine):
 CoreMachine.TestCase.settings = settings(
     max_examples=2 * settings().max_examples, stateful_step_count=100
 )
-TestCore = pytest.mark.spec("A1", "A7", "B3", "B4", "B5", "C1", "C2", "D1", "J1")(
-    CoreMachine.TestCase
-)
+TestCore = pytest.mark.spec(
+    "A1", "A7", "B3", "B4", "B5", "C1.1", "C1.2", "C2", "C3.11", "D1", "J1"
+)(CoreMachine.TestCase)

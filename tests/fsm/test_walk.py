@@ -15,7 +15,9 @@ def walked() -> Walk:
     return walk()
 
 
-@pytest.mark.spec("K5.2", "K5.3", "A1", "A3", "A4", "A7", "A13", "B5", "C1", "C2", "H1.1", "J1")
+@pytest.mark.spec(
+    "K5.2", "K5.3", "A1", "A3", "A4", "A7", "A13", "B5", "C1.1", "C1.2", "C2", "C3.1", "H1.1", "J1"
+)
 def test_every_reachable_combination(walked: Walk) -> None:
     """The walk itself holds every clause on every step; here: that it went everywhere."""
     print(walked)

@@ -144,7 +144,7 @@ async def use() -> None:
     assert_type(await queries.ask("1234 now?", "1234", within=5), str | bytes)
     assert_type(await queries.receive(), str | bytes)
     async with recloser.Supervisor(signals=(signal.SIGTERM,), code=1001) as supervisor:
-        supervisor.add(ws, consume, name="feed")
+        supervisor.add(ws, consume, name="feed", restart=recloser.policies.standard())
         assert_type(supervisor.states(), dict[str, State])
         await supervisor.wait()
     await ws.suspend()
@@ -157,6 +157,13 @@ async def use() -> None:
     recloser.connect("ws://x", heartbeat=recloser.Heartbeat(30, 10, lambda: "ping"))
     recloser.connect("ws://x", credentials=headers)
     recloser.connect("ws://x", retries=3)  # type: ignore[call-arg] # must be refused: no such option
+
+
+async def long_lives(ws: recloser.ReconnectingWebSocket, supervisor: recloser.Supervisor) -> None:
+    assert_type(await ws.move(4000, "new home"), None)
+    assert_type(await recloser.Distinct(ws, key=len, keep=100).receive(), str | bytes)
+    assert_type(await supervisor.replace("feed", ws, consume), None)
+    recloser.connect("ws://x", budget=recloser.Budget((300, 300.0), path="dials.db"))
 
 
 def dropped(drop: Drop) -> None:

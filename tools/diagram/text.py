@@ -11,8 +11,8 @@ from recloser.fsm.table import IGNORED
 ILLEGAL: Final = "!"
 """The cell of a pair that is neither a row of the machine nor ignored on purpose."""
 
-_WIDTH: Final = 18
-_MARKS: Final = {START: ["(start, end)"], REST: ["(rest)"]}
+_WIDTH: Final = 14
+_MARKS: Final = {START: ["(start,", " end)"], REST: ["(rest)"]}
 _STAR: Final = "*"
 _SIGNS: Final = {LegendMark.HIGHLIGHT: _STAR, LegendMark.COUNT: "x12", LegendMark.RULES: "below"}
 _LEGEND: Final = """\

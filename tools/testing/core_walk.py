@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Hold, Retry, Stop
-from recloser.fsm.effects import Announce, Dial, Effect
+from recloser.fsm.effects import Announce, Dial, Drop, Effect, Failed, Promote
 from recloser.fsm.events import (
     Advise,
     Ask,
@@ -24,6 +24,7 @@ from recloser.fsm.events import (
     Healthy,
     Hint,
     Lost,
+    Move,
     Opened,
     Reconnect,
 )
@@ -35,6 +36,7 @@ _CALLS: Final[tuple[Event, ...]] = (
     *(Ask(wish) for wish in Wish),
     Ask(Wish.CLOSE, within=1.0),
     Reconnect(),
+    Move(),
     Hint(),
     Healthy(),
     Advise("x"),
@@ -102,6 +104,8 @@ class Situation:
     """The application's last wish is a connection."""
     owed: bool
     """A dial was asked for that no record has ended yet."""
+    second: bool = False
+    """A successor was dialled that was neither promoted nor given up yet."""
     path: tuple[str, ...] = ()
     """The events that led here, by the shortest way."""
 
@@ -119,12 +123,18 @@ class Situation:
             core.run.opened_at is not None,
             core.run.refresh_next,
             core.run.immediate,
-            frozenset(generation == core.generation for generation in flight.opened),
-            frozenset(generation == core.generation for generation in flight.lost),
+            core.successor is not None,
+            frozenset(map(self._whose, flight.opened)),
+            frozenset(map(self._whose, flight.lost)),
             frozenset(deadline == core.deadline for deadline in flight.expired),
             self.wanted,
             self.owed,
         )
+
+    def _whose(self, generation: int) -> str:
+        if generation == self.core.generation:
+            return "present"
+        return "successor" if generation == self.core.successor else "old"
 
     def events(self) -> Iterable[Event]:
         """All events that can come next."""
@@ -144,7 +154,8 @@ class Situation:
         core = self.core
         match event:
             case Opened(generation) | Lost(generation):
-                return generation != core.generation or not core.state.live
+                known = generation in (core.generation, core.successor)
+                return not (known and core.state.live)
             case Fail() | Reconnect(generation=int()):
                 return event.generation != core.generation or core.state is not State.OPEN
             case Advise(generation=int(generation)):
@@ -175,12 +186,16 @@ class Situation:
             hold(unchanged, "C2: an old event changes nothing", path)
         if isinstance(event, Fail) and not self.stale(event):
             decided = {Retry: State.BACKOFF, Hold: State.PASSIVE}.get(type(answer), State.CLOSED)
+            if self.core.successor is not None and isinstance(answer, Retry) and not answer.refresh:
+                decided = State.CONNECTING
             hold(core.state is decided, "B21: the policy decides what follows a fail()", path)
         wanted = _wishes(event, self.core.state, wanted=self.wanted)
-        owed = _account(effects, path, wanted=wanted, owed=self.owed)
-        _check(core, path, owed=owed)
+        owed, second = _account(
+            effects, path, wanted=wanted, owed=self.owed, second=self.second, before=self.core.state
+        )
+        _check(core, path, owed=owed, second=second)
         flight = _in_flight(self.flight, core, event, effects)
-        return Situation(core, self.policy, now, flight, wanted, owed, path)
+        return Situation(core, self.policy, now, flight, wanted, owed, second, path)
 
 
 def hold(holds: object, clause: str, path: tuple[str, ...]) -> None:
@@ -200,13 +215,33 @@ def _wishes(event: Event, state: State, *, wanted: bool) -> bool:
     return wanted
 
 
-def _account(effects: list[Effect], path: tuple[str, ...], *, wanted: bool, owed: bool) -> bool:
-    """Follow the effects in order: one dial at a time, each ended by one record."""
+def _account(
+    effects: list[Effect],
+    path: tuple[str, ...],
+    *,
+    wanted: bool,
+    owed: bool,
+    second: bool,
+    before: State,
+) -> tuple[bool, bool]:
+    """Follow the effects in order: one dial at a time, each ended by one record.
+
+    In `open` there may be a second one, the successor: it is promoted once the record of the
+    connection before it is out, or given up.
+    """
     for effect in effects:
         if isinstance(effect, Dial):
             hold(wanted, "A1, A13: nobody asked for this dial", path)
-            hold(not owed, "C1: a second dial", path)
+            if owed:
+                hold(before is State.OPEN and not second, "C1: a second dial", path)
+                second = True
             owed = True
+        elif isinstance(effect, Promote):
+            hold(second and not owed, "C1, C3: promoted beside a connection", path)
+            owed, second = True, False
+        elif isinstance(effect, Drop | Failed):
+            hold(second, "C1: there is no successor to give up", path)
+            second = False
         elif isinstance(effect, Announce):
             change = effect.change
             hold(change.previous is not change.current, "I3: a change that changes nothing", path)
@@ -215,11 +250,15 @@ def _account(effects: list[Effect], path: tuple[str, ...], *, wanted: bool, owed
                 owed = False
             if change.current is State.CONNECTING:
                 hold(not owed, "A7: connecting before the record", path)
-    return owed
+    return owed, second
 
 
-def _check(core: Core, path: tuple[str, ...], *, owed: bool) -> None:
+def _check(core: Core, path: tuple[str, ...], *, owed: bool, second: bool) -> None:
     """Check the clauses that hold in every situation."""
+    hold((core.successor is not None) is second, "C1: a successor that nobody counts", path)
+    handing_over = core.state is State.OPEN or core.wish is Wish.CONNECT
+    allowed = core.state in (State.OPEN, State.CLOSING) and handing_over
+    hold(allowed or not second, "C1: a successor outside a handover", path)
     hold((core.state.live) is owed, "A7: a record is owed while a generation lives", path)
     if core.state in (State.CLOSED, State.PASSIVE):
         hold(core.deadline is None, "H1, J1: a deadline in closed or passive", path)
@@ -243,13 +282,13 @@ def _in_flight(flight: Flight, core: Core, event: Event, effects: list[Effect]) 
         case Expired(deadline):
             expired.discard(deadline)
     for effect in effects:
-        if isinstance(effect, Dial):
+        if isinstance(effect, Dial | Promote):
             opened.add(effect.generation)
             lost.add(effect.generation)
     if core.deadline is not None:
         expired.add(core.deadline)
     # Of the stale events the newest is enough: all are dropped for the same reason.
-    return Flight(tuple(sorted(opened))[-2:], tuple(sorted(lost))[-2:], tuple(sorted(expired))[-2:])
+    return Flight(tuple(sorted(opened))[-3:], tuple(sorted(lost))[-3:], tuple(sorted(expired))[-3:])
 
 
 ANSWERS: Final[tuple[object, ...]] = (Retry(0), Retry(3, refresh=True), Hold(), Stop(), "nonsense")
@@ -275,7 +314,7 @@ class Walk:
 def walk(answers: Iterable[object] = ANSWERS, *, make_core: MakeCore = Core) -> Walk:
     """Visit every reachable situation once and check every step out of each.
 
-    A1, A3, A7, A13, B4, B5, C1, C2, H1 and J1 must hold on all of them, and every situation
+    A1, A3, A7, A13, B4, B5, C1, C2, C3.1, H1 and J1 must hold on all of them, and every situation
     must lead to `closed` when asked, also if the transport stays silent; raises
     `BrokenPromise` with the shortest path otherwise. `answers` are the answers of the policy;
     `make_core` makes a core of your own, with the arguments of `Core`.

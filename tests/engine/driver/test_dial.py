@@ -138,7 +138,7 @@ async def test_a_wire_that_ends_before_its_dial_returns() -> None:
     await ws.close()
 
 
-@pytest.mark.spec("A1", "C1", "C2")
+@pytest.mark.spec("A1", "C1.1", "C2")
 @pytest.mark.parametrize("again", [False, True])
 @virtual
 async def test_a_dial_that_refuses_cancellation_leaves_no_socket(again: bool) -> None:
@@ -168,7 +168,7 @@ async def test_a_dial_that_refuses_cancellation_leaves_no_socket(again: bool) ->
     await ws.close()
 
 
-@pytest.mark.spec("A5.1", "C1")
+@pytest.mark.spec("A5.1", "C1.1")
 @virtual
 async def test_a_dial_that_succeeds_although_it_was_cancelled() -> None:
     async def swallow(transport: Odd, ended: Callable[[Close], None]) -> None:

@@ -51,7 +51,7 @@ def test_every_cell_says_what_the_machine_does() -> None:
 
 def test_the_resting_states_are_marked() -> None:
     picture = text(BARE)
-    assert picture.count("(start, end)") == picture.count("(rest)") == 1
+    assert picture.count("(start,") == picture.count("(rest)") == 1
 
 
 def test_it_is_drawn_from_what_it_is_given() -> None:
