@@ -140,7 +140,7 @@ class OutboxCore:
                 self._unrendered(entry, flush, now)
             case _:
                 self._take_note(event, now)
-        if (held.numbered or held.suspects or self.deadline is not None) and (
+        if held.watched and (
             held.acknowledged
             or held.suspects
             or (self.deadline is None) is bool(held.ledger.leaving)

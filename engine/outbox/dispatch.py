@@ -57,6 +57,7 @@ class Dispatch:
         """
         self.connection = generation
         self.trial.connect(now, used=used)
+        self._held.watched = self._held.numbered or bool(self._held.suspects)
         self.resume()
 
     def disconnect(self) -> None:
@@ -144,7 +145,7 @@ class Dispatch:
             self._marked, self._marking = self._marked | self._marking, _NONE
         if backlog.timed:
             held.expire(now)
-        entry = self.next() if held.acknowledged or held.suspects else backlog.first
+        entry = self.next() if held.watched else backlog.first
         if entry is None:
             self.flushing, self._flushed = False, None
             if held.ledger.leaving:
@@ -163,8 +164,9 @@ class Dispatch:
             held.ledger.add(entry, now)
         elif held.durable:
             held.ledger.leaving[entry] = None
-        if held.numbered or held.suspects:
-            self.trial.handed_over(entry, now)
+        if held.watched:
+            if message.suspect or not entry.awaits:
+                self.trial.handed_over(entry, now)
             entry.hand_over()
         else:
             entry.move(_HAND_OVER)

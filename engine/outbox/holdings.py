@@ -43,6 +43,7 @@ class Holdings:
         "numbered",
         "reports",
         "suspects",
+        "watched",
     )
 
     def __init__(self, options: Outbox) -> None:
@@ -58,6 +59,8 @@ class Holdings:
         """The reports to the application, which come after all other effects."""
         self.suspects: dict[Entry, None] = {}
         """The messages of which the peer refused one, until it is known which."""
+        self.watched = self.numbered
+        """Whether messages have numbers, or some were suspect on the present connection."""
         self._last = 0
         """The highest number that was ever used."""
 
@@ -125,7 +128,7 @@ class Holdings:
             self.number(entry, identity, reserved)
             entry.delivery = Delivery.QUEUED
             if message.suspect:
-                self.suspects[entry] = None
+                self.suspects[entry], self.watched = None, True
             self.queue(entry)
         return None
 
@@ -248,7 +251,7 @@ class Holdings:
         found = [each for each in entries if each.state is MessageState.WAITING]
         for entry in found:
             self._mark_suspect(entry, suspect=True)
-            self.suspects[entry] = None
+            self.suspects[entry], self.watched = None, True
         if found:
             self.effects.append(Suspected(len(found)))
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from recloser import policies
-from recloser.fsm import Cause, Close, Hold, Phase, Policy, Retry, Stop
+from recloser.fsm import Cause, Close, Hold, Phase, Policy, Retry, Stop, Unsent
 from recloser.policies.catalogue import UnknownServiceError
 from tests.policies.rig import after, broken, received, refused, shipped
 
@@ -259,3 +259,20 @@ assert any("services.json" in str(each) for each in opened)
 def test_the_module_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'servces'"):
         policies.servces  # noqa: B018 - the look-up is the test
+
+
+@pytest.mark.spec("G5.5", "B14.1")
+def test_a_service_that_refuses_a_message_keeps_the_others() -> None:
+    """By the codes of RFC 6455, and where it stops: a refused credential is no message's fault."""
+    found = {
+        (name, code): policies.for_service(name).decide(received(code), after(1)).unsent
+        for name in ("centrifugo", "nats", "hocuspocus", "graphql-transport-ws", "deepgram-tts")
+        for code in (1007, 1008, 1009, 1011)
+    }
+    refused = {name for (name, code), fate in found.items() if fate is Unsent.DROP_REFUSED}
+    assert refused == {name for name, _ in found}
+    assert {code for (_, code), fate in found.items() if fate is not Unsent.KEEP} == {1007, 1009}
+    mqtt = policies.for_service("mqtt").decide(
+        received(1002, reason="unauthenticated"), after(2, refreshed=True)
+    )
+    assert mqtt == Stop("mqtt-1002-unauthenticated")

@@ -1,10 +1,12 @@
 """The peer refused one message: that one is dropped and no other, however long it takes to know."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 import recloser
 from recloser import Acknowledgements, Close, Delivery, Drop, Outbox, State, policies
@@ -15,6 +17,7 @@ from recloser.testing import ScriptedWire
 from tests.engine.outbox.engines import sender_of
 from tests.engine.outbox.files import killed, make, real
 from tests.engine.rig import CUT, UP, Answering, engine, pass_time, turns, virtual
+from tests.engine.served import PATIENCE, serving
 
 TOO_BIG = Close.frame(1009, "too big")
 REFUSES = Answering(Stop(unsent=Unsent.DROP_REFUSED))
@@ -361,3 +364,47 @@ async def until_sent(wire: ScriptedWire, messages: list[str]) -> None:
     async with asyncio.timeout(10):
         while wire.sent != messages:  # noqa: ASYNC110 - a thread's work
             await asyncio.sleep(0)
+
+
+@pytest.mark.spec("G5.5", "G5.6", "G7.1")
+@pytest.mark.parametrize("durable", [False, True], ids=["memory", "file"])
+async def test_a_real_server_with_a_limit_gets_all_but_what_is_above_it(
+    tmp_path: Path, durable: bool
+) -> None:
+    """Its owner connects again after each refusal; a manager of services would do it."""
+    arrived: list[int] = []
+
+    async def receive(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse(max_msg_size=1000, timeout=1.0)
+        await ws.prepare(request)
+        async for message in ws:
+            number = int(str(message.data).split()[0])
+            arrived.append(number)
+            await ws.send_str(f"ack {number}")
+        return ws
+
+    drops: list[Drop] = []
+    outbox = Outbox(
+        path=tmp_path / "outbox.db" if durable else None,
+        acknowledgements=Acknowledgements(matcher=matcher),
+        on_drop=drops.append,
+    )
+    async with asyncio.timeout(PATIENCE), serving(receive) as url:
+        ws = recloser.connect(url, outbox=outbox, policy=policies.standard())
+        dials, number = 0, 0
+        while number < 30 or len(ws.outbox):
+            if ws.state is State.CLOSED:
+                ws.connect()
+                dials += 1
+            with suppress(recloser.ConnectionClosed):
+                while number < 30:
+                    size = 5000 if number + 1 in (11, 12, 25) else 900
+                    await ws.send(f"{number + 1} " + "x" * size, id=number + 1)
+                    number += 1
+                await ws.drain()
+        await ws.close()
+    assert [(drop.message.id, drop.reason) for drop in drops] == [
+        (number, Reason.REFUSED) for number in (11, 12, 25)
+    ]
+    assert set(arrived) == set(range(1, 31)) - {11, 12, 25}
+    assert dials <= 7, "two connections at most for each of them"
