@@ -6,8 +6,10 @@ lines that must be refused are checked as well.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, assert_type
+
+from aiohttp import web
 
 import recloser
 from recloser import (
@@ -34,7 +36,10 @@ from recloser import (
 )
 from recloser.credentials import Token, header, query, subprotocol
 from recloser.fsm import Cause, Decision, Guard, Origin, Policy, Trigger, Unsent, Wish
+from recloser.inspector import Inspector, aiohttp_app, asgi_app
+from recloser.metrics import PrometheusMetrics
 from recloser.outbox import Message, UpTo
+from recloser.statistics import CloseAlarm, CloseKind, CloseStatistics
 
 
 class Mine:
@@ -203,3 +208,16 @@ def errors(error: Exception) -> None:
         assert_type(error.answer, object)
     if isinstance(error, ConnectionClosed):
         assert_type(error.change, StateChange | None)
+
+
+def seeing(ws: recloser.ReconnectingWebSocket, app: web.Application) -> None:
+    closes = CloseStatistics(on_alarm=lambda alarm: print(alarm.reading, alarm.kind.code))
+    assert_type(closes.counts(within=600.0), Mapping[CloseKind, int])
+    assert_type(closes.alarms, list[CloseAlarm])
+    inspector = Inspector(closes=closes)
+    inspector.watch("ada", ws)
+    app.add_subapp("/recloser/", aiohttp_app(inspector))
+    asgi_app(inspector, token="0" * 32, allow_remote=True)
+    observers: list[Callable[[StateChange], object]] = [closes, PrometheusMetrics().bind("ada")]
+    recloser.connect("ws://x", observers=observers)
+    CloseStatistics(on_alarm=3)  # type: ignore[arg-type] # must be refused: no function
