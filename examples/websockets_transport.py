@@ -103,20 +103,20 @@ class Connection(asyncio.Protocol):
 
     # -- what the wire calls ------------------------------------------------------------
 
-    def write(self, payload: bytes, opcode: Opcode) -> None:
-        """Make one frame and write it; the library has answered pings and close frames itself."""
+    async def send_frame(self, message: bytes, opcode: Opcode) -> None:
+        """Make one frame and write it; the library answers pings and close frames itself."""
         if self.transport.is_closing():
             raise ConnectionResetError("the connection has gone")
         try:
             if opcode is Opcode.TEXT:
-                self.protocol.send_text(payload)
+                self.protocol.send_text(message)
             elif opcode is Opcode.BINARY:
-                self.protocol.send_binary(payload)
+                self.protocol.send_binary(message)
             elif opcode is Opcode.PING:
-                self.protocol.send_ping(payload)
+                self.protocol.send_ping(message)
             elif opcode is Opcode.CLOSE:
-                close = CloseFrame.parse(payload)
-                self.protocol.send_close(close.code if payload else None, close.reason)
+                close = CloseFrame.parse(message)
+                self.protocol.send_close(close.code if message else None, close.reason)
         except InvalidState as error:
             raise ConnectionResetError(str(error)) from error
         self.flush()
@@ -200,7 +200,7 @@ class WebsocketsOutgoing(Outgoing):
     """The library answers a close frame, and refuses a frame, before the wire hears of it."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(connection.write, connection.transport, connection.flow)
+        super().__init__(connection, connection.transport, connection.flow)
         self._protocol = connection.protocol
 
     @property

@@ -3,6 +3,7 @@
 from recloser.transport.aiohttp_transport import AiohttpTransport
 from recloser.transport.base import Delivery, DialFailed, Frame, FrameRefused, Opcode, Request
 from recloser.transport.flow_control import FlowControl
+from recloser.transport.frame_writer import FrameWriter
 from recloser.transport.liveness import Heartbeat
 from recloser.transport.outgoing import Outgoing
 from recloser.transport.socket_wire import SocketWire
@@ -15,6 +16,7 @@ __all__ = [
     "FlowControl",
     "Frame",
     "FrameRefused",
+    "FrameWriter",
     "Heartbeat",
     "Opcode",
     "Outgoing",

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from recloser.fsm.closecodes import NO_STATUS
 from recloser.transport.base import Delivery, Opcode, Undelivered
 from recloser.transport.flow_control import FlowControl
+from recloser.transport.frame_writer import FrameWriter, first_step
 from recloser.transport.layers import bytes_queued, layers
 
 CONGESTED = 65_536
@@ -42,12 +42,10 @@ class _Waiting(NamedTuple):
 
 
 class Outgoing:
-    """Hands messages to a library that makes frames of them, in order, and keeps their account.
+    """Hands messages to the writer of a library, in order, and keeps their account.
 
-    `write(payload, opcode)` makes one frame and writes it at once, to `transport` or to what
-    stands on it. It returns None, or what is to be awaited until there is room again. It raises
-    `ConnectionError`, with nothing written, if the connection takes no more. `flow` is told when
-    the write buffer is full. After `shut` no message is taken.
+    The writer writes to `transport`, or to what stands on it. `flow` is told when the write
+    buffer is full. After `shut` no message is taken.
     """
 
     __slots__ = (
@@ -63,7 +61,7 @@ class Outgoing:
         "_stopped",
         "_transport",
         "_unwritten",
-        "_write",
+        "_writer",
         "_written",
         "has_sent",
         "sent_code",
@@ -73,11 +71,11 @@ class Outgoing:
 
     def __init__(
         self,
-        write: Callable[[bytes, Opcode], Awaitable[None] | None],
+        writer: FrameWriter,
         transport: asyncio.Transport,
         flow: FlowControl,
     ) -> None:
-        self._write = write
+        self._writer = writer
         self._flow = flow
         self._transport = transport
         self._owed: bytes | None = None
@@ -129,9 +127,7 @@ class Outgoing:
             if self._kept is None and len(payload) <= SMALL:
                 # There will be nothing to wait for; `push` costs a fortieth of a send more.
                 transport = self._transport
-                room = self._write(payload, opcode)
-                if room is not None:
-                    await room
+                await self._writer.send_frame(payload, opcode)
                 if not transport.get_write_buffer_size() and not transport.is_closing():
                     return _SENT
                 self.note(message if item is None else item, len(payload))
@@ -342,7 +338,7 @@ class Outgoing:
         All senders share that future, so it must not be cancelled, as `await` in a cancelled
         task would do. Raises `ConnectionError`, with nothing written, if it is too late.
         """
-        self._write(payload, opcode)
+        first_step(self._writer.send_frame(payload, opcode))
         return self.room()
 
     def push_close(self, code: int, reason: bytes) -> None:

@@ -244,15 +244,31 @@ class Incoming(WSListener):
     warning = debug = info
 
 
+class _Writer:
+    """Writes frames by picows, which drops them in silence where it is too late."""
+
+    __slots__ = ("_picows", "_transport")
+
+    def __init__(self, picows: WSTransport, transport: asyncio.Transport) -> None:
+        self._picows: Any = picows  # it takes plain numbers for its own opcodes, too
+        self._transport = transport
+
+    async def send_frame(self, message: bytes, opcode: Opcode) -> None:
+        """See `FrameWriter.send_frame`."""
+        if self._transport.is_closing() or self._picows.is_close_frame_sent:
+            raise ConnectionResetError("the connection is closing")
+        self._picows.send(opcode, message)
+
+
 class PicowsOutgoing(Outgoing):
-    """Hands messages to picows, which drops them in silence where it is too late."""
+    """Hands messages to picows; short ones without a step in between."""
 
     __slots__ = ("_buffered", "_closed", "_picows", "_send")
 
     def __init__(
         self, picows: WSTransport, transport: asyncio.Transport, flow: FlowControl
     ) -> None:
-        super().__init__(self._frame, transport, flow)
+        super().__init__(_Writer(picows, transport), transport, flow)
         self._picows = picows
         self._send: Any = picows.send  # it takes plain numbers for its own opcodes, too
         self._closed = transport.is_closing
@@ -286,11 +302,6 @@ class PicowsOutgoing(Outgoing):
         if self.undelivered.resend:
             return Delivery.QUEUED
         raise ConnectionResetError("the connection ended while the message was leaving")
-
-    def _frame(self, payload: bytes, opcode: Opcode) -> None:
-        if self._closed() or self._picows.is_close_frame_sent:
-            raise ConnectionResetError("the connection is closing")
-        self._send(opcode, payload)
 
     @property
     def written_code(self) -> int | None:

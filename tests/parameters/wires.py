@@ -67,7 +67,7 @@ TABLE: Table = {
     **made_by("connect", "SocketWire.let_go", "linger"),
     **made_by("connect", "SocketWire.ping", "message"),
     **made_by("connect", "SocketWire.pings_missed", "count", "answered_before"),
-    **made_by("AiohttpTransport", "Outgoing", "flow", "transport", "write"),
+    **made_by("AiohttpTransport", "Outgoing", "flow", "transport", "writer"),
     **made_by("connect", "Outgoing.close", "code", "reason"),
     **made_by("connect", "Outgoing.note", "item", "size"),
     **made_by("connect", "Outgoing.ping", "message"),

@@ -20,7 +20,7 @@ from aiohttp.http import WebSocketError, WSMessage
 
 from recloser.testing.doubles.raw_server import close_frame, frame, text
 from recloser.transport import compatibility
-from recloser.transport.aiohttp_outgoing import first_step
+from recloser.transport.frame_writer import first_step
 from recloser.transport.upgrade import Upgrade
 from tests.transport.link import linked, turns
 

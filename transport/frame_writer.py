@@ -1,0 +1,41 @@
+"""`FrameWriter`: what makes frames of messages, and how it is driven."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from recloser.transport.base import Opcode
+
+
+class FrameWriter(Protocol):
+    """What makes a frame of a message, and writes it."""
+
+    def send_frame(self, message: bytes, opcode: Opcode) -> Coroutine[Any, Any, None]:
+        """Write one frame in the first step of the coroutine, before anything is awaited.
+
+        It may wait then until there is room again. It raises `ConnectionError`, with nothing
+        written, if the connection takes no more.
+        """
+        ...
+
+
+def first_step(
+    writing: Coroutine[asyncio.Future[Any], None, None],
+) -> asyncio.Future[Any] | None:
+    """Drive a coroutine of the writer until it waits, and return the future it would wait for.
+
+    Raises `ConnectionError`, with nothing written, if the transport is closing.
+    """
+    try:
+        drained = writing.send(None)
+    except StopIteration:
+        return None
+    writing.close()
+    drained._asyncio_future_blocking = False  # noqa: SLF001 - the driver of a coroutine clears it
+    drained.add_done_callback(_retrieve)
+    return drained
+
+
+def _retrieve(drained: asyncio.Future[Any]) -> None:
+    if not drained.cancelled():
+        drained.exception()  # retrieved, or asyncio reports it
