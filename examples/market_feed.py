@@ -8,6 +8,7 @@ those that a connection missed can be asked for over HTTP.
 
 import asyncio
 import json
+import random
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -42,11 +43,23 @@ class Feed:
         self.ws = recloser.connect(
             f"{stream}?streams={streams}",
             policy=SERVICE.policy(),
-            max_age=SERVICE.lifetime.max_age if SERVICE.lifetime else None,
             stale_after=300.0,
             budget=recloser.Budget(*SERVICE.limits),
             **options,
         )
+
+    async def renew(self) -> None:
+        """Move to a new connection before the service ends the old one."""
+        assert SERVICE.lifetime is not None
+        while True:
+            await asyncio.sleep(random.uniform(*SERVICE.lifetime.max_age))
+            await self.move()
+
+    async def move(self) -> None:
+        try:
+            await self.ws.move()
+        except (recloser.MoveFailed, recloser.NotOpen) as error:
+            print(f"{error}: the end of the connection will be a gap, and filled")
 
     async def trades(self) -> AsyncIterator[tuple[str, Trade]]:
         """Give every trade of each symbol once, in order, from the first one that is seen."""
@@ -54,7 +67,7 @@ class Feed:
             match json.loads(text):
                 case {"data": {"e": "aggTrade", "s": str(symbol), "a": int(number)} as trade}:
                     expected = self.expected.setdefault(symbol, number)
-                    while expected < number:  # while nobody was connected
+                    while expected < number:  # a gap: nobody was connected
                         for each in await self.missed(symbol, expected):
                             if each["a"] == expected < number:
                                 yield symbol, each
@@ -63,14 +76,16 @@ class Feed:
                         yield symbol, trade
                         self.expected[symbol] = number + 1
                 case {"e": "serverShutdown"}:
-                    self.ws.reconnect()
+                    await self.move()
 
 
 async def main(symbols: list[str]) -> None:
     feed = Feed(symbols)
-    async with feed.ws:
+    async with feed.ws, asyncio.TaskGroup() as tasks:
+        renewing = tasks.create_task(feed.renew())
         async for symbol, trade in feed.trades():
             print(symbol, trade["a"], trade["p"], trade["q"])
+        renewing.cancel()
 
 
 if __name__ == "__main__":
