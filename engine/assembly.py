@@ -68,6 +68,7 @@ def connect(
     when_full: Overflow = "pause",
     stale_after: float | None = None,
     max_age: MaxAge | None = None,
+    gapless: bool = False,
     # Observation
     observers: Iterable[Callable[[StateChange], object]] = (),
     fields: Mapping[str, object] = _NO_FIELDS,
@@ -111,6 +112,7 @@ def connect(
     max_age: seconds after which a connection is left for a new one, before the service ends it; or
         (low, high), between which the age of each one is drawn, so that a fleet does not move at
         one time. Answers that are awaited are waited for, 30 s at most. None: no limit.
+    gapless: at `max_age`, connect the next connection first and leave then, as `move` does.
     observers: functions that are called with every `StateChange`, as by `subscribe`.
     fields: names and values for every log line, such as a session id; read at each line.
     session: an aiohttp session to dial through, with its proxy, headers, middlewares, limits and
@@ -154,7 +156,7 @@ def connect(
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise TypeError(f"seed must be an int, not {seed!r}")
     roll = _ROLL if seed is None else random.Random(seed).random  # noqa: S311 - jitter
-    limits = limits_of(stale_after, max_age, roll)
+    limits = limits_of(stale_after, max_age, roll, gapless=gapless)
     made = _transport(
         transport,
         session=session,

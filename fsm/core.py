@@ -150,8 +150,8 @@ class Core:
             case events.Reconnect() if event.generation is None or self._is_open(event.generation):
                 dropped = self._drop(event.code, event.reason)
                 return [*self._reconnect(event, now), *dropped]
-            case events.Move() if move is None and fire(self, Trigger.MOVE):
-                return self._begin_move(event, now)
+            case events.Move() if move is None and event.generation in (None, self.generation):
+                return self._begin_move(event, now) if fire(self, Trigger.MOVE) else []
             case events.Fail() if self._is_open(event.generation):
                 return self._fail(event, now)
             case events.Healthy() if self.state is State.OPEN:
@@ -170,7 +170,9 @@ class Core:
         start = max(self.run.earliest(now), self.run.move_from)
         self._latest += 1
         due = start + self._timeouts.connect
-        self._handover = Handover(self._latest, start, due, event.code, event.reason)
+        self._handover = Handover(
+            self._latest, start, due, event.code, event.reason, planned=event.planned
+        )
         self._set_open_deadline()
         dial = effects.Dial(self._latest, start, self.run.refresh_next)
         self.run = replace(self.run, dialled_at=start, refresh_next=False)
@@ -178,7 +180,7 @@ class Core:
 
     def _hand_over(self, move: Handover, now: float) -> list[Effect]:
         """Leave the connection: its successor is ready."""
-        self._handover = move._replace(due=None)
+        self._handover, self._planned = move._replace(due=None), move.planned
         found = self._ask(Ask(Wish.CLOSE, move.code, move.reason), now)
         return found + self._ask(Ask(Wish.CONNECT), now, paced=True)
 

@@ -39,6 +39,10 @@ class Move(NamedTuple):
 
     code: int = NORMAL
     reason: str = ""
+    generation: int | None = None
+    """The generation that is to be left, if it is open; None: the present one."""
+    planned: bool = False
+    """Its time was over; as in `Reconnect`."""
 
 
 @dataclass(frozen=True, slots=True)

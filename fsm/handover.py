@@ -15,3 +15,5 @@ class Handover(NamedTuple):
     code: int
     """The code of the close frame for the connection that is left."""
     reason: str
+    planned: bool
+    """The time of that connection is over: that it is left is no failure."""

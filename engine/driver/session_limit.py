@@ -7,7 +7,7 @@ from recloser import log
 from recloser.clock import Alarm, Clock
 from recloser.driver.scope import Scope
 from recloser.fsm.closecodes import NORMAL
-from recloser.fsm.events import Event, Reconnect
+from recloser.fsm.events import Event, Move, Reconnect
 
 PATIENCE: Final = 30.0
 """Seconds for which a planned end waits for answers at most."""
@@ -36,14 +36,24 @@ class Engine(Protocol):
 class SessionLimit:
     """The greatest age of one generation: when it is reached, and no answer is awaited, it ends.
 
-    The end is planned: the machine dials again at once, and no failure is counted.
+    The end is planned: the machine dials again at once, and no failure is counted. With
+    `gapless` its successor is connected first; while that fails, it is tried again.
     """
 
-    __slots__ = ("_alarm", "_engine", "_number", "_opened", "_scope")
+    __slots__ = ("_alarm", "_engine", "_gapless", "_number", "_opened", "_scope")
 
-    def __init__(self, engine: Engine, number: int, age: float, scope: Callable[[], Scope]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        number: int,
+        age: float,
+        scope: Callable[[], Scope],
+        *,
+        gapless: bool,
+    ) -> None:
         """Begin to count. `scope` gives the scope of the generation, which few have before."""
         self._engine = engine
+        self._gapless = gapless
         self._number = number
         self._scope = scope
         self._opened = engine.clock.monotonic()
@@ -71,4 +81,12 @@ class SessionLimit:
         log.session_limit(
             self._engine.fields, age=now - self._opened, waited=now - deadline, quiet=scope.quiet
         )
-        self._engine.feed(Reconnect(NORMAL, generation=self._number, planned=True))
+        if self._gapless:
+            self._move(now)
+        else:
+            self._engine.feed(Reconnect(NORMAL, generation=self._number, planned=True))
+
+    def _move(self, now: float) -> None:
+        """Move, and look again later: where the move has succeeded, the limit was stopped."""
+        self._alarm.set(now + PATIENCE, self._engine.clock, self._move)
+        self._engine.feed(Move(NORMAL, generation=self._number, planned=True))

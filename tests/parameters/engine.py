@@ -86,6 +86,7 @@ CONNECT: Table = {
     }),
     **probes("connect", life(loses, UP, UP), {"policy": Answering(Retry(9.0))}),
     **probes("connect", life(tries, UP, UP), {"stale_after": 9.0, "max_age": 9.0}),
+    **probes("connect", life(tries, UP, Plan(takes=3.0), UP), {"gapless": True}, max_age=9.0),
     **probes("connect", life(tries, HANGS, HANGS), {"timeouts": Timeouts(connect=7.0)}),
     **probes("connect", life(sends_while_lost, UP, UP), {"outbox": recloser.Outbox()}),
     **probes("connect", life(hears_late, SAID, LATER), {"unread": "discard"}, policy=Answering()),
@@ -250,6 +251,8 @@ CLIENT: Table = {
     **probes("ReconnectingWebSocket.reconnect", leaving("reconnect"), {
         **LEFT, "generation": 7,
     }),
+    **probes("ReconnectingWebSocket.move", leaving("move"), LEFT),
+    **kept(recloser.MoveFailed, "close"),
     **probes("ReconnectingWebSocket.fail", failing, {
         **LEFT, "advice": "hold", "retry_after": 3.0, "spread": 4.0, "generation": 7,
     }),

@@ -253,4 +253,28 @@ QUERIES: Table = {
     **probes("Queries.ask", asked, {"message": "1 date?", "key": "2", "within": 2.0}),
 }
 
-TABLE: Table = OUTBOX | VIEW | QUERIES
+
+def first_letter(message: str | bytes) -> str:
+    return str(message)[:1]
+
+
+async def distinct(
+    ws: str = "one", key: Callable[[str | bytes], str] = str, keep: int = 9
+) -> list[str | bytes]:
+    """The messages that come through when some come twice."""
+    engines, wires = {}, {}
+    for name in ("one", "two"):
+        engines[name], wires[name], _ = await opened(UP)
+    feed = recloser.Distinct(engines[ws], key=key, keep=keep)
+    for message in ("a1", "a2", "a1", "b1"):
+        wires["one"].deliver(message)
+    wires["two"].deliver("of the other")
+    await turns()
+    for each in engines.values():
+        await each.close()
+    return [message async for message in feed]
+
+
+DISTINCT: Table = probes("Distinct", distinct, {"ws": "two", "key": first_letter, "keep": 1})
+
+TABLE: Table = OUTBOX | VIEW | QUERIES | DISTINCT

@@ -15,7 +15,7 @@ from recloser.fsm import Trigger, Wish
 from recloser.log import SESSION_LIMIT
 from recloser.policies import standard
 from recloser.testing import Plan, run
-from tests.engine.rig import CUT, DEAF, UP, Answering, now, opened, pass_time, turns, virtual
+from tests.engine.rig import CUT, DEAF, DOWN, UP, Answering, now, opened, pass_time, turns, virtual
 
 
 @pytest.mark.spec("D10.1", "D10.2", "D4.11")
@@ -213,3 +213,60 @@ async def test_the_change_is_that_of_a_reconnect() -> None:
         (State.OPEN, Trigger.OPENED),
     ]
     await ws.close()
+
+
+@pytest.mark.spec("D10.7", "D10.2", "C3.9")
+@virtual
+async def test_with_gapless_the_next_connection_comes_first() -> None:
+    changes: list[StateChange] = []
+    ws, wire, transport = await opened(
+        UP, Plan(takes=3.0), UP, policy=standard(), max_age=100.0, gapless=True
+    )
+    ws.subscribe(changes.append)
+    await pass_time(102.0)
+    assert (ws.state, wire.closed_with, len(transport.requests)) == (State.OPEN, None, 2)
+    await pass_time(1.5)
+    assert (ws.state, ws.generation, ws.attempt) == (State.OPEN, 2, 0)
+    assert wire.closed_with == (1000, "")
+    assert {change.at for change in changes} == {103.0}
+    await pass_time(100.0)
+    assert ws.generation == 3
+    await ws.close()
+
+
+@pytest.mark.spec("D10.7", "C3.11")
+@virtual
+async def test_a_gapless_move_that_fails_is_tried_again() -> None:
+    ws, wire, transport = await opened(
+        UP, DOWN, DOWN, UP, policy=Answering(recloser.Retry(50.0)), max_age=100.0, gapless=True
+    )
+    await pass_time(135.0)
+    assert (ws.state, ws.generation, len(transport.requests)) == (State.OPEN, 1, 2)
+    await pass_time(20.0)
+    assert (ws.state, ws.attempt, len(transport.requests)) == (State.OPEN, 2, 3)
+    assert not wire.over
+    await pass_time(60.0)
+    assert (ws.state, ws.generation) == (State.OPEN, 4)
+    assert transport.live == [transport.wires[-1]]
+    await ws.close()
+    await pass_time(500.0)
+    assert len(transport.requests) == 4
+
+
+@pytest.mark.spec("D10.7", "D10.5")
+@virtual
+async def test_a_close_wins_over_a_gapless_move() -> None:
+    ws, _, transport = await opened(UP, Plan(takes=9.0), max_age=10.0, gapless=True)
+    await pass_time(12.0)
+    await ws.close()
+    await pass_time(100.0)
+    assert (ws.state, transport.live) == (State.CLOSED, [])
+
+
+@pytest.mark.spec("D10.7")
+@pytest.mark.parametrize(
+    ("options", "kind"), [({"gapless": True}, ValueError), ({"gapless": 1}, TypeError)]
+)
+def test_gapless_without_an_age_is_refused(options: dict[str, Any], kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="gapless"):
+        recloser.connect("ws://feed.example", **options)
