@@ -43,18 +43,21 @@ class Instruments(Protocol):
 class EngineMeter:
     """Measures one engine: an observer."""
 
-    __slots__ = ("_bound", "_dialled_at", "_instruments", "_name")
+    __slots__ = ("_bound", "_counted", "_dialled_at", "_instruments", "_name")
 
     def __init__(self, name: str, instruments: Instruments, bound: KindBound) -> None:
         self._name = name[:LONGEST_NAME]
         self._instruments = instruments
         self._bound = bound
+        self._counted = State.CLOSED
+        """The state in which the engine is counted; closed if it is not counted."""
         self._dialled_at: float | None = None
 
     def __call__(self, change: StateChange) -> None:
         """Take one change into account."""
         instruments = self._instruments
-        instruments.move(change.previous, change.current)
+        instruments.move(self._counted, change.current)
+        self._counted = change.current
         origin = {"engine": self._name, "generation": str(change.generation)}
         if change.undelivered:
             instruments.undelivered(change.undelivered)

@@ -31,39 +31,8 @@ class OpenTelemetryMetrics:
     """
 
     def __init__(self, provider: MeterProvider | None = None) -> None:
-        meter = metrics.get_meter("recloser", meter_provider=provider)
         self._bound = KindBound()
-        self._engines = meter.create_up_down_counter(
-            "recloser.engines", unit="{engine}", description="Engines in each state but closed."
-        )
-        self._dials = meter.create_counter(
-            "recloser.dials", unit="{dial}", description="Dials that were started."
-        )
-        self._closes = meter.create_counter(
-            "recloser.closes", unit="{close}", description="Ends of connections and failed dials."
-        )
-        self._dial_seconds = meter.create_histogram(
-            "recloser.dial.duration",
-            unit="s",
-            description="Time from the start of a dial until the connection is open.",
-            explicit_bucket_boundaries_advisory=DURATIONS,
-        )
-        self._open_seconds = meter.create_histogram(
-            "recloser.connection.duration",
-            unit="s",
-            description="Time for which a connection that has ended was open.",
-            explicit_bucket_boundaries_advisory=UPTIMES,
-        )
-        self._undelivered = meter.create_counter(
-            "recloser.undelivered_messages",
-            unit="{message}",
-            description="Received messages that no consumer gets.",
-        )
-        self._gave_up = meter.create_counter(
-            "recloser.gave_up",
-            unit="{engine}",
-            description="Engines that ended without being asked to.",
-        )
+        self._shared = _Shared(provider)
 
     def bind(
         self, engine: str, spans: GenerationSpans | None = None
@@ -73,26 +42,70 @@ class OpenTelemetryMetrics:
         spans: the spans of the same engine, given to it *before* this observer; exemplars of
             the histograms then lead to the span of the generation.
         """
-        return EngineMeter(engine, _Instruments(self, spans), self._bound)
+        return EngineMeter(engine, _Instruments(self._shared, spans), self._bound)
 
-    def record(self, name: str, value: float, peer: str, context: Context | None) -> None:
-        """Record into the histogram of dials ("dial") or of connections ("connection")."""
-        histogram = self._dial_seconds if name == "dial" else self._open_seconds
-        histogram.record(value, address(peer), context)
+
+class _Shared:
+    """The instruments of one meter."""
+
+    def __init__(self, provider: MeterProvider | None) -> None:
+        meter = metrics.get_meter("recloser", meter_provider=provider)
+        self.engines = meter.create_up_down_counter(
+            "recloser.engines", unit="{engine}", description="Engines in each state but closed."
+        )
+        self.dials = meter.create_counter(
+            "recloser.dials", unit="{dial}", description="Dials that were started."
+        )
+        self.closes = meter.create_counter(
+            "recloser.closes", unit="{close}", description="Ends of connections and failed dials."
+        )
+        self.dial_seconds = meter.create_histogram(
+            "recloser.dial.duration",
+            unit="s",
+            description="Time from the start of a dial until the connection is open.",
+            explicit_bucket_boundaries_advisory=DURATIONS,
+        )
+        self.open_seconds = meter.create_histogram(
+            "recloser.connection.duration",
+            unit="s",
+            description="Time for which a connection that has ended was open.",
+            explicit_bucket_boundaries_advisory=UPTIMES,
+        )
+        self.undelivered = meter.create_counter(
+            "recloser.undelivered_messages",
+            unit="{message}",
+            description="Received messages that no consumer gets.",
+        )
+        self.gave_up = meter.create_counter(
+            "recloser.gave_up",
+            unit="{engine}",
+            description="Engines that ended without being asked to.",
+        )
+
+
+class _Instruments:
+    """The instruments as one engine uses them: with the context of its latest span."""
+
+    __slots__ = ("_shared", "_spans")
+
+    def __init__(self, shared: _Shared, spans: GenerationSpans | None) -> None:
+        self._shared = shared
+        self._spans = spans
 
     def move(self, previous: State, current: State) -> None:
-        """See `Instruments`."""
         if previous is not State.CLOSED:
-            self._engines.add(-1, {"recloser.state": previous.value})
+            self._shared.engines.add(-1, {"recloser.state": previous.value})
         if current is not State.CLOSED:
-            self._engines.add(1, {"recloser.state": current.value})
+            self._shared.engines.add(1, {"recloser.state": current.value})
 
     def dialled(self) -> None:
-        """See `Instruments`."""
-        self._dials.add(1)
+        self._shared.dials.add(1)
+
+    def opened(self, peer: str, seconds: float, origin: Mapping[str, str]) -> None:
+        del origin  # the context names the generation
+        self._shared.dial_seconds.record(seconds, address(peer), self._context)
 
     def closed(self, kind: CloseKind) -> None:
-        """See `Instruments`."""
         attributes: dict[str, AttributeValue] = {
             **address(kind.peer),
             "recloser.close.code": kind.code,
@@ -102,48 +115,17 @@ class OpenTelemetryMetrics:
         }
         if kind.status is not None:
             attributes["http.response.status_code"] = kind.status
-        self._closes.add(1, attributes)
-
-    def undelivered(self, count: int) -> None:
-        """See `Instruments`."""
-        self._undelivered.add(count)
-
-    def gave_up(self) -> None:
-        """See `Instruments`."""
-        self._gave_up.add(1)
-
-
-class _Instruments:
-    """The instruments as one engine uses them: with the context of its latest span."""
-
-    __slots__ = ("_metrics", "_spans")
-
-    def __init__(self, metrics: OpenTelemetryMetrics, spans: GenerationSpans | None) -> None:
-        self._metrics = metrics
-        self._spans = spans
-
-    def move(self, previous: State, current: State) -> None:
-        self._metrics.move(previous, current)
-
-    def dialled(self) -> None:
-        self._metrics.dialled()
-
-    def opened(self, peer: str, seconds: float, origin: Mapping[str, str]) -> None:
-        del origin  # the context names the generation
-        self._metrics.record("dial", seconds, peer, self._context)
-
-    def closed(self, kind: CloseKind) -> None:
-        self._metrics.closed(kind)
+        self._shared.closes.add(1, attributes)
 
     def lived(self, peer: str, seconds: float, origin: Mapping[str, str]) -> None:
         del origin  # the context names the generation
-        self._metrics.record("connection", seconds, peer, self._context)
+        self._shared.open_seconds.record(seconds, address(peer), self._context)
 
     def undelivered(self, count: int) -> None:
-        self._metrics.undelivered(count)
+        self._shared.undelivered.add(count)
 
     def gave_up(self) -> None:
-        self._metrics.gave_up()
+        self._shared.gave_up.add(1)
 
     @property
     def _context(self) -> Context | None:

@@ -26,6 +26,17 @@ class PrometheusMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._bound = KindBound()
+        self._instruments = _Instruments(registry)
+
+    def bind(self, engine: str) -> Callable[[StateChange], None]:
+        """Return an observer for one engine; the name stands in exemplars alone."""
+        return EngineMeter(engine, self._instruments, self._bound)
+
+
+class _Instruments:
+    """The metrics of one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._engines = Gauge(
             "recloser_engines",
             "Engines in each state but closed.",
@@ -65,27 +76,19 @@ class PrometheusMetrics:
             "recloser_gave_up", "Engines that ended without being asked to.", registry=registry
         )
 
-    def bind(self, engine: str) -> Callable[[StateChange], None]:
-        """Return an observer for one engine; the name stands in exemplars alone."""
-        return EngineMeter(engine, self, self._bound)
-
     def move(self, previous: State, current: State) -> None:
-        """See `Instruments`."""
         if previous is not State.CLOSED:
             self._engines.labels(previous.value).dec()
         if current is not State.CLOSED:
             self._engines.labels(current.value).inc()
 
     def dialled(self) -> None:
-        """See `Instruments`."""
         self._dials.inc()
 
     def opened(self, peer: str, seconds: float, origin: Mapping[str, str]) -> None:
-        """See `Instruments`."""
         self._dial_seconds.labels(peer).observe(seconds, dict(origin))
 
     def closed(self, kind: CloseKind) -> None:
-        """See `Instruments`."""
         self._closes.labels(
             code=str(kind.code),
             status="" if kind.status is None else str(kind.status),
@@ -96,13 +99,10 @@ class PrometheusMetrics:
         ).inc()
 
     def lived(self, peer: str, seconds: float, origin: Mapping[str, str]) -> None:
-        """See `Instruments`."""
         self._open_seconds.labels(peer).observe(seconds, dict(origin))
 
     def undelivered(self, count: int) -> None:
-        """See `Instruments`."""
         self._undelivered.inc(count)
 
     def gave_up(self) -> None:
-        """See `Instruments`."""
         self._gave_up.inc()

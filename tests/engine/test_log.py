@@ -221,6 +221,36 @@ async def test_fields_are_read_at_each_line() -> None:
     assert [line["session"] for line in logs] == ["none", "s-2", "s-2", "s-2"]
 
 
+@pytest.mark.spec("I1.2")
+@virtual
+async def test_context_variables_are_those_of_the_task_that_caused_the_line() -> None:
+    lines: list[tuple[str, object]] = []
+
+    def keep(logger: Any, method: str, line: Any) -> Any:
+        lines.append((line["to"], line.get("request")))
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, keep])
+    try:
+        ws, _, _ = await opened(UP, UP)
+
+        async def request() -> None:
+            structlog.contextvars.bind_contextvars(request=1)
+            ws.reconnect()
+
+        await asyncio.create_task(request())
+        await ws.wait_for(State.CONNECTING)
+        await ws.wait_for(State.OPEN)
+        await ws.close()
+    finally:
+        structlog.configure(**before)
+    assert lines == [
+        *(("connecting", None), ("open", None), ("closing", 1), ("connecting", 1), ("open", 1)),
+        *(("closing", None), ("closed", None)),
+    ]
+
+
 class Moody(Mapping[str, object]):
     """Raises when it is read."""
 

@@ -116,7 +116,7 @@ class FullDisk:
 @virtual
 async def test_an_observer_that_raises(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = PrometheusMetrics(CollectorRegistry())
-    monkeypatch.setattr(metrics, "move", fails)
+    monkeypatch.setattr(metrics._instruments, "move", fails)
     statistics = CloseStatistics(clock=fails)
     watching: dict[str, Callable[[StateChange], object]] = {
         "observer": fails,

@@ -68,6 +68,20 @@ async def test_a_scrape_tells_of_every_change() -> None:
     } | {key: value for key, value in found.items() if key[0].endswith("dial_duration_seconds_sum")}
 
 
+@pytest.mark.spec("I6.1")
+@virtual
+async def test_an_engine_that_is_open_already_is_counted_from_its_next_change_on() -> None:
+    scrape = Scrape()
+    ws, wire, _ = await opened(UP, UP)
+    ws.subscribe(scrape.metrics.bind("ada"))
+    wire.end(KICKED)
+    await turns()
+    states = {key: value for key, value in scrape.samples().items() if key[0].endswith("engines")}
+    assert states == {("recloser_engines", "backoff"): 1}
+    await ws.close()
+    assert not [key for key in scrape.samples() if key[0].endswith("engines")]
+
+
 @pytest.mark.spec("I6.3")
 @virtual
 async def test_an_exemplar_leads_from_a_histogram_to_a_generation() -> None:
@@ -97,7 +111,10 @@ def test_the_number_of_series_has_a_bound() -> None:
     lines = [line for line in scrape.text.splitlines() if not line.startswith("#")]
     assert len(lines) < 10_000
     assert 'peer="other"' in scrape.text
-    assert scrape.metrics._closes.labels("0", "", "peer", "false", "other", "other") is not None
+    assert (
+        scrape.metrics._instruments._closes.labels("0", "", "peer", "false", "other", "other")
+        is not None
+    )
 
 
 @pytest.mark.spec("I6.1")
