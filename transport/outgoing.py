@@ -52,6 +52,7 @@ class Outgoing:
         "_below",
         "_exact",
         "_flow",
+        "_has_sent",
         "_kept",
         "_largest",
         "_layers",
@@ -63,7 +64,6 @@ class Outgoing:
         "_unwritten",
         "_writer",
         "_written",
-        "has_sent",
         "sent_code",
         "shut",
         "undelivered",
@@ -91,7 +91,7 @@ class Outgoing:
         self._kept: list[tuple[int, Any]] | None = []
         """What may not have left, with the value of `_written` at its end; None while the buffer
         of a socket without TLS is known to be empty, which spares a send the question."""
-        self.has_sent = False
+        self._has_sent = False
         """Whether a message may have left whole."""
         self._exact = False
         """Whether the account was exact when it was looked at last."""
@@ -167,6 +167,12 @@ class Outgoing:
     def congested(self) -> bool:
         """Whether a message would wait: see `Wire.congested`."""
         return bool(self._line) or self._flow.writing_paused
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether a message may have left whole: see `Wire.has_sent`."""
+        self._look()
+        return self._has_sent
 
     @property
     def begun(self) -> int:
@@ -265,19 +271,19 @@ class Outgoing:
         if kept is None or self._stopped:
             return
         queued = bytes_queued(self._layers or (self._transport,))
-        self._exact = queued is not None and self._largest is None
+        self._exact = queued is not None and self._plain  # TLS adds bytes of its own
         if queued is None:
             return
         queued += 0 if self._largest is None else HIDDEN + self._largest
         if not queued:
-            self.has_sent = self.has_sent or bool(kept)
-            self._kept = None if self._plain and self.has_sent else []
+            self._has_sent = self._has_sent or bool(kept)
+            self._kept = None if self._plain and self._has_sent else []
             return
         left = self._written - queued
         count = 0
         while count < len(kept) and kept[count][0] <= left:
             count += 1
-        self.has_sent = self.has_sent or bool(count)
+        self._has_sent = self._has_sent or bool(count)
         del kept[:count]
 
     def ping(self, message: str | bytes | None) -> None:

@@ -153,6 +153,18 @@ class WrittenIsSent(AiohttpTransport):
     wire_class = _ForgivingWire
 
 
+class _ForgetfulWire(AiohttpWire):
+    @property
+    def has_sent(self) -> bool:
+        return False
+
+
+class ForgetsThatItSent(AiohttpTransport):
+    """Says that nothing has left before the messages that are unsent."""
+
+    wire_class = _ForgetfulWire
+
+
 class _HastyWire(AiohttpWire):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -312,6 +324,7 @@ TRANSPORT_GALLERY: Final = (
     TransportExhibit(NeverWaits, "back-pressure"),
     TransportExhibit(SwallowsLateMessages, "late-sends"),
     TransportExhibit(WrittenIsSent, "unsent-account"),
+    TransportExhibit(ForgetsThatItSent, "unsent-account"),
     TransportExhibit(ForgetsInterceptors, "intercept"),
     TransportExhibit(TrustsSilence, "liveness"),
     TransportExhibit(ForgetsTheAnswer, "refused-upgrade"),

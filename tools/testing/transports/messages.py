@@ -208,7 +208,8 @@ async def _unsent(stage: Stage) -> None:
             wire.abort()
             await within(asyncio.wait(sending), "a sender was not released")
             accepted = {number for number, task in enumerate(sending) if not task.exception()}
-            unsent = set(wire.unsent_messages())
+            unsent, begun = wire.unsent_messages(), wire.begun
+            forgotten = wire.has_sent
             stage.note("the peer reads what had left")
             arrived = set[int]()
             with suppress(EOFError, ConnectionError, OSError):
@@ -216,18 +217,23 @@ async def _unsent(stage: Stage) -> None:
                     opcode, payload = await line.peer.frame()
                     if opcode == 2:  # noqa: PLR2004 - a binary frame
                         arrived.add(int.from_bytes(payload[:4]))
-            lost = accepted - unsent - arrived
+            lost = accepted.difference(unsent, arrived)
             hold(
                 not lost,
                 f"{len(lost)} of {len(accepted)} accepted messages never arrived and are not "
                 "among the unsent",
             )
+            early = arrived.intersection(unsent[begun:])
+            hold(not early, f"of {len(early)} messages that arrived nothing had left, says begun")
+            hold(forgotten or arrived.issubset(unsent), "messages have left, and has_sent is False")
 
 
 UNSENT: Final = TransportLaw(
     name="unsent-account",
-    claim="What was accepted has left, or is among unsent_messages(): too many, never too few.",
-    why="The outbox sends them again; one that is missing there is lost without a word.",
+    claim="What was accepted has left, or is among unsent_messages(): too many, never too few. "
+    "begun and has_sent do not deny what has left.",
+    why="The outbox sends them again; one that is missing there is lost without a word. And it "
+    "drops the one that the peer must have refused.",
     clauses=("G1.2", "G4.1"),
     check=_unsent,
     incident="over TLS, 60 of 120 messages: what has not left was counted as sent",
