@@ -153,7 +153,7 @@ class WrittenIsSent(AiohttpTransport):
     wire_class = _ForgivingWire
 
 
-class _ForgetfulWire(AiohttpWire):
+class _DenyingWire(AiohttpWire):
     @property
     def has_sent(self) -> bool:
         return False
@@ -162,7 +162,7 @@ class _ForgetfulWire(AiohttpWire):
 class ForgetsThatItSent(AiohttpTransport):
     """Says that nothing has left before the messages that are unsent."""
 
-    wire_class = _ForgetfulWire
+    wire_class = _DenyingWire
 
 
 class _HastyWire(AiohttpWire):
