@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recloser.driver.opening import Opening, OpeningFailed
     from recloser.driver.watchdog import Watchdog
     from recloser.fsm.change import StateChange
-    from recloser.fsm.decisions import Context, Hold, Policy, Retry, Stop
+    from recloser.fsm.decisions import Context, Hold, Policy, Retry, Session, Stop
     from recloser.fsm.errors import ConnectionClosed, IllegalTrigger, PolicyError, RecloserError
     from recloser.fsm.record import Close
     from recloser.fsm.states import State
@@ -85,6 +85,7 @@ _HOMES = {
     "RecloserError": "recloser.fsm.errors",
     "ReconnectingWebSocket": "recloser.client",
     "Retry": "recloser.fsm.decisions",
+    "Session": "recloser.fsm.decisions",
     "SessionClosed": "recloser.transport.errors",
     "Settled": "recloser.settled",
     "State": "recloser.fsm.states",
@@ -134,6 +135,7 @@ __all__ = [
     "RecloserError",
     "ReconnectingWebSocket",
     "Retry",
+    "Session",
     "SessionClosed",
     "Settled",
     "State",

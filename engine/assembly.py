@@ -32,6 +32,7 @@ from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
+from recloser.transport.heartbeat import heartbeat_of
 from recloser.transport.receive_buffer import LIMIT, Overflow
 
 if TYPE_CHECKING:
@@ -301,14 +302,14 @@ def _transport(
                 "make your own transport with what it needs, and give that"
             )
         make = cast("Callable[..., Transport]", kind)
-        return make(ssl=ssl, heartbeat=_heartbeat(heartbeat), max_message_size=max_message_size)
+        return make(ssl=ssl, heartbeat=heartbeat_of(heartbeat), max_message_size=max_message_size)
     return kind(
         session=session,
         ssl=ssl,
         proxy=proxy,
         max_message_size=max_message_size,
         compression=compression,
-        heartbeat=_heartbeat(heartbeat),
+        heartbeat=heartbeat_of(heartbeat),
         follow_redirects=follow_redirects,
         backlogged=log.ReadingPaused(fields),
         pings_missed=log.PingsMissed(fields),
@@ -331,9 +332,3 @@ def _transport_class(given: object) -> type[Transport] | None:
             f"not {given!r}"
         )
     return given if isinstance(given, type) else None
-
-
-def _heartbeat(given: Heartbeat | float | None) -> Heartbeat | None:
-    if given is None or isinstance(given, Heartbeat):
-        return given
-    return Heartbeat(interval=given, timeout=given)

@@ -1,6 +1,5 @@
 """`ReconnectingWebSocket`: one connection, as a service uses it."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping
 from functools import partial
@@ -19,11 +18,12 @@ from recloser.fsm.closecodes import INTERNAL_ERROR, NORMAL, check_close
 from recloser.fsm.events import Ask, Healthy, Hint, Move, Reconnect
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
-from recloser.ownership import close_forgotten, leave_at_once
+from recloser.ownership import close_forgotten, enter, leave
 from recloser.rest import rest_until
 from recloser.settled import Settled
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
+from recloser.transport.heartbeat import Heartbeat, heartbeat_of
 
 if TYPE_CHECKING:
     from recloser.outbox.message import Id
@@ -257,6 +257,16 @@ class ReconnectingWebSocket:
         if driver.open_wire is not None:
             driver.open_wire.probe()
 
+    def set_heartbeat(self, heartbeat: Heartbeat | float | None) -> None:
+        """Ping the open connection by another schedule, given as to `connect`, until it ends.
+
+        Raises `NotOpen`, as `Heartbeat` does, and `RecloserError` for a transport without pings.
+        """
+        self._driver.bind()
+        if self._driver.open_wire is None:
+            raise NotOpen(self.state)
+        self._driver.open_wire.set_heartbeat(heartbeat_of(heartbeat))
+
     def mark_healthy(self) -> None:
         """Say that this open connection works, without waiting for `timeouts.stable`."""
         self._driver.bind()
@@ -369,11 +379,7 @@ class ReconnectingWebSocket:
 
     async def __aenter__(self) -> Self:
         self.connect()
-        try:
-            await self._until(State.OPEN, State.PASSIVE)
-        except BaseException:
-            await leave_at_once(self._driver)
-            raise
+        await enter(self._driver, self._until(State.OPEN, State.PASSIVE))
         return self
 
     async def __aexit__(
@@ -382,14 +388,7 @@ class ReconnectingWebSocket:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            await leave_at_once(self._driver)
-            return
-        try:
-            await self.close()
-        except asyncio.CancelledError:
-            await leave_at_once(self._driver)
-            raise
+        await leave(self._driver, self.close, raised=kind is not None)
 
     def __del__(self) -> None:
         close_forgotten(self._driver, self)

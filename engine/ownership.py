@@ -1,6 +1,8 @@
 """The end of an engine whose owner cannot wait for it: cancelled, raising, or gone."""
 
+import asyncio
 import warnings
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from recloser.driver.driver import Driver
@@ -13,8 +15,28 @@ _RELEASING: Final = 0.2
 """Seconds for the release that follows."""
 
 
-async def leave_at_once(driver: Driver) -> None:
-    """Close within a second in all: the owner is cancelled, or its block has raised."""
+async def enter(driver: Driver, opened: Awaitable[None]) -> None:
+    """Wait for the connection; close at once where that fails, or is cancelled."""
+    try:
+        await opened
+    except BaseException:
+        await _leave_at_once(driver)
+        raise
+
+
+async def leave(driver: Driver, close: Callable[[], Awaitable[None]], *, raised: bool) -> None:
+    """Close; within a second in all if the block has `raised`, or the owner is cancelled."""
+    if raised:
+        await _leave_at_once(driver)
+        return
+    try:
+        await close()
+    except asyncio.CancelledError:
+        await _leave_at_once(driver)
+        raise
+
+
+async def _leave_at_once(driver: Driver) -> None:
     await driver.leave(Ask(Wish.CLOSE, within=_CLOSING), release_timeout=_RELEASING)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Phase,
         Policy,
         Retry,
+        Session,
         Stop,
         Unsent,
     )
@@ -51,6 +52,7 @@ _HOMES = {
     "RecloserError": "errors",
     "Retry": "decisions",
     "Row": "table",
+    "Session": "decisions",
     "State": "states",
     "StateChange": "change",
     "Stop": "decisions",
@@ -79,6 +81,7 @@ __all__ = [
     "RecloserError",
     "Retry",
     "Row",
+    "Session",
     "State",
     "StateChange",
     "Stop",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recloser.fsm.decisions import Context, Decision
+from recloser.fsm.decisions import Context, Decision, Retry, Session
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 
@@ -46,6 +46,11 @@ class StateChange:
     """Received messages that no consumer gets, counted since the change before."""
     error: Exception | None = None
     """The `PolicyError` that ended the engine, if one did."""
+
+    @property
+    def session(self) -> Session | None:
+        """What the decision says of the session: to resume it, or to begin a new one."""
+        return self.decision.session if isinstance(self.decision, Retry) else None
 
     @property
     def deliberate(self) -> bool:

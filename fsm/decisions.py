@@ -34,6 +34,15 @@ class Unsent(Enum):
     known which one it was, all are kept, and go out one at a time until it is."""
 
 
+class Session(Enum):
+    """What a service lets its client do with the session of the connection before."""
+
+    RESUME = "resume"
+    """The session lives on for a while: resume it."""
+    NEW = "new"
+    """The session is gone: begin a new one."""
+
+
 class Host(NamedTuple):
     """What the process knows of a host; see the fields of `Context` of the same names."""
 
@@ -165,12 +174,16 @@ class Retry:
     """The rule that decided; empty: the engine puts the name of the policy's class."""
     unsent: Unsent = Unsent.KEEP
     """The fate of unsent messages."""
+    session: Session | None = None
+    """What to do with the session of before; None: the policy does not say."""
 
     def __post_init__(self) -> None:
         delay = check_seconds("delay", self.delay)
         if not isinstance(self.refresh, bool):
             raise TypeError(f"refresh must be True or False, not {self.refresh!r}")
         _check(self.rule, self.unsent)
+        if not (self.session is None or isinstance(self.session, Session)):
+            raise TypeError(f"session must be Session.RESUME, NEW or None, not {self.session!r}")
         object.__setattr__(self, "delay", delay)
 
     @property

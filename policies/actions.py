@@ -10,6 +10,7 @@ from recloser.fsm.decisions import (
     Decision,
     Hold,
     Retry,
+    Session,
     Stop,
     Unsent,
     check_unsent,
@@ -35,6 +36,13 @@ _FATES: Final = {
 }
 
 
+_SESSIONS: Final = {
+    None: "",
+    Session.RESUME: "; resume the session",
+    Session.NEW: "; begin a new session",
+}
+
+
 class Action(ABC):
     """The action of a rule; its `str` describes it in a few words."""
 
@@ -57,6 +65,7 @@ class Redial(Action):
     refresh: bool = False
     unsent: Unsent = Unsent.KEEP
     unless_told: bool = False
+    session: Session | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.backoff, Backoff):
@@ -66,6 +75,8 @@ class Redial(Action):
             raise TypeError(f"unless_told must be True or False, not {self.unless_told!r}")
         if self.unless_told and not self.floor:
             raise ValueError("unless_told is for a floor: give at_least, too")
+        if not (self.session is None or isinstance(self.session, Session)):
+            raise TypeError(f"session must be Session.RESUME, NEW or None, not {self.session!r}")
         check_unsent(self.unsent)
 
     def bound(self) -> float:
@@ -74,24 +85,29 @@ class Redial(Action):
 
     def answers(self, rule: str) -> Answer:
         """Answer `Retry`."""
-        backoff, floor, unsent = self.backoff, self.floor, self.unsent
+        backoff, floor = self.backoff, self.floor
+        unsent, session = self.unsent, self.session
         if self.refresh:
             return lambda close, context: Retry(
-                _refreshing(backoff, floor, close, context), True, rule, unsent
+                _refreshing(backoff, floor, close, context), True, rule, unsent, session
             )
         if self.unless_told:
             return lambda close, context: Retry(
-                pace(backoff, 0.0 if told(close) else floor, close, context), False, rule, unsent
+                pace(backoff, 0.0 if told(close) else floor, close, context),
+                False,
+                rule,
+                unsent,
+                session,
             )
         return lambda close, context: Retry(
-            pace(backoff, floor, close, context), False, rule, unsent
+            pace(backoff, floor, close, context), False, rule, unsent, session
         )
 
     def __str__(self) -> str:
         words = f"new credential, {self.backoff}" if self.refresh else f"retry, {self.backoff}"
         if self.floor:
             words += f", at least {self.floor:g} s" + (" unless told" if self.unless_told else "")
-        return words + _fate(self.unsent)
+        return words + _SESSIONS[self.session] + _fate(self.unsent)
 
 
 def _refreshing(backoff: Backoff, floor: float, close: Close, context: Context) -> float:
@@ -130,13 +146,15 @@ def retry(
     at_least: float = 0.0,
     unless_told: bool = False,
     unsent: Unsent = Unsent.KEEP,
+    session: Session | None = None,
 ) -> Redial:
     """Dial again after `at_least` seconds, and the delay that the backoff draws.
 
     Where the server gives a Retry-After, the dial comes no earlier than both. With `unless_told`
-    the Retry-After alone counts, and `at_least` only where there is none.
+    the Retry-After alone counts, and `at_least` only where there is none. `session` tells the
+    application to resume its session or to begin a new one.
     """
-    return Redial(backoff, floor=at_least, unless_told=unless_told, unsent=unsent)
+    return Redial(backoff, floor=at_least, unless_told=unless_told, unsent=unsent, session=session)
 
 
 def retry_after(seconds: float, *, unsent: Unsent = Unsent.KEEP) -> Redial:

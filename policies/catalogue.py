@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recloser.fsm.closecodes import MESSAGE_REFUSED
-from recloser.fsm.decisions import Phase, Unsent
+from recloser.fsm.decisions import Phase, Session, Unsent
 from recloser.policies.actions import AT_ONCE, refresh_then_retry, retry, stop
 from recloser.policies.codes import PeerNormal
 from recloser.policies.conditions import when
@@ -40,6 +40,9 @@ _WHY: Final = {
     "resume": "The session lives on for a while: come back and resume it.",
     "standard": "The code alone does not tell: it is judged as the standard policy does.",
 }
+
+
+_SESSIONS: Final = {"new": Session.NEW, "resume": Session.RESUME}
 
 
 class UnknownServiceError(ValueError):
@@ -271,9 +274,11 @@ def _rules(service: str, row: ServiceRow, patience: float) -> Iterator[Rule]:
         yield rule("", stop(unsent=Unsent.DROP_REFUSED if refuses else Unsent.KEEP))
     elif word != "standard":
         if word == "now" or number == ["now"]:
-            yield rule("-now", retry(AT_ONCE), phase=Phase.OPEN, attempt=1)
+            at_once = retry(AT_ONCE, session=_SESSIONS.get(word))
+            yield rule("-now", at_once, phase=Phase.OPEN, attempt=1)
             number = []
-        yield rule("", retry(at_least=float(number[0]) if number else 0.0))
+        floor = float(number[0]) if number else 0.0
+        yield rule("", retry(at_least=floor, session=_SESSIONS.get(word)))
 
 
 def _slug(reason: str | None) -> tuple[str, ...]:

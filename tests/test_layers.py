@@ -47,7 +47,10 @@ def fsm(*names: str) -> tuple[str, ...]:
     return tuple(f"recloser.fsm.{name}" for name in names)
 
 
-WIRE = tuple(f"recloser.transport.{each}" for each in ("base", "errors", "receive_buffer", "wire"))
+WIRE = tuple(
+    f"recloser.transport.{each}"
+    for each in ("base", "errors", "heartbeat", "receive_buffer", "wire")
+)
 """The contract of a transport: data, errors and protocols, and nothing of aiohttp."""
 
 ROOMS = {

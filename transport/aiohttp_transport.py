@@ -20,7 +20,7 @@ from recloser.transport.base import DialFailed, Request, exact_url
 from recloser.transport.compression import check_compression
 from recloser.transport.errors import ProxyUnusable, SessionClosed
 from recloser.transport.handshake import DialDropped, dial_failed
-from recloser.transport.liveness import Heartbeat
+from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.proxies import (
     ENVIRONMENT,
     Proxy,

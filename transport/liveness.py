@@ -1,13 +1,11 @@
 """Liveness of one wire: ping on schedule, and notice when nothing comes back (F1-F4)."""
 
 import asyncio
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol
 
-from recloser.fsm.numbers import check_seconds
+from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.ticker import TICK
 
 NEAR: Final = 2 * TICK
@@ -15,57 +13,6 @@ NEAR: Final = 2 * TICK
 
 MISSED: Final = 3
 """Pings in a row without a pong, while data flows, that show that a peer hears us no more."""
-
-_SECONDS: Final = ("interval", "timeout")
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """The schedule of pings, and the patience for an answer. Seconds, finite and above 0.
-
-    Silence is noticed within `interval + timeout` of the last inbound byte. A peer that sends
-    any byte within `timeout` of a ping is alive; a pong is not needed. Either may be the longer
-    one. Raises `TypeError` or `ValueError` for values that cannot work.
-    """
-
-    interval: float = 20.0
-    """Seconds between pings, whatever comes in."""
-    timeout: float = 20.0
-    """Seconds of silence after a ping that end the connection."""
-    message: str | bytes | Callable[[], str | bytes] | None = None
-    """Replaces the WebSocket ping, for services that want a message: the message itself, or a plain
-    function that makes each. If the function fails, the connection ends."""
-
-    def __post_init__(self) -> None:
-        for name in _SECONDS:
-            try:
-                check_seconds(f"heartbeat.{name}", getattr(self, name), positive=True)
-            except ValueError as error:
-                raise ValueError(f"{error}: use heartbeat=None for no pings") from None
-        if inspect.iscoroutinefunction(self.message):
-            raise TypeError("heartbeat.message must be a plain function: the ping is due now")
-        if self.message is not None and not callable(self.message):
-            _check(self.message)
-
-    def ping(self) -> str | bytes | None:
-        """Return the next message, None for a WebSocket ping; raises as the function does."""
-        if not callable(self.message):
-            return self.message
-        return _check(self.message())
-
-
-def _check(message: object) -> str | bytes:
-    if isinstance(message, str):
-        try:
-            message.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f"heartbeat.message is no UTF-8: {error.reason}") from None
-        return message
-    if isinstance(message, bytes):
-        return message
-    if inspect.iscoroutine(message):
-        message.close()
-    raise TypeError(f"heartbeat.message must be str or bytes, not {type(message).__name__}")
 
 
 class Living(Protocol):

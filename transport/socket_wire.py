@@ -8,9 +8,10 @@ from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Cause, Close
 from recloser.transport import classify
 from recloser.transport.base import Delivery, Frame, Opcode
+from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.last_read import last_read
 from recloser.transport.last_received import FrameCounter, last_received, tcp_info
-from recloser.transport.liveness import Heartbeat, Liveness
+from recloser.transport.liveness import Liveness
 from recloser.transport.local_address import address_lost
 from recloser.transport.outgoing import Outgoing
 from recloser.transport.ticker import Ticker
@@ -95,11 +96,7 @@ class SocketWire(Wire):
         self._liveness: Liveness | None = None
         self._counted: FrameCounter | None = None
         self._last_read = last_read(transport)
-        if owner.heartbeat is not None:
-            if not owner.ask_kernel or tcp_info(transport) is None:
-                self._counted = FrameCounter(self.read, transport)
-                self.read = self._counted.read
-            self._liveness = Liveness(owner.heartbeat, self)
+        self.set_heartbeat(owner.heartbeat)
         lost.add_done_callback(self._lost, context=self.context)
         Ticker.of(asyncio.get_running_loop()).add(self)
 
@@ -256,6 +253,17 @@ class SocketWire(Wire):
         if not self.over:
             self.end(classify.deaf(self.sent_code))
             self.drop()
+
+    def set_heartbeat(self, heartbeat: Heartbeat | None) -> None:
+        """See `Wire.set_heartbeat`."""
+        self._end_liveness()
+        if heartbeat is None or self.over or self.closing:
+            return
+        asked = self._owner.ask_kernel and tcp_info(self.transport) is not None
+        if not asked and self._counted is None:
+            self._counted = FrameCounter(self.read, self.transport)
+            self.read = self._counted.read
+        self._liveness = Liveness(heartbeat, self)
 
     def _end_liveness(self) -> None:
         """Stop pinging and judging."""

@@ -9,6 +9,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, Protocol
 
+from recloser.fsm.errors import RecloserError
 from recloser.fsm.record import NO_HEADERS, Close
 from recloser.transport.base import (
     Delivery,
@@ -20,6 +21,7 @@ from recloser.transport.base import (
     Undelivered,
 )
 from recloser.transport.errors import ConcurrentReceive
+from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.intercept import InterceptedReader
 from recloser.transport.receive_buffer import ReceiveBuffer
 
@@ -97,17 +99,11 @@ class Wire(ABC):
 
     @abstractmethod
     def close(self, code: int, reason: str) -> None:
-        """Start the closing handshake, and return. A second call does nothing.
-
-        The engine keeps the deadline: it calls `abort` when the end is late.
-        """
+        """Start the closing handshake, once; the engine calls `abort` when the end is late."""
 
     @abstractmethod
     def drop(self) -> None:
-        """Drop the socket now, without a handshake, and release every sender that waits.
-
-        It may be called again, and after the end.
-        """
+        """Drop the socket, and release every sender that waits; also again, and after the end."""
 
     @abstractmethod
     def connection_lost(self, error: Exception) -> None:
@@ -127,6 +123,10 @@ class Wire(ABC):
 
         A connection that is known to be lost may be ended: its local address has gone, say.
         """
+
+    def set_heartbeat(self, heartbeat: Heartbeat | None) -> None:
+        """Ping by this schedule from now on; None: ping no more."""
+        raise RecloserError(f"{type(self).__name__} sends no pings: {heartbeat!r} cannot be set")
 
     def unsent_messages(self) -> list[Any]:
         """Give the messages, or their items, not known to have left the process, in order.

@@ -10,6 +10,7 @@ from recloser import log, redact
 from recloser.clock import Clock
 from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening, farewell_of
+from recloser.fsm.decisions import Session
 from recloser.fsm.events import Advise
 from recloser.fsm.record import Cause, Close, bare
 from recloser.providers import dial_failure
@@ -33,11 +34,13 @@ async def dial(
     connected: Callable[[Wire], None],
     advise: Callable[[Advise], None],
     spend: Callable[[], Awaitable[None]] | None,
+    session: Session | None,
 ) -> None:
     """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
 
     `request` asks the providers, and `addressed` is called with what they gave; `connected` is
-    called with the wire, before `on_open`; `advise` takes the advice that the hook passes on.
+    called with the wire, before `on_open`; `advise` takes the advice that the hook passes on, and
+    `session` is what the policy says of the session.
     `spend` counts the dial against the budget, or raises; None without one. `wanted` is asked
     after each wait: a provider that catches cancellation must not lead to a
     dial after `close()` (A1).
@@ -65,7 +68,11 @@ async def dial(
     try:
         with dial_failure(Cause.HOOK):
             opening = Opening(
-                generation, generation.wire, credential=ready.credential, advise=advise
+                generation,
+                generation.wire,
+                credential=ready.credential,
+                advise=advise,
+                session=session,
             )
             outcome = on_open(opening)
             if inspect.isawaitable(outcome):

@@ -39,6 +39,7 @@ from recloser.transport.wire import Transport, Wire
 
 if TYPE_CHECKING:
     from recloser.budget import Budget
+    from recloser.fsm.decisions import Session
 
 
 class Driver:
@@ -59,6 +60,7 @@ class Driver:
         "_neighbour",
         "_on_open",
         "_releaser",
+        "_session",
         "_transport",
         "core",
         "counters",
@@ -112,10 +114,10 @@ class Driver:
         self._on_open = on_open
         self._budget = budget
         self._limits = limits
+        self._session: Session | None = None
         self._binding = LoopBinding(clock)
-        self._inbox: tuple[
-            Event, ...
-        ] = ()  # nearly always empty, and the empty tuple costs no memory
+        # Nearly always empty, and the empty tuple costs no memory.
+        self._inbox: tuple[Event, ...] = ()
         self._handling = False
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
@@ -160,10 +162,8 @@ class Driver:
                 try:
                     found = self.core.handle(event, self.clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):
-                    self._inbox = (
-                        event,
-                        *self._inbox,
-                    )  # the policy was interrupted: nothing has changed
+                    # The policy was interrupted: nothing has changed.
+                    self._inbox = (event, *self._inbox)
                     raise
                 for effect in found:
                     self._perform(effect)
@@ -182,9 +182,8 @@ class Driver:
             self.generation.detach(asyncio.current_task())
         self.feed(ask)
         if self._handling:
-            await asyncio.sleep(
-                0
-            )  # a listener started this task eagerly: let the listener return first
+            # A listener started this task eagerly: let the listener return first.
+            await asyncio.sleep(0)
         if self.core.state is State.CLOSING and self.core.wish is ask.wish:
             await self._close_waiters.wait(ask.wish)
         if self.core.state in (State.CLOSED, State.PASSIVE):
@@ -252,9 +251,7 @@ class Driver:
                 self.generation.shut(code, reason)
             case effects.Abort() if self.generation is not None:
                 self.generation.abort()
-            case effects.Farewell(_, code, reason) if (
-                self.generation is not None and code is not None
-            ):
+            case effects.Farewell(_, int() as code, reason) if self.generation is not None:
                 self.generation.farewell = code, reason
 
     def _dial(self, effect: effects.Dial) -> None:
@@ -296,6 +293,7 @@ class Driver:
             addressed=self._addressed,
             connected=partial(self._connected, generation),
             advise=self.feed,
+            session=self._session,
             spend=spend,
         )
 
@@ -356,6 +354,8 @@ class Driver:
                 if wire is not None and not self.inbound.serves(wire):
                     self.inbound.lose(wire.unread + wire.received.excess)
                 self.last_close = change.close
+                if change.session is not None or change.uptime is not None:
+                    self._session = change.session  # a failed dial does not forget what stands
                 self.generation = None
                 self._releaser.start(self.bind(), generation, last=closed)
         elif closed:

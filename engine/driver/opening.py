@@ -10,10 +10,12 @@ from recloser.driver.generation import Generation
 from recloser.driver.inbound import Inbound, receiver
 from recloser.driver.scope import Scope
 from recloser.fsm.closecodes import INTERNAL_ERROR, POLICY_VIOLATION, check_close
+from recloser.fsm.decisions import Session
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.events import Advise
 from recloser.fsm.numbers import check_seconds
 from recloser.providers import Unauthorized
+from recloser.transport.heartbeat import Heartbeat, heartbeat_of
 from recloser.transport.wire import Wire
 
 
@@ -25,7 +27,16 @@ class Opening:
     it receives and does not want is given back by `pass_on`. `ask` does so by itself.
     """
 
-    __slots__ = ("_advise", "_done", "_generation", "_inbound", "_passed", "_wire", "credential")
+    __slots__ = (
+        "_advise",
+        "_done",
+        "_generation",
+        "_inbound",
+        "_passed",
+        "_wire",
+        "credential",
+        "session",
+    )
 
     def __init__(
         self,
@@ -34,9 +45,14 @@ class Opening:
         *,
         credential: str | Mapping[str, str] | None,
         advise: Callable[[Advise], None],
+        session: Session | None,
     ) -> None:
         self.credential = credential
         """The token or the headers of this dial, from `credentials=`; None without one."""
+        self.session = session
+        """What the policy said of the session when the connection before ended: `Session.RESUME`,
+        `Session.NEW`, or None where it does not say. A dial that fails in between does not count.
+        """
         self._advise = advise
         self._generation = generation
         self._wire = wire
@@ -58,6 +74,10 @@ class Opening:
     def subprotocol(self) -> str | None:
         """The subprotocol that the peer chose."""
         return self._wire.subprotocol
+
+    def set_heartbeat(self, heartbeat: Heartbeat | float | None) -> None:
+        """Ping this connection by another schedule, from now on: see `ws.set_heartbeat`."""
+        self._wire.set_heartbeat(heartbeat_of(heartbeat))
 
     async def send(self, message: str | bytes) -> None:
         """Send one message, for this generation alone.

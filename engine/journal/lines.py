@@ -13,7 +13,7 @@ from typing import Any, Final
 from recloser import redact
 from recloser.fsm import closecodes
 from recloser.fsm.change import StateChange
-from recloser.fsm.decisions import Context, Decision, Hold, Phase, Retry, Stop, Unsent
+from recloser.fsm.decisions import Context, Decision, Hold, Phase, Retry, Session, Stop, Unsent
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.fsm.timeouts import STABLE
@@ -122,6 +122,8 @@ def decision_line(decision: Decision) -> dict[str, Any]:
     line: dict[str, Any] = {"do": type(decision).__name__.lower(), "unsent": decision.unsent.value}
     if isinstance(decision, Retry):
         line.update(delay=decision.delay, refresh=decision.refresh)
+        if decision.session is not None:
+            line["session"] = decision.session.value
     return line
 
 
@@ -213,7 +215,8 @@ def _decision_of(facts: Facts, rule: str) -> Decision:
     match facts.text("do"):
         case "retry":
             try:
-                return Retry(facts.number("delay"), facts.flag("refresh"), rule, unsent)
+                session = facts.choice("session", Session) if facts.has("session") else None
+                return Retry(facts.number("delay"), facts.flag("refresh"), rule, unsent, session)
             except ValueError as error:
                 raise BadLineError(str(error)) from None
         case "hold":

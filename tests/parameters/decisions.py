@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 from recloser import policies
-from recloser.fsm import Cause, Close, Context, Origin, Phase, Policy, Unsent
+from recloser.fsm import Cause, Close, Context, Origin, Phase, Policy, Session, Unsent
 from recloser.policies import Rule, RulePolicy, Windows, at_least, below, hold, retry, stop, when
 from recloser.policies import backoff as backoffs
 from tests.parameters.rows import Table, made_by, probes
@@ -174,6 +174,7 @@ TABLE: Table = {
         "backoff": backoffs.Uniform(70, 80), "at_least": 9.0, **DROP,
     }),
     **probes("retry", acting(retry), {"unless_told": True}, at_least=60.0),
+    **probes("retry", acting(retry), {"session": Session.NEW}),
     **probes("retry_after", acting(policies.retry_after), {"seconds": 9.0, **DROP}, seconds=8.0),
     **probes("refresh_then_retry", acting(policies.refresh_then_retry), {"at_least": 3.0, **DROP}),
     **probes("at_least", in_set(5), {"low": 6}, low=5),

@@ -30,6 +30,7 @@ from tests.engine.rig import (
 from tests.parameters.lives import life, loses, opens, tries
 from tests.parameters.rows import Fresh, Probe, Table, kept, made_by, probes, shown
 
+DICTATED = "engine/driver/test_session.py::test_the_server_dictates_the_heartbeat"
 SAID = Plan(messages=("one", "two", "three"))
 LATER = Plan(messages=("four",))
 
@@ -431,6 +432,9 @@ OPENING: Table = {
         "ReconnectingWebSocket.receive_json",
         loads="engine/driver/test_message_records.py::test_json_is_read_as_it_is_told",
     ),
+    **made_by("connect", "Opening", "session"),
+    **shown("Opening.set_heartbeat", heartbeat=DICTATED),
+    **shown("ReconnectingWebSocket.set_heartbeat", heartbeat=DICTATED),
     **kept(MessageRecord),
     **made_by("connect", "Scope", "watch"),
     **made_by("Scope.watchdog", "Watchdog", "after", "clock", "excused", "bite"),
@@ -531,6 +535,9 @@ def deciding(make: Callable[..., Any]) -> Callable[..., Any]:
 DROP = {"rule": "mine", "unsent": Unsent.DROP}
 DECISIONS |= {
     **probes("Retry", deciding(Retry), {"delay": 8.0, "refresh": True, **DROP}, delay=3.0),
+    **shown(
+        "Retry", session="engine/driver/test_session.py::test_on_open_knows_what_the_policy_said"
+    ),
     **probes("Hold", deciding(Hold), DROP),
     **probes("Stop", deciding(Stop), DROP),
 }

@@ -85,4 +85,6 @@ TABLE: Table = {
     **made_by("connect", "Wire.put_first", "messages"),
     **made_by("connect", "Wire.read_failed", "error"),
     **made_by("connect", "Wire.send", "message", "item"),
+    **made_by("Opening.set_heartbeat", "Wire.set_heartbeat", "heartbeat"),
+    **made_by("Opening.set_heartbeat", "SocketWire.set_heartbeat", "heartbeat"),
 }

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from recloser import policies
-from recloser.fsm import Cause, Close, Hold, Phase, Policy, Retry, Stop, Unsent
+from recloser.fsm import Cause, Close, Hold, Phase, Policy, Retry, Session, Stop, Unsent
 from recloser.policies.catalogue import UnknownServiceError
 from tests.policies.rig import after, broken, received, refused, shipped
 
@@ -201,6 +201,23 @@ def test_limits_are_given_where_a_service_publishes_them() -> None:
     found = {name for name in policies.services() if policies.service(name).limits}
     assert found >= {"binance", "bybit", "coinbase", "discord-gateway", "aws-api-gateway"}
     assert all(limit.source for name in found for limit in policies.service(name).limits)
+
+
+@pytest.mark.spec("B22.1")
+def test_a_policy_says_resume_or_new_where_its_row_does() -> None:
+    found = {"resume": Session.RESUME, "new": Session.NEW}
+    seen = set()
+    for name in policies.services():
+        for row in policies.service(name).rows:
+            word = row.do.split()[0]
+            if row.fact != "code" or row.reason is not None:
+                continue
+            for low, _ in row.number_set.intervals:
+                decision = policies.for_service(name).decide(received(int(low)), after(2))
+                if f"{name}-" in decision.rule and isinstance(decision, Retry):
+                    assert decision.session is found.get(word), (name, row)
+                    seen.add(decision.session)
+    assert seen == {None, *Session}
 
 
 @pytest.mark.spec("B14.2", "D10.6")

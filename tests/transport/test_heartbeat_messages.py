@@ -69,6 +69,35 @@ async def test_no_answer_is_silence(loop_factory: Factory) -> None:
         assert close.error is None
 
 
+@pytest.mark.spec("F12.1")
+@pytest.mark.parametrize("ask_kernel", [True, False], ids=["kernel", "counted"])
+@pytest.mark.parametrize("before", [None, Heartbeat(3600, 3600)], ids=["none", "slow"])
+async def test_another_heartbeat_takes_the_place_of_the_one_before(
+    loop_factory: Factory, before: Heartbeat | None, *, ask_kernel: bool
+) -> None:
+    async with linked(heartbeat=before, ask_kernel=ask_kernel) as link:
+        link.wire.set_heartbeat(Heartbeat(0.03, 0.25, "beat"))
+        for _ in range(10):
+            assert await link.peer.frame() == (TEXT, b"beat")
+            await link.peer.send(text("heard"))
+        assert await link.receive() == "heard"
+        close = await link.end()  # it is judged, too
+        assert close.cause is Cause.HEARTBEAT
+
+
+@pytest.mark.spec("F12.1")
+async def test_none_ends_the_heartbeat(loop_factory: Factory) -> None:
+    async with linked(heartbeat=Heartbeat(0.03, 0.05, "beat")) as link:
+        assert await link.peer.frame() == (TEXT, b"beat")
+        link.wire.set_heartbeat(None)
+        link.wire.probe()
+        await link.peer.send(text("still here"))
+        assert await link.receive() == "still here"
+        link.wire.close(4000, "")
+        link.wire.set_heartbeat(Heartbeat(0.01, 0.01))  # too late: it is closing
+        assert await link.peer.close_seen() == (4000, "")
+
+
 async def test_a_probe_asks_with_the_message() -> None:
     async with linked(heartbeat=Heartbeat(3600, 5, counting())) as link:
         link.wire.probe()

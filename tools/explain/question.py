@@ -4,12 +4,23 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
-from recloser.fsm.decisions import Context, Decision, Hold, Host, Phase, Policy, Retry, Unsent
+from recloser.fsm.decisions import (
+    Context,
+    Decision,
+    Hold,
+    Host,
+    Phase,
+    Policy,
+    Retry,
+    Session,
+    Unsent,
+)
 from recloser.fsm.judge import judge
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.run import Run
 from recloser.policies.rules import Rule, rules_of
 
+_SESSIONS: Final = {Session.RESUME: ", resume the session", Session.NEW: ", begin a new session"}
 _FATES: Final = {
     Unsent.KEEP: "",
     Unsent.DROP: ", drop unsent",
@@ -103,8 +114,9 @@ class Reply(NamedTuple):
             words = f"retry {_range(self.delay_min, self.delay_max)}"
         if isinstance(self.decision, Retry) and self.decision.refresh:
             words = f"new credential, {words}"
-        words += _FATES[self.decision.unsent]
-        return words
+        if isinstance(self.decision, Retry) and self.decision.session is not None:
+            words += _SESSIONS[self.decision.session]
+        return words + _FATES[self.decision.unsent]
 
 
 def _range(low: float, high: float) -> str:

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, State, StateChange, Stop
-from recloser.fsm.decisions import Unsent
+from recloser.fsm.decisions import Session, Unsent
 from recloser.fsm.states import Trigger, Wish
 
 seconds = st.floats(0, 1e9)
@@ -56,7 +56,7 @@ contexts = st.builds(
 )
 unsents = st.sampled_from(Unsent)
 decisions = (
-    st.builds(Retry, seconds, st.booleans(), st.just(""), unsents)
+    st.builds(Retry, seconds, st.booleans(), st.just(""), unsents, maybe(st.sampled_from(Session)))
     | st.builds(Hold, st.just(""), unsents)
     | st.builds(Stop, st.just(""), unsents)
 )

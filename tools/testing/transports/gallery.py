@@ -16,7 +16,7 @@ from recloser.transport.aiohttp_wire import AiohttpWire
 from recloser.transport.base import Delivery, DialFailed, Frame, Request
 from recloser.transport.errors import NotOpen
 from recloser.transport.handshake import dial_failed
-from recloser.transport.liveness import Heartbeat
+from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.upgrade import Upgrade
 
 Ended = Callable[[Close], None]

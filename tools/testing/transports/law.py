@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from recloser.fsm.record import Close
 from recloser.testing.doubles.raw_server import RawPeer, RawServer, raw_server
 from recloser.transport.base import DialFailed, Opcode, Request
-from recloser.transport.liveness import Heartbeat
+from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.wire import Transport, Wire
 
 PATIENCE: Final = ContextVar("recloser_patience", default=5.0)

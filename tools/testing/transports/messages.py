@@ -9,7 +9,7 @@ from recloser.testing.doubles.raw_server import PING, PONG, frame, text
 from recloser.testing.transports.law import Stage, TransportLaw, hold, until, within
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
-from recloser.transport.liveness import Heartbeat
+from recloser.transport.heartbeat import Heartbeat
 
 _BEAT: Final = Heartbeat(interval=0.2, timeout=0.2)
 _BLOCK: Final = 64 * 1024
