@@ -158,7 +158,7 @@ async def use() -> None:
         pass
     await ws.close(code=1000, reason="")
     await ws.send(1)  # type: ignore[arg-type] # must be refused: neither str nor bytes
-    recloser.connect("ws://x", credentials="token", follow_redirects=3)
+    recloser.connect("ws://x", credentials="token", follow_redirects=3, proxy="env", compression=12)
     recloser.connect("ws://x", heartbeat=recloser.Heartbeat(30, 10, lambda: "ping"))
     recloser.connect("ws://x", credentials=headers)
     recloser.connect("ws://x", retries=3)  # type: ignore[call-arg] # must be refused: no such option
