@@ -124,6 +124,10 @@ async def test_calls_are_confirmed_one_at_a_time_and_in_order() -> None:
         assert life.system.known == [1, 2], "the third waits for the second"
         await pass_time(5.0)
         assert life.system.known == [1, 2, 3]
+        begin = now()
+        calls = (life.station.call("DataTransfer", {"value": value}) for value in (4, 5))
+        await asyncio.gather(*calls)
+        assert now() - begin == pytest.approx(4.0), "whoever calls"
 
 
 @virtual

@@ -136,10 +136,11 @@ async def test_the_server_dictates_the_heartbeat() -> None:
         assert len(beats) in (10, 11)
         assert beats[0] <= INTERVAL, "the first is spread over the interval"
         assert beats[1:] == pytest.approx([INTERVAL] * len(beats[1:]))
+        count = len(beats)
         life.service.client.send({"op": 1, "d": None})
         await pass_time(0.1)
-        assert len(life.service.beats) == len(beats), "the server asks for one at once"
-        assert life.service.beats[-1] < INTERVAL
+        assert len(beats) >= count + 1, "the server asks for one at once"
+        assert beats[count] < INTERVAL
 
 
 @virtual
