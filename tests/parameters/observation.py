@@ -7,6 +7,13 @@ from tests.parameters.rows import Table, kept, made_by, probes, shown
 OBSERVER = "engine/statistics/test_observer.py::"
 PROMETHEUS = "engine/metrics/test_prometheus.py::"
 OPEN = "engine/metrics/test_opentelemetry.py::"
+PAGE = "engine/inspector/test_inspector.py::"
+SEEN = f"{PAGE}test_a_page_gets_a_snapshot_and_then_what_changes"
+NAMED = f"{PAGE}test_a_name_belongs_to_one_engine_and_can_be_forgotten"
+MOUNTED = "engine/inspector/test_mounted.py::test_in_an_aiohttp_server"
+ASGI = "engine/inspector/test_mounted.py::test_as_an_asgi_application"
+TOKEN = "engine/inspector/test_site.py::test_buttons_need_the_token_and_the_origin_of_the_page"
+REMOTE = "engine/inspector/test_site.py::test_it_is_for_this_machine_alone"
 SPANS = "engine/metrics/test_spans.py::"
 
 
@@ -21,6 +28,15 @@ def counted(**span: float) -> object:
 
 TABLE: Table = {
     **kept(CloseAlarm),
+    **shown("Inspector", closes=f"{PAGE}test_statistics_of_the_service_are_shown", wall=SEEN),
+    **shown("Inspector.bind", engine=SEEN),
+    **shown("Inspector.watch", engine=NAMED, ws=NAMED),
+    **shown("Inspector.engine", name=NAMED),
+    **shown("Inspector.row", engine=SEEN),
+    **shown("Inspector.timeline", engine=SEEN),
+    **made_by("Inspector.bind", "Inspector.add", "moment"),
+    **shown("aiohttp_app", inspector=MOUNTED, token=TOKEN, allow_remote=REMOTE),
+    **shown("asgi_app", inspector=ASGI, token=TOKEN, allow_remote=REMOTE),
     **shown(
         "CloseStatistics",
         on_alarm=f"{OBSERVER}test_an_alarm_is_one_line_and_one_call_and_clears",
@@ -32,11 +48,6 @@ TABLE: Table = {
     **shown(
         "PrometheusMetrics.bind", engine=f"{PROMETHEUS}test_a_scrape_tells_of_every_change"
     ),
-    **made_by("PrometheusMetrics.bind", "PrometheusMetrics.move", "previous", "current"),
-    **made_by("PrometheusMetrics.bind", "PrometheusMetrics.opened", "peer", "seconds", "origin"),
-    **made_by("PrometheusMetrics.bind", "PrometheusMetrics.closed", "kind"),
-    **made_by("PrometheusMetrics.bind", "PrometheusMetrics.lived", "peer", "seconds", "origin"),
-    **made_by("PrometheusMetrics.bind", "PrometheusMetrics.undelivered", "count"),
     **shown(
         "OpenTelemetryMetrics", provider=f"{OPEN}test_the_same_numbers_go_to_opentelemetry"
     ),
@@ -45,13 +56,6 @@ TABLE: Table = {
         engine=f"{OPEN}test_the_same_numbers_go_to_opentelemetry",
         spans=f"{OPEN}test_an_exemplar_has_the_span_of_its_generation",
     ),
-    **made_by(
-        "OpenTelemetryMetrics.bind", "OpenTelemetryMetrics.record",
-        "name", "value", "peer", "context",
-    ),
-    **made_by("OpenTelemetryMetrics.bind", "OpenTelemetryMetrics.move", "previous", "current"),
-    **made_by("OpenTelemetryMetrics.bind", "OpenTelemetryMetrics.closed", "kind"),
-    **made_by("OpenTelemetryMetrics.bind", "OpenTelemetryMetrics.undelivered", "count"),
     **shown(
         "GenerationSpans",
         engine=f"{SPANS}test_each_generation_is_a_span_that_leads_to_the_one_before",

@@ -106,5 +106,6 @@ async def test_what_it_says_when_it_refuses_loses_a_client_and_stops(tmp_path: P
     assert (nowhere.status, says("mqtt", nowhere)) == (404, "refused")
     assert str(said[0]).startswith("ERROR\nmessage:Bad CONNECT\n")
     assert policies.service("stomp").advice[0].message == "ERROR, Bad CONNECT"
+    # A minute after the ERROR: only its idle time-out ends the connection.
     assert (refused.code, refused.reason, says("stomp", refused)) == (1000, "", "retry")
     assert says("mqtt", gone) == "retry"
