@@ -159,6 +159,15 @@ class Terminal:
         self._seen = found.end()
         return found
 
+    async def write(self, text: str) -> None:
+        """Press these keys, and wait until each has been read and shown.
+
+        Between two of them the status line may be drawn, which ends by going back (DECRC).
+        """
+        await self.editing()
+        self.type(text)
+        await self.expect(r"(?:[\s\S]*?\x1b8)?".join(map(re.escape, text)))
+
     async def editing(self) -> None:
         """Wait until lines are edited: until then Ctrl-D would be the terminal's own."""
         async with asyncio.timeout(PATIENCE):

@@ -49,8 +49,7 @@ async def test_lines_come_back_from_the_history():
 async def test_a_message_does_not_spoil_what_is_being_typed():
     async with serving() as peer, on_terminal("connect", peer.url) as terminal:
         await terminal.expect("connecting -> open")
-        terminal.type("hal")
-        await terminal.expect("hal")
+        await terminal.write("hal")
         await peer.sockets[0].send_str("news")
         await terminal.expect(r"\r\x1b\[K< news\r\n> hal")
         terminal.type("lo\r")
