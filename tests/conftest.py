@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from inspect import iscoroutinefunction
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, Verbosity, settings
 
 from tests.clauses import belongs, clauses, near
@@ -66,10 +67,15 @@ def _cited(item: pytest.Item) -> list[str]:
     return [number for mark in item.iter_markers("spec") for number in mark.args]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Leave what was imported out of every later collection: they are quick then."""
-    _collect()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Import all tests without looking for garbage among them, and leave them out of it later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
@@ -118,7 +124,10 @@ def no_leaks() -> Iterator[None]:
     errors = _Errors()
     logger = logging.getLogger("asyncio")
     logger.addHandler(errors)
+    configured = structlog.is_configured()
     yield
+    if structlog.is_configured() and not configured:
+        structlog.reset_defaults()  # `capture_logs` puts back what was not set before
     _collect()
     logger.removeHandler(errors)
     assert not errors.found, "asyncio reported:\n" + "\n".join(errors.found)

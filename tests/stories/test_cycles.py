@@ -7,7 +7,6 @@ from collections import Counter
 from typing import Any
 
 import pytest
-import structlog
 
 from recloser import Retry, State
 from recloser.testing import Plan, ScriptedTransport
@@ -65,15 +64,6 @@ def population() -> Counter[str]:
     for each in gc.get_objects():
         found[type(each).__qualname__] += 1
     return found
-
-
-@pytest.fixture
-def quiet() -> Any:
-    """Log lines are made and dropped: ten thousand of them are not what is tested here."""
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.spec("J1.1", "A7", "C1")

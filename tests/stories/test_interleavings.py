@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -128,14 +127,6 @@ async def finish(world: World) -> None:
     await pass_time(100)  # the echo of a scripted peer may still have been under way
     assert timers() == []
     assert len(world.requests) == dials
-
-
-@pytest.fixture(scope="module")
-def quiet() -> Any:
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.spec(

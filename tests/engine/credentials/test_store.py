@@ -29,7 +29,7 @@ from tests.engine.rig import (
     turns,
     virtual,
 )  # fmt: skip
-from tests.policies.rig import after, received, refused, shipped
+from tests.policies.rig import after, makers, received, refused, shipped
 
 AGAIN = Retry(5.0, rule="again")
 ANEW = Retry(0.0, refresh=True, rule="anew")
@@ -358,7 +358,7 @@ async def test_a_provider_that_fails_is_a_failed_dial(
 
 
 @pytest.mark.spec("E2.2")
-@pytest.mark.parametrize("make", sorted(shipped()))
+@pytest.mark.parametrize("make", sorted(makers()))
 @virtual
 async def test_the_shipped_policies_stop_at_unauthorized(make: str) -> None:
     ws, transport = engine(
