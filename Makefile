@@ -52,7 +52,7 @@ demo: $(READY)  ## A real server closes, cuts, refuses and goes silent; the engi
 	@$(BIN)/python examples/demo.py
 
 test: $(READY)  ## All tests, the same ones in the same way each time
-	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS)
+	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS) --dist worksteal
 
 check: fmt-check lint types diagrams-check cov  ## Everything that must hold before a commit
 
@@ -112,11 +112,11 @@ diagrams-check: $(READY)  ## Pictures and documents agree with the live machine
 	$(PYTEST) tests/test_diagrams.py
 
 cov: $(READY)  ## All tests with branch coverage; that of fsm/ and policies/ must be complete
-	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS) --cov --cov-report=term
+	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report=term
 	$(BIN)/coverage report --include='fsm/*,policies/*' --fail-under=100
 
 slow: $(READY)  ## All tests with many more examples, and those marked slow
-	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) -m "not prove"
+	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) --dist worksteal -m "not prove"
 
 compat: $(READY)  ## The tests of the transport on each release of aiohttp that is supported
 	$(BIN)/python tests/aiohttp_releases.py
