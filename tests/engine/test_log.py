@@ -277,6 +277,7 @@ async def test_a_line_that_cannot_be_written_does_not_stop_the_machine(what: str
     ws, transport = engine(UP, UP, fields=Moody() if what == "fields" else {})
     ws.subscribe(lambda change: 1 / 0)
     before = structlog.get_config()
+    structlog.configure()
     if what == "disk":
         structlog.configure(processors=[broken_disk])
     if what == "logger":
