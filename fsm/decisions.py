@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from recloser.fsm.numbers import check_seconds
@@ -178,13 +179,13 @@ class Retry:
     """What to do with the session of before; None: the policy does not say."""
 
     def __post_init__(self) -> None:
-        delay = check_seconds("delay", self.delay)
+        if type(self.delay) is not float or not 0.0 <= self.delay < inf:  # else nothing to convert
+            object.__setattr__(self, "delay", check_seconds("delay", self.delay))
         if not isinstance(self.refresh, bool):
             raise TypeError(f"refresh must be True or False, not {self.refresh!r}")
         _check(self.rule, self.unsent)
         if not (self.session is None or isinstance(self.session, Session)):
             raise TypeError(f"session must be Session.RESUME, NEW or None, not {self.session!r}")
-        object.__setattr__(self, "delay", delay)
 
     @property
     def guard(self) -> Guard:

@@ -118,8 +118,10 @@ def _arrow(
         canvas.put(_lives(canvas, signs), left + 1, text.ljust(inner)[:inner])
     for row in rows:
         if row in picture.rules:
-            column = left + _MARGIN
-            for text in rules_text(picture.rules[row], WIDTH - column - 1):
+            texts = rules_text(picture.rules[row], WIDTH - left - _MARGIN - 1)
+            widest = max(map(len, texts))  # one long name may need more room than there is
+            column = max(0, min(left + _MARGIN, WIDTH - 1 - widest))
+            for text in texts:
                 canvas.put(_lives(canvas, signs), column, f"{text} ")
 
 

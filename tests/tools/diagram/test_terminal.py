@@ -10,7 +10,7 @@ from recloser.diagram.picture import Picture
 from recloser.diagram.terminal import WIDTH, terminal
 from recloser.fsm.states import State
 from recloser.fsm.table import TABLE, Row
-from tests.tools.diagram.pictures import BARE, NOTED, pictures
+from tests.tools.diagram.pictures import BARE, LOST, NOTED, RULES, pictures
 from tests.tools.diagram.reading import Read
 
 BOTH = pytest.mark.parametrize("signs", [UNICODE, ASCII], ids=["unicode", "ascii"])
@@ -79,6 +79,16 @@ def test_every_row_of_the_table_is_drawn_once(signs: Signs) -> None:
 def test_counts_stand_on_the_arrows(signs: Signs) -> None:
     picture = Picture(rows=TABLE, counts=NOTED.counts)
     assert read(terminal(picture, signs), signs).counts == NOTED.counts
+
+
+@pytest.mark.spec("L1.1")
+@BOTH
+@pytest.mark.parametrize("row", LOST)
+def test_the_longest_name_of_a_rule_begins_further_left(row: Row, signs: Signs) -> None:
+    name = max(RULES, key=len)
+    lines = terminal(Picture(rows=TABLE, rules={row: [name, "x"]}), signs).splitlines()
+    assert any(name in line for line in lines)
+    assert max(map(len, lines)) <= WIDTH
 
 
 @pytest.mark.spec("L1.1")
