@@ -17,6 +17,7 @@ from recloser.policies.rules import Rule, rules_of
 from tests.policies.rig import shipped
 from tests.policies.wire import ends
 
+TIMEOUTS = Timeouts()
 UPTIMES = (0.5, 60.0)
 DEPTH = 4
 """How often an end comes in a row: three times are what counts."""
@@ -88,7 +89,7 @@ DIALS = frozenset(
 def _life(
     policy: Policy, close: Close, *, can_refresh: bool, known: bool, uptime: float
 ) -> Iterator[str]:
-    core = Core(policy, timeouts=Timeouts(), roll=lambda: 0.5, can_refresh=can_refresh)
+    core = Core(policy, timeouts=TIMEOUTS, roll=lambda: 0.5, can_refresh=can_refresh)
     now = 0.0
     core.handle(Ask(Wish.CONNECT), now)
     dial = close.status is not None or close.cause in DIALS
@@ -97,7 +98,7 @@ def _life(
             return
         if not dial or (known and turn == 0):
             core.handle(Opened(core.generation), now)
-            if core.deadline is not None and uptime > Timeouts().stable:
+            if core.deadline is not None and uptime > TIMEOUTS.stable:
                 core.handle(Expired(core.deadline), core.deadline)
             now += uptime
         if close.intentional:
