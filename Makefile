@@ -15,6 +15,12 @@ DRAW := $(BIN)/recloser diagram
 # would compile all of them again.
 export PYTHONDONTWRITEBYTECODE :=
 
+# SQLite waits for its disk: where there is a gigabyte of room in memory, the files of the tests stand there.
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1048576 { print "/dev/shm" }')
+ifneq ($(MEMORY),)
+export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow compat compat-ends services browser mutants prove bench clean
 

@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 
 import recloser
 from recloser import Close, Context, Hold, Retry, State, StateChange, Stop
+from recloser.clock import LoopClock, Timer
 from recloser.fsm import Cause, Decision
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire, run
 
@@ -63,6 +64,26 @@ async def opened(
     ws.connect()
     await ws.wait_for(State.OPEN)
     return ws, transport.wires[-1], transport
+
+
+class Hasty(LoopClock):
+    """A hundred seconds pass in one: dials are a second apart, and nobody waits for that.
+
+    For real sockets and threads, for which virtual time does not wait.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.get_running_loop())
+
+    def monotonic(self) -> float:
+        return super().monotonic() * 100
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        return super().call_at(when / 100, callback)
+
+
+PATIENT = recloser.Timeouts(connect=6000.0, close=6000.0)
+"""What a hasty engine gives a dial and a closing: a minute each."""
 
 
 async def turns(count: int = 25) -> None:

@@ -8,6 +8,7 @@ import pytest
 import recloser
 from recloser import Acknowledgements, Outbox, State
 from recloser.testing import Fault, ScriptedServer
+from tests.engine.rig import PATIENT, Hasty
 
 GREETING = ("one", "two", "subscribed", "three")
 
@@ -24,7 +25,9 @@ async def test_messages_come_in_order_on_every_connection(*, outbox: bool) -> No
     faults = [Fault(do="cut", send=GREETING), Fault(do="serve", send=GREETING, times=0)]
     async with ScriptedServer(faults) as server:
         box = Outbox() if outbox else None
-        ws = recloser.connect(server.url, on_open=subscribe, outbox=box)
+        ws = recloser.connect(
+            server.url, on_open=subscribe, outbox=box, clock=Hasty(), timeouts=PATIENT
+        )
         async with ws:
             first = [await ws.receive() for _ in range(3)]
             ws.connect()
@@ -50,7 +53,13 @@ async def test_an_acknowledgement_that_is_passed_on_is_heard(*, passed_to_consum
     told = (json.dumps({"event": 1}), json.dumps({"ack": "order 1"}))
     faults = [Fault(do="cut", after=0.05), Fault(do="serve", send=told, times=0)]
     async with ScriptedServer(faults) as server:
-        ws = recloser.connect(server.url, on_open=greet, outbox=Outbox(acknowledgements=options))
+        ws = recloser.connect(
+            server.url,
+            on_open=greet,
+            outbox=Outbox(acknowledgements=options),
+            clock=Hasty(),
+            timeouts=PATIENT,
+        )
         async with ws:
             await ws.send(json.dumps({"id": "order 1"}), id="order 1")
             while await ws.receive() != told[0]:
@@ -69,7 +78,7 @@ async def test_messages_of_a_failed_opening_are_dropped() -> None:
             raise recloser.OpeningFailed(4000)
 
     async with ScriptedServer([Fault(do="serve", send=("hello",), times=0)]) as server:
-        ws = recloser.connect(server.url, on_open=fail)
+        ws = recloser.connect(server.url, on_open=fail, clock=Hasty(), timeouts=PATIENT)
         ws.connect()
         await ws.wait_for(State.BACKOFF)
         ws.connect()

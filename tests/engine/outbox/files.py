@@ -95,6 +95,7 @@ def make(
         "ws://feed.example",
         transport=transport,
         policy=policy,
+        clock=options.pop("clock", None),
         outbox=Outbox(path=path, **options),
     )
     return ws, transport

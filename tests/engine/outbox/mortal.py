@@ -52,6 +52,8 @@ class Life:
     """Tasks that send at the same time: several messages share a transaction."""
     padding: int = 0
     """Bytes that each message is longer."""
+    killed: bool = False
+    """Whether it waits to be killed when it is done."""
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -136,6 +138,8 @@ async def live(life: Life) -> None:
     await ws.drain()
     await ws.close()
     await session.close()
+    if life.killed:
+        await asyncio.Event().wait()
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from tests.engine.outbox.engines import (
     sender_of,
 )
 from tests.engine.outbox.files import away, in_real_time, killed, make, real, rows, settled, shown
-from tests.engine.rig import CUT, DOWN, UP, Answering, engine, turns
+from tests.engine.rig import CUT, DOWN, UP, Answering, Hasty, engine, turns
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 
@@ -461,7 +461,7 @@ async def life(folder: Path, steps: list[tuple[str, Any]], *, acknowledged: bool
     lives, count = 0, 0
     path = folder / "0.db"
     account: dict[str, str] = {}
-    ws, transport = make(path, *[UP] * 50, acknowledgements=acknowledgements)
+    ws, transport = make(path, *[UP] * 50, acknowledgements=acknowledgements, clock=Hasty())
     ws.connect()
     engines = [ws]
     for name, value in steps:
@@ -497,7 +497,9 @@ async def life(folder: Path, steps: list[tuple[str, Any]], *, acknowledged: bool
             case "kill":
                 lives += 1
                 path = killed(path, folder / f"{lives}.db")
-                ws, transport = make(path, *[UP] * 50, acknowledgements=acknowledgements)
+                ws, transport = make(
+                    path, *[UP] * 50, acknowledgements=acknowledgements, clock=Hasty()
+                )
                 ws.connect()
                 engines.append(ws)
         await turns()

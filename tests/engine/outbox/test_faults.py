@@ -19,7 +19,7 @@ from recloser.testing.doubles.raw_server import CLOSE, close_frame
 from recloser.testing.doubles.raw_server import RawPeer as Peer
 from recloser.testing.doubles.raw_server import RawServer as Server
 from recloser.testing.doubles.raw_server import raw_server as serving
-from tests.engine.rig import Answering
+from tests.engine.rig import PATIENT, Answering, Hasty
 
 GENTLE = ("close", "client")
 """Faults after which the server reads what had left: it must be all, once, in order."""
@@ -114,7 +114,9 @@ async def through(
                 server.url,
                 session=session,
                 heartbeat=None,
-                policy=Answering(Retry(0.001)),
+                policy=Answering(Retry(0.1)),
+                clock=Hasty(),
+                timeouts=PATIENT,
                 outbox=Outbox(max_messages=200),
             ) as ws,
         ):

@@ -258,7 +258,7 @@ class Story:
         self._now.clear()
         self.server.over.clear()
         self._left = self.chance.randrange(1, self.most)
-        self.mortals.say(life.line())
+        self.mortals.say(replace(life, killed=killed).line())
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             accepting = tasks.create_task(self.server.accept(tasks))
             over = tasks.create_task(self.mortals.until_over())

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 from itertools import count, repeat
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ import pytest
 
 import recloser
 from recloser import Acknowledgements, Drop, Outbox, RecloserError, Retry, State
-from recloser.clock import LoopClock, Timer
 from recloser.outbox import Message
 from recloser.testing import ScriptedTransport
 from tests.engine.outbox.engines import sender_of
 from tests.engine.outbox.files import real, rows, settled
-from tests.engine.rig import CUT, UP, Answering, turns
+from tests.engine.rig import CUT, UP, Answering, Hasty, turns
 
 CALLS = (
     *("send",) * 6,
@@ -28,16 +26,6 @@ CALLS = (
 
 def render(message: Message) -> str:
     return f"{message.id}|{int(message.redelivered)}|{message.data!s}"
-
-
-class Hasty(LoopClock):
-    """A hundred seconds pass in one: dials are a second apart, and nobody waits for that."""
-
-    def monotonic(self) -> float:
-        return super().monotonic() * 100
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
-        return super().call_at(when / 100, callback)
 
 
 class Engine:
@@ -55,7 +43,7 @@ class Engine:
             "ws://feed.example",
             transport=self.transport,
             policy=Answering(Retry(0.1)),
-            clock=Hasty(asyncio.get_running_loop()),
+            clock=Hasty(),
             outbox=Outbox(
                 path=self.path,
                 max_messages=chance.choice([3, 50]),
