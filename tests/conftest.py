@@ -8,6 +8,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from inspect import iscoroutinefunction
 
@@ -43,7 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse the number of a clause that is not there, before anything is collected."""
+    """Refuse the number of a clause that is not there, before anything is collected.
+
+    A shell has its background jobs ignore SIGINT, and so would the processes that tests start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     known = {each.number: each for each in clauses()}
     for number in config.getoption("--clause"):
         if number not in known:

@@ -42,8 +42,9 @@ COMMIT;
 PUT: Final = (
     "INSERT INTO message (number, id, key, data, expires_at, deliveries, suspect, checksum)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (number) DO UPDATE SET deliveries = excluded.deliveries,"
-    " suspect = excluded.suspect, checksum = excluded.checksum"
+    # All that the checksum is of and may differ: the wall clock may have been set, and an id given.
+    " ON CONFLICT (number) DO UPDATE SET id = excluded.id, expires_at = excluded.expires_at,"
+    " deliveries = excluded.deliveries, suspect = excluded.suspect, checksum = excluded.checksum"
 )
 MARK: Final = "UPDATE message SET deliveries = ? WHERE number = ?"
 REMOVE: Final = "DELETE FROM message WHERE number = ?"

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,6 +172,20 @@ def test_what_is_not_ours_is_refused(
     write(path)
     refused(path, OutboxForeign, problem, advice=FOREIGN)
     assert [each.name for each in tmp_path.iterdir()] == ["outbox.db"]
+
+
+@pytest.mark.spec("G6")
+@pytest.mark.parametrize(
+    "fact", [{"expires_at": 2.5}, {"id": 1}, {"suspect": 1}, {"deliveries": 1}]
+)
+def test_a_message_that_is_written_again_can_be_read(path: Path, fact: dict[str, Any]) -> None:
+    """Its time to live was computed anew: the checksum changed, and the stored time did not."""
+    first = StoredMessage(1, None, "k", "data", 2.0, 0)
+    again = first._replace(**fact)
+    with closing(Database(str(path), fsync=False)) as file:
+        for message in (first, again):
+            file.write([(PUT, [message.sealed()])])
+        assert file.rows() == [again]
 
 
 @pytest.mark.spec("G6", "L6")
