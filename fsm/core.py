@@ -70,7 +70,6 @@ class Core:
         "_planned",
         "_policy",
         "_roll",
-        "_stable_at",
         "_timeouts",
         "address",
         "advice",
@@ -82,6 +81,7 @@ class Core:
         "host",
         "peer",
         "run",
+        "stable_at",
         "state",
         "wish",
     )
@@ -111,7 +111,7 @@ class Core:
         self.generation = self.held = 0  # held: messages in the outbox, stated in every change
         self._latest = 0  # the number of the latest dial, that of a successor included
         self.deadline: float | None = None
-        self._stable_at: float | None = None  # when what is open becomes stable
+        self.stable_at: float | None = None  # when what is open becomes stable
         self._handover: Handover | None = None  # the move under way, in `open` and `closing`
         self.address: str | None = None
         """Where the present dial goes; None where it is always the same."""
@@ -204,7 +204,7 @@ class Core:
     def _set_open_deadline(self) -> None:
         if self.state is State.OPEN:
             due = None if self._handover is None else self._handover.due
-            moments = [each for each in (due, self._stable_at) if each is not None]
+            moments = [each for each in (due, self.stable_at) if each is not None]
             self.deadline = min(moments, default=None)
 
     def _ask(self, ask: Ask, now: float, *, paced: bool = False) -> list[Effect]:
@@ -251,7 +251,7 @@ class Core:
 
     def _stable(self) -> None:
         fire(self, Trigger.STABLE)
-        self._stable_at = None
+        self.stable_at = None
         self._set_open_deadline()
         self.run = self.run.stable()
 
@@ -353,7 +353,7 @@ class Core:
         if not fire(self, trigger) or self.state is previous:
             return []
         chosen, self.guard, self.deadline = self.guard, None, None
-        self._stable_at = None
+        self.stable_at = None
         delay: float | None = None
         dial: effects.Dial | effects.Promote | None = None
         move = self._handover
@@ -370,7 +370,7 @@ class Core:
             self.deadline = start + self._timeouts.connect
             dial = effects.Dial(self.generation, start, self.run.dialling(start))
         elif self.state is State.OPEN:
-            self.deadline = self._stable_at = now + self._timeouts.stable
+            self.deadline = self.stable_at = now + self._timeouts.stable
         elif self.state is State.CLOSING:
             self.deadline = now + self._timeouts.close
         elif self.state is State.PASSIVE:

@@ -124,6 +124,7 @@ class Situation:
             core.run.refresh_next,
             core.run.immediate,
             core.successor is not None,
+            core.stable_at is None,
             frozenset(map(self._whose, flight.opened)),
             frozenset(map(self._whose, flight.lost)),
             frozenset(deadline == core.deadline for deadline in flight.expired),
