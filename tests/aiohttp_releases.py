@@ -104,7 +104,8 @@ def main(arguments: list[str]) -> int:
         for release in releases(Path(name), ends=ends):
             status, output = release.run(SHORT if ends else ALL)
             failed |= status
-            print(output if status else output.splitlines()[-1], f"aiohttp {release.version}")
+            said = output if status else output.splitlines()[-1]
+            print(said, f"aiohttp {release.version}", flush=True)
     return 1 if failed else 0
 
 
