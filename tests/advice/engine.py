@@ -19,6 +19,7 @@ from recloser import (
     hints,
 )
 from recloser.fsm import Close
+from recloser.inspector import Inspector
 from recloser.policies import Rule, hold, stop, when
 from recloser.testing import ScriptedTransport
 from tests.advice.follow import Advice, Shown
@@ -418,6 +419,18 @@ def broken(*, fixed: bool) -> Callable[[], Any]:
         finally:
             policy.fixed = True
             await ws.close()
+
+    return story
+
+
+def watching(*names: str) -> Callable[[], Any]:
+    """Show two engines under these names."""
+
+    async def story() -> None:
+        inspector = Inspector()
+        engines = [engine(UP)[0] for _ in names]
+        for name, ws in zip(names, engines, strict=True):
+            inspector.watch(name, ws)
 
     return story
 

@@ -153,12 +153,21 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("engine/budget.py", "give the budget a file of its own"): Shown(
         "engine/test_budget.py::test_a_file_of_something_else_is_refused_and_left_as_it_is"
     ),
-    ("transport/liveness.py", "use heartbeat=None for no pings"): Advice(
+    ("transport/heartbeat.py", "use heartbeat=None for no pings"): Advice(
         made(heartbeat=0), made(heartbeat=None)
     ),
     ("policies/standard.py", "leave it out, or change a row with policies.override()"): Advice(
         lambda: policies.for_service("discord", peer_normal="hold"),
         lambda: policies.override(policies.for_service("discord"), RULE),
+    ),
+    ("engine/driver/limits.py", "give max_age, too"): Advice(
+        made(gapless=True), made(gapless=True, max_age=60.0)
+    ),
+    ("engine/driver/callers.py", "move again later"): Shown(
+        "engine/driver/test_moving.py::test_where_the_successor_fails_the_old_goes_on"
+    ),
+    ("engine/inspector/inspector.py", "give each a name"): Advice(
+        acts.watching("ada", "ada"), acts.watching("ada", "bob")
     ),
     # -- credentials -------------------------------------------------------------------------
     ("engine/credentials/store.py", "give them as they are"): Advice(
