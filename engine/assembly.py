@@ -275,12 +275,15 @@ def _transport(
 ) -> Transport:
     """Make the transport, or take the one that is given."""
     kind = _transport_class(given)
+    over_aiohttp = (
+        session is not None
+        or proxy is not None
+        or compression is not False
+        or bool(follow_redirects)
+    )
     if kind is None:
         if (
-            session is not None
-            or proxy is not None
-            or compression is not False
-            or bool(follow_redirects)
+            over_aiohttp
             or ssl is not True
             or heartbeat is not _HEARTBEAT
             or max_message_size != _MESSAGE_SIZE
@@ -291,6 +294,15 @@ def _transport(
                 "transport"
             )
         return cast("Transport", given)
+    if not issubclass(kind, AiohttpTransport):
+        if over_aiohttp:
+            raise TypeError(
+                "session, proxy, compression and follow_redirects belong to the transports over "
+                "aiohttp: "
+                "make your own transport with what it needs, and give that"
+            )
+        make = cast("Callable[..., Transport]", kind)
+        return make(ssl=ssl, heartbeat=heartbeat_of(heartbeat), max_message_size=max_message_size)
     return kind(
         session=session,
         ssl=ssl,
@@ -304,7 +316,7 @@ def _transport(
     )
 
 
-def _transport_class(given: object) -> type[AiohttpTransport] | None:
+def _transport_class(given: object) -> type[Transport] | None:
     """Return the class of a transport that is to be made; None for one that was made."""
     if given == "aiohttp":
         return AiohttpTransport

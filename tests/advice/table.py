@@ -160,6 +160,13 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
         lambda: policies.for_service("discord", peer_normal="hold"),
         lambda: policies.override(policies.for_service("discord"), RULE),
     ),
+    (
+        "engine/assembly.py",
+        "make your own transport with what it needs, and give that",
+    ): Shown(
+        "transport/test_picows_transport.py::"
+        "test_a_class_is_called_and_what_it_cannot_take_is_refused"
+    ),
     ("engine/driver/limits.py", "give max_age, too"): Advice(
         made(gapless=True), made(gapless=True, max_age=60.0)
     ),
