@@ -8,7 +8,6 @@ those that a connection missed can be asked for over HTTP.
 
 import asyncio
 import json
-import random
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -21,6 +20,8 @@ from recloser import policies
 STREAM = "wss://stream.binance.com:9443/stream"
 HISTORY = "https://api.binance.com/api/v3/aggTrades"
 SERVICE = policies.service("binance")
+LIFETIME = SERVICE.lifetime
+assert LIFETIME is not None
 Trade = dict[str, Any]
 Missed = Callable[[str, int], Awaitable[list[Trade]]]
 
@@ -44,16 +45,11 @@ class Feed:
             f"{stream}?streams={streams}",
             policy=SERVICE.policy(),
             stale_after=300.0,
+            max_age=LIFETIME.max_age,  # the next connection is there before this one is left
+            gapless=True,
             budget=recloser.Budget(*SERVICE.limits),
             **options,
         )
-
-    async def renew(self) -> None:
-        """Move to a new connection before the service ends the old one."""
-        assert SERVICE.lifetime is not None
-        while True:
-            await asyncio.sleep(random.uniform(*SERVICE.lifetime.max_age))
-            await self.move()
 
     async def move(self) -> None:
         try:
@@ -81,11 +77,9 @@ class Feed:
 
 async def main(symbols: list[str]) -> None:
     feed = Feed(symbols)
-    async with feed.ws, asyncio.TaskGroup() as tasks:
-        renewing = tasks.create_task(feed.renew())
+    async with feed.ws:
         async for symbol, trade in feed.trades():
             print(symbol, trade["a"], trade["p"], trade["q"])
-        renewing.cancel()
 
 
 if __name__ == "__main__":

@@ -83,7 +83,6 @@ class Life:
 
     async def live(self, seconds: float, *, at: dict[float, Any] | None = None) -> None:
         consuming = asyncio.create_task(self.consume())
-        renewing = asyncio.create_task(self.feed.renew())
         self.feed.ws.connect()
         acts = sorted((at or {}).items())
         while now() < seconds:
@@ -94,10 +93,8 @@ class Life:
         await pass_time(5.0)
         self.service.happen()
         await pass_time(5.0)
-        renewing.cancel()
         await self.feed.ws.close()
-        await asyncio.wait((consuming, renewing))
-        consuming.result()
+        await consuming
 
     def complete(self) -> bool:
         """Whether each trade was seen once, in order."""
