@@ -124,6 +124,12 @@ class _Errors(logging.Handler):
         self.found.append(self.format(record))
 
 
+@pytest.fixture
+def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wires that nobody reads are looked after a hundred times a second, and not twice."""
+    monkeypatch.setattr("recloser.transport.ticker.TICK", 0.01)
+
+
 @pytest.fixture(autouse=True)
 def no_leaks() -> Iterator[None]:
     """Collect garbage after each test, so that what it left behind fails it and no other."""

@@ -13,11 +13,13 @@ from aiohttp import ClientSession, web
 import recloser
 from recloser import Retry, State, StateChange, Stop
 from recloser.fsm import Cause, Origin
-from tests.engine.rig import Answering
+from tests.engine.rig import PATIENT, Answering, Hasty
 from tests.engine.served import PATIENCE, Victim, echo, serving, upgraded
 
+pytestmark = pytest.mark.usefixtures("quick_ticks")
+
 DESCRIPTORS = Path("/proc/self/fd")
-NOW = Retry(0.01, rule="soon")
+NOW = Retry(1.0, rule="soon")
 
 
 def descriptors() -> int:
@@ -44,7 +46,7 @@ def no_sockets() -> Iterator[None]:
 @asynccontextmanager
 async def living(url: str, **options: Any) -> AsyncIterator[recloser.ReconnectingWebSocket]:
     """An open engine that redials soon, and a bound on how long the test may take."""
-    options.setdefault("policy", Answering(NOW))
+    options = {"policy": Answering(NOW), "clock": Hasty(), "timeouts": PATIENT, **options}
     async with asyncio.timeout(PATIENCE), recloser.connect(url, **options) as ws:
         yield ws
 
@@ -198,7 +200,7 @@ async def test_a_session_that_somebody_closes_is_told_apart_and_no_loop() -> Non
     session = ClientSession()
     policy = Answering(NOW, NOW, Stop("no session"))
     async with serving(echo) as url, asyncio.timeout(PATIENCE):
-        ws = recloser.connect(url, session=session, policy=policy)
+        ws = recloser.connect(url, session=session, policy=policy, clock=Hasty(), timeouts=PATIENT)
         ws.connect()
         await ws.wait_for(State.OPEN)
         await session.close()

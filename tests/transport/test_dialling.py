@@ -83,7 +83,7 @@ async def test_a_redirect_is_a_refused_upgrade_and_not_followed(status: int, *, 
     from aiohttp import ClientSession
 
     async with serving() as elsewhere, serving() as server:
-        lines = (f"HTTP/1.1 {status} Moved", f"Location: {elsewhere.url}", "Content-Length: 1")
+        lines = (f"HTTP/1.1 {status} Moved", f"Location: {elsewhere.url}", "Content-Length: 0")
         play = answering(*lines)
         if lent:
             async with ClientSession() as session:

@@ -21,6 +21,8 @@ from recloser.testing import (
 )
 from recloser.transport import AiohttpTransport
 
+pytestmark = pytest.mark.usefixtures("quick_ticks")
+
 DOCS = Path(__file__).parents[3] / "docs"
 CLAUSES = set(re.findall(r"\*\*([A-Z]\d+(?:\.\d+)?)\*\*", (DOCS / "spec.md").read_text("utf-8")))
 
