@@ -102,12 +102,21 @@ async def cost(crowd: Crowd, a_second: int, *, pages: int) -> float:
     return spent / 5
 
 
-async def main(count: int = 10_000, folder: Path | None = None) -> None:
-    crowd, a_second = Crowd(count), 1000
+async def figures(crowd: Crowd, a_second: int) -> None:
+    """Print what the engines cost without a page and with one."""
     without = await cost(crowd, a_second, pages=0)
     one = await cost(crowd, a_second, pages=1)
-    print(f"{count} engines, {a_second} changes a second: {without:.1%} of a core without a page")
-    print(f"and {one:.1%} with one, the making of the changes included")
+    print(
+        f"{len(crowd.observers)} engines, {a_second} changes a second: "
+        f"{without:.1%} of a core without a page, {one:.1%} with one, "
+        "the making of the changes included"
+    )
+
+
+async def main(count: int = 10_000, folder: Path | None = None) -> None:
+    crowd, a_second = Crowd(count), 1000
+    if folder is None:
+        await figures(crowd, a_second)
     app = web.Application()
     app.add_subapp("/recloser/", aiohttp_app(crowd.inspector))
     runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -236,12 +236,24 @@ function showTotals(found) {
       return line;
     }),
   );
-  $("alarms").hidden = !found.alarms.length;
+  showAlarms(found.alarms);
+}
+
+// The list is announced by a screen reader when it changes, so it must not change each second.
+let alarmTexts = [];
+
+function showAlarms(alarms) {
+  const texts = alarms.map((alarm) => {
+    const number = alarm.status === null ? alarm.code : `HTTP ${alarm.status}`;
+    return `${number} by ${alarm.origin}: ${alarm.count} where ${alarm.usual} are usual; ${alarm.reading}`;
+  });
+  if (texts.join("\n") === alarmTexts.join("\n")) return;
+  alarmTexts = texts;
+  $("alarms").hidden = !texts.length;
   $("alarm-list").replaceChildren(
-    ...found.alarms.map((alarm) => {
+    ...texts.map((text) => {
       const item = document.createElement("li");
-      const number = alarm.status === null ? alarm.code : `HTTP ${alarm.status}`;
-      item.textContent = `${number} by ${alarm.origin}: ${alarm.count} where ${alarm.usual} are usual; ${alarm.reading}`;
+      item.textContent = text;
       return item;
     }),
   );

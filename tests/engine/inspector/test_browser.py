@@ -12,6 +12,7 @@ from aiohttp import web
 import recloser
 from recloser import Close, Retry, State
 from recloser.inspector import Inspector, aiohttp_app
+from recloser.statistics import CloseAlarm, EndKind
 from recloser.testing import Plan, ScriptedTransport
 
 pytestmark = pytest.mark.slow
@@ -124,6 +125,22 @@ async def test_a_page_that_lost_its_service_comes_back() -> None:
         await service.start()
         await page.wait_for_selector('#link[data-state="open"]')
         await shows(page, "#summary", "2 open, 1 backoff")
+
+
+@pytest.mark.spec("I9.6", "I9.1")
+async def test_alarms_are_shown_and_go() -> None:
+    async with opened() as (service, page):
+        kind = EndKind(1000, None, "peer", intentional=False)
+        alarm = CloseAlarm(
+            kind=kind, reading="<i>sessions</i> expire", since=0.0, count=90, usual=30, window=600.0
+        )
+        series = service.inspector._closes._detector
+        series.add(kind, 0.0)
+        series._series[kind].alarm = alarm
+        await shows(page, "#alarm-list", "1000 by peer: 90 where 30 are usual; <i>sessions</i>")
+        assert await page.locator("#alarms").is_visible()
+        series._series[kind].alarm = None
+        await page.wait_for_selector("#alarms", state="hidden")
 
 
 @pytest.mark.spec("I9.6")
