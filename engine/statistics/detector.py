@@ -90,7 +90,9 @@ class _Series:
         "_episodes",
         "_excursion",
         "_last_upset",
+        "_mean_term",
         "_minutes",
+        "_terms",
         "_told",
         "alarm",
         "count",
@@ -105,7 +107,8 @@ class _Series:
         self.refreshed = 0.0
         self.alarm: CloseAlarm | None = None
         self._minutes: deque[int] = deque([0] * min(seen, HISTORY), maxlen=HISTORY)
-        self._dispersion = 1.0
+        self._dispersion = self._mean_term = 1.0
+        self._terms = 0
         self._episodes: deque[float] = deque(maxlen=_EPISODES)
         self._last_upset: float | None = None
         self._excursion = 0
@@ -141,8 +144,10 @@ class _Series:
     def _learn_dispersion(self, minutes: list[int], before: int) -> None:
         mean = max(sum(minutes[-SHORT.span :]) / SHORT.span, 0.1)
         term = min((minutes[-1] - before) ** 2 / (2 * mean), _LARGEST_TERM)
-        self._dispersion += _MEMORY_OF_DISPERSION * (term - self._dispersion)
-        self._dispersion = max(1.0, self._dispersion)
+        self._terms += 1
+        weight = max(_MEMORY_OF_DISPERSION, 1 / self._terms)  # at first, the plain mean
+        self._mean_term += weight * (term - self._mean_term)
+        self._dispersion = max(1.0, self._mean_term)
 
     def _usual_episodes(self, now: float, started: float) -> float:
         """Return the usual number of episodes in a day, by the days before the last one."""

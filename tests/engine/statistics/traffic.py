@@ -58,6 +58,8 @@ class Group:
     days: int
     size: float | None = None
     anomaly: Anomaly | None = None
+    cluster: int = 1
+    """How many connections end together, of ends that have one cause: a router, a pool."""
     waves: list[Wave] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -104,10 +106,14 @@ class Group:
                 if minute >= strange.start + strange.minutes:
                     begun = 0.0
                 mean *= 1 + (strange.times - 1) * begun
+            count = self.cluster * poisson(self.random, mean / self.cluster)
+            mean = 0.0
             for wave in self.waves:
                 if wave.kind == kind and wave.start <= minute < wave.start + wave.minutes:
                     mean += wave.connections / wave.minutes
-            if count := poisson(self.random, mean):
+            if mean:
+                count += poisson(self.random, mean)
+            if count:
                 yield kind, count
 
 
@@ -137,7 +143,7 @@ def raised(group: Group) -> list[tuple[float, CloseAlarm]]:
     return [(at, alarm) for at, alarm in alarms(group) if alarm.cleared is None]
 
 
-def delay(seed: int, rate: float, times: float = 3.0) -> float | None:
+def delay(seed: int, rate: float, times: float = 3.0, cluster: int = 1) -> float | None:
     """Minutes from the beginning of an anomaly to its alarm; None if it is not found.
 
     rate: the usual number of ends a minute at that time.
@@ -147,7 +153,8 @@ def delay(seed: int, rate: float, times: float = 3.0) -> float | None:
     start = draw.uniform(1.5, 2.9) * DAY_MINUTES
     probe = Group(seed, 3, size=1.0)
     size = rate / probe.usual(kind, start)
-    group = Group(seed, 3, size=size, anomaly=Anomaly(kind, start, 120, times))
+    strange = Anomaly(kind, start, 120, times)
+    group = Group(seed, 3, size=size, anomaly=strange, cluster=cluster)
     for at, alarm in alarms(group, until=int(start) + 240):
         if alarm.cleared is None and alarm.kind == kind and at > start:
             return at - start
@@ -156,16 +163,20 @@ def delay(seed: int, rate: float, times: float = 3.0) -> float | None:
 
 def main(groups: int = 20, days: int = 30, anomalies: int = 100) -> None:
     """Print false alarms a month and group, and how fast anomalies are found."""
-    false = [len(raised(Group(seed, days))) for seed in range(groups)]
     months = groups * days / 30
-    print(f"{groups} groups, {days} days: {sum(false) / months:.2f} false alarms a month", false)
-    for rate in (1.0, 2.0, 5.0, 10.0, 20.0):
-        found = [delay(seed, rate) for seed in range(anomalies)]
+    for cluster in (1, 3):
+        false = [len(raised(Group(seed, days, cluster=cluster))) for seed in range(groups)]
+        what = f"{groups} groups, {days} days, ends in clusters of {cluster}"
+        print(f"{what}: {sum(false) / months:.2f} false alarms a month", false, flush=True)
+    for rate, cluster in ((5.0, 1), (10.0, 1), (20.0, 1), (20.0, 3), (2.0, 1), (1.0, 1)):
+        found = [delay(seed, rate, cluster=cluster) for seed in range(anomalies)]
         known = sorted(each for each in found if each is not None)
         within = sum(each <= 10 for each in known)
         print(
-            f"three times {rate:g} a minute: {within} of {anomalies} within 10 minutes, "
-            f"{len(known)} in all, median {known[len(known) // 2]:.1f}, latest {known[-1]:.1f}"
+            f"three times {rate:g} a minute, clusters of {cluster}: "
+            f"{within} of {anomalies} within 10 minutes, "
+            f"{len(known)} in all, median {known[len(known) // 2]:.1f}, latest {known[-1]:.1f}",
+            flush=True,
         )
 
 
