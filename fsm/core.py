@@ -188,10 +188,11 @@ class Core:
         """Count the failure, ask the policy when to move again, and keep the connection."""
         fire(self, Trigger.FAILED)
         decide = partial(judge, self._policy)
-        self.run, decision = self.run.successor_lost(close, now, decide, **self._facts(now))
+        found = self.run.successor_lost(close, now, decide, **self._facts(now))
+        self.run, decision, error = found
         self._handover = None
         self._set_open_deadline()
-        return [effects.Failed(move.number, close, decision)]
+        return [effects.Failed(move.number, close, decision, error)]
 
     def _drop(self, code: int, reason: str) -> list[Effect]:
         """Give up the successor, if there is one."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision
+from recloser.fsm.errors import PolicyError
 from recloser.fsm.record import Close
 
 
@@ -69,6 +70,8 @@ class Failed:
     generation: int
     close: Close
     decision: Decision
+    error: PolicyError | None
+    """The failure of the policy, if it failed; the connection stays all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from recloser.fsm.decisions import (
     Retry,
     earliest_dial,
 )
+from recloser.fsm.errors import PolicyError
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.timeouts import STABLE
 
@@ -199,19 +200,26 @@ class Run:
         self,
         close: Close,
         now: float,
-        judge: Callable[[Close, Context], tuple[Decision, object]],
+        judge: Callable[[Close, Context], tuple[Decision, PolicyError | None]],
         **facts: Any,
-    ) -> tuple["Run", Decision]:
-        """Return the run in which a successor has failed, and the decision; as `lost`.
+    ) -> tuple["Run", Decision, PolicyError | None]:
+        """Return the run in which a successor has failed, the decision, and the policy's failure.
 
         It counts as a failed dial. The open connection goes on, and keeps what is its own.
         """
+        problem: PolicyError | None = None
+
+        def decide(close: Close, context: Context) -> Decision:
+            nonlocal problem
+            decision, problem = judge(close, context)
+            return decision
+
         run = replace(self, opened_at=None)
-        _, decision = run.lost(close, now, lambda *end: judge(*end)[0], **facts)
+        _, decision = run.lost(close, now, decide, **facts)
         run.opened_at, run.ended_at = self.opened_at, self.ended_at
         if isinstance(decision, Retry):
             run.move_from = now + decision.delay
-        return run, decision
+        return run, decision, problem
 
     def dialling(self, start: float) -> bool:
         """Keep the start of a dial; return whether it needs a new credential."""

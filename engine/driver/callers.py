@@ -103,6 +103,8 @@ class Moves:
     def failed(self, effect: Failed, fields: Mapping[str, object]) -> None:
         """Tell the log and the callers that the successor has failed."""
         log.move_failed(fields, effect.close, effect.decision)
+        if effect.error is not None:
+            log.failure(log.LISTENER_FAILED, fields, "policy", effect.error)
         self._settle(MoveFailed(effect.close))
 
     def changed(self, change: StateChange) -> None:

@@ -285,6 +285,22 @@ async def test_where_the_successor_fails_the_old_goes_on(failure: str) -> None:
     await ws.close()
 
 
+@pytest.mark.spec("C3.11", "B4.1")
+@pytest.mark.parametrize("answer", [Stop(), Hold(), ZeroDivisionError("a bug"), "nonsense"])
+@virtual
+async def test_whatever_the_policy_answers_then_the_connection_stays(answer: Any) -> None:
+    ws, old, _ = await opened(UP, DOWN, UP, policy=Answering(answer))
+    with capture_logs() as lines:
+        assert isinstance(await ended(ws.move()), MoveFailed)
+    told = [line for line in lines if line["event"] == "websocket.listener_failed"]
+    assert len(told) == (not isinstance(answer, Stop | Hold))
+    assert all("PolicyError" in line["exception"] for line in told)
+    assert (ws.state, old.over) == (State.OPEN, False)
+    await ws.move()
+    assert ws.generation == 3
+    await ws.close()
+
+
 @pytest.mark.spec("C3.11")
 @virtual
 async def test_a_successor_that_ends_before_the_switch_is_dialled_anew() -> None:
