@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from harness import AGAIN
-from peers import ENGINE, RAW, WEBSOCKETS, server, silence
+from peers import ENGINE, ENGINE_PICOWS, PICOWS, RAW, WEBSOCKETS, server, silence
 from table import Table
 
 import recloser
@@ -25,7 +26,9 @@ BATCH = 50
 STATM = Path("/proc/self/statm")
 LENT = f"{ENGINE}, a session lent to all"
 SHARED = f"{ENGINE}, none lent"
-KINDS = (RAW, RAW + AGAIN, LENT, SHARED, WEBSOCKETS)
+KINDS = (RAW, RAW + AGAIN, LENT, SHARED, WEBSOCKETS, ENGINE_PICOWS, PICOWS)
+PACKAGES = {WEBSOCKETS: "websockets", ENGINE_PICOWS: "picows", PICOWS: "picows"}
+GOALS = {LENT: GOAL, SHARED: GOAL, ENGINE_PICOWS: 0.0}
 
 
 def tables(scale: float) -> list[Table]:
@@ -33,7 +36,7 @@ def tables(scale: float) -> list[Table]:
     if not STATM.exists():
         return []
     count = max(BATCH, int(2000 * scale))
-    kinds = [kind for kind in KINDS if kind != WEBSOCKETS or find_spec(WEBSOCKETS)]
+    kinds = [kind for kind in KINDS if kind not in PACKAGES or find_spec(PACKAGES[kind])]
     found: dict[str, list[float]] = {kind: [] for kind in kinds}
     with server("/idle") as url:
         for _ in range(3 if scale >= 1 else 1):
@@ -52,7 +55,7 @@ def tables(scale: float) -> list[Table]:
             f"{size:.2f}",
             f"{size - base:+.2f}",
             judged=size - base,
-            goal=GOAL if kind in (LENT, SHARED) else None,
+            goal=GOALS.get(kind),
         )
     return [table]
 
@@ -91,6 +94,13 @@ async def _maker(kind: str, url: str, stack: AsyncExitStack) -> Callable[[], Awa
             return await stack.enter_async_context(connect(url, compression=None, proxy=None))
 
         return peer
+    if kind == PICOWS:
+        from picows.websockets.asyncio.client import connect as open_picows
+
+        async def bare() -> object:
+            return await stack.enter_async_context(open_picows(url, compression=None, proxy=None))
+
+        return bare
     session = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
     )
@@ -105,7 +115,8 @@ async def _maker(kind: str, url: str, stack: AsyncExitStack) -> Callable[[], Awa
 
     async def engine() -> object:
         lent = session if kind == LENT else None
-        made = recloser.connect(url, session=lent, timeouts=timeouts)
+        name: Any = "picows" if kind == ENGINE_PICOWS else "aiohttp"
+        made = recloser.connect(url, session=lent, timeouts=timeouts, transport=name)
         made.connect()
         await made.wait_for(recloser.State.OPEN)
         return made

@@ -21,6 +21,8 @@ T = TypeVar("T")
 RAW = "aiohttp"
 ENGINE = "recloser"
 WEBSOCKETS = "websockets"
+PICOWS = "picows"
+ENGINE_PICOWS = f"{ENGINE}, picows"
 
 HERE = Path(__file__).parent
 
@@ -40,12 +42,15 @@ def cores() -> tuple[set[int], set[int]]:
 
 
 @contextmanager
-def server(route: str) -> Iterator[str]:
+def server(route: str, certificate: str | None = None) -> Iterator[str]:
     """Start a server on its core, keep this process on another; gives the URL of a route."""
     ours, theirs = cores()
     before = ours and os.sched_getaffinity(0)
+    arguments = [] if certificate is None else [certificate]
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "server.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, str(HERE / "server.py"), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -53,7 +58,8 @@ def server(route: str) -> Iterator[str]:
         if ours:
             os.sched_setaffinity(process.pid, theirs)
             os.sched_setaffinity(0, ours)
-        yield f"ws://127.0.0.1:{int(process.stdout.readline())}{route}"
+        scheme = "ws" if certificate is None else "wss"
+        yield f"{scheme}://127.0.0.1:{int(process.stdout.readline())}{route}"
     finally:
         if before:
             os.sched_setaffinity(0, before)

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from peers import silence
 
-MEASURES = ("receive", "pingpong", "send", "durable", "memory", "transition", "imports")
-PACKAGES = ("aiohttp", "aiosqlite", "structlog", "transitions", "uvloop", "websockets")
+MEASURES = ("receive", "pingpong", "send", "framing", "durable", "memory", "transition", "imports")
+PACKAGES = ("aiohttp", "aiosqlite", "picows", "structlog", "transitions", "uvloop", "websockets")
 
 
 def main() -> None:

@@ -1,12 +1,14 @@
 """The other side: a WebSocket server as small as can be, in a process of its own.
 
-/echo answers every message with itself, /sink answers messages of one byte only, /idle none.
-It prints its port, and ends when its standard input does.
+/echo answers every message with itself, /sink answers messages of one byte only, /idle none, and
+/flood answers a number by so many messages of 32 bytes. It prints its port, and ends when its
+standard input does. An argument is a file with a key and a certificate, for TLS.
 """
 
 import asyncio
 import base64
 import hashlib
+import ssl
 import sys
 from contextlib import suppress
 from typing import cast
@@ -62,10 +64,13 @@ class Peer(asyncio.Protocol):
         if len(buffer) < end:
             return False
         opcode = buffer[0] & 15
-        if self.route == b"/echo" or opcode >= CLOSE:
+        if self.route in {b"/echo", b"/flood"} or opcode >= CLOSE:
             mask = (bytes(buffer[at : at + 4]) * (size // 4 + 1))[:size]
             payload = int.from_bytes(buffer[at + 4 : end], "big") ^ int.from_bytes(mask, "big")
-            self.answer(opcode, payload.to_bytes(size, "big"))
+            if self.route == b"/flood" and opcode < CLOSE:
+                self.transport.write((b"\x81\x20" + b"x" * 32) * int(payload.to_bytes(size, "big")))
+            else:
+                self.answer(opcode, payload.to_bytes(size, "big"))
         elif self.route == b"/sink" and size == 1:
             self.answer(1, b"k")
         del buffer[:end]
@@ -81,11 +86,15 @@ class Peer(asyncio.Protocol):
             self.transport.close()
 
 
-async def serve() -> None:
+async def serve(certificate: str | None) -> None:
     """Serve until nobody holds the other end of standard input."""
     loop = asyncio.get_running_loop()
+    tls = None
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate)
     over = asyncio.Event()
-    server = await loop.create_server(Peer, "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(Peer, "127.0.0.1", 0, backlog=1024, ssl=tls)
     print(server.sockets[0].getsockname()[1], flush=True)
     loop.add_reader(sys.stdin.fileno(), over.set)
     await over.wait()
@@ -96,4 +105,4 @@ if __name__ == "__main__":
     run = asyncio.run
     with suppress(ImportError):
         from uvloop import run
-    run(serve())
+    run(serve(sys.argv[1] if sys.argv[1:] else None))

@@ -132,7 +132,7 @@ def connect(
         headers, cookies and credentials to another origin. A redirect that is not followed is a
         refused upgrade.
     transport: what dials and carries the messages. "aiohttp"; or "picows", with the same options
-        and frames that cost less, where picows is installed; or an object of your own, whose
+        and the frames of picows, where that is installed; or an object of your own, whose
         options are given where it is made; or the class of one, which is called with ssl,
         heartbeat and max_message_size.
     clock: where the time comes from; the event loop if None.

@@ -11,6 +11,7 @@ TITLES = {
     "receive": "Receive in memory, asyncio",
     "pingpong": "Ping-pong, 32 bytes, asyncio",
     "send": "Send, 1024 bytes, asyncio",
+    "framing": "Framing, ping-pong, asyncio",
     "durable": "1000 messages of 100 bytes at once",
     "memory": "Memory, 50 idle connections",
     "transition": "A transition",
