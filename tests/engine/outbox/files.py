@@ -52,7 +52,11 @@ class RealLoop(asyncio.SelectorEventLoop):
         else:
             future: asyncio.Future[None] = self.create_future()
             self._bell.waiting.append(future)
-            await asyncio.shield(future)
+            timer = self.call_later(0.01, lambda: None)  # what is awaited may be time alone
+            try:
+                await asyncio.shield(future)
+            finally:
+                timer.cancel()
 
 
 def in_real_time(story: Coroutine[Any, Any, None]) -> None:
