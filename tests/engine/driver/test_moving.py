@@ -1,11 +1,14 @@
 """A move without a gap: the successor comes first, and what may go wrong meanwhile."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
+import recloser
 from recloser import (
     Budget,
     Close,
@@ -42,6 +45,7 @@ from tests.engine.rig import (
     turns,
     virtual,
 )
+from tests.engine.served import PATIENCE, serving, upgraded
 
 PATH = [State.CLOSING, State.CONNECTING, State.OPEN]
 """The changes of a move, all at one moment where the peer answers at once."""
@@ -475,3 +479,53 @@ async def test_where_there_is_nothing_to_move_from(code: Any) -> None:
     assert isinstance(await ended(ws.move(code)), ValueError | TypeError)
     await ws.close()
     assert ws.last_close != REFUSED
+
+
+class Exchange:
+    """A real server that gives every event, a hundred in a second, to each connection."""
+
+    def __init__(self) -> None:
+        self.connections: list[web.WebSocketResponse] = []
+        self.most = 0
+        self.sent = 0
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        ws = await upgraded(request)
+        self.connections.append(ws)
+        self.most = max(self.most, len(self.connections))
+        async for _ in ws:
+            pass
+        self.connections.remove(ws)
+        return ws
+
+    async def trade(self) -> None:
+        while True:
+            tick = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(0.01, tick.set_result, None)
+            await tick
+            self.sent += 1
+            for ws in tuple(self.connections):
+                with suppress(ConnectionError):  # the client has just left
+                    await ws.send_str(str(self.sent))
+
+
+@pytest.mark.spec("C1.2", "C3.9")
+async def test_nothing_is_missed_on_real_sockets() -> None:
+    exchange, got = Exchange(), list[int]()
+    async with (
+        asyncio.timeout(PATIENCE),
+        serving(exchange.serve) as url,
+        recloser.connect(url) as ws,
+    ):
+        trading = asyncio.ensure_future(exchange.trade())
+        moving = asyncio.ensure_future(ws.move())
+        feed = Distinct(ws, key=lambda message: message)
+        async for message in feed:
+            got.append(int(message))
+            if moving.done() and len(got) > 50:
+                break
+        trading.cancel()
+        await moving
+    assert got == list(range(got[0], got[0] + len(got)))
+    assert ws.generation == 2
+    assert exchange.most == 2
