@@ -164,7 +164,11 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"recloser.{name}")
     else:
-        raise AttributeError(f"module 'recloser' has no attribute {name!r}")
+        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+
+        raise AttributeError(
+            f"module 'recloser' has no attribute {name!r}{suggestion(name, __all__)}"
+        )
     globals()[name] = value
     return value
 

@@ -26,9 +26,10 @@ from recloser.driver.sender import DirectSender
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
-from recloser.fsm.decisions import Policy
+from recloser.fsm.decisions import Policy, check_decides
 from recloser.fsm.numbers import check_count
 from recloser.fsm.record import NO_HEADERS
+from recloser.fsm.spelling import hinting
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
@@ -50,6 +51,7 @@ _ROLL: Final = random.Random().random  # noqa: S311 - jitter, no secret; one for
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 
 
+@hinting
 def connect(
     url: Url,
     *,
@@ -208,10 +210,8 @@ def _standard() -> Policy:
 def _check_policy(policy: object) -> None:
     if policy is None:
         return
-    decide = getattr(policy, "decide", None)
-    if isinstance(policy, type) or not callable(decide):
-        raise TypeError(f"policy must be an object with decide(close, context), not {policy!r}")
-    if iscoroutinefunction(decide):
+    check_decides("policy", policy)
+    if iscoroutinefunction(getattr(policy, "decide", None)):
         raise TypeError(
             "policy.decide must be a plain function: it is asked while the machine stands "
             "still; gather what it needs beforehand, or pass it on by advise()"

@@ -14,7 +14,7 @@ from recloser.client import ReconnectingWebSocket, driver_of
 from recloser.closed import closed_error
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
-from recloser.fsm.decisions import Policy, Retry
+from recloser.fsm.decisions import Policy, Retry, check_decides
 from recloser.fsm.errors import ConnectionClosed, PolicyError, RecloserError
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import bare
@@ -369,8 +369,8 @@ async def _closed_within(ws: ReconnectingWebSocket, seconds: float) -> bool:
 
 
 def _check_restart(restart: object) -> None:
-    if restart is not None and not callable(getattr(restart, "decide", None)):
-        raise TypeError(f"restart must be an object with decide(close, context), not {restart!r}")
+    if restart is not None:
+        check_decides("restart", restart)
 
 
 def _only_closed(error: BaseException) -> bool:

@@ -154,6 +154,20 @@ def _check(rule: str, unsent: object) -> None:
     check_unsent(unsent)
 
 
+def check_decides(name: str, policy: object) -> None:
+    """Raise `TypeError`, with a hint, for what is no policy; `name` is that of the argument."""
+    decide = getattr(policy, "decide", None)
+    if not isinstance(policy, type) and callable(decide):
+        return
+    hint = ""
+    if isinstance(policy, str):
+        hint = "; give policies.standard() or policies.for_service(...), a name is for commands"
+    elif callable(policy):
+        made = getattr(policy, "__name__", type(policy).__name__)
+        hint = f"; call it: {name}={made}()"
+    raise TypeError(f"{name} must be an object with decide(close, context), not {policy!r}{hint}")
+
+
 def check_unsent(unsent: object) -> None:
     """Raise `TypeError` for what is no fate of unsent messages."""
     if not isinstance(unsent, Unsent):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recloser.fsm.decisions import Context, Decision, Phase, Policy, Retry
+from recloser.fsm.decisions import Context, Decision, Phase, Policy, Retry, check_decides
 from recloser.fsm.numbers import check_count, check_seconds
 from recloser.fsm.record import Close
 from recloser.policies.actions import Halt
@@ -66,7 +66,12 @@ class PerPhase:
 
 
 def per_phase(*, dial: Policy, open: Policy) -> PerPhase:  # noqa: A002 - the word of the phase
-    """Return a policy that asks `dial` when a dial failed and `open` when a generation ended."""
+    """Return a policy that asks `dial` when a dial failed and `open` when a generation ended.
+
+    Raises `TypeError` for what is no policy.
+    """
+    check_decides("dial", dial)
+    check_decides("open", open)
     return PerPhase(dial, open)
 
 
@@ -118,6 +123,7 @@ def limit(
     `then` is `hold()` or `stop()`, and the decision names the rule `ATTEMPTS` or `TIME`. Raises
     `TypeError` or `ValueError`.
     """
+    check_decides("policy", policy)
     if attempts is None and elapsed is None:
         raise ValueError("limit() wants attempts, elapsed or both")
     if attempts is not None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from recloser.fsm.decisions import Context, Phase
 from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.spelling import hinting
 from recloser.policies.intervals import IntervalSet, Numbers, numbers
 
 Holds = Callable[[Close, Context], bool]
@@ -190,6 +191,7 @@ def _fits(want: IntervalSet | Among, *, optional: bool) -> Callable[[Any], bool]
     return want.values.__contains__
 
 
+@hinting
 def when(
     *,
     code: Numbers | None = None,

@@ -56,7 +56,9 @@ WIRE = tuple(
 ROOMS = {
     "fsm": room("fsm", others=("transitions",), pure=True),
     "policies": room(
-        "policies", ours=fsm("closecodes", "decisions", "numbers", "record", "states"), pure=True
+        "policies",
+        ours=fsm("closecodes", "decisions", "numbers", "record", "spelling", "states"),
+        pure=True,
     ),
     "transport": room(
         "transport",
@@ -125,7 +127,7 @@ ROOMS = {
         ),
         ours=(
             *("recloser.transport.base", "recloser.transport.errors"),
-            *fsm("decisions", "errors", "numbers", "states"),
+            *fsm("decisions", "errors", "numbers", "spelling", "states"),
         ),
         pure=True,
     ),

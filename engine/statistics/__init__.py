@@ -21,7 +21,11 @@ __all__ = ["CloseAlarm", "CloseKind", "CloseStatistics", "EndKind"]
 def __getattr__(name: str) -> Any:
     """Load the observer when it is first used: who reads a journal needs no log."""
     if name != "CloseStatistics":
-        raise AttributeError(f"module 'recloser.statistics' has no attribute {name!r}")
+        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+
+        raise AttributeError(
+            f"module 'recloser.statistics' has no attribute {name!r}{suggestion(name, __all__)}"
+        )
     value = import_module("recloser.statistics.observer").CloseStatistics
     globals()[name] = value
     return value

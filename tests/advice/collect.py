@@ -62,7 +62,7 @@ def _found(tree: ast.AST) -> Iterator[re.Match[str] | None]:
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = {each.id for each in targets if isinstance(each, ast.Name)}
-            if names & {"advice", "_FIRST", "_OF_HANDSHAKE"}:
+            if names & {"advice", "hint", "_FIRST", "_OF_HANDSHAKE"}:
                 yield from map(_of, _texts(node.value))
 
 

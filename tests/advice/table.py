@@ -176,6 +176,13 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("engine/inspector/inspector.py", "give each a name"): Advice(
         acts.watching("ada", "ada"), acts.watching("ada", "bob")
     ),
+    (
+        "fsm/decisions.py",
+        "give policies.standard() or policies.for_service(...), a name is for commands",
+    ): Advice(made(policy="standard"), made(policy=policies.standard())),
+    ("fsm/decisions.py", "call it: {}={}()"): Advice(
+        made(policy=policies.standard), made(policy=policies.standard())
+    ),
     # -- credentials -------------------------------------------------------------------------
     ("engine/credentials/store.py", "give them as they are"): Advice(
         lambda: Credentials(Credentials("x")),

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from recloser.fsm.spelling import suggestion
+
 COMMANDS = {
     "diagram": ("recloser.cli.diagram", "Draw the live state machine."),
     "explain": ("recloser.cli.explain", "Print what a policy decides, and why."),
@@ -65,6 +67,15 @@ class LazyGroup(click.Group):
         """Give the names in the order of `COMMANDS`."""
         del ctx
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; raises `click.UsageError`, with a hint, where there is none."""
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"No such command {args[0]!r}{suggestion(args[0], known)}")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of one command."""

@@ -10,6 +10,7 @@ import click
 
 from recloser import policies
 from recloser.fsm.decisions import Policy
+from recloser.fsm.spelling import suggestion
 
 _NAMES: Final = ", ".join(policies.SHIPPED)
 
@@ -31,8 +32,11 @@ def load_policy(name: str) -> Policy:
     try:
         return policies.for_service(name)
     except ValueError as error:
-        text = f"{error}; or give {_NAMES} or module:object"
-        raise _bad(text.replace("unknown service", "unknown policy")) from error
+        hint = suggestion(name, (*policies.SHIPPED, *policies.services()))
+        raise _bad(
+            f"unknown policy {name!r}{hint or ':'} give {_NAMES}, a service of `recloser codes`, "
+            "or module:object"
+        ) from error
 
 
 def _imported(name: str) -> Policy:
@@ -50,7 +54,8 @@ def _imported(name: str) -> Policy:
         raise _bad(f"{what} {module_name!r}, looked for in the current folder too") from error
     for part in path.split("."):
         if not hasattr(found, part):
-            raise _bad(f"module {module_name!r} has no {path!r}")
+            hint = suggestion(part, dir(found))
+            raise _bad(f"module {module_name!r} has no {path!r}{hint}")
         found = getattr(found, part)
     return _instance(name, found)
 

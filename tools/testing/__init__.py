@@ -169,4 +169,8 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"recloser.testing.{_HOMES[name]}"), name)
     if name in _MODULES:
         return import_module(f"recloser.testing.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}{suggestion(name, __all__)}"
+    )
