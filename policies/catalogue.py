@@ -171,7 +171,7 @@ def service(name: str) -> Service:
     wanted = _plain(name)
     if wanted not in known:
         near = get_close_matches(wanted, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(sorted({known[each] for each in near}))}?"
+        hint = f"did you mean {' or '.join(sorted({repr(known[each]) for each in near}))}?"
         if not near:
             hint = "policies.services() lists all"
         raise UnknownServiceError(f"unknown service {name!r}: {hint}")
