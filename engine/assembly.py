@@ -33,6 +33,7 @@ from recloser.fsm.spelling import hinting
 from recloser.fsm.timeouts import Timeouts
 from recloser.outbox.options import Outbox
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
+from recloser.transport.compatibility import check_handover
 from recloser.transport.heartbeat import heartbeat_of
 from recloser.transport.receive_buffer import LIMIT, Overflow
 
@@ -323,6 +324,7 @@ def _transport_class(given: object) -> type[Transport] | None:
     if given == "picows":
         if find_spec("picows") is None:
             raise ImportError("transport='picows' needs picows: pip install picows")
+        check_handover()
         from recloser.transport.picows_transport import PicowsTransport  # noqa: PLC0415 - an extra
 
         return PicowsTransport

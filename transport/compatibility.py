@@ -93,3 +93,12 @@ def check_aiohttp() -> None:
     absent = missing()
     if absent:
         raise UnsupportedAiohttp(aiohttp.__version__, absent)
+
+
+def check_handover() -> None:
+    """Raise `UnsupportedAiohttp` if the installed release does not hand its parser over.
+
+    A transport that reads the frames itself needs that; it came with 3.14.4.
+    """
+    if "_parser" not in ClientWebSocketResponse.__init__.__code__.co_names:
+        raise UnsupportedAiohttp(aiohttp.__version__, ["ClientWebSocketResponse._parser"])

@@ -101,8 +101,8 @@ class UnmaskedFrames:
 
     aiohttp takes masked frames from a server, where RFC 6455 section 5.1 says that a client
     must close the connection. The parser alone knows where later frames begin, so that they
-    are not looked at; a masked ping or pong is told by `Wire.control_received`. Before 3.14
-    aiohttp sets its parser before it makes an `Upgrade`: of its frames nothing else is refused.
+    are not looked at; a masked ping or pong is told by `Wire.control_received`. Before
+    3.14.4 aiohttp does not hand its parser over: of its frames nothing else is refused.
     """
 
     __slots__ = ("_handler", "_head", "_parser", "_upgrade")
@@ -217,7 +217,7 @@ class Upgrade(_Response):
     def _parser(self) -> Any:
         """What aiohttp hands to the protocol, once it has set it: test_contract.py pins that.
 
-        Before 3.14 aiohttp does not ask for it.
+        Before 3.14.4 aiohttp does not ask for it.
         """
         if self._reading is None:
             return None

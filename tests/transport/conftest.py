@@ -10,15 +10,20 @@ from contextlib import suppress
 from inspect import iscoroutinefunction
 from pathlib import Path
 
+import aiohttp
 import pytest
 import trustme
 import uvloop
 
 from recloser.transport import AiohttpTransport, ticker
 from recloser.transport.picows_transport import PicowsTransport
+from tests.aiohttp_releases import numbers
 from tests.transport import link
 
 OPEN = Path("/proc/self/fd")
+
+HANDED_OVER = (3, 14, 4)
+"""The first release of aiohttp that hands its parser over, which picows needs."""
 
 BOUND = 120.0
 """Seconds after which a test fails instead of hanging."""
@@ -32,7 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "uvloop": (uvloop.new_event_loop, AiohttpTransport),
     }
     any_transport = metafunc.definition.get_closest_marker("aiohttp") is None
-    if any_transport and hasattr(metafunc.module, "linked"):
+    handed_over = numbers(aiohttp.__version__) >= HANDED_OVER
+    if any_transport and handed_over and hasattr(metafunc.module, "linked"):
         cases["picows"] = (asyncio.new_event_loop, PicowsTransport)
     metafunc.parametrize("loop_factory", cases.values(), ids=cases, indirect=True)
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import aiohttp
 import pytest
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector
 from aiohttp.client_proto import ResponseHandler
 
+import recloser
 from recloser import UnsupportedAiohttp, policies
 from recloser.fsm import Cause, Origin, Stop
 from recloser.transport import AiohttpTransport, DialFailed, Request, compatibility
@@ -67,6 +68,15 @@ async def test_a_session_that_cannot_be_read_is_not_taken(
         without("attribute", monkeypatch)
         with pytest.raises(UnsupportedAiohttp, match="_default_proxy"):
             AiohttpTransport(session=session)
+
+
+@pytest.mark.spec("N1.2")
+def test_picows_is_refused_where_the_parser_is_not_handed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ClientWebSocketResponse, "__init__", lambda self: None)
+    with pytest.raises(UnsupportedAiohttp, match=r"ClientWebSocketResponse\._parser"):
+        recloser.connect("ws://feed.example/", transport="picows")
 
 
 @pytest.mark.spec("N1.1")

@@ -143,7 +143,7 @@ async def test_what_is_sent_is_not_compressed(size: int) -> None:
         assert before == 0
 
 
-@since_aiohttp("3.14", "the parser knows that no extension was agreed upon")
+@since_aiohttp("3.14.2", "the parser knows that no extension was agreed upon")
 @pytest.mark.spec("N3.1")
 async def test_a_server_that_declines_may_not_compress() -> None:
     async with linked(compression=True) as link:

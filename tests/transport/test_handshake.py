@@ -171,7 +171,7 @@ async def refused(link: Link) -> None:
     assert await link.all() == []
 
 
-@since_aiohttp("3.14", "the parser is handed over before it has parsed anything")
+@since_aiohttp("3.14.4", "the parser is handed over before it has parsed anything")
 @pytest.mark.spec("B1.8", "B1.5")
 @pytest.mark.usefixtures("no_ticks")
 @pytest.mark.parametrize("how", ["with the answer", "later", "byte by byte"])

@@ -94,7 +94,7 @@ REFUSED = {
     [
         pytest.param(
             name,
-            marks=since_aiohttp("3.14", "the parser knows that no extension was agreed upon")
+            marks=since_aiohttp("3.14.2", "the parser knows that no extension was agreed upon")
             if name == "reserved bit"
             else (),
         )

@@ -25,6 +25,7 @@ from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, 
 from recloser.transport import Delivery
 from recloser.transport.errors import NotOpen
 from recloser.transport.picows_transport import PicowsTransport
+from tests.aiohttp_releases import since_aiohttp
 from tests.transport import link as links
 from tests.transport.link import linked, until
 
@@ -35,6 +36,9 @@ WHAT_TO_DO = (
     "see the docstring of this file"
 )
 FIN = 0x80
+
+
+pytestmark = since_aiohttp("3.14.4", "the parser is handed over")
 
 
 @pytest.fixture(autouse=True)
