@@ -252,7 +252,7 @@ def test_names_are_found_however_they_are_written(name: str) -> None:
 
 @pytest.mark.spec("L6")
 def test_an_unknown_name_is_answered_with_what_comes_near() -> None:
-    with pytest.raises(UnknownServiceError, match="unknown service 'pushr': did you mean pusher"):
+    with pytest.raises(UnknownServiceError, match="unknown service 'pushr': did you mean 'pusher'"):
         policies.for_service("pushr")
     with pytest.raises(ValueError, match=r"policies.services\(\) lists all"):
         policies.service("zzzzzz")
