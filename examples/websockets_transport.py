@@ -10,6 +10,7 @@ import ssl as tls
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
@@ -125,7 +126,7 @@ class Connection(asyncio.Protocol):
         """Wait for the next frame; raises the reason of the end after the last."""
         while not self._frames:
             if self._error is not None:
-                raise self._error
+                raise copy(self._error)  # a traceback on the one that is kept keeps the wire
             self._arrival = asyncio.get_running_loop().create_future()
             try:
                 await self._arrival

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections import deque
+from copy import copy
 from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
@@ -95,7 +96,7 @@ class Incoming(WSListener):
         frames = self._frames
         while not frames:
             if self._error is not None:
-                raise self._error
+                raise copy(self._error)  # a traceback on the one that is kept would keep the wire
             arrival = self._arrival = self._loop.create_future()
             try:
                 await arrival

@@ -6,6 +6,7 @@ run tests/transport, and only then widen the range of picows in pyproject.toml.
 """
 
 import asyncio
+import gc
 import inspect
 import logging
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from recloser.testing import TRANSPORT_LAWS, TransportLaw, check_transport
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, raw_server, text
 from recloser.transport import Delivery
 from recloser.transport.errors import NotOpen
+from recloser.transport.picows_frames import Incoming
 from recloser.transport.picows_transport import PicowsTransport
 from tests.aiohttp_releases import since_aiohttp
 from tests.transport import link as links
@@ -165,6 +167,38 @@ async def test_no_line_of_a_log_is_written(caplog: pytest.LogCaptureFixture) -> 
             await link.peer.send(frame(3, b""))
             await link.end()
     assert not caplog.records
+
+
+def alive() -> int:
+    """How many receivers of picows there are."""
+    return sum(isinstance(each, Incoming) for each in gc.get_objects())
+
+
+@pytest.mark.spec("J1.1")
+async def test_what_has_ended_is_freed_without_the_garbage_collector() -> None:
+    async with raw_server() as server:
+
+        async def serve() -> None:
+            for _ in range(4):
+                peer = await server.accept()
+                await peer.upgrade()
+                await peer.close_seen()
+                await peer.send(close_frame(1000))
+
+        serving = asyncio.create_task(serve())
+        async with recloser.connect(server.url, transport="picows") as ws:
+            gc.collect()
+            before = alive()
+            gc.disable()
+            try:
+                for _ in range(3):
+                    await ws.suspend()
+                    ws.connect()
+                    await ws.wait_for(recloser.State.OPEN)
+                assert alive() - before <= 1, "the last one may still have its turn"
+            finally:
+                gc.enable()
+        await serving
 
 
 # -- what a user sees -------------------------------------------------------------------
