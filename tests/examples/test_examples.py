@@ -42,6 +42,14 @@ def read_until(process: subprocess.Popen[str], pattern: str, lines: int = 2000) 
     pytest.fail(f"{pattern!r} was not printed, but:\n{''.join(seen[-50:])}")
 
 
+@pytest.fixture(scope="module")
+def demo() -> Iterator["subprocess.Popen[str]"]:
+    """It takes its time, so it runs beside the quickstart."""
+    with running(str(EXAMPLES / "demo.py")) as process:
+        yield process
+
+
+@pytest.mark.usefixtures("demo")
 def test_the_quickstart_goes_on_across_the_acts_of_its_server(tmp_path: Path) -> None:
     script = EXAMPLES / "quickstart.py"
     with running(str(EXAMPLES / "server.py"), "0") as server:
@@ -60,9 +68,8 @@ def test_the_quickstart_goes_on_across_the_acts_of_its_server(tmp_path: Path) ->
 
 
 @pytest.mark.spec("A1", "B6.1", "B7", "H2", "I4.1")
-def test_the_demo_shows_every_state_and_ends_by_itself() -> None:
-    with running(str(EXAMPLES / "demo.py")) as demo:
-        output, _ = demo.communicate(timeout=120)
+def test_the_demo_shows_every_state_and_ends_by_itself(demo: "subprocess.Popen[str]") -> None:
+    output, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, output
     for state in ("connecting", "open", "closing", "closed", "backoff", "passive"):
         assert f"-> {state}" in output
