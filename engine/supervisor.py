@@ -19,7 +19,7 @@ from recloser.fsm.errors import ConnectionClosed, PolicyError, RecloserError
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import bare
 from recloser.fsm.states import State
-from recloser.hints.signals import SignalHandler
+from recloser.hints.signals import signal_handlers
 from recloser.ownership import begin_to_close
 from recloser.restarts import Restarts
 from recloser.transport.errors import NotOpen
@@ -208,10 +208,7 @@ class Supervisor:
         if self._progress is not None or self.stopping:
             raise RuntimeError("a supervisor is used once: make another")
         with ExitStack() as stack:
-            for each in self._signals:
-                handler = SignalHandler(each, self._signalled)
-                handler.install()
-                stack.callback(handler.restore)
+            stack.enter_context(signal_handlers(self._signals, self._signalled))
             self._restore_signals = stack.pop_all().close
         self._progress = asyncio.Event()
         return self

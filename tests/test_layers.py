@@ -211,7 +211,7 @@ ROOMS = {
     "tools/cli": room(
         "tools/cli",
         ours=(
-            *("engine: ground", "engine: face", "engine/driver", "engine/journal"),
+            *("engine: ground", "engine: face", "engine/driver", "engine/hints", "engine/journal"),
             *("engine/outbox: core", "engine/outbox/file", "fsm", "policies"),
             *("engine/inspector", "engine/statistics", "engine/statistics: detector"),
             *("tools/cli/terminal", "tools/diagram", "tools/explain", "tools/simulate"),

@@ -2,8 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Final, TypeAlias
 
@@ -65,6 +65,22 @@ class SignalHandler:
             self._loop.call_soon_threadsafe(self._callback)
         if isinstance(self._previous, SignalHandler):
             self._previous(signum, frame)
+
+
+@contextmanager
+def signal_handlers(
+    signums: Iterable[signal.Signals], callback: Callable[[], object]
+) -> Iterator[None]:
+    """Call `callback()` in the event loop at each of these signals, inside the `with` block.
+
+    It needs no POSIX system, as `loop.add_signal_handler` does. Raises as `SignalHandler.install`.
+    """
+    with ExitStack() as stack:
+        for each in signums:
+            handler = SignalHandler(each, callback)
+            handler.install()
+            stack.callback(handler.restore)
+        yield
 
 
 @contextmanager

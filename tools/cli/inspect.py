@@ -13,6 +13,7 @@ from aiohttp import web
 from recloser.assembly import connect
 from recloser.cli import journal_file
 from recloser.cli.following import FollowedJournal
+from recloser.hints.signals import signal_handlers
 from recloser.inspector.aiohttp_app import aiohttp_app
 from recloser.inspector.inspector import Inspector
 from recloser.testing.doubles.faults import DEFAULT_SCRIPT
@@ -50,10 +51,8 @@ def command(ctx: click.Context, *, file: Path | None, by: str | None, port: int)
 
 async def _serve(file: Path | None, by: str | None, port: int) -> None:
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
+        stack.enter_context(signal_handlers((signal.SIGINT, signal.SIGTERM), stopped.set))
         if file is None:
             inspector = await _demo(stack)
         else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from recloser.hints.signals import signal_handlers
 from recloser.testing.doubles.faults import DEFAULT_SCRIPT, Fault, ScriptError, load_script
 from recloser.testing.doubles.scripted_server import ScriptedServer
 from recloser.testing.doubles.timeline import TimelineEntry
@@ -53,12 +54,10 @@ def _read(path: Path) -> tuple[Fault, ...]:
 async def _serve(script: tuple[Fault, ...], port: int, *, repeat: bool) -> None:
     """Serve until SIGINT (Ctrl-C) or SIGTERM."""
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
     async with ScriptedServer(script, port=port, repeat=repeat, on_entry=_print) as server:
-        click.echo(f"{server.url} misbehaves until Ctrl-C: {len(script)} faults")
-        await stopped.wait()
+        with signal_handlers((signal.SIGINT, signal.SIGTERM), stopped.set):
+            click.echo(f"{server.url} misbehaves until Ctrl-C: {len(script)} faults")
+            await stopped.wait()
 
 
 def _print(entry: TimelineEntry) -> None:

@@ -81,6 +81,26 @@ def test_it_plays_its_script_and_ends_on_ctrl_c(tmp_path: Path, end: signal.Sign
     assert "#4    refused   429" in told, "the script starts over"
 
 
+@pytest.mark.spec("L6")
+def test_it_ends_by_a_signal_where_the_loop_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Windows gives: a loop whose `add_signal_handler` raises."""
+
+    def missing(*_: object) -> None:
+        raise OSError("this loop handles no signals")
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "add_signal_handler", missing)
+    ends: list[str] = []
+
+    def says(text: str) -> None:
+        ends.append(text)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("recloser.cli.serve.click.echo", says)
+    result = CliRunner().invoke(main, ["serve", "--port", "0"])
+    assert result.exit_code == 0
+    assert "misbehaves until Ctrl-C" in ends[0]
+
+
 def test_without_a_script_it_shows_what_it_can() -> None:
     with serving() as process:
         assert "misbehaves until Ctrl-C: 9 faults" in first_line(process)
