@@ -30,6 +30,7 @@ ELSEWHERE = {
     "engine/driver/generation.py": ("engine/driver/test_dial.py", "engine/driver/test_scope.py"),
     "engine/driver/sender.py": ("engine/test_client.py", "engine/outbox/test_holding.py"),
     "fsm/events.py": ("fsm/test_core_fail.py", "fsm/test_core.py", "fsm/test_core_intent.py"),
+    "engine/hints/signals.py": ("engine/hints/test_hints.py",),
     "engine/journal/facts.py": ("engine/journal/test_lines.py",),
     "engine/outbox/file": (
         "engine/outbox/test_damaged.py",
