@@ -147,17 +147,17 @@ browser: $(VENV)/.stamp-browser  ## The live page in a real Chromium
 mutants: $(VENV)/.stamp-mutants  ## Change fsm/ and policies/ in small ways and see who notices; COUNT=0 for all
 	HYPOTHESIS_PROFILE=ci $(BIN)/python tests/mutants.py $(COUNT) $(SEED)
 
-# Other engines: XState and SCION from npm, PlantUML and the Graphviz that it calls from the system.
+# Other engines: XState and SCION from npm; Spin, PlantUML and the Graphviz that it calls from the system.
 PROVE := $(VENV)/prove
 $(PROVE)/.stamp: Makefile $(READY)
 	@command -v npm >/dev/null || { echo "no npm: install Node.js"; exit 1; }
 	npm install --prefix $(PROVE) --silent --no-audit --no-fund --no-package-lock xstate@5.33.3 @scion-scxml/scxml@4.3.27
-	@{ command -v plantuml && command -v dot; } >/dev/null || { \
-		test "$$(id -u)" = 0 || { echo "no plantuml or no dot: install the packages plantuml and graphviz"; exit 1; }; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends plantuml graphviz; }
+	@{ command -v plantuml && command -v dot && command -v spin && command -v gcc; } >/dev/null || { \
+		test "$$(id -u)" = 0 || { echo "install the packages plantuml, graphviz, spin, gcc and libc6-dev"; exit 1; }; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends plantuml graphviz spin gcc libc6-dev; }
 	@touch $@
 
-prove: $(PROVE)/.stamp  ## Other engines run the exported machine and agree with the live one; PlantUML draws it
+prove: $(PROVE)/.stamp  ## Other engines run the exported machine and agree; Spin verifies a model; PlantUML draws it
 	NODE_PATH=$(CURDIR)/$(PROVE)/node_modules $(PYTEST) -m prove tests/proof
 
 bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets

@@ -26,6 +26,7 @@ FORMATS: Final = (
     "plantuml",
     "xstate",
     "scxml",
+    "promela",
     "text",
     "terminal",
 )
@@ -33,7 +34,7 @@ SUBJECTS: Final = ("machine", "close-event", "outbox")
 _DRAWN: Final = ("svg", "png")
 _PLAIN: Final = ("text", "terminal")
 _COLOURED: Final = ("mermaid", "dot", "plantuml")
-_MACHINES: Final = ("plantuml", "xstate", "scxml")
+_MACHINES: Final = ("plantuml", "xstate", "scxml", "promela")
 """Formats that show the machine alone."""
 _SUFFIXES: Final = {
     "": "terminal",
@@ -45,6 +46,7 @@ _SUFFIXES: Final = {
     ".txt": "terminal",
     ".puml": "plantuml",
     ".scxml": "scxml",
+    ".pml": "promela",
 }
 _NOTES: Final = ("policy", "journal", "highlight")
 

@@ -18,6 +18,7 @@ from recloser.diagram.dot import dot
 from recloser.diagram.mermaid import mermaid
 from recloser.diagram.picture import Picture, live_rows
 from recloser.diagram.plantuml import plantuml
+from recloser.diagram.promela import promela
 from recloser.diagram.scxml import scxml
 from recloser.diagram.terminal import terminal
 from recloser.diagram.text import text
@@ -36,6 +37,7 @@ TEXTS = {
     "plantuml": plantuml(MACHINE),
     "xstate": xstate(MACHINE),
     "scxml": scxml(MACHINE),
+    "promela": promela(MACHINE),
 }
 OWN = """
 from recloser.fsm import Retry, Stop
@@ -106,6 +108,7 @@ def test_themes_are_those_of_the_renderers(theme: str) -> None:
         (".gv", "dot"),
         (".puml", "plantuml"),
         (".scxml", "scxml"),
+        (".pml", "promela"),
         (".txt", "terminal"),
         ("", "terminal"),
     ],
