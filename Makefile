@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-WORKERS ?= 2
+WORKERS ?= 3
 COUNT ?= 100
 SEED ?= 1
 VENV := .venv
