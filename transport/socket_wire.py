@@ -1,7 +1,9 @@
 """A wire over a transport of asyncio: what its socket, its kernel and its clock tell."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
@@ -288,7 +290,8 @@ class SocketWire(Wire):
         """See `Wire.finish`."""
         self.outgoing.stop()
         if self.undelivered.resend and self.unsent:
-            self._abort_transport()  # a message that is sent again must not leave now
+            self._end_writing()  # a message that is sent again must not leave now
+            self._abort_transport()
         if self._last_read is not None:
             self._last_read.wanted = False
         super().finish()
@@ -301,6 +304,14 @@ class SocketWire(Wire):
             self.release()
         if not self.lost.done():
             self._release = asyncio.get_running_loop().call_later(RELEASE, self._abort_transport)
+
+    def _end_writing(self) -> None:
+        """Let the kernel take nothing more: uvloop may write once more before it aborts."""
+        connection = self.transport.get_extra_info("socket")
+        descriptor = -1 if connection is None else connection.fileno()
+        if descriptor >= 0:
+            with suppress(OSError), socket.socket(fileno=socket.dup(descriptor)) as twin:
+                twin.shutdown(socket.SHUT_WR)
 
     def _abort_transport(self) -> None:
         if not self.lost.done():  # asyncio cannot abort a socket that is closed

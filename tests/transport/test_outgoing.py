@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recloser.fsm.record import Cause
+from recloser.fsm.record import Cause, Close
 from recloser.testing.doubles.raw_server import close_frame
 from recloser.transport import Delivery
 from recloser.transport.errors import NotOpen
@@ -350,3 +350,36 @@ async def test_what_has_left_is_let_go_while_more_is_sent(loop_factory: Factory)
         link.wire.abort()
         await asyncio.wait((sender,))
         sender.exception()
+
+
+@pytest.mark.spec("G3.3", "G4.1")
+@pytest.mark.parametrize("ends", ["fin", "abort"])
+async def test_what_is_sent_again_does_not_leave_with_the_end(
+    loop_factory: Factory, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end there is room all at once: uvloop writes once more before it aborts."""
+    async with linked(receive_buffer=4096) as link:
+        link.wire.on_undeliverable(Adopter(), resend=True)
+        sent, sender = await fill(link, 5_000)
+        tell = link.wire._ended
+
+        def make_room() -> None:
+            with suppress(BlockingIOError):
+                while more := link.peer.sock.recv(1 << 20):
+                    link.peer._buffer += more
+
+        def ended(close: Close) -> None:
+            tell(close)
+            make_room()
+
+        if ends == "fin":
+            monkeypatch.setattr(link.wire, "_ended", ended)
+            link.peer.fin()
+            await link.end()
+        else:
+            link.wire.abort()
+            make_room()
+        kept = link.wire.unsent_messages()
+        assert await sender is Delivery.QUEUED
+        assert 0 < len(kept) < len(sent)
+        assert await received(link) + kept == sent
