@@ -1,6 +1,7 @@
 """Real aiohttp servers on loopback, in this process and in one that can be killed."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,10 +51,16 @@ async def echo(request: web.Request) -> web.WebSocketResponse:
 
 
 class Victim:
-    """An echo server in a process of its own, on one port through all its lives."""
+    """An echo server in a process of its own, on one port through all its lives.
+
+    Between two lives the port is reserved: else a dial of anybody could get it for its own end.
+    """
 
     def __init__(self) -> None:
-        self.port = 0
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self.port: int = self._reserved.getsockname()[1]
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> Self:
@@ -64,7 +71,7 @@ class Victim:
         )
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
-        self.port = int(line)
+        assert int(line) == self.port
         return self
 
     async def kill(self) -> None:
@@ -75,6 +82,11 @@ class Victim:
                 process.kill()
             await process.communicate()
 
+    async def release(self) -> None:
+        """End it, and let go of the port."""
+        await self.kill()
+        self._reserved.close()
+
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/"
@@ -84,7 +96,7 @@ async def _serve(port: int) -> None:
     runner = web.AppRunner(web.Application())
     runner.app.router.add_get("/", echo)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, "127.0.0.1", port, reuse_port=True)
     await site.start()
     server: Any = site._server
     print(server.sockets[0].getsockname()[1], flush=True)

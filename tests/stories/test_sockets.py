@@ -300,7 +300,7 @@ async def test_ten_times_kill_9() -> None:
                 assert len(asyncio.all_tasks()) == tasks
                 assert descriptors() == open_now
     finally:
-        await victim.kill()
+        await victim.release()
     losses = [change for change in changes if change.previous is State.OPEN and change.close]
     assert len(losses) == kills
     for change in losses:
