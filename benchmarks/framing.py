@@ -77,8 +77,11 @@ async def _open(stack: AsyncExitStack, url: str, tls: ssl.SSLContext | None) -> 
     for name in (RAW, RAW + AGAIN):
         raw = await stack.enter_async_context(session.ws_connect(url, ssl=context))
         found[name] = Client(raw.send_str, raw.receive, raw)
-    for name, transport in ((ENGINE, "aiohttp"), (ENGINE_PICOWS, "picows")):
-        made: Any = recloser.connect(url, ssl=context, transport=transport)  # type: ignore[arg-type] # of the two names
+    engines = {
+        ENGINE: recloser.connect(url, ssl=context, transport="aiohttp"),
+        ENGINE_PICOWS: recloser.connect(url, ssl=context, transport="picows"),
+    }
+    for name, made in engines.items():
         engine = await stack.enter_async_context(made)
         found[name] = Client(engine.send, engine.receive, engine)
     bare: Any = await stack.enter_async_context(
