@@ -5,17 +5,15 @@ python examples/websockets_transport.py ws://127.0.0.1:8765/
 """
 
 import asyncio
-import socket
 import ssl as tls
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from copy import copy
-from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidState, InvalidStatus, InvalidURI
+from websockets.exceptions import InvalidState
 from websockets.frames import Close as CloseFrame
 from websockets.frames import Frame as RawFrame
 from websockets.frames import Opcode as RawOpcode
@@ -23,9 +21,10 @@ from websockets.http11 import Response
 from websockets.protocol import Event
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
+from websockets_ends import record_of
 
 import recloser
-from recloser.fsm import Cause, Close, Origin
+from recloser.fsm import Close
 from recloser.transport import (
     DialFailed,
     FlowControl,
@@ -36,7 +35,6 @@ from recloser.transport import (
     Request,
     SocketWire,
 )
-from recloser.transport.handshake import one_line, retry_after
 
 HEARTBEAT = Heartbeat(interval=20.0, timeout=20.0)
 READ_AHEAD = 64 * 1024
@@ -262,7 +260,7 @@ class WebsocketsTransport:
         try:
             connection, answer = await self._upgrade(parse_uri(request.url), request)
         except Exception as error:  # noqa: BLE001 - the record names the library's
-            raise DialFailed(_record(error)) from None
+            raise DialFailed(record_of(error)) from None
         return WebsocketsWire(connection, answer, ended, self)
 
     async def aclose(self) -> None:
@@ -289,33 +287,6 @@ class WebsocketsTransport:
 
 def _headers(answer: Response) -> Mapping[str, str]:
     return {name.lower(): ", ".join(answer.headers.get_all(name)) for name in answer.headers}
-
-
-def _record(error: Exception) -> Close:
-    """Say in a record why a dial failed: a policy decides by it."""
-    match error:
-        case InvalidStatus(response=answer):
-            headers = _headers(answer)
-            return Close.refused(
-                answer.status_code,
-                headers=headers,
-                body=one_line(bytes(answer.body[:200])),
-                retry_after=retry_after(headers, datetime.now(UTC)),
-            )
-        case InvalidURI():
-            return Close.by_engine(Cause.CONFIGURATION, error=error)
-        case tls.SSLCertVerificationError():
-            return Close(code=1015, origin=Origin.ENGINE, cause=Cause.TLS, error=error)
-        case tls.SSLError():
-            return Close.cut(Cause.TLS, error=error)
-        case socket.gaierror():
-            return Close.cut(Cause.DNS, error=error)
-        case EOFError():
-            return Close.cut(Cause.EOF, error=error)
-        case OSError():
-            return Close.cut(Cause.TCP, error=error)
-        case _:  # an answer that RFC 6455 forbids
-            return Close.by_engine(Cause.PROTOCOL, error=error)
 
 
 async def main(url: str) -> None:

@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
 EXAMPLES = [
     path
-    for pattern in ("embed_*.py", "*_subscription.py", "shared_*.py")
+    for pattern in ("embed_*.py", "core_*.py", "*_ends.py", "*_subscription.py", "shared_*.py")
     for path in (ROOT / "examples").glob(pattern)
 ]
 

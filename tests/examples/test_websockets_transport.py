@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-import sys
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -27,13 +26,9 @@ loops = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    spec = spec_from_file_location("websockets_transport", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules["websockets_transport"] = module
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(PATH.parent)
+        return import_module(PATH.stem)
 
 
 @pytest.mark.spec("K6.4")
