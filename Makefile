@@ -22,7 +22,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow compat compat-ends services browser mutants prove bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow compat compat-ends services field browser mutants prove bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -135,6 +135,9 @@ services: $(READY)  ## The catalogue against real servers from npm and pip (and 
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade --target $(VENV)/services \
 		ocpp==2.1.0 websockets==15.0.1
 	$(PYTEST) -m slow -rs tests/policies/test_services_run.py tests/policies/test_*_runs.py
+
+field: $(READY)  ## The field guide against real servers; it says what has changed and what cannot be had
+	$(BIN)/python -m tests.field
 
 $(VENV)/.stamp-browser: $(READY)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[browser]'

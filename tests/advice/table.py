@@ -431,7 +431,7 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("tools/diagram/picture.py", "give {}"): Advice(
         command("diagram", "--highlight", "opened"), command("diagram", "--highlight", "open")
     ),
-    ("tools/cli/explain.py", "give a CODE, --status, --cause or --all"): Advice(
+    ("tools/cli/explain.py", "give a CODE, --status, --cause, --server or --all"): Advice(
         command("explain"), command("explain", "1012")
     ),
     ("tools/cli/explain.py", "give CODE or --status"): Advice(
@@ -439,6 +439,20 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ),
     ("tools/cli/explain.py", "leave CODE and the facts out"): Advice(
         command("explain", "1012", "--all"), command("explain", "--all")
+    ),
+    ("tools/cli/explain.py", "leave CODE and the other facts out"): Advice(
+        command("explain", "1012", "--server", "uvicorn", "--event", "stop"),
+        command("explain", "--server", "uvicorn", "--event", "stop"),
+    ),
+    (
+        "tools/cli/explain.py",
+        "give --server and --event together; recloser field lists them",
+    ): Advice(
+        command("explain", "--server", "uvicorn"),
+        command("explain", "--server", "uvicorn", "--event", "stop"),
+    ),
+    ("policies/field.py", "give one of {}"): Advice(
+        command("field", "uvicorn", "halt"), command("field", "uvicorn", "stop")
     ),
     ("tools/cli/outbox.py", "save first, then show NEW"): Shown(
         "tools/cli/test_outbox.py::test_a_sound_one_can_be_saved_too"

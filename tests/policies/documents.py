@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from recloser.cli import main
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "policies.md"
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT, GUIDE = DOCS / "policies.md", DOCS / "field.md"
 _BLOCK = re.compile(r"(<!-- \$ recloser (?P<command>.+?) -->\n).*?(<!-- \$ -->)", re.DOTALL)
 
 
@@ -31,4 +32,5 @@ def filled(text: str) -> str:
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in (DOCUMENT, GUIDE):
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

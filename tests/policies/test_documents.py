@@ -5,7 +5,7 @@ import re
 import pytest
 
 from recloser.fsm import Hold, Policy, Retry, Stop, Unsent
-from tests.policies.documents import DOCUMENT, filled
+from tests.policies.documents import DOCUMENT, GUIDE, filled
 from tests.policies.rig import after, broken, received, refused
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -17,6 +17,22 @@ def test_the_tables_are_those_of_the_live_policies() -> None:
     assert filled(TEXT) == TEXT, "run: python -m tests.policies.documents"
     assert TEXT.count("<!-- $ recloser") == 3
     assert "| restart | code 1012; attempt 1 |" in TEXT
+
+
+@pytest.mark.spec("L10")
+def test_the_field_guide_is_that_of_the_data() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    assert filled(text) == text, "run: python -m tests.policies.documents"
+    assert "| uvicorn websockets |" in text
+
+
+def test_the_code_of_the_field_guide_prints_what_it_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    [block] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(block, str(GUIDE), "exec"), {})
+    [said] = re.findall(r"# (.*)", block)
+    assert capsys.readouterr().out == f"{said}\n"
 
 
 def names(wanted: str) -> dict[str, object]:

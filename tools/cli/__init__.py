@@ -13,6 +13,7 @@ COMMANDS = {
     "diagram": ("recloser.cli.diagram", "Draw the live state machine."),
     "explain": ("recloser.cli.explain", "Print what a policy decides, and why."),
     "codes": ("recloser.cli.codes", "List close codes, registered and of services."),
+    "field": ("recloser.cli.field", "Say how real servers end a connection."),
     "connect": ("recloser.cli.connect", "Talk to a WebSocket server, through all its faults."),
     "journal": ("recloser.cli.journal", "Tell the story of a journal."),
     "inspect": ("recloser.cli.inspect", "Serve the live page, of a journal or of a demo."),

@@ -23,6 +23,7 @@ from recloser.fsm.decisions import Phase, Policy, Retry
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.states import Wish
+from recloser.policies.field import FieldRow, find
 from recloser.policies.rules import rules_of
 
 _FIRST_CODE = 1000
@@ -191,6 +192,8 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) ->
     show_default=True,
     help=POLICY_HELP,
 )
+@click.option("--server", help="A server of recloser field, such as uvicorn; give --event, too.")
+@click.option("--event", help="What that server did: stop, reload, kill, idle, ...")
 @click.option("--all", "everything", is_flag=True, help="Every code, status and cause.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
 @click.option(
@@ -202,23 +205,34 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) ->
     help="Of what is printed for people.",
 )
 def command(
-    *, code: int | None, status: int | None, policy_name: str, everything: bool, **options: Any
+    *,
+    code: int | None,
+    status: int | None,
+    policy_name: str,
+    everything: bool,
+    server: str | None,
+    event: str | None,
+    **options: Any,
 ) -> int:
     """Print what a policy decides for an end, by which rule, and why.
 
-    CODE is a close code as received, or 1005, 1006 or 1015. Give a refused upgrade by --status
-    and a failed dial by --cause, or ask for --all.
+    CODE is a close code as received, or 1005, 1006 or 1015. Give a refused upgrade by --status,
+    a failed dial by --cause, and what a real server does by --server and --event, or ask for
+    --all.
     """
     asked = [code is not None, status is not None, options["cause"] is not None]
+    rows = _rows(server, event, alone=not (any(asked) or everything or options["intentional"]))
     if everything and (any(asked) or options["reason"] or options["intentional"]):
         raise click.UsageError("--all asks about everything: leave CODE and the facts out")
-    if not everything and not any(asked) and not options["intentional"]:
-        raise click.UsageError("give a CODE, --status, --cause or --all")
+    if not everything and not any(asked) and not options["intentional"] and not rows:
+        raise click.UsageError("give a CODE, --status, --cause, --server or --all")
     if code is not None and status is not None:
         raise click.UsageError("a refused upgrade has no close code: give CODE or --status")
     policy = load_policy(policy_name)
     try:
-        if everything:
+        if rows:
+            _print_rows(policy_name, policy, rows, options)
+        elif everything:
             _print_all(
                 policy_name,
                 policy,
@@ -232,6 +246,55 @@ def command(
         click.echo(f"recloser explain: {error}", err=True)
         return 1
     return 0
+
+
+def _rows(server: str | None, event: str | None, *, alone: bool) -> tuple[FieldRow, ...]:
+    """Return the rows of the field guide that are asked about, one of each end."""
+    if server is None and event is None:
+        return ()
+    if server is None or event is None:
+        raise click.UsageError("give --server and --event together; recloser field lists them")
+    if not alone:
+        raise click.UsageError("--server says how it ends: leave CODE and the other facts out")
+    try:
+        found = find(server, event)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return tuple({(row.wire, row.how): row for row in reversed(found)}.values())[::-1]
+
+
+def _print_rows(
+    name: str, policy: Policy, rows: tuple[FieldRow, ...], options: dict[str, Any]
+) -> None:
+    answers: list[dict[str, Any]] = []
+    for number, row in enumerate(rows):
+        seen = {"server": row.name, "version": row.version, "event": row.event, "how": row.how}
+        lines = [
+            ("server", f"{row.name} {row.version}, {row.event} ({row.how})"),
+            ("wire", row.wire),
+        ]
+        if row.close is None:
+            lines.append(("decision", "none: the connection goes on"))
+            answers.append({**seen, "wire": row.wire, "decision": None})
+        else:
+            question = PolicyQuestion(
+                row.close,
+                row.phase,
+                options["attempt"],
+                options["uptime"],
+                can_refresh=not options["no_refresh"],
+                been_open=options["been_open"],
+                engines=options["engines"],
+                budget_in=options["budget_in"],
+            )
+            reply = ask(policy, question)
+            lines += _as_rows(name, question, reply)
+            answers.append({**seen, "wire": row.wire, **_as_json(name, question, reply)})
+        if not options["json_wanted"]:
+            click.echo("\n" * bool(number), nl=False)
+            _print_lines(lines, options["kind"])
+    if options["json_wanted"]:
+        click.echo(json.dumps(answers, indent=2))
 
 
 def _print_one(
@@ -253,12 +316,15 @@ def _print_one(
     if options["json_wanted"]:
         click.echo(json.dumps(_as_json(name, question, reply), indent=2))
         return
-    rows = _as_rows(name, question, reply)
-    if options["kind"] == "markdown":
-        click.echo(markdown_table(("", ""), rows))
+    _print_lines(_as_rows(name, question, reply), options["kind"])
+
+
+def _print_lines(lines: list[tuple[str, str]], kind: str) -> None:
+    if kind == "markdown":
+        click.echo(markdown_table(("", ""), lines))
         return
-    width = max(len(label) for label, _ in rows)
-    for label, text in rows:
+    width = max(len(label) for label, _ in lines)
+    for label, text in lines:
         click.echo(f"{label.ljust(width)}  {text}")
 
 

@@ -215,7 +215,7 @@ def test_a_policy_that_fails_is_a_finding(own: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["explain"], "give a CODE, --status, --cause or --all"),
+        (["explain"], "give a CODE, --status, --cause, --server or --all"),
         (["explain", "abc"], "'abc' is no close code: give a number from 0 to 65535"),
         (["explain", "-1"], "-1"),
         (["explain", "99999999999999999999"], "is no close code"),
