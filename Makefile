@@ -22,7 +22,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams docs diagrams-check cov slow compat compat-ends services field browser mutants prove bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field browser mutants prove bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -60,7 +60,7 @@ demo: $(READY)  ## A real server closes, cuts, refuses and goes silent; the engi
 test: $(READY)  ## All tests, the same ones in the same way each time
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -n $(WORKERS) --dist worksteal
 
-check: fmt-check lint types diagrams-check cov  ## Everything that must hold before a commit
+check: fmt-check lint types diagrams-check site cov  ## Everything that must hold before a commit
 
 fmt: $(READY)  ## Format the code
 	$(BIN)/ruff format
@@ -107,12 +107,23 @@ diagrams: $(READY)  ## Draw the live machine, the life of one close event and th
 	$(DRAW) outbox --format svg --theme light -o diagrams/outbox-light.svg
 	$(DRAW) outbox --format svg --theme dark -o diagrams/outbox-dark.svg
 
-docs: $(READY)  ## Write the generated parts of the documents anew
+generated: $(READY)  ## Write the generated parts of the documents anew
 	$(BIN)/python -m tests.clauses
 	$(BIN)/python -m tests.policies.documents
 	$(BIN)/python -m tests.tools.diagram.documents
 	$(BIN)/python -m tests.tools.testing.gallery_page > $(VENV)/gallery.md
 	mv $(VENV)/gallery.md docs/gallery.md
+
+$(VENV)/.stamp-site: $(READY)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[docs]'
+	@touch $@
+
+# All pages are read every time: a page that is not read gives no warning.
+site: $(VENV)/.stamp-site  ## Build the site into build/site, without a warning, and try it
+	$(BIN)/python -m sphinx -E -q -W --keep-going -c docs/site -d $(VENV)/site . build/site
+	$(PYTEST) -m site tests/docs
+
+docs: generated site  ## Both: the generated parts of the documents, then the site
 
 diagrams-check: $(READY)  ## Pictures and documents agree with the live machine
 	$(PYTEST) tests/test_diagrams.py
@@ -122,7 +133,7 @@ cov: $(READY)  ## All tests with branch coverage; that of fsm/ and policies/ mus
 	$(BIN)/coverage report --include='fsm/*,policies/*' --fail-under=100
 
 slow: $(READY)  ## All tests with many more examples, and those marked slow
-	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) --dist worksteal -m "not prove"
+	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) --dist worksteal -m "not prove and not site"
 
 compat: $(READY)  ## The tests of the transport on each release of aiohttp that is supported
 	$(BIN)/python tests/aiohttp_releases.py
