@@ -32,12 +32,12 @@ class Owner(socket_wire.Owner, Protocol):
 class AiohttpWire(SocketWire):
     """A connection that aiohttp has dialled; `Upgrade.frames` says who makes its frames."""
 
-    __slots__ = ("_upgrade",)
+    __slots__ = ("_connection", "_headers", "_parser", "_subprotocol")
 
     _owner: Owner
 
     def __init__(self, upgrade: Upgrade, ended: Callable[[Close], None], owner: Owner) -> None:
-        read, lost, outgoing = upgrade.frames(owner.max_message_size)
+        read, lost, outgoing, parser = upgrade.frames(owner.max_message_size)
         super().__init__(
             read,
             ended,
@@ -46,29 +46,34 @@ class AiohttpWire(SocketWire):
             outgoing=outgoing,
             owner=owner,
         )
-        self._upgrade = upgrade
-        upgrade.refused = self._refused
+        self._connection = upgrade.hand_over()
+        self._headers = upgrade.headers
+        self._subprotocol = upgrade.protocol
+        self._parser = parser
+        if parser is not None:
+            parser.wire = self
         if upgrade.reader.exception() is not None:
-            self._refused()  # it came with the answer
+            self.frame_refused()  # it came with the answer
 
-    def _refused(self) -> None:
+    def frame_refused(self) -> None:
         """Read what says that a frame was refused, when all has been set up, if nobody reads."""
         asyncio.get_running_loop().call_soon(self.read_ahead, context=self.context)
 
     def finish(self) -> None:
         """See `Wire.finish`."""
-        self._upgrade.refused = None  # or each would keep the other alive
+        if self._parser is not None:
+            self._parser.wire = None  # or each would keep the other alive
         super().finish()
 
     @property
     def subprotocol(self) -> str | None:
         """See `Wire.subprotocol`."""
-        return self._upgrade.protocol
+        return self._subprotocol
 
     @property
     def headers(self) -> Mapping[str, str]:
         """See `Wire.headers`."""
-        return lowered(self._upgrade.headers)
+        return lowered(self._headers)
 
     def control_received(self, frame: Frame) -> None:
         """See `Wire.control_received`."""
@@ -88,5 +93,5 @@ class AiohttpWire(SocketWire):
             super().connection_lost(EOFError())
 
     def release(self) -> None:
-        """See `SocketWire.release`: the response closes the socket with it."""
-        self._upgrade.response.close()
+        """See `SocketWire.release`: aiohttp's connection closes the socket with it."""
+        self._connection.close()

@@ -24,6 +24,7 @@ POSITIONAL: Final[tuple[tuple[type, str, tuple[str, ...]], ...]] = (
     (WebSocketWriter, "close", ("self", "code", "message")),
     (ClientResponse, "start", ("self", "connection")),
     (ClientResponse, "close", ("self",)),
+    (Connection, "close", ("self",)),
     (ClientSession, "detach", ("self",)),
     (BaseProtocol, "_drain_helper", ("self",)),
     (ResponseHandler, "connection_lost", ("self", "exc")),
@@ -51,7 +52,7 @@ OPTIONS: Final[tuple[tuple[type, str, set[str]], ...]] = (
 """Methods, and parameters that are given to them by name."""
 
 ATTRIBUTES: Final[tuple[tuple[type, set[str]], ...]] = (
-    (ClientResponse, {"connection"}),
+    (ClientResponse, {"_closed", "_connection", "connection"}),
     (ClientSession, {"auth", "closed", "connector", "headers", "raise_for_status", "timeout"}),
     (ClientWebSocketResponse, {"protocol"}),
     (Connection, {"protocol", "transport"}),

@@ -3,10 +3,12 @@
 import asyncio
 from base64 import b64encode
 from contextlib import suppress
+from functools import partial
 from hashlib import sha1
 from typing import Any, ClassVar, Final
 
 from aiohttp import EofStream
+from aiohttp.client_proto import ResponseHandler
 from picows import WSAutoPingStrategy
 from picows.picows import WSProtocol  # type: ignore[attr-defined] # its types leave it out
 
@@ -159,12 +161,13 @@ class PicowsUpgrade(Upgrade):
         incoming = Incoming(transport, max_message_size)
         protocol = PicowsProtocol(transport, incoming, max_message_size)
         transport.set_protocol(protocol)
-        protocol.lost.add_done_callback(self._gone)
+        protocol.lost.add_done_callback(partial(_gone, self._handler))
         tail, self._tail.data = self._tail.data, b""
         protocol.feed(tail)
         outgoing = PicowsOutgoing(protocol.transport, transport, incoming.flow)
-        return Frames(incoming.read, protocol.lost, outgoing)
+        return Frames(incoming.read, protocol.lost, outgoing, None)
 
-    def _gone(self, lost: "asyncio.Future[None]") -> None:
-        del lost
-        self._handler.connection_lost(None)  # `lost` has the error; nobody asks aiohttp for it
+
+def _gone(handler: ResponseHandler, lost: "asyncio.Future[None]") -> None:
+    del lost
+    handler.connection_lost(None)  # `lost` has the error; nobody asks aiohttp for it

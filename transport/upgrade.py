@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Protocol, cast
 
 from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, ClientWebSocketResponse
 from aiohttp.connector import Connection
@@ -96,6 +96,14 @@ class Answer(ClientResponse):
             self.transport.abort()
 
 
+class Refusable(Protocol):
+    """The wire, as it is told of a refused frame."""
+
+    def frame_refused(self) -> None:
+        """Read the refusal soon, if nobody reads."""
+        ...
+
+
 class UnmaskedFrames:
     """Stands before the parser until the first frame: a server masks all of its frames or none.
 
@@ -103,15 +111,19 @@ class UnmaskedFrames:
     must close the connection. The parser alone knows where later frames begin, so that they
     are not looked at; a masked ping or pong is told by `Wire.control_received`. Before
     3.14.4 aiohttp does not hand its parser over: of its frames nothing else is refused.
+
+    A wire keeps it, since it owns the parser: aiohttp's queue knows that by a weak reference.
     """
 
-    __slots__ = ("_handler", "_head", "_parser", "_upgrade")
+    __slots__ = ("_handler", "_head", "_parser", "_reader", "wire")
 
-    def __init__(self, parser: Any, handler: Any, upgrade: "Upgrade") -> None:
+    def __init__(self, parser: Any, handler: Any, reader: Any) -> None:
         self._parser = parser
         self._handler = handler
-        self._upgrade = upgrade
+        self._reader = reader
         self._head = b""
+        self.wire: Refusable | None = None
+        """Told when the first frame is refused; None once it was not, and at the end."""
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Parse; a masked first frame is an error of the reader, and nothing is parsed."""
@@ -119,12 +131,14 @@ class UnmaskedFrames:
         if len(self._head) < 2:  # noqa: PLR2004 - the mask bit stands in the second byte
             return cast("tuple[bool, bytes]", self._parser.feed_data(data))
         if self._head[1] & _MASKED:
-            self._upgrade.refuse(WebSocketError(WSCloseCode.PROTOCOL_ERROR, MASKED))
+            self._reader.set_exception(WebSocketError(WSCloseCode.PROTOCOL_ERROR, MASKED))
+            if self.wire is not None:
+                self.wire.frame_refused()
             return True, b""
         parsed = self._parser.feed_data(data)
-        self._upgrade.refused = None
+        self.wire = None
         if not parsed[0]:
-            self._handler.set_parser(self._parser, self._upgrade.reader)
+            self._handler.set_parser(self._parser, self._reader)
         return cast("tuple[bool, bytes]", parsed)
 
     def feed_eof(self) -> None:
@@ -138,22 +152,24 @@ class Frames(NamedTuple):
     read: Callable[[], Coroutine[Any, Any, Frame]]
     lost: "asyncio.Future[None]"
     outgoing: Outgoing
+    parser: UnmaskedFrames | None
+    """What the wire must keep; None where that is nothing."""
 
 
 class Upgrade(_Response):
-    """Keeps the arguments of aiohttp's constructor, and the transport while it is reachable.
+    """The result of a dial: the parts of its connection, for the wire that takes them.
 
     aiohttp's own `receive`, `close`, `close_code` and `heartbeat` are never used: they echo
-    1000 for every code of the peer, lose the reason, and treat a cancellation as an end. The
-    object is kept because it owns the parser.
+    1000 for every code of the peer, lose the reason, and treat a cancellation as an end. So the
+    object ends with the dial, and the answer and the request, 1.9 KiB, end with it.
     """
 
     __slots__ = (
+        "_connection",
+        "_frames",
         "_handler",
-        "_reading",
-        "lost",
+        "_lost",
         "reader",
-        "refused",
         "response",
         "transport",
         "writer",
@@ -168,6 +184,7 @@ class Upgrade(_Response):
         *args: Any,
         **kwargs: Any,
     ) -> None:
+        self._frames: UnmaskedFrames | None = None
         super().__init__(reader, writer, protocol, response, *args, **kwargs)
         connection = response.connection  # gone once the response is closed
         handler = None if connection is None else connection.protocol
@@ -184,20 +201,13 @@ class Upgrade(_Response):
         # And a queue for HTTP answers, 0.7 KiB: none comes any more.
         handler._buffer = ()  # type: ignore[assignment] # noqa: SLF001 - the same
         writer.compress = 0  # agreed upon or not: see compression.py
+        self._connection = connection
         self._handler = handler
-        self.refused: Callable[[], object] | None = None
-        """Called when the first frame is refused: nobody may be reading."""
+        self._lost: asyncio.Future[None] = lost
         self.reader = reader
         self.writer = writer
         self.response = response
         self.transport: asyncio.Transport = transport
-        self.lost: asyncio.Future[None] = lost
-
-    def refuse(self, error: WebSocketError) -> None:
-        """Fail the reader."""
-        self.reader.set_exception(error)
-        if self.refused is not None:
-            self.refused()
 
     inflates: ClassVar[bool] = True
     """Whether who makes the frames can take compressed ones."""
@@ -205,7 +215,17 @@ class Upgrade(_Response):
     def frames(self, max_message_size: int) -> Frames:
         """Say who reads and writes frames; the size is known to aiohttp's parser already."""
         del max_message_size
-        return Frames(self.reader.read, self.lost, AiohttpOutgoing(self.writer, self.transport))
+        outgoing = AiohttpOutgoing(self.writer, self.transport)
+        return Frames(self.reader.read, self._lost, outgoing, self._frames)
+
+    def hand_over(self) -> Connection:
+        """Give up the connection, which is to be closed in the place of the answer.
+
+        An answer that is freed closes its connection, unless it has none.
+        """
+        self.response._connection = None  # noqa: SLF001 - no public way; test_contract.py pins it
+        self.response._closed = True  # noqa: SLF001 - the same
+        return self._connection
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
@@ -219,10 +239,9 @@ class Upgrade(_Response):
 
         Before 3.14.4 aiohttp does not ask for it.
         """
-        if self._reading is None:
-            return None
-        return UnmaskedFrames(self._reading, self._handler, self)
+        return self._frames
 
     @_parser.setter
     def _parser(self, parser: Any) -> None:
-        self._reading = parser  # and owned here: aiohttp's queue knows it by a weak reference
+        if parser is not None:  # as in aiohttp's constructor
+            self._frames = UnmaskedFrames(parser, self._handler, self.reader)

@@ -6,6 +6,7 @@ before it still work, and run `make compat`.
 """
 
 import asyncio
+import gc
 import inspect
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, EofStream, WSMsgType
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http import WebSocketError, WSMessage
+from aiohttp.http import WebSocketError, WebSocketWriter, WSMessage
 
 from recloser.testing.doubles.raw_server import close_frame, frame, text
 from recloser.transport import compatibility
@@ -138,12 +139,14 @@ async def test_read_raises_the_reason_of_a_refusal(real_ticks: None) -> None:
 async def test_the_writer_writes_before_it_waits(loop_factory: Factory) -> None:
     """What `first_step` stands on: a frame is handed over whole by the first step."""
     async with linked(receive_buffer=4096) as link:
-        upgrade = link.wire._upgrade
+        protocol, transport = link.wire._connection.protocol, link.wire.transport
+        assert protocol is not None
+        writer = WebSocketWriter(protocol, transport, use_mask=True)
         sender = asyncio.create_task(link.wire.send(bytes(6_000_000)))
         await turns()
-        size = upgrade.transport.get_write_buffer_size()
-        first_step(upgrade.writer.send_frame(bytes(300_000), WSMsgType.BINARY))
-        assert upgrade.transport.get_write_buffer_size() > size + 300_000, WHAT_TO_DO
+        size = transport.get_write_buffer_size()
+        first_step(writer.send_frame(bytes(300_000), WSMsgType.BINARY))
+        assert transport.get_write_buffer_size() > size + 300_000, WHAT_TO_DO
         assert await link.peer.frame() == (2, bytes(6_000_000))
         assert await link.peer.frame() == (2, bytes(300_000))
         await sender
@@ -160,9 +163,7 @@ async def test_nothing_of_http_is_needed_after_the_upgrade(real_ticks: None) -> 
     fresh.set_response_params()
     assert fresh._parser is not None, WHAT_TO_DO
     async with linked() as link:
-        connection = link.wire._upgrade.response.connection
-        assert connection is not None
-        handler = connection.protocol
+        handler = link.wire._connection.protocol
         assert handler is not None
         assert handler._parser is None
         assert not isinstance(handler._buffer, deque)
@@ -171,3 +172,15 @@ async def test_nothing_of_http_is_needed_after_the_upgrade(real_ticks: None) -> 
         link.peer.fin()
         with pytest.raises(EofStream):
             await link.wire.read()
+
+
+async def test_the_answer_is_freed_when_a_wire_has_its_connection(real_ticks: None) -> None:
+    """What `Upgrade.hand_over` stands on: an answer without a connection closes none."""
+    async with linked(headers="X-Shard: 7\r\n") as link:
+        gc.collect()
+        found = [each for each in gc.get_objects() if isinstance(each, ClientResponse | Upgrade)]
+        assert found == [], WHAT_TO_DO
+        assert not link.wire.transport.is_closing(), WHAT_TO_DO
+        assert link.wire.headers["x-shard"] == "7"
+        await link.peer.send(text("a"))
+        assert await link.receive() == "a"

@@ -130,7 +130,9 @@ async def test_a_verdict_reads_first_what_the_loop_had_not_called_back_for(
         await turns(5)
         link.wire.read_ahead()
         at_once(link.peer, LAST, "fin")
-        reader = link.wire._upgrade.reader
+        protocol = link.wire._connection.protocol
+        assert protocol is not None
+        reader = protocol._payload
         await until(lambda: bool(reader._buffer) or bool(link.told))
         link.wire.condemned(None)
         assert link.told[0].code == 1012
