@@ -75,7 +75,7 @@ def test_the_shapes_of_messages_and_errors() -> None:
 
 
 async def test_read_yields_one_future_and_gives_the_queue_back_when_cancelled(
-    loop_factory: Factory,
+    loop_factory: Factory, no_ticks: None
 ) -> None:
     """What `Wire` stands on: driven by hand, `read()` waits once and loses nothing."""
     async with linked() as link:
@@ -97,7 +97,7 @@ async def test_read_yields_one_future_and_gives_the_queue_back_when_cancelled(
         assert done.value.value[:2] == (WSMsgType.TEXT, "b"), WHAT_TO_DO
 
 
-async def test_a_cancelled_read_keeps_a_message_that_came_in_the_same_turn() -> None:
+async def test_a_cancelled_read_keeps_a_message_that_came_in_the_same_turn(no_ticks: None) -> None:
     async with linked() as link:
         read = link.wire.read
         first = read()
