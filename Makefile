@@ -15,6 +15,9 @@ DRAW := $(BIN)/recloser diagram
 # would compile all of them again.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Hypothesis would import trio in each of these processes, which no strategy of ours asks for.
+export HYPOTHESIS_NO_PLUGINS := 1
+
 # SQLite waits for its disk: where there is a gigabyte of room in memory, the files of the tests stand there.
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1048576 { print "/dev/shm" }')
 ifneq ($(MEMORY),)
@@ -113,6 +116,8 @@ generated: $(READY)  ## Write the generated parts of the documents anew
 	$(BIN)/python -m tests.tools.diagram.documents
 	$(BIN)/python -m tests.tools.testing.gallery_page > $(VENV)/gallery.md
 	mv $(VENV)/gallery.md docs/gallery.md
+	$(BIN)/python -m tests.tools.testing.gallery_page sound > $(VENV)/sound-policies.md
+	mv $(VENV)/sound-policies.md docs/sound-policies.md
 
 $(VENV)/.stamp-site: $(READY)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[docs]'

@@ -300,6 +300,7 @@ POLICY = "tools/testing/test_policy_check.py::"
 SEARCH = {
     "laws": f"{POLICY}test_names_of_groups",
     "examples": f"{POLICY}test_the_report_tells_every_law_and_what_was_tried",
+    "quick": "tools/testing/test_gallery.py::test_a_quick_check_catches_it_too",
     "seed": f"{POLICY}test_the_same_seed_tells_the_same_story",
     "max_delay": f"{POLICY}test_max_delay_is_the_callers",
     "progress": f"{POLICY}test_progress_is_told_and_ends_with_all",

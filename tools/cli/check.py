@@ -15,7 +15,8 @@ from recloser.cli.tables import text_table
 from recloser.fsm.decisions import Policy
 from recloser.testing.evidence.interview import DEFAULT_MAX_DELAY
 from recloser.testing.laws.groups import LAWS, OPTIONAL_LAWS, choose
-from recloser.testing.policy_check import EXAMPLES, MissingExtraError, examine
+from recloser.testing.policy_check import MissingExtraError, examine
+from recloser.testing.search.effort import QUICK, WHOLE
 from recloser.testing.search.search import Progress
 from recloser.testing.verdict.verdicts import Report
 
@@ -35,10 +36,13 @@ _STEPS: Final = 1000
 @click.option(
     "--examples",
     type=int,
-    default=EXAMPLES,
-    show_default=True,
     metavar="N",
-    help="Random examples, besides what is tried exhaustively.",
+    help=f"Random examples, besides what is tried exhaustively.  [default: {WHOLE.examples}]",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help=f"For test suites: a sixth of the questions, and {QUICK.examples} random examples.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, metavar="N", help="Repeats the same search."
@@ -59,7 +63,8 @@ def command(
     *,
     policy: str | None,
     laws: tuple[str, ...],
-    examples: int,
+    examples: int | None,
+    quick: bool,
     seed: int,
     max_delay: float,
     listing: bool,
@@ -81,7 +86,7 @@ def command(
         return 0
     if policy is None:
         raise click.UsageError("say which policy: module:object, standard, or a service", ctx)
-    if examples < 0:
+    if examples is not None and examples < 0:
         raise click.BadParameter(f"must be at least 0, not {examples}", param_hint="--examples")
     if not 0 < max_delay < float("inf"):
         raise click.BadParameter(f"must be above 0, not {max_delay:g}", param_hint="--max-delay")
@@ -93,6 +98,7 @@ def command(
                 make,
                 laws=chosen,
                 examples=examples,
+                quick=quick,
                 seed=seed,
                 max_delay=max_delay,
                 progress=progress,

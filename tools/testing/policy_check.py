@@ -19,20 +19,19 @@ from recloser.testing.evidence.stories import Call, Invoke, Question, Story
 from recloser.testing.laws.groups import choose
 from recloser.testing.laws.law import Law
 from recloser.testing.search.breach import Breach, Evidence, MakePolicy, problem_of
+from recloser.testing.search.effort import QUICK, WHOLE
 from recloser.testing.search.search import Progress, Search
 from recloser.testing.verdict.narrative import lines_of, lines_of_question, path_of
 from recloser.testing.verdict.source import policy_source, source_of
 from recloser.testing.verdict.verdicts import BrokenLaw, Report, Verdict
-
-EXAMPLES = 200
-"""Random examples for each kind of evidence, unless said otherwise."""
 
 
 def check_policy(
     make_policy: MakePolicy | Policy,
     *,
     laws: Iterable[Law | str] | None = None,
-    examples: int = EXAMPLES,
+    examples: int | None = None,
+    quick: bool = False,
     seed: int = 0,
     max_delay: float = DEFAULT_MAX_DELAY,
     progress: Progress | None = None,
@@ -41,7 +40,9 @@ def check_policy(
 
     make_policy: the policy's class, a function that makes one, or a policy.
     laws: laws, or names of laws; `default`, `optional` and `all` are names of several.
-    examples: the number of random examples besides the exhaustive search.
+    examples: the number of random examples of each kind besides the exhaustive search; None: 200,
+        or 30 where it is to be quick.
+    quick: try a sixth of the finite part, with smaller fleets and one outage, in a second or two.
     seed: repeats the same search.
     max_delay: the longest delay in seconds that the law `bounded` allows.
     progress: called with the name of the present step and the share that is done.
@@ -53,6 +54,7 @@ def check_policy(
         make_policy,
         laws=laws,
         examples=examples,
+        quick=quick,
         seed=seed,
         max_delay=max_delay,
         progress=progress,
@@ -66,7 +68,8 @@ def examine(
     make_policy: MakePolicy | Policy,
     *,
     laws: Iterable[Law | str] | None = None,
-    examples: int = EXAMPLES,
+    examples: int | None = None,
+    quick: bool = False,
     seed: int = 0,
     max_delay: float = DEFAULT_MAX_DELAY,
     progress: Progress | None = None,
@@ -79,12 +82,20 @@ def examine(
     need_hypothesis()
     make = maker(make_policy)
     chosen = choose(laws)
+    effort = QUICK if quick else WHOLE
+    examples = effort.examples if examples is None else examples
     if isinstance(examples, bool) or not isinstance(examples, int) or examples < 0:
         raise ValueError(f"examples must be a whole number of at least 0, not {examples!r}")
     if not max_delay > 0:
         raise ValueError(f"max_delay must be above 0 seconds, not {max_delay!r}")
     search = Search(
-        make, chosen, examples=examples, seed=seed, max_delay=max_delay, progress=progress
+        make,
+        chosen,
+        effort=effort,
+        examples=examples,
+        seed=seed,
+        max_delay=max_delay,
+        progress=progress,
     )
     search.run()
     home = policy_source(make_policy) if source is None else source

@@ -69,3 +69,11 @@ def test_there_are_at_least_fifteen_and_each_says_who_shipped_it() -> None:
     assert len(GALLERY) >= 15
     assert len({each.make for each in GALLERY}) == len(GALLERY)
     assert all(each.seen and each.make.__doc__ for each in GALLERY)
+
+
+@pytest.mark.spec("K2")
+@pytest.mark.parametrize("exhibit", GALLERY, ids=name_of)
+def test_a_quick_check_catches_it_too(exhibit: Exhibit) -> None:
+    """The whole space is large: what is caught by a sixth of it must not change unseen."""
+    with pytest.raises(BrokenLaw):
+        check_policy(exhibit.make, laws=[exhibit.law], quick=True)

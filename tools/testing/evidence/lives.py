@@ -1,7 +1,7 @@
 """Lives of one engine in fast motion: the same end again and again, with the real counters."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from recloser.fsm.decisions import Context, Decision, Retry
@@ -18,12 +18,18 @@ from recloser.testing.evidence.ends import (
     refused,
     repeatable,
 )
-from recloser.testing.evidence.interview import Exchange, delays
+from recloser.testing.evidence.interview import Exchange, Unanswered, delays
 from recloser.testing.evidence.literals import Literals
 
 TIMEOUTS: Final = Timeouts()
 OUTAGE: Final = 40
 """Failed dials in the life with which others are compared."""
+
+SHORT: Final = 12
+"""Ends in the life of each code and status."""
+LONG: Final = 60
+"""Ends in the life of each common end."""
+LONGEST: Final = 2500
 
 _GOLDEN: Final = 0.6180339887498949
 
@@ -35,6 +41,8 @@ class Life:
     asked: Sequence[Exchange]
     outage: Sequence[Exchange]
     """For comparison: the same policy while forty dials in a row fail."""
+    decide: Callable[[Close, Context], Decision]
+    """The policy, for a question beyond this life. Raises `Unanswered`."""
     problem: str | None = None
     """The reason for which the machine refused an answer, if it did."""
 
@@ -42,6 +50,24 @@ class Life:
     def delays(self) -> list[float]:
         """The delays in seconds, of the retries."""
         return delays(self.asked)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the policy retries still when the last end has come 2,500 times more."""
+        _, close, context, decision = self.asked[-1]
+        if not isinstance(decision, Retry):
+            return False
+        grows = LONGEST if context.attempt > 1 else 0
+        later = replace(
+            context,
+            attempt=context.attempt + grows,
+            streak=context.streak + LONGEST,
+            elapsed=context.elapsed + LONGEST * (decision.delay + context.since_dial),
+        )
+        try:
+            return isinstance(self.decide(close, later), Retry)
+        except Unanswered:  # for the law `total` to judge
+            return True
 
 
 def fair(number: int) -> float:
@@ -87,12 +113,6 @@ def outage(decide: Callable[[Close, Context], Decision]) -> list[Exchange]:
     """Let an engine dial a server that is gone, `OUTAGE` times."""
     return live(decide, [End(NOBODY)] * OUTAGE)
 
-
-SHORT: Final = 12
-"""Ends in the life of each code and status."""
-LONG: Final = 60
-"""Ends in the life of each common end."""
-LONGEST: Final = 2500
 
 Plan = tuple[list[End], bool, float | None]
 

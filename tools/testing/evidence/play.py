@@ -94,7 +94,7 @@ def life_of(policy: Policy, trace: Trace) -> Life:
         compared = outage(decide)
     except Unanswered:
         compared = []
-    return Life(trace.asked, compared, trace.problem)
+    return Life(trace.asked, compared, decide, trace.problem)
 
 
 @dataclass

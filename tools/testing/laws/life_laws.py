@@ -55,6 +55,10 @@ def _eventually_settles(life: Life) -> str | None:
         return None
     if fmean(each.context.roll for each in asked[-_FEW:]) < BREATH:
         return None
+    return _unsettled(life, asked) if life.goes_on else None
+
+
+def _unsettled(life: Life, asked: list[Exchange]) -> str | None:
     last = delays(asked)[-_FEW:]
     pace = median(last)
     outage = delays(life.outage)

@@ -100,7 +100,7 @@ class Sieve:
         if not staged:
             return None
         trace = play(self._policy, example)
-        life = Life(trace.asked, self._outage, trace.problem)
+        life = Life(trace.asked, self._outage, self._asker.again, trace.problem)
         for law in staged:
             if law.life is not None and law.life(life) is not None:
                 return law

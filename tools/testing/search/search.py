@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from recloser.fsm.decisions import Decision
 from recloser.testing.evidence import cases
-from recloser.testing.evidence.fleets import FLEETS, SCENARIOS
 from recloser.testing.evidence.interview import Interview, Unanswered
 from recloser.testing.evidence.literals import Literals, literals_of
 from recloser.testing.evidence.lives import Life, live, outage, plans
 from recloser.testing.evidence.stories import Question, Story, acts_of
 from recloser.testing.laws.law import Law
 from recloser.testing.search.breach import Breach, Evidence, MakePolicy, problem_of
+from recloser.testing.search.effort import Effort
 from recloser.testing.search.shrink import shorter, smallest
 
 if TYPE_CHECKING:
-    from recloser.simulate.scenario import Scenario
     from recloser.testing.search.random_search import Sieve
 
 Progress = Callable[[str, float], None]
@@ -37,6 +36,7 @@ class Search:
         make_policy: MakePolicy,
         laws: Iterable[Law],
         *,
+        effort: Effort,
         examples: int,
         seed: int,
         max_delay: float,
@@ -47,6 +47,7 @@ class Search:
         self.stories = 0
         self._make = make_policy
         self._laws = tuple(laws)
+        self._effort = effort
         self._examples = examples
         self._seed = seed
         self._max_delay = max_delay
@@ -101,9 +102,10 @@ class Search:
         first = list(self._first_answers(witness)) if self._left("memory") else []
         asked = 0
         for what, group in groups:
-            while laws and (chunk := list(islice(group, _CHUNK))):
+            part = islice(group, 0, None, self._effort.every)
+            while laws and (chunk := list(islice(part, _CHUNK))):
                 laws = self._ask(asker, laws, chunk)
-                asked += len(chunk)
+                asked += len(chunk) * self._effort.every
                 self._tell(what, min(0.5, 0.5 * asked / _CASES))
         self._recall(witness, first)
         self.questions = asker.questions + witness.questions
@@ -160,7 +162,7 @@ class Search:
             compared = outage(asker.again)
         except Unanswered:
             compared = []
-        planned = [*plans(known)]
+        planned = [*plans(known)][:: self._effort.every]
         for number, (ends, refresh, roll) in enumerate(planned):
             if not laws:
                 break
@@ -171,7 +173,7 @@ class Search:
                 asked = live(asker.again, ends, can_refresh=refresh, roll=roll)
             except Unanswered:
                 continue
-            life = Life(asked, compared)
+            life = Life(asked, compared, asker.again)
             for law in laws:
                 if law.life is not None and law.life(life) is not None:
                     acts = acts_of(ends)
@@ -187,15 +189,14 @@ class Search:
 
     def _fleets(self) -> None:
         for law in self._left("fleet"):
-            for fleet in FLEETS:
+            for fleet in self._effort.fleets:
                 self._tell("a thousand engines", 0.7)
                 if law.name not in self.found:
                     self._broken(law, fleet)
 
     def _storms(self) -> None:
-        scenarios: tuple[Scenario, ...] = SCENARIOS
         for law in self._left("storm"):
-            for scenario in scenarios:
+            for scenario in self._effort.scenarios:
                 self._tell("an outage", 0.75)
                 if law.name not in self.found:
                     self._broken(law, scenario)
