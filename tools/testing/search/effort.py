@@ -1,4 +1,4 @@
-"""How much of the search is done: all of it, or the part that a test suite can spare."""
+"""The effort of a search: all of it, or the part that a test suite can spare."""
 
 from dataclasses import dataclass, replace
 from typing import Final
