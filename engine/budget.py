@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from typing import Final, Protocol
 from uuid import uuid4
 
-from recloser import log
+from recloser import log, private_file
 from recloser.clock import Clock
 from recloser.fsm.budget import Allowance, wait_for_budget
 from recloser.fsm.record import Cause, Close
@@ -47,10 +47,10 @@ class Budget:
 
     allowances: pairs of a number of dials and a span in seconds, or limits of the catalogue:
         `Budget(*policies.service("binance").limits)`. Each of them is kept.
-    path: a SQLite file, made if it is not there. With it the dials of earlier processes count,
-        and those of other processes that use the file now. A dial writes it in a thread, and
-        waits for that a second at most. While it cannot be written, a line in the log says so,
-        and the dials of this process count on in memory.
+    path: a SQLite file, made for this user alone if it is not there. With it the dials of earlier
+        processes count, and those of other processes that use the file now. A dial writes it in a
+        thread, and waits for that a second at most. While it cannot be written, a line in the log
+        says so, and the dials of this process count on in memory.
 
     No dial exceeds it, whoever asks: a backoff, `connect()`, a hint. A stable connection resets
     nothing. A `Retry` that would come too early is put off, by the rule `budget-spent`; a dial
@@ -191,6 +191,10 @@ def _opened(path: str) -> sqlite3.Connection:
 
 def _create(path: str) -> None:
     """Make the file if it is not there; raises `OSError` for one that is no budget."""
+    try:
+        private_file.make(path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be used as a budget: {error.strerror}") from error
     try:
         with closing(_opened(path)) as file, file:
             file.execute("BEGIN IMMEDIATE")

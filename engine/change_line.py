@@ -51,7 +51,7 @@ def fields_of(change: StateChange) -> dict[str, Any]:
     fields.update(_NO_CLOSE if change.close is None else _close(change.close))
     if change.error is not None:
         cause = change.error.__cause__
-        fields["error"] = redact.text(f"{change.error} ({cause!r})")
+        fields["error"] = redact.line(f"{change.error} ({cause!r})")
         if cause is not None:
             fields["exception"] = traceback_text(cause)
     return fields
@@ -61,7 +61,7 @@ def _close(close: Close) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "code": close.code,
         "code_name": closecodes.name(close.code),
-        "reason": redact.text(close.reason),
+        "reason": redact.line(close.reason),
         "intentional": close.intentional,
         "origin": close.origin.value,
         "cause": close.cause.value,
@@ -72,21 +72,21 @@ def _close(close: Close) -> dict[str, Any]:
     if close.status is not None:
         fields["status"] = close.status
     if close.body:
-        fields["body"] = redact.text(close.body)
+        fields["body"] = redact.line(close.body)
     if close.retry_after is not None:
         fields["retry_after"] = close.retry_after
     if close.advice is not None:
-        fields["advice"] = redact.text(close.advice)
+        fields["advice"] = redact.line(close.advice)
     if close.error is not None:
         fields["error"] = error_text(close.error)
     return fields
 
 
 def error_text(error: BaseException) -> str:
-    """Return type and text of an error, secrets redacted."""
+    """Return type and text of an error as one line, secrets redacted."""
     try:
         # The name by itself: "Unauthorized: the ..." would be read as a field that is secret.
-        return f"{type(error).__name__}: {redact.text(str(error))}"
+        return f"{type(error).__name__}: {redact.line(str(error))}"
     except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
         return f"{type(error).__name__} (no text: {type(unprintable).__name__})"
 
@@ -94,9 +94,14 @@ def error_text(error: BaseException) -> str:
 def traceback_text(error: BaseException) -> str:
     """Return the traceback of an error, secrets redacted."""
     try:
-        return redact.text("".join(traceback.format_exception(error)))
+        return trace_text("".join(traceback.format_exception(error)))
     except Exception as unprintable:  # noqa: BLE001 - an error whose text raises is still told
         return f"no traceback ({type(unprintable).__name__})"
+
+
+def trace_text(trace: str) -> str:
+    """Redact the secrets of a traceback, and escape its control characters but line ends."""
+    return redact.printable(redact.text(trace), keep="\n\t")
 
 
 def milliseconds(seconds: float | None) -> float | None:

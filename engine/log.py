@@ -20,6 +20,7 @@ from recloser.change_line import (
     event_of,
     fields_of,
     milliseconds,
+    trace_text,
     traceback_text,
 )
 from recloser.fsm.change import StateChange
@@ -112,7 +113,7 @@ def bug(
 ) -> None:
     """Write an error line about an exception whose traceback was kept as text."""
     told = "" if error is None else error_text(error)
-    _problem(event, app_fields, who=_name(who), error=told, exception=redact.text(trace))
+    _problem(event, app_fields, who=_name(who), error=told, exception=trace_text(trace))
 
 
 def slow_listener(app_fields: Mapping[str, object], who: object, took: float) -> None:
@@ -156,7 +157,7 @@ def move_failed(app_fields: Mapping[str, object], close: Close, decision: Decisi
         "code": close.code,
         "status": close.status,
         "cause": close.cause.value,
-        "reason": redact.text(close.reason),
+        "reason": redact.line(close.reason),
         "error": "" if close.error is None else error_text(close.error),
         "rule": decision.rule,
         "delay": milliseconds(decision.delay) if isinstance(decision, Retry) else None,
@@ -253,10 +254,14 @@ def _writer(level: int) -> Callable[..., object] | None:
     return write
 
 
+_KEPT: Final = {"exception": "\n\t"}
+"""The control characters that a field of a record may have."""
+
+
 def _standard(level: int, event: str, **fields: object) -> None:
     """Write a record of the standard library: the event, then each known field as name=value."""
     known = " ".join(
-        f"{name}={value}"
+        f"{name}={redact.printable(str(value), keep=_KEPT.get(name, ''))}"
         for name, value in fields.items()
         if not (value is None or (isinstance(value, str) and not value))
     )

@@ -1,4 +1,4 @@
-"""Takes secrets out of what goes into logs: URLs, free text and headers (I2)."""
+"""Takes secrets, and control characters, out of what is written about a connection (I2)."""
 
 import re
 from collections.abc import Mapping
@@ -79,6 +79,32 @@ def text(value: str) -> str:
     value = _compiled(_BARE).sub(lambda match: f"{match[1]} {MASK}", value)
     value = _compiled(_JWT).sub(MASK, value)
     return _compiled(_LONG).sub(MASK, value)
+
+
+def line(value: str) -> str:
+    r"""Make a text of a peer, or of an error, fit for one line: as `text`, and printable.
+
+    >>> line("token=abc123\nopen -> closed")
+    'token=***\\nopen -> closed'
+    """
+    return printable(text(value))
+
+
+def printable(value: str, keep: str = "") -> str:
+    r"""Escape characters that cannot be printed, except those of `keep`.
+
+    A peer chooses its reasons and messages: they may hold the escape sequences of a terminal, line
+    ends that begin a forged line, and marks that turn the direction of the text.
+
+    >>> printable("bye\x1b[2J")
+    'bye\\x1b[2J'
+    """
+    if value.isprintable():
+        return value
+    return "".join(
+        char if char in keep or char.isprintable() else char.encode("unicode_escape").decode()
+        for char in value
+    )
 
 
 def _masked(match: re.Match[str]) -> str:

@@ -73,6 +73,7 @@ ROOMS = {
         "engine/closed.py",
         "engine/contract.py",
         "engine/log.py",
+        "engine/private_file.py",
         "engine/providers.py",
         "engine/redact.py",
         "engine/waiter.py",
@@ -110,7 +111,10 @@ ROOMS = {
     ),
     "engine/journal": room(
         "engine/journal",
-        ours=("recloser.change_line", "recloser.redact", "engine/statistics: detector", "fsm"),
+        ours=(
+            *("recloser.change_line", "recloser.private_file", "recloser.redact"),
+            *("engine/statistics: detector", "fsm"),
+        ),
     ),
     "engine/driver": room(
         "engine/driver",

@@ -45,6 +45,7 @@ ELSEWHERE = {
     "policies/refusals.py": ("policies/test_standard.py",),
     "tools/cli/terminal/display.py": ("tools/cli/test_connect_terminal.py",),
     "tools/cli/terminal/lines.py": ("tools/cli/test_connect.py",),
+    "tools/cli/overview.py": ("tools/cli/test_top.py",),
     "tools/diagram/canvas.py": ("tools/diagram/test_terminal.py",),
     "tools/explain": ("tools/cli/test_explain.py",),
     "tools/simulate/curves.py": ("tools/simulate/test_report.py",),

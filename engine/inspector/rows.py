@@ -39,7 +39,7 @@ def row_of(moment: Moment) -> dict[str, Any]:
     if close is not None:
         row["code"] = close.code
         row["name"] = closecodes.name(close.code)
-        row["reason"] = redact.text(close.reason)
+        row["reason"] = redact.line(close.reason)
         row["origin"] = close.origin.value
         row["intentional"] = close.intentional
         if close.status is not None:

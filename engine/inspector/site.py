@@ -44,10 +44,11 @@ class Request:
     path: str
     """Beneath the place where the page is mounted, without a slash before it."""
     query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Not in `repr`: the token is there."""
     remote: str | None = None
     """The address of the peer; None if it is not an IP address."""
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Final, Protocol, Self, TextIO
 
 from recloser.fsm.change import StateChange
 from recloser.journal.lines import VERSION, line_of
+from recloser.private_file import opener
 
 
 class Sink(Protocol):
@@ -48,7 +49,9 @@ class PathSink:
 
     def _open(self) -> None:
         self._torn = _torn(self._path)
-        self._file = self._path.open("ab", buffering=0)
+        self._file = open(  # noqa: SIM115 - `close` closes it
+            self._path, "ab", buffering=0, opener=opener
+        )
 
     def write(self, text: str) -> None:
         """Append; a line that only went in part is ended before the next."""
@@ -110,7 +113,8 @@ class Journal:
     told; several engines and processes may append to one file. The writing is synchronous:
     some ten microseconds a change on a healthy disk.
 
-    file: a path, opened for appending, or a text stream, which stays the caller's.
+    file: a path, opened for appending, and made for this user alone if there is none; or a text
+        stream, which stays the caller's.
     engine: tells engines in one file apart; a random name if None.
     fields: written with every line; read at each line.
     wall: gives seconds since the epoch.

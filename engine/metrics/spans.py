@@ -81,7 +81,7 @@ class GenerationSpans:
         attributes: dict[str, AttributeValue] = {
             "recloser.close.code": close.code,
             "recloser.close.code_name": closecodes.name(close.code),
-            "recloser.close.reason": redact.text(close.reason),
+            "recloser.close.reason": redact.line(close.reason),
             "recloser.close.origin": close.origin.value,
             "recloser.close.cause": close.cause.value,
             "recloser.close.intentional": close.intentional,

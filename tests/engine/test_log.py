@@ -6,13 +6,14 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from recloser import Close, Hold, Retry, State, Stop, log
+from recloser import Close, ConnectionClosed, Hold, Retry, State, Stop, log
 from recloser.fsm import Cause, Decision, Origin
 from tests.engine.rig import (
     CUT,
@@ -404,6 +405,29 @@ async def test_without_structlog_configured_lines_are_records_of_the_standard_li
     assert "rule=again" in lost.getMessage()
     assert "reason=" not in lost.getMessage()  # none was given, and none is invented
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.spec("I2.2")
+@pytest.mark.usefixtures("plain")
+@virtual
+async def test_what_others_say_begins_no_line_and_steers_no_terminal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A reason, advice, a name of the application's, and the text of an exception."""
+    caplog.set_level(logging.INFO, "recloser")
+    forged = "bye\r\nERROR all is lost\x1b[2J\u202e"
+    fields = {"user": f"ada{forged}"}
+    ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(1.0), Stop()), fields=fields)
+    ws.advise(forged)
+    wire.end(Close.frame(4000, forged))
+    await ws.wait_for(State.OPEN)
+    transport.wires[-1].end(replace(CUT, error=OSError(forged)))
+    with pytest.raises(ConnectionClosed) as closed:
+        await ws.wait_for(State.OPEN)
+    told = [each.getMessage() for each in caplog.records if each.name == "recloser"]
+    assert sum("all is lost" in line for line in told) == len(told)
+    for text in (*told, str(closed.value)):
+        assert text.isprintable()
 
 
 @pytest.mark.spec("I8")

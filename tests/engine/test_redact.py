@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recloser import redact
 
-pytestmark = pytest.mark.spec("I2")
+pytestmark = pytest.mark.spec("I2.1")
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SECRETS = st.text(ALPHABET, min_size=6, max_size=40).map(lambda text: f"S3{text}")
@@ -152,3 +152,19 @@ def test_a_long_hostile_text_does_not_hold_up_the_event_loop() -> None:
     pieces = ["token", "a-", "x", "Bearer ", "a://", "key ", "eyJ", "a.b+", 'token"', "key= ", "0-"]
     for piece in chain.from_iterable((piece, f" {piece}=") for piece in pieces):
         assert len(redact.text(piece * 20_000)) <= 40_000 * len(piece)
+
+
+@pytest.mark.spec("I2.2")
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["", "\n\t"]))
+def test_what_cannot_be_printed_is_escaped(text: str, keep: str) -> None:
+    shown = redact.printable(text, keep)
+    assert all(char.isprintable() or char in keep for char in shown)
+    if text.isprintable():
+        assert shown == text
+
+
+@pytest.mark.spec("I2.2")
+def test_a_reason_is_one_line_without_secrets_and_orders_to_a_terminal() -> None:
+    assert redact.printable("plain ü\u4e2d") == "plain ü\u4e2d"
+    assert redact.printable("\x1b[2J\u202e\n\t", keep="\n\t") == "\\x1b[2J\\u202e\n\t"
+    assert redact.line("token=tiger\r\nopen\x9b2J") == "token=***\\r\\nopen\\x9b2J"

@@ -3,8 +3,10 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+import aiohttp
 import pytest
 
 from recloser.fsm.record import Cause, Close, Origin
@@ -12,6 +14,7 @@ from recloser.testing.doubles.raw_server import RawPeer as Peer
 from recloser.testing.doubles.raw_server import RawServer as Server
 from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request
+from tests.aiohttp_releases import numbers
 from tests.transport.link import timers
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
@@ -117,6 +120,25 @@ async def test_an_answer_that_makes_no_sense_is_a_protocol_error(lines: tuple[st
     assert (close.code, close.cause, close.origin) == (1006, Cause.PROTOCOL, Origin.ENGINE)
     assert close.status == (101 if lines[0].startswith("HTTP/1.1 101") else None)
     assert close.error is not None
+
+
+@pytest.mark.spec("F5")
+@pytest.mark.skipif(
+    numbers(aiohttp.__version__) < (3, 13, 4), reason="older ones do not limit the number"
+)
+async def test_headers_without_an_end_fail_the_dial_in_bounded_memory() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.request()
+        await peer.send("\r\n".join((*UPGRADE, "")).encode())
+        with suppress(ConnectionError):
+            for number in range(100_000):
+                await peer.send(f"X-{number}: {'y' * 1000}\r\n".encode())
+            raise AssertionError("a hundred megabytes of headers were taken")
+
+    async with serving() as server:
+        close = await played(server, play)
+    assert close.cause is Cause.PROTOCOL
+    assert len(str(close.error)) < 10_000
 
 
 @pytest.mark.parametrize("where", ["after the request", "within the answer"])

@@ -24,6 +24,7 @@ from recloser.cli.terminal.token_command import headers_from
 from recloser.client import ReconnectingWebSocket
 from recloser.driver.inputs import Headers
 from recloser.journal import Journal
+from recloser.private_file import opener
 
 _STDIN: Final = 0
 _STDOUT: Final = 1
@@ -128,7 +129,9 @@ def command(
         log_stream = None
         if log_file is not None:
             with _openable("--log"):
-                log_stream = stack.enter_context(log_file.open("a", buffering=1, encoding="utf-8"))
+                log_stream = stack.enter_context(
+                    open(log_file, "a", buffering=1, encoding="utf-8", opener=opener)
+                )
         try:
             ws = connect(
                 url,

@@ -14,7 +14,6 @@ from recloser.cli.terminal.wording import (
     describe_states,
     duration,
     moment,
-    printable,
 )
 from recloser.fsm import closecodes
 from recloser.fsm.record import Origin
@@ -24,6 +23,7 @@ from recloser.journal.lines import JournalEntry, line_of
 from recloser.journal.reader import Reader
 from recloser.journal.suspicions import Suspicion, Suspicions
 from recloser.journal.totals import Totals
+from recloser.redact import printable
 from recloser.statistics.detector import DAY, CloseAlarm, facts_of
 from recloser.statistics.kinds import EndKind
 

@@ -13,12 +13,12 @@ from recloser.cli.terminal.wording import (
     describe_decision,
     duration,
     moment,
-    printable,
 )
 from recloser.fsm.decisions import Decision
 from recloser.journal.lines import decision_line, line_of
 from recloser.journal.reader import Reader
 from recloser.journal.replay import Difference, Replay
+from recloser.redact import printable
 
 _LIMIT: Final = 20
 

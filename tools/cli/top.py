@@ -16,7 +16,8 @@ import click
 
 from recloser.cli import journal_file
 from recloser.cli.following import FollowedJournal
-from recloser.cli.overview import overview
+from recloser.cli.overview import check_row, check_totals, overview
+from recloser.redact import printable
 
 _CLEAR: Final = "\x1b[H\x1b[J"
 _AROUND: Final = 6
@@ -67,7 +68,7 @@ def command(
         else:
             asyncio.run(_journal(Path(source), by, show, once=once))
     except (aiohttp.ClientError, _BrokenStreamError, TimeoutError) as error:
-        text = f"{source} gives no live page: {str(error) or type(error).__name__}"
+        text = f"{source} gives no live page: {printable(str(error) or type(error).__name__)}"
         raise click.UsageError(text, ctx) from error
     except KeyboardInterrupt:
         raise click.Abort from None
@@ -117,7 +118,7 @@ async def _service(url: str, show: Show, *, once: bool) -> None:
                 problem = str(error) or type(error).__name__
             failures += 1
             wait = 1.0 + random.uniform(0.0, min(_LONGEST_WAIT, 2.0**failures))  # noqa: S311 - jitter
-            click.echo(f"{problem}; next try in {wait:.0f} s", err=True)
+            click.echo(f"{printable(problem)}; next try in {wait:.0f} s", err=True)
             await asyncio.sleep(wait)
 
 
@@ -131,19 +132,34 @@ async def _stream(
             raise _BrokenStreamError(f"HTTP {response.status}, {response.content_type}")
         name = ""
         async for line in response.content:
-            field, _, value = line.decode().rstrip("\n").partition(": ")
+            field, _, value = line.decode(errors="replace").rstrip("\n").partition(": ")
             if field == "event":
                 name = value
             elif field == "data":
-                data = json.loads(value)
-                if name == "snapshot":
-                    rows = {row["engine"]: row for row in data["rows"]}
-                    data = data["totals"]
-                elif name == "gone":
-                    for engine in data:
-                        rows.pop(engine, None)
-                    continue
-                elif name == "rows":
-                    rows.update((row["engine"], row) for row in data)
-                    continue
-                yield list(rows.values()), data
+                try:
+                    totals = _update(rows, name, json.loads(value))
+                except (ValueError, TypeError, KeyError, RecursionError) as error:
+                    raise _BrokenStreamError(f"its data is of another kind ({error!r})") from error
+                if totals is not None:
+                    yield list(rows.values()), totals
+
+
+def _update(rows: dict[str, dict[str, Any]], event: str, data: Any) -> dict[str, Any] | None:
+    """Take an event of the stream into the rows; return the totals if it has them.
+
+    Raises an exception of several kinds for what no live page sends.
+    """
+    if event == "snapshot":
+        rows.clear()
+    if event in ("snapshot", "rows"):
+        for row in data["rows"] if event == "snapshot" else data:
+            check_row(row)
+            rows[row["engine"]] = row
+    if event == "gone":
+        for engine in data:
+            rows.pop(engine, None)
+    if event not in ("snapshot", "totals"):
+        return None
+    totals: dict[str, Any] = data["totals"] if event == "snapshot" else data
+    check_totals(totals)
+    return totals

@@ -3,11 +3,12 @@
 import os
 import sqlite3
 from collections.abc import Hashable, Iterable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+from recloser import private_file
 from recloser.outbox.errors import (
     OutboxDamaged,
     OutboxForeign,
@@ -102,9 +103,7 @@ class Database:
         self.path = path
         try:
             # Messages may be secret, and SQLite would ask the umask. Its log takes after the file.
-            # Never a file that exists: closing it would end the locks of this process on it.
-            with suppress(FileExistsError):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            private_file.make(path)
         except OSError as error:
             raise OutboxUnusable(path, f"cannot be made ({error.strerror})") from error
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from recloser import private_file
 from recloser.outbox.errors import OutboxForeign, OutboxUnusable
 from recloser.outbox.file.database import (
     APPLICATION,
@@ -244,7 +245,7 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Salvage
     """
     source, target = absolute(path), absolute(to)
     try:
-        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, private_file.MODE))
     except FileExistsError as error:
         raise OutboxUnusable(target, "is there already: name one that is not") from error
     except OSError as error:

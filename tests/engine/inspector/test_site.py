@@ -102,3 +102,9 @@ async def test_buttons_need_the_token_and_the_origin_of_the_page() -> None:
     assert json.loads((await able.answer(get("options"))).body) == {"actions": True}
     with pytest.raises(ValueError, match="16 characters"):
         Site(inspector, token="short")
+
+
+@pytest.mark.spec("I2.1")
+def test_a_request_does_not_show_its_token() -> None:
+    asked = get(method="POST", headers={"authorization": f"Bearer {TOKEN}"}, body=TOKEN.encode())
+    assert TOKEN not in repr(asked)

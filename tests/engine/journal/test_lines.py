@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recloser.change_line import fields_of
 from recloser.fsm import Close, StateChange, Wish
 from recloser.journal import Journal, Reader, RecordedError
-from recloser.redact import MASK
+from recloser.redact import MASK, printable
 from tests.engine.journal.changes import KICKED, LOST, OPENED, changes
 
 WALL = 1_700_000_000.123456
@@ -51,6 +51,8 @@ def test_names_and_values_are_those_of_the_log(change, own):
         found = line.get(name)
         if isinstance(found, float):
             assert value in (found, round(found, 3)), name
+        elif isinstance(found, str):
+            assert value in (found, printable(found)), name
         else:
             assert found == value, name
     assert line["v"] == 1

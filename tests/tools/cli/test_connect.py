@@ -294,6 +294,7 @@ async def test_a_log_and_a_journal_are_kept(quick, tmp_path):
             stories.append([entry.change.current.value for entry in reader])
             assert reader.lines == reader.entries
         assert "tiger" not in (tmp_path / name).read_text()
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
     assert stories[0] == stories[1]
     assert stories[0][-3:] == ["open", "closing", "closed"]
     assert "tiger" not in err

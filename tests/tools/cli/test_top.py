@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from recloser.cli import main, top
+from recloser.cli.overview import check_row, check_totals, overview
 from recloser.fsm import Close, State
 from recloser.inspector import Inspector, aiohttp_app
 from recloser.inspector.rows import Moment
@@ -101,3 +103,75 @@ def test_a_service_that_is_not_there_is_told_in_one_line() -> None:
     assert result.exit_code == 2
     assert "gives no live page" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+ROW = {"engine": "a", "state": "open", "since": 1.0, "attempt": 0, "unsent": 0, "gave_up": False}
+TOTALS = {"now": 1.0, "states": {"open": 1}, "alarms": []}
+SNAPSHOT = {"rows": [ROW], "totals": TOTALS}
+ALARM = {"code": 1, "status": None, "origin": "o", "count": 1, "usual": 1.0, "reading": "r"}
+
+
+@pytest.mark.spec("L6")
+@pytest.mark.parametrize(
+    "data",
+    [
+        "no JSON",
+        "[" * 30_000,
+        "[]",
+        json.dumps({"rows": [ROW]}),
+        json.dumps({**SNAPSHOT, "rows": [{}]}),
+        *(
+            json.dumps({**SNAPSHOT, "rows": [{**ROW, name: value}]})
+            for name, value in (
+                *(
+                    ("state", "\x1b[2J"),
+                    ("state", 1),
+                    ("engine", []),
+                    ("since", "\x1b"),
+                    ("code", 1),
+                ),
+                *(("attempt", "x"), ("due", {}), ("reason", 2), ("gave_up", "no")),
+            )
+        ),
+        *(
+            json.dumps({**SNAPSHOT, "totals": {**TOTALS, name: value}})
+            for name, value in (
+                *(("now", "x"), ("states", []), ("states", {"\x1b[2J": 1}), ("alarms", {})),
+                *(
+                    ("states", {"open": "x"}),
+                    ("alarms", [{}]),
+                    ("alarms", [{**ALARM, "usual": ""}]),
+                ),
+            )
+        ),
+    ],
+)
+async def test_what_is_no_stream_of_a_live_page_is_refused(data: str) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        text = f"event: snapshot\ndata: {data}\n\n"
+        return web.Response(text=text, content_type="text/event-stream")
+
+    app = web.Application()
+    app.router.add_get("/events", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    try:
+        async with asyncio.timeout(60):
+            with pytest.raises(top._BrokenStreamError, match="of another kind"):
+                await top._service(url, partial(top._show, lines=9, once=True), once=True)
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.spec("I2.2")
+def test_what_a_page_says_cannot_steer_the_terminal() -> None:
+    evil = "\x1b[2J\u202e\n"
+    row = {**ROW, "engine": evil, "code": 4000, "name": evil, "reason": evil, "rule": evil}
+    alarm = {**ALARM, "origin": evil, "reading": evil}
+    check_row(row)
+    check_totals({**TOTALS, "alarms": [alarm]})
+    text = overview([row], {**TOTALS, "alarms": [alarm]}, 9)
+    assert text.replace("\n", "").isprintable()
+    assert len(text.splitlines()) == 6

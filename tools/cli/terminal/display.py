@@ -15,12 +15,12 @@ from recloser.cli.terminal.wording import (
     describe_states,
     duration,
     plain_words,
-    printable,
 )
 from recloser.client import ReconnectingWebSocket
 from recloser.fsm import closecodes
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
+from recloser.redact import printable
 
 _SAVE: Final = "\x1b7"
 _BACK: Final = "\x1b8"

@@ -1,4 +1,4 @@
-"""Changes, decisions, durations and moments as text for people; control characters are escaped."""
+"""Changes, decisions, durations and moments as text for people."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -12,22 +12,6 @@ from recloser.fsm.record import Cause, Close
 from recloser.journal.lines import RecordedError
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
-
-
-def printable(text: str, keep: str = "") -> str:
-    r"""Escape unprintable characters, except those of `keep`.
-
-    A peer chooses its reasons and messages, so they may hold escape sequences.
-
-    >>> printable("bye\x1b[2J")
-    'bye\\x1b[2J'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char in keep or char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def duration(seconds: float) -> str:
@@ -60,9 +44,9 @@ def describe_close(close: Close) -> str:
         what = f"HTTP {close.status}{proxy}"
         if close.retry_after is not None:
             what += f", Retry-After {duration(close.retry_after)}"
-    reason = f' "{printable(redact.text(close.reason))}"' if close.reason else ""
+    reason = f' "{redact.line(close.reason)}"' if close.reason else ""
     if close.body:
-        reason += f' "{printable(redact.text(close.body))}"'
+        reason += f' "{redact.line(close.body)}"'
     asked = ", asked for" if close.intentional else ""
     error = f": {_error_text(close.error)}" if close.error is not None else ""
     return f"{what}{reason} ({close.origin.value}, {close.cause.value}{asked}){error}"
@@ -70,7 +54,7 @@ def describe_close(close: Close) -> str:
 
 def _error_text(error: BaseException) -> str:
     name = "" if isinstance(error, RecordedError) else f"{type(error).__name__}: "
-    return printable(redact.text(f"{name}{error}"))
+    return redact.line(f"{name}{error}")
 
 
 _PLAIN: Final = {
@@ -122,7 +106,7 @@ def describe_change(change: StateChange) -> str:
     if change.uptime is not None:
         words.append(f"open for {duration(change.uptime)}")
     if change.rule:
-        words.append(f"rule {printable(change.rule)}")
+        words.append(f"rule {redact.printable(change.rule)}")
     if change.delay is not None:
         words.append(f"next dial in {duration(change.delay)}")
     if change.unsent:
@@ -130,5 +114,5 @@ def describe_change(change: StateChange) -> str:
     if change.undelivered:
         words.append(f"{change.undelivered} undelivered")
     if change.error is not None:
-        words.append(printable(redact.text(str(change.error))))
+        words.append(redact.line(str(change.error)))
     return "; ".join(words)

@@ -11,7 +11,6 @@ from recloser.cli.terminal.wording import (
     duration,
     moment,
     plain_words,
-    printable,
 )
 from recloser.fsm import Cause, Close, Hold, Retry, Stop
 from recloser.journal import RecordedError
@@ -39,11 +38,6 @@ def test_a_duration_has_two_units_at_most(seconds, text):
 
 def test_a_moment_is_utc_to_the_millisecond():
     assert moment(1_700_000_000.1234) == "2023-11-14 22:13:20.123Z"
-
-
-def test_what_cannot_be_printed_is_escaped():
-    assert printable("plain ü\u4e2d") == "plain ü\u4e2d"
-    assert printable("\x1b[2J\u202e\n\t", keep="\n\t") == "\\x1b[2J\\u202e\n\t"
 
 
 @pytest.mark.parametrize(
