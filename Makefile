@@ -25,7 +25,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field browser mutants prove bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field browser mutants prove fleet bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -178,6 +178,9 @@ $(PROVE)/.stamp: Makefile $(READY)
 
 prove: $(PROVE)/.stamp  ## Other engines run the exported machine and agree; Spin verifies a model; PlantUML draws it
 	NODE_PATH=$(CURDIR)/$(PROVE)/node_modules $(PYTEST) -m prove tests/proof
+
+fleet: $(READY)  ## Leases on real processes with a real redis-server, and valkey-server if installed
+	$(PYTEST) -m fleet -rs tests/engine/fleet
 
 bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets
 	$(BIN)/python benchmarks/run.py

@@ -15,10 +15,11 @@ from yarl import URL
 from recloser import log
 from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
+from recloser.closed import closed_error
 from recloser.contract import Engine, Sender
 from recloser.credentials.store import Credentials, Provider, credentials_of
 from recloser.driver.driver import Driver
-from recloser.driver.inbound import Unread
+from recloser.driver.inbound import NO_WIRE, Inbound, Unread
 from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
 from recloser.driver.limits import MaxAge, limits_of
 from recloser.driver.opening import OnOpen
@@ -39,6 +40,7 @@ from recloser.transport.receive_buffer import LIMIT, Overflow
 
 if TYPE_CHECKING:
     from recloser.budget import Budget
+    from recloser.fleet.lease import Lease
     from recloser.outbox.store import Store
 
 _TIMEOUTS: Final = Timeouts()
@@ -60,6 +62,7 @@ def connect(
     policy: Policy | None = None,
     timeouts: Timeouts = _TIMEOUTS,
     budget: "Budget | None" = None,
+    lease: "Lease | None" = None,
     # Each dial: asked for anew every time
     headers: Headers = NO_HEADERS,
     subprotocols: Subprotocols = (),
@@ -99,6 +102,7 @@ def connect(
     policy: an object with `decide(close, context)`; `policies.standard()` if None.
     timeouts: deadlines in seconds, see `Timeouts`.
     budget: the most dials in any span of time, over all lives of the engine; see `Budget`.
+    lease: the right to be the one open connection of a key in a fleet; see `recloser.fleet.Lease`.
     credentials: a token or headers; a function or coroutine function that returns them, called
         before every dial; or `Credentials`, which keeps, refreshes and shares them.
     on_open: a coroutine function or a plain function, called with an `Opening` on every open,
@@ -150,6 +154,7 @@ def connect(
     if not isinstance(timeouts, Timeouts):
         raise TypeError(f"timeouts must be a recloser.Timeouts, not {timeouts!r}")
     _check_budget(budget)
+    _check_lease(lease)
     if not isinstance(fields, Mapping):
         raise TypeError(f"fields must be a mapping, not {fields!r}")
     if not all(isinstance(name, str) and name != "event" for name in fields):
@@ -191,11 +196,12 @@ def connect(
         clock=clock,
         budget=budget,
         sender=sender,
-        unread=unread,
-        receive_buffer=receive_buffer,
-        when_full=when_full,
+        inbound=_inbound(unread, receive_buffer, when_full, fields),
+        lease=lease,
         limits=limits,
     )
+    if lease is not None:
+        lease.attach(driver)
     for observer in observers:
         driver.observers.subscribe(observer)
     return ReconnectingWebSocket(driver)
@@ -226,6 +232,22 @@ def _check_budget(budget: object) -> None:
 
     if not isinstance(budget, Budget):
         raise TypeError(f"budget must be a recloser.Budget, not {budget!r}")
+
+
+def _check_lease(lease: object) -> None:
+    if lease is None:
+        return
+    from recloser.fleet.lease import Lease  # noqa: PLC0415 - most engines have none
+
+    if not isinstance(lease, Lease):
+        raise TypeError(f"lease must be a recloser.fleet.Lease, not {lease!r}")
+
+
+def _inbound(
+    unread: Unread, limit: int, when_full: Overflow, fields: Mapping[str, object]
+) -> Inbound:
+    drops = None if when_full == "pause" else partial(log.receive_buffer_full, fields, limit)
+    return Inbound(NO_WIRE, partial(closed_error, None), unread=unread, limit=limit, drops=drops)
 
 
 def _check_receiving(unread: object, receive_buffer: int, when_full: object) -> None:

@@ -58,6 +58,10 @@ NOT_SAVED: Final = "websocket.outbox_not_saved"
 MOVE_FAILED: Final = "websocket.move_failed"
 SESSION_LIMIT: Final = "websocket.session_limit_reached"
 OVERDUE: Final = "websocket.messages_unacknowledged"
+LEASE_WON: Final = "websocket.lease_won"
+LEASE_LOST: Final = "websocket.lease_lost"
+STORE_UNREACHABLE: Final = "websocket.store_unreachable"
+STORE_REACHED: Final = "websocket.store_reached"
 RATE_UNUSUAL: Final = "websocket.close_rate_unusual"
 RATE_USUAL: Final = "websocket.close_rate_usual"
 
@@ -220,6 +224,26 @@ def session_limit(
 def messages_overdue(app_fields: Mapping[str, object], count: int, after: float) -> None:
     """Write a line about messages that nobody acknowledged within `after` seconds (G7)."""
     _problem(OVERDUE, app_fields, count=count, after=milliseconds(after))
+
+
+def lease_won(app_fields: Mapping[str, object], key: str, token: int) -> None:
+    """Write a line: this engine holds the lease of `key`, with this fencing number."""
+    _line(logging.INFO, LEASE_WON, app_fields, {"key": key, "token": token})
+
+
+def lease_lost(app_fields: Mapping[str, object], key: str, token: int, *, taken: bool) -> None:
+    """Write a warning: the lease is over, because its time is, or because another has it."""
+    _line(logging.WARNING, LEASE_LOST, app_fields, {"key": key, "token": token, "taken": taken})
+
+
+def store_unreachable(app_fields: Mapping[str, object], key: str, error: Exception) -> None:
+    """Write a line: the store of the fleet gives no answer; one line until it does."""
+    _problem(STORE_UNREACHABLE, app_fields, key=key, error=error_text(error))
+
+
+def store_reached(app_fields: Mapping[str, object], key: str) -> None:
+    """Write a line: the store answers again."""
+    _line(logging.INFO, STORE_REACHED, app_fields, {"key": key})
 
 
 def close_rate_unusual(app_fields: Mapping[str, object], facts: Mapping[str, object]) -> None:

@@ -35,7 +35,7 @@ from recloser.fsm import effects, events
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import GOING_AWAY
-from recloser.fsm.decisions import ALONE, Context, Decision, Policy, Retry, Stop
+from recloser.fsm.decisions import ALONE, RESTING, Context, Decision, Policy, Retry, Stop
 from recloser.fsm.effects import Effect
 from recloser.fsm.errors import PolicyError
 from recloser.fsm.events import Advise, Ask, Event, Expired
@@ -126,9 +126,8 @@ class Core:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Handle one event completely; return the effects to perform, in order.
 
-        Events of an old generation or an old deadline change nothing. Raises
-        `IllegalTrigger` for an event that no correct driver sends. An interruption of the
-        policy (a keyboard interrupt) passes through. In both cases nothing has changed.
+        Events of an old generation or deadline change nothing. Raises `IllegalTrigger` for one that
+        no correct driver sends, and passes an interruption of the policy: nothing has changed then.
         """
         live, move = self.state.live, self._handover
         match event:
@@ -287,10 +286,11 @@ class Core:
         if self.held:
             close = replace(close, unsent=close.unsent + self.held)
         problem: PolicyError | None = None
+        policy = RESTING if close.cause is Cause.LEASE and not asked else self._policy
 
         def decide(close: Close, context: Context) -> Decision:
             nonlocal problem
-            decision, problem = judge(self._policy, close, context)
+            decision, problem = judge(policy, close, context)
             return decision
 
         left = asked and self._paced and self.wish is Wish.CONNECT

@@ -259,3 +259,20 @@ class Policy(Protocol):
     def decide(self, close: Close, context: Context, /) -> Decision:
         """Answer `Retry`, `Hold` or `Stop`. An exception ends the engine in `closed`."""
         ...
+
+
+STANDBY: Final = "standby"
+"""The rule of an engine that rests because it does not hold its lease."""
+
+
+class _Resting:
+    """Decides in the place of the policy at an end with cause LEASE."""
+
+    def decide(self, close: "Close", context: Context) -> Decision:
+        """Rest; a hint comes with the lease."""
+        del close, context
+        return Hold(STANDBY)
+
+
+RESTING: Final[Policy] = _Resting()
+"""What decides for an engine without its lease."""

@@ -106,6 +106,8 @@ class Cause(Word):
     """`on_open`, the function of a heartbeat's message, or a supervised handler raised."""
     BUDGET = "budget"
     """The budget of the engine has no dial left: nothing was dialled. It counts as no failure."""
+    LEASE = "lease"
+    """The engine does not hold its lease, or held it too long. It counts as no failure."""
     CREDENTIALS = "credentials"
     """A provider of the URL, headers, subprotocols or credentials failed."""
     UNAUTHORIZED = "unauthorized"

@@ -73,9 +73,9 @@ class Run:
         Every caller that asks a policy uses this: the core, and the tools that play a run of
         failures in fast motion. An intentional end does not count as a failure, unless the
         application `left` a generation for another before it was stable, and not as `planned`;
-        nor does a dial that the budget refused.
+        nor does a dial that the budget or the lease refused, nor the end of a lease.
         """
-        refused = close.cause is Cause.BUDGET
+        refused = close.cause in (Cause.BUDGET, Cause.LEASE)
         if not (close.intentional or refused):
             self.failed(close, now)
         elif left:

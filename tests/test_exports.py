@@ -16,6 +16,7 @@ PACKAGES = [
     "recloser",
     "recloser.credentials",
     "recloser.diagram",
+    "recloser.fleet",
     "recloser.fsm",
     "recloser.hints",
     "recloser.inspector",

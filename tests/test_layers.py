@@ -116,6 +116,16 @@ ROOMS = {
             *("engine/statistics: detector", "fsm"),
         ),
     ),
+    "engine/fleet: core": room(
+        *(f"engine/fleet/{name}.py" for name in ("core", "store")),
+        ours=fsm("errors", "numbers"),
+        pure=True,
+    ),
+    "engine/fleet": room(
+        "engine/fleet",
+        ours=("engine/fleet: core", "engine: ground", "fsm", *WIRE),
+        others=("redis",),
+    ),
     "engine/driver": room(
         "engine/driver",
         ours=("engine: ground", "engine/credentials", "fsm", *WIRE),
@@ -147,7 +157,7 @@ ROOMS = {
         "engine",
         ours=(
             *("engine: ground", "engine/credentials", "engine/driver", "engine/hints"),
-            *("engine/outbox: core", "engine/outbox", "engine/outbox/file"),
+            *("engine/fleet", "engine/outbox: core", "engine/outbox", "engine/outbox/file"),
             *("fsm", "policies", "transport"),
         ),
         others=("aiohttp", "yarl"),
@@ -253,6 +263,7 @@ ALONE = {
         CLIENT_LAW,
     ),
     "aiosqlite": ("engine/outbox/file/writer.py",),
+    "redis": ("engine/fleet/redis_store.py",),
     "opentelemetry": ("engine/metrics/opentelemetry.py", "engine/metrics/spans.py"),
     "prometheus_client": ("engine/metrics/prometheus.py",),
     "matplotlib": ("tools/simulate/curves.py",),

@@ -25,7 +25,7 @@ class AiohttpOutgoing(Outgoing):
 
     def push(self, payload: bytes, opcode: Opcode) -> asyncio.Future[Any] | None:
         """See `Outgoing.push`: the first step of the writer writes before it waits."""
-        return first_step(self._aiohttp.send_frame(payload, opcode))
+        return first_step(self._writer.send_frame(payload, opcode))
 
     def push_close(self, code: int, reason: bytes) -> None:
         """See `Outgoing.push_close`: the writer refuses all that comes after it."""

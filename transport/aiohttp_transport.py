@@ -76,9 +76,9 @@ class AiohttpTransport:
         "_compression",
         "_environment",
         "_follow_redirects",
-        "_leases",
         "_lent",
         "_proxy",
+        "_shares",
         "_ssl",
         "ask_kernel",
         "backlogged",
@@ -133,7 +133,7 @@ class AiohttpTransport:
             raise ValueError(f"follow_redirects must be 0 (none) or more, not {follow_redirects}")
         self._follow_redirects = follow_redirects
         self._lent = session
-        self._leases: tuple[sessions.SessionLease, ...] = ()
+        self._shares: tuple[sessions.SessionShare, ...] = ()
         self._ssl = ssl
         self.max_message_size = max_message_size
         self._compression = check_compression(compression, max_message_size)
@@ -163,10 +163,10 @@ class AiohttpTransport:
         raise DialFailed(failed)
 
     async def aclose(self) -> None:
-        """Release the leases of its sessions: see `Transport.aclose`. Its wires end before that."""
-        leases, self._leases = self._leases, ()
-        for lease in leases:
-            await lease.release()
+        """Release the shares of its sessions: see `Transport.aclose`. Its wires end before that."""
+        shares, self._shares = self._shares, ()
+        for share in shares:
+            await share.release()
 
     async def _upgrade(self, trail: Trail) -> Upgrade:
         while True:
@@ -199,13 +199,13 @@ class AiohttpTransport:
         return proxy
 
     def _expire_look_ups(self, request: Request, proxy: Proxy | None) -> None:
-        for lease in self._leases:
-            if lease.usable():
-                chosen = proxy if isinstance(proxy, URL) else sessions.own_proxy(lease.session)
+        for share in self._shares:
+            if share.usable():
+                chosen = proxy if isinstance(proxy, URL) else sessions.own_proxy(share.session)
                 for address in (request.url, chosen):
                     with suppress(ValueError):  # it is no URL, which is what the dial failed of
                         if address is not None:
-                            sessions.expire_look_up(lease.session, exact_url(str(address)))
+                            sessions.expire_look_up(share.session, exact_url(str(address)))
 
     async def _once(self, request: Request, proxy: Proxy | None, *, cross_origin: bool) -> Upgrade:
         lent = self._lent
@@ -239,14 +239,14 @@ class AiohttpTransport:
         if self.session_closed():
             raise SessionClosed
         route = self._lent or (proxy if isinstance(proxy, SocksProxy) else None)
-        for lease in self._leases:
-            if lease.route == route and lease.usable():
-                return lease.session
-        stale = [lease for lease in self._leases if not lease.usable()]
+        for share in self._shares:
+            if share.route == route and share.usable():
+                return share.session
+        stale = [share for share in self._shares if not share.usable()]
         made = sessions.acquire(route, upgrade=self.upgrade_class)
-        self._leases = (*(lease for lease in self._leases if lease.usable()), made)
-        for lease in stale:
-            await lease.release()
+        self._shares = (*(share for share in self._shares if share.usable()), made)
+        for share in stale:
+            await share.release()
         return made.session
 
     def session_closed(self) -> bool:

@@ -1,7 +1,7 @@
 """`FrameWriter`: what makes frames of messages, and how it is driven."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from recloser.transport.base import Opcode
@@ -17,6 +17,22 @@ class FrameWriter(Protocol):
         written, if the connection takes no more.
         """
         ...
+
+
+class RestrictedWriter:
+    """A writer that writes nothing once it may not any more."""
+
+    __slots__ = ("_allowed", "_writer")
+
+    def __init__(self, writer: FrameWriter, allowed: Callable[[], bool]) -> None:
+        self._writer = writer
+        self._allowed = allowed
+
+    async def send_frame(self, message: bytes, opcode: Opcode) -> None:
+        """See `FrameWriter.send_frame`."""
+        if not self._allowed():
+            raise ConnectionResetError("the lease of this connection has run out")
+        await self._writer.send_frame(message, opcode)
 
 
 def first_step(

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from recloser.fsm.closecodes import NO_STATUS
 from recloser.transport.base import Delivery, Opcode, Undelivered
 from recloser.transport.flow_control import FlowControl
-from recloser.transport.frame_writer import FrameWriter, first_step
+from recloser.transport.frame_writer import FrameWriter, RestrictedWriter, first_step
 from recloser.transport.layers import bytes_queued, layers
 
 CONGESTED = 65_536
@@ -49,6 +50,7 @@ class Outgoing:
     """
 
     __slots__ = (
+        "_allowed",
         "_below",
         "_exact",
         "_flow",
@@ -76,6 +78,8 @@ class Outgoing:
         flow: FlowControl,
     ) -> None:
         self._writer = writer
+        self._allowed: Callable[[], bool] | None = None
+        """Whether anything may be written; None where nobody restricts it."""
         self._flow = flow
         self._transport = transport
         self._owed: bytes | None = None
@@ -185,7 +189,14 @@ class Outgoing:
     def closing(self) -> bool:
         """Whether the connection takes no more bytes, whether or not TLS knows."""
         below = self._below
-        return self._transport.is_closing() or (below is not None and below.is_closing())
+        if self._transport.is_closing() or (below is not None and below.is_closing()):
+            return True
+        return self._allowed is not None and not self._allowed()
+
+    def restrict(self, allowed: Callable[[], bool]) -> None:
+        """Write nothing any more once `allowed()` is False: see `Wire.restrict`."""
+        self._allowed = allowed
+        self._writer = RestrictedWriter(self._writer, allowed)
 
     def settle(self) -> None:
         """Forget messages that have left, and send a pong that waited. Only while up."""

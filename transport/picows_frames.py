@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections import deque
+from collections.abc import Callable
 from copy import copy
 from itertools import islice
 from typing import Any, Final, NamedTuple, cast
@@ -272,7 +273,7 @@ class PicowsOutgoing(Outgoing):
         super().__init__(_Writer(picows, transport), transport, flow)
         self._picows = picows
         self._send: Any = picows.send  # it takes plain numbers for its own opcodes, too
-        self._closed = transport.is_closing
+        self._closed: Callable[[], bool] = transport.is_closing
         self._buffered = transport.get_write_buffer_size
 
     async def send(
@@ -293,6 +294,12 @@ class PicowsOutgoing(Outgoing):
         if self._buffered() or self._closed():
             return self._noted(message, item)
         return _SENT
+
+    def restrict(self, allowed: Callable[[], bool]) -> None:
+        """See `Outgoing.restrict`."""
+        super().restrict(allowed)
+        closed = self._closed
+        self._closed = lambda: closed() or not allowed()
 
     def _noted(self, message: Any, item: object) -> Delivery:
         """Keep a message that has not left, and say what became of it."""

@@ -1,4 +1,4 @@
-"""The aiohttp sessions of dials, each shared by the transports that lease it."""
+"""The aiohttp sessions of dials, each shared by the transports that have a share of it."""
 
 import asyncio
 import warnings
@@ -226,14 +226,14 @@ def _same_origin(middleware: ClientMiddlewareType) -> ClientMiddlewareType:
 
 
 class _SharedSession:
-    """One session and the number of its leases; it lives no longer than they do."""
+    """One session and the number of its shares; it lives no longer than they do."""
 
-    __slots__ = ("__weakref__", "key", "leases", "session")
+    __slots__ = ("__weakref__", "key", "session", "shares")
 
     def __init__(self, key: _Key, session: ClientSession) -> None:
         self.key = key
         self.session = session
-        self.leases = 0
+        self.shares = 0
         # aiohttp warns of each forgotten session; we warn of the engine that forgot it (J2).
         finalize(self, session.detach)
 
@@ -246,31 +246,31 @@ class _SharedSession:
         """Whether it is ours, not lent by the application."""
         return not isinstance(self.key[1], ClientSession)
 
-    def end_lease(self) -> bool:
-        """Count one lease less; return whether it was the last, after which none can be added."""
-        self.leases -= 1
-        if self.leases:
+    def end_share(self) -> bool:
+        """Count one share less; return whether it was the last, after which none can be added."""
+        self.shares -= 1
+        if self.shares:
             return False
         if _shared.get(self.key) is self:
             del _shared[self.key]
         return True
 
     def release_without_awaiting(self) -> None:
-        """End a lease; the last one detaches the session, since no task can await its close."""
-        if self.end_lease():
+        """End a share; the last one detaches the session, since no task can await its close."""
+        if self.end_share():
             self.session.detach()
 
 
 _shared: WeakValueDictionary[_Key, _SharedSession] = WeakValueDictionary()
 
 
-class SessionLease:
+class SessionShare:
     """The right of one transport to dial on a session, from `acquire` until `release`."""
 
     __slots__ = ("_active", "_shared")
 
     def __init__(self, shared: _SharedSession) -> None:
-        shared.leases += 1
+        shared.shares += 1
         self._shared = shared
         self._active = True
 
@@ -289,25 +289,25 @@ class SessionLease:
         return not self.session.closed and self._shared.loop is asyncio.get_running_loop()
 
     async def release(self) -> None:
-        """End the lease, once; the last one closes the session, but no lent connector."""
+        """End the share, once; the last one closes the session, but no lent connector."""
         self._active = False
         if self._shared.loop is not asyncio.get_running_loop():
             _release_from_finalizer(self._shared)
-        elif self._shared.end_lease():
+        elif self._shared.end_share():
             await self._shared.session.close()
 
     def __del__(self) -> None:
         if self._active and _release_from_finalizer(self._shared) and self._shared.own:
             warnings.warn(
-                "a transport was forgotten with its lease of a session: await aclose()",
+                "a transport was forgotten with its share of a session: await aclose()",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,
             )
 
 
-def acquire(route: Route, *, upgrade: type[Upgrade] = Upgrade) -> SessionLease:
-    """Lease the session over a lent one, or our own; both are made when first asked for.
+def acquire(route: Route, *, upgrade: type[Upgrade] = Upgrade) -> SessionShare:
+    """Take a share of the session over a lent one, or our own; both are made when first asked for.
 
     Raises `SessionClosed` if the lent one is closed, `ProxyUnusable` and `UnsupportedAiohttp`.
     """
@@ -320,11 +320,11 @@ def acquire(route: Route, *, upgrade: type[Upgrade] = Upgrade) -> SessionLease:
         else:
             made = own_session(route, upgrade=upgrade)
         found = _shared[key] = _SharedSession(key, made)
-    return SessionLease(found)
+    return SessionShare(found)
 
 
 def _release_from_finalizer(shared: _SharedSession) -> bool:
-    """End a lease in the session's own loop; callable anywhere. False if that loop is closed."""
+    """End a share in the session's own loop; callable anywhere. False if that loop is closed."""
     try:
         shared.loop.call_soon_threadsafe(shared.release_without_awaiting)
     except RuntimeError:

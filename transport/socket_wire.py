@@ -112,6 +112,10 @@ class SocketWire(Wire):
         """See `Wire.sent_code`."""
         return self.outgoing.sent_code
 
+    def restrict(self, allowed: Callable[[], bool]) -> None:
+        """See `Wire.restrict`."""
+        self.outgoing.restrict(allowed)
+
     def unsent_messages(self) -> list[Any]:
         """See `Wire.unsent_messages`."""
         return self.outgoing.unsent

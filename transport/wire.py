@@ -119,14 +119,15 @@ class Wire(ABC):
         """Take care of a frame that is no message: answer a ping, `end` at a close frame."""
 
     def probe(self) -> None:  # noqa: B027 - optional on purpose
-        """Ask the peer for a sign of life now, if there is a heartbeat to judge the answer.
-
-        A connection that is known to be lost may be ended: its local address has gone, say.
-        """
+        """Ask the peer for a sign of life, if a heartbeat judges it, or end what is lost."""
 
     def set_heartbeat(self, heartbeat: Heartbeat | None) -> None:
         """Ping by this schedule from now on; None: ping no more."""
         raise RecloserError(f"{type(self).__name__} sends no pings: {heartbeat!r} cannot be set")
+
+    def restrict(self, allowed: Callable[[], bool]) -> None:
+        """Write nothing any more, no control frame either, once `allowed()` is False."""
+        raise RecloserError(f"{type(self).__name__} cannot stop writing at {allowed!r}")
 
     def unsent_messages(self) -> list[Any]:
         """Give the messages, or their items, not known to have left the process, in order.

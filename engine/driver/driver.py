@@ -12,11 +12,12 @@ from recloser.checks import address_of
 from recloser.clock import Alarm, Clock
 from recloser.closed import closed_error
 from recloser.contract import Sender
+from recloser.driver.admission import Lease, admit
 from recloser.driver.callers import CloseWaiters, Moves
 from recloser.driver.dial import dial, failure_of, log_bug, sleep_until
 from recloser.driver.generation import Generation, Releaser
 from recloser.driver.hosts import Neighbour
-from recloser.driver.inbound import NO_WIRE, Inbound, Unread
+from recloser.driver.inbound import Inbound
 from recloser.driver.inputs import Inputs
 from recloser.driver.limits import Limits
 from recloser.driver.loop import LoopBinding
@@ -32,9 +33,9 @@ from recloser.fsm.effects import Effect
 from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Move, Opened
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish
-from recloser.transport.base import DialFailed, Request
+from recloser.providers import dial_failure
+from recloser.transport.base import Request
 from recloser.transport.errors import NotOpen
-from recloser.transport.receive_buffer import LIMIT, Overflow
 from recloser.transport.wire import Transport, Wire
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Driver:
         "_handling",
         "_inbox",
         "_inputs",
+        "_lease",
         "_limits",
         "_neighbour",
         "_on_open",
@@ -84,24 +86,15 @@ class Driver:
         fields: Mapping[str, object],
         close_timeout: float,
         clock: Clock | None,
-        unread: Unread = "keep",
-        receive_buffer: int = LIMIT,
-        when_full: Overflow = "pause",
+        inbound: Inbound,
         budget: "Budget | None" = None,
+        lease: Lease | None = None,
         limits: Limits | None = None,
         sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
         self.core = core
         self.fields = fields
-        self.inbound = Inbound(
-            NO_WIRE,
-            partial(closed_error, None),
-            unread=unread,
-            limit=receive_buffer,
-            drops=None
-            if when_full == "pause"
-            else partial(log.receive_buffer_full, fields, receive_buffer),
-        )
+        self.inbound = inbound
         self.last_change: StateChange | None = None
         self.last_close: Close | None = None
         self.observers = Observers()
@@ -113,6 +106,7 @@ class Driver:
         self._transport = transport
         self._on_open = on_open
         self._budget = budget
+        self._lease = lease
         self._limits = limits
         self._session: Session | None = None
         self._binding = LoopBinding(clock)
@@ -121,9 +115,8 @@ class Driver:
         self._handling = False
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
-        self._releaser = Releaser(
-            transport, self.sender.released, bound=close_timeout, fields=fields
-        )
+        releases = self.sender.released, None if lease is None else lease.released
+        self._releaser = Releaser(transport, *releases, bound=close_timeout, fields=fields)
         self._close_waiters = CloseWaiters()
 
     @property
@@ -203,7 +196,7 @@ class Driver:
     def fail(
         self,
         close: Close,
-        code: int,
+        code: int | None,
         reason: str = "",
         *,
         advice: Advise | None = None,
@@ -212,12 +205,25 @@ class Driver:
         """End the open generation, or only that of this `number`, as one that has failed.
 
         `close` is the record, to which what the wire knows is added; `code` and `reason` are
-        for the close frame.
+        for the close frame; None: the socket is dropped without one.
         """
         generation = self.generation
         if generation is not None and number in (None, generation.number):
             undelivered = self._undelivered(generation)
             self.feed(generation.failed(close, code, reason, advice, undelivered))
+
+    def revoke(self, close: Close, code: int | None) -> None:
+        """End the connection, or the dial, of an engine that must not have it any more.
+
+        `close` is the record; without a code for a close frame nothing more is written.
+        """
+        generation = self.generation
+        if self.core.state is State.OPEN:
+            self.fail(close, code)
+        elif self.core.state is State.CONNECTING and generation is not None:
+            self.feed(Lost(generation.number, close, self._undelivered(generation)))
+        elif self.core.state is State.CLOSING and self.core.deadline is not None:
+            self._expired(self.core.deadline)
 
     def close_from_finalizer(self) -> None:
         """Close an engine that the application has lost; may be called from any thread."""
@@ -278,11 +284,7 @@ class Driver:
         await sleep_until(effect.not_before, self.clock)
         if generation is self.generation:
             self.inbound.set_aside()
-        budget, spend = self._budget, None
-        if budget is not None:
-            if budget.wait(self.clock.monotonic()) > 0:
-                raise DialFailed(Close.by_engine(Cause.BUDGET))
-            spend = partial(budget.spend, self.clock, self.fields)
+        spend = await admit(self._lease, self._budget, self.clock, self.fields)
         await dial(
             generation,
             request=self._inputs.request(self.clock, refresh=effect.refresh),
@@ -298,6 +300,9 @@ class Driver:
         )
 
     def _connected(self, generation: Generation, wire: Wire) -> None:
+        if self._lease is not None:
+            with dial_failure(Cause.CONFIGURATION):
+                wire.restrict(self._lease.writable)
         present = generation is self.generation
         (self.inbound.precede if present else self.inbound.limit)(wire)
 
@@ -358,13 +363,18 @@ class Driver:
                     self._session = change.session  # a failed dial does not forget what stands
                 self.generation = None
                 self._releaser.start(self.bind(), generation, last=closed)
-        elif closed:
-            self._releaser.start(self.bind(), None, last=True)
+        elif closed or (self._lease is not None and change.current is State.PASSIVE):
+            self._releaser.start(self.bind(), None, last=closed)
         self.inbound.mark_reported(change.undelivered)
-        self._update_inbound(change)
+        wire = None if self.generation is None else self.generation.wire
+        self.inbound.changed(change, wire)
+        if change.current is State.OPEN and self._limits is not None and self.generation:
+            self._limits.watch(self, self.generation)
         self._neighbour.changed(change)
         self.counters.count(change)
         log.state_change(change, self.clock.wall(), self.fields)
+        if self._lease is not None:
+            self._lease.changed(change)
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)
@@ -374,19 +384,6 @@ class Driver:
             self._close_waiters.release()
         self.moves.changed(change)
         self.observers.notify(change, self.clock, self.fields)
-
-    def _update_inbound(self, change: StateChange) -> None:
-        """Tell the consumer where its next message comes from, or that none will come."""
-        inbound = self.inbound
-        wire = None if self.generation is None else self.generation.wire
-        if change.current is State.OPEN and wire is not None:
-            inbound.attach(wire, change.generation)
-            if self._limits is not None and self.generation is not None:
-                self._limits.watch(self, self.generation)
-        elif change.current is State.CONNECTING:
-            inbound.reopen()
-        elif change.current is State.CLOSED:
-            inbound.end(partial(closed_error, change), deliberate=change.deliberate)
 
     def _watch(self, number: int, after: float, name: str) -> Watchdog:
         return watch_subscription(self, number, after, name)

@@ -138,7 +138,7 @@ class Generation:
         return Expired(deadline, self.wire.sent_code, self.wire.unsent, undelivered)
 
     def failed(
-        self, close: Close, code: int, reason: str, advice: Advise | None, undelivered: int
+        self, close: Close, code: int | None, reason: str, advice: Advise | None, undelivered: int
     ) -> Fail:
         """Make the event that ends the open generation, with what the wire knows.
 
@@ -182,6 +182,7 @@ class Releaser:
         "_bound",
         "_ended",
         "_fields",
+        "_release_lease",
         "_release_outbox",
         "_task",
         "_transport",
@@ -192,12 +193,14 @@ class Releaser:
         self,
         transport: Transport,
         release_outbox: Callable[[], Awaitable[None]],
+        release_lease: Callable[[], Awaitable[None]] | None,
         *,
         bound: float,
         fields: Mapping[str, object],
     ) -> None:
         self._transport = transport
         self._release_outbox = release_outbox
+        self._release_lease = release_lease
         self._bound = bound
         self._fields = fields
         self._ended: tuple[Generation, ...] = ()
@@ -262,6 +265,8 @@ class Releaser:
                 generation.wire = None
                 self._ended = tuple(each for each in self._ended if each is not generation)
         finally:
+            if self._release_lease is not None:
+                await self._attempt(self._release_lease(), "lease")
             if last:
                 await self._attempt(self._transport.aclose(), "transport")
                 await self._attempt(self._release_outbox(), "outbox")

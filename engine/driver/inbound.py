@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from threading import get_ident
 from typing import Any, Final, Literal, Protocol, cast
 
+from recloser.closed import closed_error
 from recloser.driver.loop import WrongLoop
 from recloser.driver.remainder import Remainder
+from recloser.fsm.change import StateChange
+from recloser.fsm.states import State
 from recloser.transport.base import Opcode
 from recloser.transport.receive_buffer import LIMIT, ReceiveBuffer
 from recloser.transport.wire import Wire
@@ -179,6 +183,15 @@ class Inbound:
         """
         self._error, self._deliberate, self._loop = error, deliberate, None
         self._waiter.wake()
+
+    def changed(self, change: StateChange, wire: Wire | None) -> None:
+        """Tell the consumer where its next message comes from, or that none will come."""
+        if change.current is State.OPEN and wire is not None:
+            self.attach(wire, change.generation)
+        elif change.current is State.CONNECTING:
+            self.reopen()
+        elif change.current is State.CLOSED:
+            self.end(partial(closed_error, change), deliberate=change.deliberate)
 
     def check(self) -> None:
         """Raise `WrongLoop` unless called in the loop of the engine.

@@ -150,6 +150,15 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("engine/checks.py", "give a plain function"): Shown(
         "engine/test_bad_input.py::test_a_function_that_turns_out_to_give_a_coroutine_is_told_of"
     ),
+    ("engine/fleet/lease.py", "make one for each engine"): Shown(
+        "engine/fleet/test_lease.py::test_a_lease_belongs_to_one_engine"
+    ),
+    ("engine/fleet/lease.py", "name the connection that there is once"): Shown(
+        "engine/fleet/test_lease.py::test_what_cannot_be_a_lease_is_refused"
+    ),
+    ("engine/fleet/redis_store.py", "see to the replication"): Shown(
+        "engine/fleet/test_redis_store.py::test_a_grant_counts_when_the_replicas_have_it"
+    ),
     ("engine/budget.py", "give the budget a file of its own"): Shown(
         "engine/test_budget.py::test_a_file_of_something_else_is_refused_and_left_as_it_is"
     ),

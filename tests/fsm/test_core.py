@@ -14,7 +14,7 @@ from recloser.fsm.decisions import Context, Decision, Hold, Phase, Retry, Stop
 from recloser.fsm.effects import Abort, Announce, Dial
 from recloser.fsm.errors import IllegalTrigger
 from recloser.fsm.events import Advise, Ask, Event, Expired, Healthy, Hint, Lost, Opened, Reconnect
-from recloser.fsm.record import Close
+from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import Guard, State, Trigger, Wish
 from tests.fsm.rig import ALL, CUT, KICKED, LEFT, LIVE, Rig, snapshot
 
@@ -498,3 +498,19 @@ def test_refresh_is_asked_of_the_next_dial_alone() -> None:
     rig.expire()
     assert [dial.refresh for dial in rig.dials] == [False, True, False]
     assert rig.policy.asked[-1][1].refreshed
+
+
+@pytest.mark.spec("O1.1", "O1.4")
+@pytest.mark.parametrize("state", [State.CONNECTING, State.OPEN])
+def test_without_its_lease_an_engine_rests_whatever_its_policy_says(state: State) -> None:
+    rig = Rig(Stop("stopping")).put(state)
+    asked = len(rig.policy.asked)
+    rig.lost(Close.by_engine(Cause.LEASE))
+    assert (rig.core.state, rig.core.guard) == (State.PASSIVE, Guard.HELD)
+    assert (rig.core.run.attempt, len(rig.policy.asked)) == (0, asked)
+    rig.do(Hint())
+    assert rig.core.state is State.CONNECTING
+    rig.close()
+    rig.lost(Close.by_engine(Cause.LEASE))
+    assert rig.core.state is State.CLOSED
+    assert rig.policy.asked[-1][0].intentional

@@ -106,6 +106,7 @@ CONNECT: Table = {
     **probes("connect", life(tries, *[DOWN] * 9), {"seed": 2}, seed=1, policy=None),
     **shown(
         "connect",
+        lease="engine/fleet/test_lease.py::test_one_is_open_and_the_others_rest",
         session="transport/test_lent_sessions.py::test_a_parameter_is_used_or_refused",
         ssl="transport/test_proxy.py::test_every_dial_goes_through_the_proxy_with_the_same_tls",
         proxy="parameters/test_aiohttp_options.py::test_a_proxy_is_asked",

@@ -207,6 +207,8 @@ DOUBLES: Table = {
     }, plans=(UP,)),
     **made_by("connect", "ScriptedTransport.dial", "request", "ended"),
     **made_by("connect", "ScriptedWire", "plan", "request", "ended"),
+    **shown("ScriptedWire.restrict", allowed="engine/fleet/test_lease.py::"
+            "test_who_wakes_too_late_sends_nothing"),
     **made_by("connect", "ScriptedWire.send", "message", "item"),
     **made_by("connect", "ScriptedWire.close", "code", "reason"),
     **made_by("connect", "ScriptedWire.connection_lost", "error"),

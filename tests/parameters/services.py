@@ -319,4 +319,34 @@ BUDGET: Table = {
             "test_a_file_that_cannot_be_written_is_told_of_and_memory_counts_on"),
 }  # fmt: skip
 
-TABLE: Table = BUDGET | CREDENTIALS | SERVICES | JOURNAL
+# -- leases -----------------------------------------------------------------------------------
+
+_LEASE = "engine/fleet/test_lease.py::"
+_MEMORY = "engine/fleet/test_memory.py::test_it_keeps_to_the_contract"
+_REDIS = "engine/fleet/test_redis_store.py::test_it_keeps_to_the_contract"
+_STORE = {
+    "acquire": ("key", "owner", "ttl", "floor"),
+    "renew": ("key", "owner", "token", "ttl"),
+    "release": ("key", "owner"),
+    "watch": ("key", "callback"),
+}
+LEASES: Table = {
+    **shown("Lease", store=_LEASE + "test_one_is_open_and_the_others_rest",
+            key=_LEASE + "test_other_keys_are_other_connections",
+            ttl="engine/fleet/test_core.py::test_a_lease_counts_from_before_the_request",
+            margin="engine/fleet/test_core.py::test_a_lease_counts_from_before_the_request"),
+    **shown("Lease.attach", engine=_LEASE + "test_a_lease_belongs_to_one_engine"),
+    **shown("Lease.changed",
+            change=_LEASE + "test_who_leaves_for_good_lets_the_next_one_in_at_once"),
+    **{key: row for method, names in _STORE.items()
+       for key, row in shown(f"MemoryStore.{method}", **dict.fromkeys(names, _MEMORY)).items()},
+    **{key: row for method, names in _STORE.items()
+       for key, row in shown(f"RedisStore.{method}", **dict.fromkeys(names, _REDIS)).items()},
+    **shown("RedisStore",
+            server="engine/fleet/test_redis_store.py::test_a_client_of_your_own_stays_yours",
+            prefix="engine/fleet/test_redis_store.py::test_a_client_of_your_own_stays_yours",
+            replicas="engine/fleet/test_redis_store.py::"
+            "test_a_grant_counts_when_the_replicas_have_it"),
+}  # fmt: skip
+
+TABLE: Table = BUDGET | CREDENTIALS | LEASES | SERVICES | JOURNAL

@@ -69,6 +69,18 @@ TABLE: Table = {
     **made_by("connect", "SocketWire.pings_missed", "count", "answered_before"),
     **made_by("AiohttpTransport", "Outgoing", "flow", "transport", "writer"),
     **made_by("connect", "Outgoing.close", "code", "reason"),
+    **shown(
+        "Outgoing.restrict",
+        allowed="transport/test_restricted.py::test_nothing_is_written_once_it_is_not_allowed",
+    ),
+    **shown(
+        "SocketWire.restrict",
+        allowed="transport/test_restricted.py::test_nothing_is_written_once_it_is_not_allowed",
+    ),
+    **shown(
+        "Wire.restrict",
+        allowed="engine/fleet/test_lease.py::test_a_wire_that_cannot_stop_writing_is_refused",
+    ),
     **made_by("connect", "Outgoing.note", "item", "size"),
     **made_by("connect", "Outgoing.ping", "message"),
     **made_by("connect", "Outgoing.pong", "payload"),

@@ -17,8 +17,8 @@ Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def session_of(transport: AiohttpTransport) -> ClientSession:
-    (lease,) = transport._leases
-    return lease.session
+    (share,) = transport._shares
+    return share.session
 
 
 def hung(monkeypatch: pytest.MonkeyPatch) -> Hanging:

@@ -81,7 +81,7 @@ async def test_one_borrowed_session_serves_all_who_borrow_and_goes_with_the_last
         transports = [AiohttpTransport(session=session, heartbeat=None) for _ in range(3)]
         for transport in transports:
             await dialled(transport, server, Request(server.url))
-        (borrowed,) = {part.session for transport in transports for part in transport._leases}
+        (borrowed,) = {part.session for transport in transports for part in transport._shares}
         for transport in transports:
             assert not borrowed.closed
             await transport.aclose()

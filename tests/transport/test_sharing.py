@@ -28,8 +28,8 @@ Factory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def session_of(transport: AiohttpTransport) -> ClientSession:
-    (lease,) = transport._leases
-    return lease.session
+    (share,) = transport._shares
+    return share.session
 
 
 async def opened(transport: AiohttpTransport, server: Server, headers: str = "") -> Any:
@@ -260,7 +260,7 @@ def test_whatever_the_order_the_last_part_ends_it(acts: list[tuple[str, Any]]) -
     async def story() -> None:
         async with AsyncExitStack() as stack:
             lent = await stack.enter_async_context(ClientSession())
-            parts: list[tuple[str, sessions.SessionLease]] = []
+            parts: list[tuple[str, sessions.SessionShare]] = []
             made: set[ClientSession] = set()
             for act, which in acts:
                 if act == "take":

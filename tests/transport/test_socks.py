@@ -310,9 +310,9 @@ async def test_the_environment_is_read_at_every_dial(monkeypatch: pytest.MonkeyP
             assert not any(each.over for each in wires), "an earlier wire keeps its session"
             wires.append(wire)
         assert len(proxy.asked) == 2
-        assert len(transport._leases) == 2
+        assert len(transport._shares) == 2
         for wire in wires:
             wire.abort()
             await asyncio.wait_for(wire.wait_closed(), PATIENCE)
         await transport.aclose()
-        assert transport._leases == ()
+        assert transport._shares == ()

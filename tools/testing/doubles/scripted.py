@@ -100,6 +100,7 @@ class ScriptedWire(Wire):
         self.aborted = False
         self.probes = 0
         """Number of times that the engine asked for a sign of life."""
+        self._allowed: Callable[[], bool] = lambda: True
         self._plan = plan
         self._stalled: asyncio.Future[bool] | None = None  # whether the buffer was emptied
         self._write_buffer: list[tuple[str | bytes, object]] = []
@@ -137,7 +138,7 @@ class ScriptedWire(Wire):
 
     async def send(self, message: str | bytes, item: object = None) -> Delivery:
         """Take a message as a socket does: to the peer, or into a buffer that is stuck."""
-        if self.over or self.closed_with is not None:
+        if self.over or self.closed_with is not None or not self._allowed():
             return await self.undelivered(message, item)
         if not isinstance(message, str | bytes | bytearray | memoryview):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
@@ -155,12 +156,16 @@ class ScriptedWire(Wire):
 
     def close(self, code: int, reason: str) -> None:
         """Keep the close frame; the peer answers as planned."""
-        if self.over or self.closed_with is not None:
+        if self.over or self.closed_with is not None or not self._allowed():
             return
         self.closed_with, self.sent_code = (code, reason), code
         if not self._plan.deaf:
             echo = Close.frame(code, reason, sent_code=code)
             asyncio.get_running_loop().call_later(self._plan.echo_takes, self.end, echo)
+
+    def restrict(self, allowed: Callable[[], bool]) -> None:
+        """Take nothing any more once `allowed()` is False."""
+        self._allowed = allowed
 
     def drop(self) -> None:
         """Keep that the engine dropped the socket."""

@@ -1,0 +1,36 @@
+"""Many processes: leases, so that of one connection there is one in the whole fleet.
+
+See docs/fleet.md. The redis client library loads when `RedisStore` is first used.
+"""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from recloser.fleet.core import LeaseState
+from recloser.fleet.lease import Lease
+from recloser.fleet.memory import MemoryStore
+from recloser.fleet.store import Grant, LeaseStore, Refusal, StoreUnreachable
+
+if TYPE_CHECKING:
+    from recloser.fleet.redis_store import RedisStore
+
+__all__ = [
+    "Grant",
+    "Lease",
+    "LeaseState",
+    "LeaseStore",
+    "MemoryStore",
+    "RedisStore",
+    "Refusal",
+    "StoreUnreachable",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "RedisStore":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if find_spec("redis") is None:
+        raise ImportError("RedisStore needs redis: pip install redis")
+    from recloser.fleet.redis_store import RedisStore  # noqa: PLC0415 - an extra
+
+    return RedisStore

@@ -1,0 +1,41 @@
+"""The examples of docs/fleet.md run against a real server."""
+
+import asyncio
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+import recloser
+from tests.engine.served import serving, upgraded
+
+PAGE = (Path(__file__).parents[3] / "docs" / "fleet.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.spec("O1.1", "O1.3", "O3.2")
+async def test_the_examples_run() -> None:
+    numbers: list[str] = []
+    printed: list[tuple[str, ...]] = []
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        numbers.append(request.headers["X-Fencing"])
+        ws = await upgraded(request)
+        await ws.receive()
+        return ws
+
+    assert BLOCKS
+    async with serving(serve) as url:
+        names: dict[str, Any] = {
+            "recloser": recloser,
+            "print": lambda *words: printed.append(words),
+            "URL": url,
+        }
+        for block in BLOCKS:
+            exec("async def example():\n" + textwrap.indent(block, "    "), names)
+            async with asyncio.timeout(120):
+                await names["example"]()
+    assert (printed, numbers) == ([("open", "passive")], ["1", "2"])

@@ -1,0 +1,118 @@
+"""The store over a real Redis or Valkey server: the contract, and a server that has lost it all."""
+
+from pathlib import Path
+
+import pytest
+from redis import asyncio as redis
+
+from recloser.fleet import Grant, RedisStore, Refusal, StoreUnreachable
+from tests.engine.fleet.contract import CONTRACT, TTL
+from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis
+from tests.engine.rig import pass_time
+
+pytestmark = [pytest.mark.fleet, needs_redis]
+
+
+async def seasoned(store: RedisStore, ttl: float = TTL) -> None:
+    """Wait until the server grants: it has served for the time of a lease."""
+    refused = await store.acquire("first", "nobody", ttl, 0)
+    if isinstance(refused, Refusal):
+        await pass_time(refused.remaining + 0.01)
+
+
+@pytest.mark.spec("O3.1")
+@pytest.mark.parametrize("command", SERVERS)
+async def test_it_keeps_to_the_contract(tmp_path: Path, command: str) -> None:
+    async with RedisServer(tmp_path, command=command) as server:
+        for number, check in enumerate(CONTRACT):
+            async with RedisStore(server.url, prefix=f"test{number}") as store:
+                await seasoned(store)
+                await check(store, pass_time)
+
+
+@pytest.mark.spec("O4.4", "O3.1")
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_server_that_was_started_anew_grants_nothing_for_one_lease(
+    tmp_path: Path, kept: bool
+) -> None:
+    options = ("--appendonly", "yes", "--appendfsync", "always") if kept else ()
+    async with RedisServer(tmp_path, *options) as server, RedisStore(server.url) as store:
+        await seasoned(store)
+        ttl = 3.0
+        await pass_time(ttl)
+        held = await store.acquire("a", "one", ttl, 0)
+        assert isinstance(held, Grant)
+        server.kill()
+        with pytest.raises(StoreUnreachable):
+            await store.renew("a", "one", held.token, ttl)
+        await server.start()
+        refused = await store.acquire("b", "two", ttl, 0)
+        assert isinstance(refused, Refusal)
+        assert refused.remaining > ttl / 2
+        assert isinstance(await store.acquire("a", "two", ttl, 0), Refusal)
+        assert await store.renew("a", "one", held.token, ttl)
+        await pass_time(refused.remaining)
+        assert await store.renew("a", "one", held.token, ttl)
+        assert isinstance(await store.acquire("a", "two", ttl, 0), Refusal)
+        await store.release("a", "one")
+        second = await store.acquire("a", "two", ttl, 0)
+        assert isinstance(second, Grant)
+        assert second.token > held.token
+        assert not await store.renew("a", "one", held.token, ttl)
+
+
+@pytest.mark.spec("O4.5")
+async def test_a_grant_counts_when_the_replicas_have_it(tmp_path: Path) -> None:
+    async with (
+        RedisServer(tmp_path / "first") as first,
+        RedisServer(tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}") as second,
+        RedisStore(first.url, replicas=1) as store,
+        redis.Redis(port=second.port) as replica,
+    ):
+        await second.in_step()
+        await seasoned(store)
+        held = await store.acquire("a", "one", TTL, 0)
+        assert isinstance(held, Grant)
+        assert int(await replica.hget("{recloser}:lease:a", "token")) == held.token
+        second.kill()
+        with pytest.raises(StoreUnreachable, match="see to the replication"):
+            await store.renew("a", "one", held.token, TTL)
+        await second.start()
+        await second.in_step()
+        await seasoned(store)
+        assert isinstance(await store.acquire("a", "one", TTL, 0), Grant)
+
+
+@pytest.mark.spec("O4.4")
+async def test_a_promoted_replica_grants_nothing_for_one_lease(tmp_path: Path) -> None:
+    ttl = 2.0
+    async with (
+        RedisServer(tmp_path / "first") as first,
+        RedisServer(tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}") as second,
+        RedisStore(first.url, replicas=1) as store,
+        RedisStore(second.url) as successor,
+        redis.Redis(port=second.port) as replica,
+    ):
+        await second.in_step()
+        await seasoned(store, ttl)
+        held = await store.acquire("a", "one", ttl, 0)
+        assert isinstance(held, Grant)
+        first.kill()
+        await replica.replicaof("NO", "ONE")
+        await replica.delete("{recloser}:lease:a")  # the last writes were not replicated
+        assert isinstance(await successor.acquire("a", "two", ttl, 0), Refusal)
+        assert await successor.renew("a", "one", held.token, ttl)
+
+
+async def test_a_client_of_your_own_stays_yours(tmp_path: Path) -> None:
+    async with RedisServer(tmp_path) as server, redis.Redis(port=server.port) as client:
+        async with RedisStore(client, prefix="other") as store:
+            await seasoned(store)
+            assert isinstance(await store.acquire("a", "one", TTL, 0), Grant)
+        assert await client.exists("{other}:lease:a")
+        with pytest.raises(TypeError, match="URL or a redis"):
+            RedisStore(7)  # type: ignore[arg-type] # on purpose
+        with pytest.raises(TypeError, match="prefix"):
+            RedisStore(server.url, prefix=7)  # type: ignore[arg-type] # on purpose
+        with pytest.raises(ValueError, match="replicas"):
+            RedisStore(server.url, replicas=-1)
