@@ -48,9 +48,8 @@ def begin_to_close(driver: Driver) -> None:
 def close_forgotten(driver: Driver, engine: object) -> None:
     """Warn of an engine that nobody asked to close, and that was forgotten; close it (J2)."""
     core = driver.core
-    if core.state is State.CLOSED:
-        return
-    if core.state is not State.CLOSING or core.wish is not Wish.CLOSE:
+    asked = core.state is State.CLOSING and core.wish is Wish.CLOSE
+    if core.state is not State.CLOSED and not asked:
         warnings.warn(
             f"{engine!r} was never closed: use 'async with', or await close()",
             ResourceWarning,

@@ -94,4 +94,7 @@ class AiohttpWire(SocketWire):
 
     def release(self) -> None:
         """See `SocketWire.release`: aiohttp's connection closes the socket with it."""
-        self._connection.close()
+        connection = self._connection
+        if self.lost.get_loop().is_closed() and connection.protocol is not None:
+            connection.protocol.transport = None  # closed already; it would call its loop
+        connection.close()

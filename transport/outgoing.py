@@ -110,6 +110,11 @@ class Outgoing:
         self.sent_code: int | None = None
         self.shut = self._stopped = False
 
+    @property
+    def layers(self) -> tuple[asyncio.Transport, ...]:
+        """The transports from TLS down to the socket, as far as they are known."""
+        return self._layers or (self._transport,)
+
     async def send(
         self, message: str | bytes | bytearray | memoryview, item: object = None
     ) -> Delivery:
@@ -281,7 +286,7 @@ class Outgoing:
         kept = self._kept
         if kept is None or self._stopped:
             return
-        queued = bytes_queued(self._layers or (self._transport,))
+        queued = bytes_queued(self.layers)
         self._exact = queued is not None and self._plain  # TLS adds bytes of its own
         if queued is None:
             return

@@ -10,6 +10,7 @@ from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Cause, Close
 from recloser.transport import classify
 from recloser.transport.base import Delivery, Frame, Opcode
+from recloser.transport.closed_loop import close_without_loop
 from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.last_read import last_read
 from recloser.transport.last_received import FrameCounter, last_received, tcp_info
@@ -176,7 +177,12 @@ class SocketWire(Wire):
 
     def drop(self) -> None:
         """See `Wire.drop`."""
-        self._abort_transport()
+        loop = self.lost.get_loop()
+        if loop.is_closed():
+            Ticker.of(loop).forget(self)
+            close_without_loop(self.outgoing.layers)
+        else:
+            self._abort_transport()
         self.release()
 
     def release(self) -> None:
@@ -289,6 +295,7 @@ class SocketWire(Wire):
         if not self.over:
             self.drain_received()
         self.release()
+        Ticker.of(lost.get_loop()).forget(self)
 
     def finish(self) -> None:
         """See `Wire.finish`."""

@@ -54,9 +54,17 @@ class Ticking(Protocol):
         """Ask the peer for a sign of life now: the machine slept."""
         ...
 
+    def drop(self) -> None:
+        """Close the socket; also once the event loop is closed."""
+        ...
+
 
 class Ticker:
-    """The live wires of one event loop. No wire, no timer, no ticker."""
+    """The wires of one event loop whose sockets are open. No wire, no timer, no ticker.
+
+    A closed loop calls nobody back: its wires are dropped when another loop has a wire, or when
+    their engines are forgotten. Until then they are kept here, since each would warn of itself.
+    """
 
     _tickers: ClassVar[dict[asyncio.AbstractEventLoop, "Ticker"]] = {}
 
@@ -66,13 +74,14 @@ class Ticker:
         found = cls._tickers.get(loop)
         if found is None:
             for each in [each for each in cls._tickers if each.is_closed()]:
-                del cls._tickers[each]
+                cls._tickers.pop(each).drop_all()
             found = cls._tickers[loop] = cls(loop)
         return found
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._wires: set[Ticking] = set()
+        self._ended: set[Ticking] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.drift = Drift()
         self._asks = 0
@@ -85,12 +94,26 @@ class Ticker:
             self._tickers[self._loop] = self
 
     def discard(self, wire: Ticking) -> None:
-        """Forget a wire; the last one ends the timer."""
+        """Look no longer after a wire that has ended; the last one ends the timer."""
+        if wire not in self._wires:
+            return
         self._wires.discard(wire)
+        self._ended.add(wire)
         if not self._wires and self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            del self._tickers[self._loop]
+
+    def forget(self, wire: Ticking) -> None:
+        """Forget a wire whose socket is closed."""
+        self.discard(wire)
+        self._ended.discard(wire)
+        if not self._wires and not self._ended:
+            self._tickers.pop(self._loop, None)
+
+    def drop_all(self) -> None:
+        """Close the sockets of all wires: the loop is closed."""
+        for wire in (*self._wires, *self._ended):
+            wire.drop()
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK, self._tick)

@@ -103,7 +103,7 @@ class Wire(ABC):
 
     @abstractmethod
     def drop(self) -> None:
-        """Drop the socket, and release every sender that waits; also again, and after the end."""
+        """Drop the socket, and release senders; also again, after the end, on a closed loop."""
 
     @abstractmethod
     def connection_lost(self, error: Exception) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -110,8 +109,7 @@ class Driver:
         self._limits = limits
         self._session: Session | None = None
         self._binding = LoopBinding(clock)
-        # Nearly always empty, and the empty tuple costs no memory.
-        self._inbox: tuple[Event, ...] = ()
+        self._inbox: tuple[Event, ...] = ()  # nearly always empty, which costs no memory
         self._handling = False
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
@@ -228,9 +226,11 @@ class Driver:
     def close_from_finalizer(self) -> None:
         """Close an engine that the application has lost; may be called from any thread."""
         loop = self._binding.loop
-        if loop is not None and not loop.is_closed():
-            with suppress(RuntimeError):  # another thread has closed the loop meanwhile
+        try:
+            if loop is not None and (loop.is_closed() or self.core.state is not State.CLOSED):
                 loop.call_soon_threadsafe(self._close_unowned)
+        except RuntimeError:  # the loop is closed
+            self._releaser.drop_wires(self.generation, self.moves.take())
 
     def _close_unowned(self) -> None:
         """Say good-bye and end at once: nobody waits for more, and the loop may be about to end."""

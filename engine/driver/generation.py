@@ -251,6 +251,15 @@ class Releaser:
         """Begin anew: the event loop of the release is closed, or the release has ended."""
         self._task, self._ended = None, ()
 
+    def drop_wires(self, *generations: Generation | None) -> None:
+        """Close the sockets of these generations and of the ended: the event loop is closed."""
+        for generation in (*generations, *self._ended):
+            if generation is not None and generation.wire is not None:
+                try:
+                    generation.wire.drop()
+                except Exception as error:  # noqa: BLE001 - a broken wire must not keep the others
+                    log.failure(log.RELEASE_FAILED, self._fields, "wire", error)
+
     async def _release(
         self, before: asyncio.Task[None] | None, generation: Generation | None, *, last: bool
     ) -> None:

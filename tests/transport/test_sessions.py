@@ -187,16 +187,27 @@ async def test_nothing_runs_on_after_the_last_wire(loop_factory: Factory) -> Non
 
 
 def test_a_loop_that_was_closed_over_a_wire_is_forgotten() -> None:
+    dropped = []
+
     class Wire:
         def tick(self) -> None:
             raise AssertionError
 
+        probe = tick
+
+        def drop(self) -> None:
+            dropped.append(self)
+
     left = asyncio.new_event_loop()
-    Ticker.of(left).add(Wire())
+    wires = Wire(), Wire()
+    for wire in wires:
+        Ticker.of(left).add(wire)
+    Ticker.of(left).discard(wires[0])
     left.close()
     other = asyncio.new_event_loop()
     Ticker.of(other)
     assert left not in Ticker._tickers
+    assert set(dropped) == set(wires)
     other.close()
     Ticker._tickers.clear()
 
