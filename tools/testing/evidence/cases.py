@@ -1,8 +1,9 @@
 """The exhaustive part of the search: every code, status and cause, and the edges of each field."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from math import ceil
 from typing import Any, Final
@@ -62,6 +63,12 @@ _THOROUGH: Final = 8
 """For one usual end of so many, every edge of every field is tried; for the others a share."""
 _STEADY: Final = 3000
 """Attempts that are tried one by one, for a few ends."""
+
+
+@cache
+def made_once(group: Callable[[], Iterator[Case]]) -> tuple[Case, ...]:
+    """Make the cases of a group, the same for every policy; a process makes them once."""
+    return tuple(group())
 
 
 def codes() -> Iterator[Case]:

@@ -1,6 +1,7 @@
 """Searches for evidence that breaks a law: first the finite part, then at random."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,19 +91,21 @@ class Search:
     def _sweep(self, known: Literals) -> None:
         laws = self._left("decision", "memory")
         asker = Interview(self._make, max_delay=self._max_delay)
-        groups: tuple[tuple[str, Iterator[cases.Case]], ...] = (
-            ("codes", cases.codes()),
-            ("statuses", cases.statuses()),
-            ("origins and causes", cases.causes()),
-            ("edges of each field", cases.fields()),
-            ("attempts", cases.attempts()),
-            ("its own numbers and texts", cases.literally(known, self._seed)),
+        groups: tuple[tuple[str, Callable[[], Iterable[cases.Case]]], ...] = (
+            ("codes", partial(cases.made_once, cases.codes)),
+            ("statuses", partial(cases.made_once, cases.statuses)),
+            ("origins and causes", partial(cases.made_once, cases.causes)),
+            ("edges of each field", partial(cases.made_once, cases.fields)),
+            ("attempts", partial(cases.made_once, cases.attempts)),
+            ("its own numbers and texts", partial(cases.literally, known, self._seed)),
         )
         witness = Interview(self._make, max_delay=self._max_delay)
         first = list(self._first_answers(witness)) if self._left("memory") else []
         asked = 0
-        for what, group in groups:
-            part = islice(group, 0, None, self._effort.every)
+        for what, make_group in groups:
+            if not laws:
+                break
+            part = islice(make_group(), 0, None, self._effort.every)
             while laws and (chunk := list(islice(part, _CHUNK))):
                 laws = self._ask(asker, laws, chunk)
                 asked += len(chunk) * self._effort.every
