@@ -1,5 +1,6 @@
 """Asks a policy about one end, with the counters that a real run of failures would have."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -181,11 +182,12 @@ def phase_of(close: Close) -> Phase:
 
 def ask(policy: Policy, question: PolicyQuestion) -> Reply:
     """Ask the policy at several rolls of this and the earlier ends. Raises `PolicyFailedError`."""
-    answers = [
-        _decided(policy, question, before, roll)
-        for before in (_ROLLS if question.attempt > 1 else _ROLLS[:1])
-        for roll in _ROLLS
-    ]
+    answers: list[Decision] = []
+    for before in _ROLLS if question.attempt > 1 else _ROLLS[:1]:
+        run, now = _lived(policy, question, before)
+        answers += [
+            _end(policy, question, replace(run), question.attempt, now, roll)[1] for roll in _ROLLS
+        ]
     middle = answers[len(answers) // 2]
     delays = [each.delay for each in answers if isinstance(each, Retry)]
     retried = isinstance(middle, Retry)
@@ -197,12 +199,13 @@ def ask(policy: Policy, question: PolicyQuestion) -> Reply:
     )
 
 
-def _decided(policy: Policy, question: PolicyQuestion, before: float, roll: float) -> Decision:
+def _lived(policy: Policy, question: PolicyQuestion, roll: float) -> tuple[Run, float]:
+    """Live until the last dial; return the run of failures, and the moment of that dial."""
     run, now = Run(), 0.0
     for attempt in range(1, question.attempt):
-        now, decision = _end(policy, question, run, attempt, now, before)
+        now, decision = _end(policy, question, run, attempt, now, roll)
         now += decision.delay if isinstance(decision, Retry) else 0.0
-    return _end(policy, question, run, question.attempt, now, roll)[1]
+    return run, now
 
 
 def _end(
