@@ -35,6 +35,7 @@ PACKAGES: Final = (
     "recloser.statistics",
     "recloser.inspector",
     "recloser.diagram",
+    "recloser.fleet",
 )
 """What a program may import from: the packages with an `__all__`, the most public first."""
 
