@@ -4,12 +4,12 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
 
 from recloser.checks import check_advice, check_generation
 from recloser.closed import closed_error
 from recloser.driver.driver import Driver
-from recloser.driver.inbound import Inbound, receiver
+from recloser.driver.inbound import Inbound, ReceiveBody, receiver
 from recloser.driver.message_records import DataOfRecords, RecordedMessages, Recorder
 from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
@@ -361,7 +361,7 @@ class ReconnectingWebSocket:
             self._inbound = cast("Inbound", DataOfRecords(records))
         return records
 
-    receive = receiver(iterating=False)
+    receive: ClassVar[ReceiveBody] = receiver(iterating=False)
     receive.__doc__ = """Wait for the next message, across reconnections and rests.
 
         Cancelling or timing out loses nothing. What was received before the end is given
@@ -369,7 +369,7 @@ class ReconnectingWebSocket:
         call while one waits raises `ConcurrentReceive`.
         """
 
-    __anext__ = receiver(iterating=True)
+    __anext__: ClassVar[ReceiveBody] = receiver(iterating=True)
     __anext__.__doc__ = "As `receive`, but ends where the application has ended the engine."
 
     def __aiter__(self) -> Self:

@@ -32,7 +32,7 @@ class Distinct:
     ) -> None:
         check_plain_function("key", "one message", key)
         check_count("keep", keep)
-        self.repeated = 0
+        self.repeated: int = 0
         """Messages that were left out."""
         self._ws = ws
         self._key = key

@@ -47,7 +47,7 @@ class Queries:
     ) -> None:
         check_plain_function("key", "one message", key)
         check_count("backlog", backlog)
-        self.undelivered = 0
+        self.undelivered: int = 0
         """Messages that were kept for the consumer and dropped."""
         self._ws = ws
         self._inbound = driver_of(ws).inbound

@@ -93,7 +93,7 @@ class Supervisor:
         self._restore_signals: Callable[[], None] = ExitStack().close
         self._progress: asyncio.Event | None = None
         """Set when a handler ends or `stop()` is called; None outside the block."""
-        self.stopping = False
+        self.stopping: bool = False
         """Whether `stop()` was called, a signal came, or the block was left."""
 
     @property

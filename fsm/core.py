@@ -35,7 +35,7 @@ from recloser.fsm import effects, events
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import GOING_AWAY
-from recloser.fsm.decisions import ALONE, RESTING, Context, Decision, Policy, Retry, Stop
+from recloser.fsm.decisions import ALONE, RESTING, Context, Decision, Host, Policy, Retry, Stop
 from recloser.fsm.effects import Effect
 from recloser.fsm.errors import PolicyError
 from recloser.fsm.events import Advise, Ask, Event, Expired
@@ -104,24 +104,24 @@ class Core:
         """The connection that `closing` waits for is that of a `Reconnect`, and not of an `Ask`."""
         self._planned = False
         """It is left because its time was over, which is no failure."""
-        self.can_refresh = can_refresh
-        self.state = State.CLOSED
+        self.can_refresh: bool = can_refresh
+        self.state: State = State.CLOSED
         self.guard: Guard | None = None
-        self.wish = Wish.CLOSE
-        self.generation = self.held = 0  # held: messages in the outbox, stated in every change
+        self.wish: Wish = Wish.CLOSE
+        self.generation: int = 0
+        self.held: int = 0  # messages in the outbox, stated in every change
         self._latest = 0  # the number of the latest dial, that of a successor included
         self.deadline: float | None = None
         self.stable_at: float | None = None  # when what is open becomes stable
         self._handover: Handover | None = None  # the move under way, in `open` and `closing`
         self.address: str | None = None
         """Where the present dial goes; None where it is always the same."""
-        self.peer = ""
+        self.peer: str = ""
         """The "host:port" of the latest dial; empty before the first."""
-        self.host = ALONE
-        """What the process knows of that host."""
+        self.host: Host = ALONE  # what the process knows of that host
         self._known: tuple[str | None, ...] = ()
         """Addresses that have been open, the latest first."""
-        self.run = Run()
+        self.run: Run = Run()
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Handle one event completely; return the effects to perform, in order.

@@ -1,7 +1,7 @@
 """The words of the machine: its states, its triggers, its guards, and the last wish."""
 
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 
 class Word(Enum):
@@ -12,7 +12,11 @@ class Word(Enum):
     """
 
     _value_: str
-    __hash__ = object.__hash__
+    if TYPE_CHECKING:
+
+        def __hash__(self) -> int: ...
+    else:
+        __hash__ = object.__hash__
 
     @property
     def name(self) -> str:

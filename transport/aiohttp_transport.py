@@ -135,14 +135,14 @@ class AiohttpTransport:
         self._lent = session
         self._shares: tuple[sessions.SessionShare, ...] = ()
         self._ssl = ssl
-        self.max_message_size = max_message_size
+        self.max_message_size: int = max_message_size
         self._compression = check_compression(compression, max_message_size)
         if self._compression and not self.upgrade_class.inflates:
             raise ValueError("picows inflates nothing: compression needs transport='aiohttp'")
-        self.heartbeat = heartbeat
-        self.backlogged = backlogged
-        self.pings_missed = pings_missed
-        self.ask_kernel = ask_kernel
+        self.heartbeat: Heartbeat | None = heartbeat
+        self.backlogged: Callable[[int], None] | None = backlogged
+        self.pings_missed: Callable[[int, bool], None] | None = pings_missed
+        self.ask_kernel: bool = ask_kernel
 
     async def dial(self, request: Request, ended: Callable[[Close], None]) -> AiohttpWire:
         """Open a socket: see `Transport.dial`. A redirect beyond the limit is a refusal."""

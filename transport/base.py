@@ -44,7 +44,7 @@ class Undelivered:
 
     def __init__(self) -> None:
         self.callback: OnUndeliverable | None = None
-        self.resend = False
+        self.resend: bool = False
         """The result of `unsent_messages` at the end will be sent again on another wire."""
 
     async def __call__(self, message: Any, item: object) -> Delivery:

@@ -105,10 +105,11 @@ class Outgoing:
         """Messages that wait for room, in order; None as long as none ever did."""
         self._unwritten: tuple[object, ...] = ()
         """What still waited for room at the end."""
-        self.undelivered = Undelivered()
+        self.undelivered: Undelivered = Undelivered()
         """Answers for a message that comes too late: see `Wire.undelivered`."""
         self.sent_code: int | None = None
-        self.shut = self._stopped = False
+        self.shut: bool = False
+        self._stopped = False
 
     @property
     def layers(self) -> tuple[asyncio.Transport, ...]:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from copy import copy
 from itertools import islice
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, ClassVar, Final, NamedTuple, cast
 
 from aiohttp import EofStream
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
@@ -74,7 +74,7 @@ class Incoming(WSListener):
 
     def __init__(self, transport: asyncio.Transport, max_message_size: int) -> None:
         super().__init__()
-        self.flow = FlowControl()
+        self.flow: FlowControl = FlowControl()
         self._transport = transport
         self._limit = max_message_size
         self._frames: deque[str | bytes | _Control] = deque()
@@ -243,7 +243,8 @@ class Incoming(WSListener):
     def info(self, message: str, *arguments: Any) -> None:
         """Hear nothing: it is on the wire's own record."""
 
-    warning = debug = info
+    debug: ClassVar[Callable[..., None]] = info
+    warning: ClassVar[Callable[..., None]] = info
 
 
 class _Writer:

@@ -35,20 +35,20 @@ class ReceiveBuffer:
     __slots__ = ("drops", "earlier", "excess", "limit", "messages", "overflowed", "size")
 
     def __init__(self) -> None:
-        self.messages = _NOTHING
+        self.messages: deque[Message] = _NOTHING
         """The messages: a shared empty deque where there has been none, since one costs 600 bytes.
         """
-        self.size = 0
+        self.size: int = 0
         """Bytes of the messages, each with `OVERHEAD`."""
         self.earlier: ReceiveBuffer | None = None
         """The messages of earlier connections, which count against the limit."""
-        self.limit = LIMIT
+        self.limit: int = LIMIT
         """Bytes beyond which reading ahead stops."""
         self.drops: Callable[[], object] | None = None
         """Called when the oldest messages begin to give way; None: they do not, reading pauses."""
-        self.overflowed = False
+        self.overflowed: bool = False
         """Whether messages have given way since the consumer was last up to date."""
-        self.excess = 0
+        self.excess: int = 0
         """Number of messages that no consumer gets: they did not fit, or gave way."""
 
     @property

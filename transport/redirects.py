@@ -22,8 +22,8 @@ class Trail:
     __slots__ = ("_left", "_seen", "cross_origin", "request")
 
     def __init__(self, request: Request, limit: int) -> None:
-        self.request = request
-        self.cross_origin = False
+        self.request: Request = request
+        self.cross_origin: bool = False
         """The dial has left its first origin: the headers for that origin may not be sent."""
         self._left = limit
         self._seen = set[tuple[object, ...]]()

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Cause, Close
 from recloser.transport import classify
-from recloser.transport.base import Delivery, Frame, Opcode
+from recloser.transport.base import Delivery, Frame, Opcode, Undelivered
 from recloser.transport.closed_loop import close_without_loop
 from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.last_read import last_read
@@ -89,10 +89,10 @@ class SocketWire(Wire):
         owner: Owner,
     ) -> None:
         super().__init__(read, ended)
-        self.transport = transport
-        self.lost = lost
-        self.outgoing = outgoing
-        self.undelivered = outgoing.undelivered
+        self.transport: asyncio.Transport = transport
+        self.lost: asyncio.Future[None] = lost
+        self.outgoing: Outgoing = outgoing
+        self.undelivered: Undelivered = outgoing.undelivered
         self._owner = owner
         self._paused = False
         self._release: asyncio.TimerHandle | None = None
@@ -274,7 +274,7 @@ class SocketWire(Wire):
         asked = self._owner.ask_kernel and tcp_info(self.transport) is not None
         if not asked and self._counted is None:
             self._counted = FrameCounter(self.read, self.transport)
-            self.read = self._counted.read
+            self.read: Callable[[], Coroutine[Any, Any, Frame]] = self._counted.read
         self._liveness = Liveness(heartbeat, self)
 
     def _end_liveness(self) -> None:

@@ -83,7 +83,7 @@ class Ticker:
         self._wires: set[Ticking] = set()
         self._ended: set[Ticking] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self.drift = Drift()
+        self.drift: Drift = Drift()
         self._asks = 0
 
     def add(self, wire: Ticking) -> None:

@@ -204,9 +204,9 @@ class Upgrade(_Response):
         self._connection = connection
         self._handler = handler
         self._lost: asyncio.Future[None] = lost
-        self.reader = reader
-        self.writer = writer
-        self.response = response
+        self.reader: Any = reader
+        self.writer: WebSocketWriter = writer
+        self.response: Answer | ClientResponse = response
         self.transport: asyncio.Transport = transport
 
     inflates: ClassVar[bool] = True

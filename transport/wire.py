@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -66,19 +66,19 @@ class Wire(ABC):
     def __init__(
         self, read: Callable[[], Coroutine[Any, Any, Frame]], ended: Callable[[Close], None]
     ) -> None:
-        self.read = read
+        self.read: Callable[[], Coroutine[Any, Any, Frame]] = read
         """Await the next frame; once the connection has ended and all is read, it raises."""
-        self.busy = False
+        self.busy: bool = False
         """A consumer waits in `read()`, or `take()` has something to say."""
-        self.over = False
+        self.over: bool = False
         """The end was told, or the wire was aborted."""
-        self.context = copy_context()
+        self.context: Context = copy_context()
         """The context in which callbacks run: that of the dial, one object for all of them."""
-        self.received = ReceiveBuffer()
+        self.received: ReceiveBuffer = ReceiveBuffer()
         """The messages that were read and wait for a consumer."""
-        self.draining = False
+        self.draining: bool = False
         """The peer is gone, and what is left to read is bounded: a full buffer stops nothing."""
-        self.undelivered = Undelivered()
+        self.undelivered: Undelivered = Undelivered()
         """Answers for a message that `send` cannot take any more."""
         self._ended = ended
         self._reading: Coroutine[Any, Any, Frame] | None = None

@@ -91,15 +91,15 @@ class Driver:
         limits: Limits | None = None,
         sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
-        self.core = core
-        self.fields = fields
-        self.inbound = inbound
+        self.core: Core = core
+        self.fields: Mapping[str, object] = fields
+        self.inbound: Inbound = inbound
         self.last_change: StateChange | None = None
         self.last_close: Close | None = None
-        self.observers = Observers()
-        self.counters = Counters()
-        self.moves = Moves()
-        self.sender = sender(self)
+        self.observers: Observers = Observers()
+        self.counters: Counters = Counters()
+        self.moves: Moves = Moves()
+        self.sender: Sender = sender(self)
         self._inputs = inputs
         self._neighbour = Neighbour()
         self._transport = transport

@@ -49,10 +49,10 @@ class Generation:
         lost: Callable[["Generation", Close], None],
         watch: Callable[[int, float, str], Watchdog],
     ) -> None:
-        self.number = number
+        self.number: int = number
         self.task: asyncio.Task[None] | None = None
         self.wire: Wire | None = None
-        self.wire_ended = False
+        self.wire_ended: bool = False
         """Whether the wire has reported its end, or was aborted."""
         self.farewell: tuple[int, str] | None = None
         """Code and reason of the close frame to send when the generation is given up."""
@@ -206,7 +206,7 @@ class Releaser:
         self._ended: tuple[Generation, ...] = ()
         """Generations that are being released."""
         self._task: asyncio.Task[None] | None = None
-        self.unowned = False
+        self.unowned: bool = False
         """Whether the application has lost the engine: then nothing is awaited any more."""
 
     @property

@@ -74,8 +74,8 @@ class Inbound:
         limit: int = LIMIT,
         drops: Callable[[], object] | None = None,
     ) -> None:
-        self.wire = wire
-        self.discards = unread == "discard"
+        self.wire: Wire = wire
+        self.discards: bool = unread == "discard"
         self._limit = limit
         self._drops = drops
         self._latest = wire  # that opened last
@@ -229,7 +229,11 @@ class Consumer(Protocol):
     def _inbound(self) -> Inbound: ...
 
 
-def receiver(*, iterating: bool) -> Callable[[Consumer], Coroutine[Any, Any, str | bytes]]:
+ReceiveBody = Callable[[Consumer], Coroutine[Any, Any, str | bytes]]
+"""The body of `receive()`."""
+
+
+def receiver(*, iterating: bool) -> ReceiveBody:
     """Make the body of `receive()`, or of `__anext__()` if `iterating`.
 
     There is one coroutine between the consumer and the wire (docs/performance.md), so neither

@@ -1,10 +1,13 @@
 """Records of received messages: what a consumer gets that asks for more than the data."""
 
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from recloser.clock import Clock
 from recloser.driver.inbound import NO_WIRE, Inbound, receiver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class DataOfRecords:
 
     def __init__(self, records: RecordedMessages) -> None:
         self._records = records
-        self.check = records.inbound.check
+        self.check: Callable[[], None] = records.inbound.check
 
     async def ready(self, *, iterating: bool) -> str | bytes:
         """Wait for the next record, and return its data."""

@@ -3,11 +3,11 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from recloser.checks import check_advice, check_plain_function, refuse_coroutine
 from recloser.driver.generation import Generation
-from recloser.driver.inbound import Inbound, receiver
+from recloser.driver.inbound import Inbound, ReceiveBody, receiver
 from recloser.driver.scope import Scope
 from recloser.fsm.closecodes import INTERNAL_ERROR, POLICY_VIOLATION, check_close
 from recloser.fsm.decisions import Session
@@ -47,9 +47,9 @@ class Opening:
         advise: Callable[[Advise], None],
         session: Session | None,
     ) -> None:
-        self.credential = credential
+        self.credential: str | Mapping[str, str] | None = credential
         """The token or the headers of this dial, from `credentials=`; None without one."""
-        self.session = session
+        self.session: Session | None = session
         """What the policy said of the session when the connection before ended: `Session.RESUME`,
         `Session.NEW`, or None where it does not say. A dial that fails in between does not count.
         """
@@ -90,7 +90,7 @@ class Opening:
         """Send a value as JSON text."""
         await self._wire.send(json.dumps(value), self)
 
-    receive = receiver(iterating=False)
+    receive: ClassVar[ReceiveBody] = receiver(iterating=False)
 
     async def receive_json(self, *, loads: Callable[[str | bytes], Any] = json.loads) -> Any:
         """Receive one message and read it as JSON."""

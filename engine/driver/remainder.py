@@ -24,12 +24,12 @@ class Remainder:
     busy = True
 
     def __init__(self) -> None:
-        self.buffer = ReceiveBuffer()
+        self.buffer: ReceiveBuffer = ReceiveBuffer()
         self.following: Wire | None = None
         """The wire that reads less until these messages are taken."""
         self._ends: list[tuple[int, int]] = []
         """Generation, and number of its messages, for each connection that left some."""
-        self.given = 0
+        self.given: int = 0
         """Number of messages that were taken."""
 
     @property

@@ -33,7 +33,7 @@ class Scope:
         self._exchanges = 0
         self.on_quiet: Callable[[], object] | None = None
         """Called when the last exchange is over; a planned end waits for it."""
-        self.ended = False
+        self.ended: bool = False
 
     def create_task(
         self, coro: Coroutine[Any, Any, T], *, name: str | None = None

@@ -53,9 +53,9 @@ class Counters:
         self._uptime = 0.0
         self._closes: Counter[tuple[int, str, bool]] | None = None
         self._undelivered = 0
-        self.dropped = 0
-        self.resent = 0
-        self.acknowledged = 0
+        self.dropped: int = 0
+        self.resent: int = 0
+        self.acknowledged: int = 0
 
     def count(self, change: StateChange) -> None:
         """Take one change into account."""

@@ -22,18 +22,18 @@ class Reader:
     def __init__(self, file: BinaryIO, *, by: str | None = None) -> None:
         self._file = file
         self._by = by
-        self.lines = 0
+        self.lines: int = 0
         """Lines read, blank ones not counted."""
-        self.read = 0
+        self.read: int = 0
         """Bytes read."""
-        self.entries = 0
-        self.broken = 0
+        self.entries: int = 0
+        self.broken: int = 0
         """Lines that are no JSON object or lack a fact: truncated, garbled, too long."""
-        self.foreign = 0
+        self.foreign: int = 0
         """JSON objects that tell of no change of state."""
-        self.newer = 0
+        self.newer: int = 0
         """Lines of a later version of the journal."""
-        self.lost = 0
+        self.lost: int = 0
         """Changes that could not be written, as the journal itself says."""
 
     def __iter__(self) -> Iterator[JournalEntry]:

@@ -140,7 +140,7 @@ class Journal:
             self._sink = StreamSink(file)
         else:
             raise TypeError(f"a journal needs a path or a text stream, not {file!r}")
-        self.engine = uuid.uuid4().hex[:8] if engine is None else engine
+        self.engine: str = uuid.uuid4().hex[:8] if engine is None else engine
         self._fields = fields
         self._wall = wall
 

@@ -37,9 +37,9 @@ class Backlog:
         """Messages for which there was no room: not accepted, first come first served."""
         self._passing: OrderedDict[Entry, None] = OrderedDict()
         """The messages of `order` that need not wait behind those that wait for the window."""
-        self.timed = 0
+        self.timed: int = 0
         """Number of messages with a time to live."""
-        self.bytes = 0
+        self.bytes: int = 0
         """The size of all messages, in bytes."""
 
     @property

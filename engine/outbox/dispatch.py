@@ -42,10 +42,10 @@ class Dispatch:
         self._marking = self._marked = _NONE
         """Numbers of the messages that are being marked in the file, and of the marked ones."""
         self._look_at: float | None = None
-        self.trial = Trial(held)
+        self.trial: Trial = Trial(held)
         self.connection: int | None = None
         """The generation whose connection takes messages."""
-        self.flushing = False
+        self.flushing: bool = False
         """Whether a flush is under way."""
 
     # -- the connection -----------------------------------------------------------------

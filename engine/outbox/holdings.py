@@ -59,7 +59,7 @@ class Holdings:
         """The reports to the application, which come after all other effects."""
         self.suspects: dict[Entry, None] = {}
         """The messages of which the peer refused one, until it is known which."""
-        self.watched = self.numbered
+        self.watched: bool = self.numbered
         """Whether messages have numbers, or some were suspect on the present connection."""
         self._last = 0
         """The highest number that was ever used."""

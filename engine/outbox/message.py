@@ -79,9 +79,9 @@ class Entry:
     __slots__ = ("awaits", "delivery", "message", "state")
 
     def __init__(self, message: Message) -> None:
-        self.message = message
+        self.message: Message = message
         self.state: MessageState = _OFFERED
-        self.awaits = False
+        self.awaits: bool = False
         """Whether it is to be acknowledged."""
         self.delivery: Delivery | None = None
         """The answer of `send`; None until it is known."""

@@ -54,8 +54,8 @@ class OutboxSender:
         self._generation: OpenGeneration | None = None
         self._line: dict[Entry, asyncio.Future[effects.Effect]] = {}
         self._drainers: tuple[Waiter, ...] = ()
-        self.core = OutboxCore(options, closed=lambda: closed_error(engine.last_change))
-        self.store = store(engine)
+        self.core: OutboxCore = OutboxCore(options, closed=lambda: closed_error(engine.last_change))
+        self.store: Store = store(engine)
         self.send: Callable[[Data], Coroutine[Any, Any, Delivery]] = self._accept
 
     @property

@@ -19,10 +19,10 @@ class FollowedJournal:
     """Reads a journal, or the JSON log of a service, into an inspector."""
 
     def __init__(self, file: BinaryIO, *, by: str | None) -> None:
-        self.reader = Reader(file, by=by)
+        self.reader: Reader = Reader(file, by=by)
         self._now = 0.0
         self._closes = CloseStatistics(clock=lambda: self._now)
-        self.inspector = Inspector(closes=self._closes, wall=time.time)
+        self.inspector: Inspector = Inspector(closes=self._closes, wall=time.time)
 
     def read(self) -> None:
         """Read what there is."""

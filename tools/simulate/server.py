@@ -69,10 +69,10 @@ class Server:
         self._rng = rng
         self._gate = Gate(scenario.capacity, cost=scenario.refusal_cost, opens=scenario.outage)
         self._busy: dict[int | None, Close] = {}
-        self.accepted = 0
-        self.unheard = 0
-        self.refused = 0
-        self.hung = 0
+        self.accepted: int = 0
+        self.unheard: int = 0
+        self.refused: int = 0
+        self.hung: int = 0
 
     def answer(self, now: float) -> Close | Literal[True] | None:
         """Take one dial."""

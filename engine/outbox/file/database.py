@@ -100,7 +100,7 @@ class Database:
     __slots__ = ("connection", "path")
 
     def __init__(self, path: str, *, fsync: bool) -> None:
-        self.path = path
+        self.path: str = path
         try:
             # Messages may be secret, and SQLite would ask the umask. Its log takes after the file.
             private_file.make(path)
@@ -108,7 +108,9 @@ class Database:
             raise OutboxUnusable(path, f"cannot be made ({error.strerror})") from error
         try:
             # Opened here and written to by aiosqlite's thread, never both at once.
-            self.connection = sqlite3.connect(path, timeout=0, check_same_thread=False)
+            self.connection: sqlite3.Connection = sqlite3.connect(
+                path, timeout=0, check_same_thread=False
+            )
         except sqlite3.Error as error:
             raise named(path, error) from error
         try:

@@ -109,7 +109,7 @@ class GroupCommitWriter:
         self._waiters: list[Waiter] = []
         self._busy: list[Waiter] = []
         self._task: asyncio.Task[None] | None = None
-        self.ready = False
+        self.ready: bool = False
         """Whether the file is open, or is being released: then it can be opened afterwards."""
 
     @property

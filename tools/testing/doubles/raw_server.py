@@ -56,7 +56,7 @@ class RawPeer:
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self.head: dict[str, str] = {}
-        self.request_line = ""
+        self.request_line: str = ""
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = None if tls is None else tls.wrap_bio(self._in, self._out, server_side=True)
 
@@ -202,7 +202,7 @@ class RawServer:
         self.sock = sock
         self.tls = tls
         self.port: int = sock.getsockname()[1]
-        self.url = f"{'ws' if tls is None else 'wss'}://127.0.0.1:{self.port}/feed"
+        self.url: str = f"{'ws' if tls is None else 'wss'}://127.0.0.1:{self.port}/feed"
         self.peers: list[RawPeer] = []
 
     async def accept(self) -> RawPeer:

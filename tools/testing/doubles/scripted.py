@@ -97,8 +97,8 @@ class ScriptedWire(Wire):
         """Messages that the peer has read."""
         self.closed_with: tuple[int, str] | None = None
         """Code and reason of the engine's close frame."""
-        self.aborted = False
-        self.probes = 0
+        self.aborted: bool = False
+        self.probes: int = 0
         """Number of times that the engine asked for a sign of life."""
         self._allowed: Callable[[], bool] = lambda: True
         self._plan = plan
@@ -237,9 +237,9 @@ class ScriptedTransport:
         self.wires: list[ScriptedWire] = []
         self.requests: list[Request] = []
         """The request of each dial."""
-        self.dialling = 0
+        self.dialling: int = 0
         """Dials in flight."""
-        self.released = 0
+        self.released: int = 0
         """Number of times that the engine released the transport."""
         self._plans: Iterator[Plan] = iter(plans)
 

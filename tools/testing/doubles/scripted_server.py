@@ -39,9 +39,9 @@ class ScriptedServer:
         repeat: bool = False,
         on_entry: Callable[[TimelineEntry], object] | None = None,
     ) -> None:
-        self.script = tuple(script)
-        self.timeline = Timeline(on_entry)
-        self.port = port
+        self.script: tuple[Fault, ...] = tuple(script)
+        self.timeline: Timeline = Timeline(on_entry)
+        self.port: int = port
         """0 until it listens, if none was chosen."""
         self._repeat = repeat
         self._left = [fault.times for fault in self.script]

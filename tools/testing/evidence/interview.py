@@ -44,9 +44,9 @@ class Interview:
     ) -> None:
         self.max_delay = max_delay
         self.patience = patience
-        self.questions = 0
+        self.questions: int = 0
         """Number of times that a policy was asked, all objects together."""
-        self.turn = 0
+        self.turn: int = 0
         """Number of different questions that were asked."""
         self._decide = make_policy().decide
         self._fresh = make_policy().decide

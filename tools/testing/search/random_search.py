@@ -74,7 +74,7 @@ class Sieve:
     """Finds the first law that an example breaks; what it finds is confirmed elsewhere."""
 
     def __init__(self, make_policy: MakePolicy, max_delay: float) -> None:
-        self.stories = 0
+        self.stories: int = 0
         self._policy = make_policy()
         self._asker = Interview(make_policy, max_delay=max_delay)
         self._outage: Sequence[Exchange] = []

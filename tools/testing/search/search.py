@@ -44,8 +44,8 @@ class Search:
         progress: Progress | None = None,
     ) -> None:
         self.found: dict[str, Breach] = {}
-        self.questions = 0
-        self.stories = 0
+        self.questions: int = 0
+        self.stories: int = 0
         self._make = make_policy
         self._laws = tuple(laws)
         self._effort = effort

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from aiohttp import ClientError, ClientSession
 
@@ -80,7 +80,7 @@ class _ForgetfulWire(AiohttpWire):
 class ForgetsTheLastWords(AiohttpTransport):
     """Clears its buffer when the connection ends."""
 
-    wire_class = _ForgetfulWire
+    wire_class: ClassVar[type[AiohttpWire]] = _ForgetfulWire
 
 
 class _AbruptWire(AiohttpWire):
@@ -92,7 +92,7 @@ class _AbruptWire(AiohttpWire):
 class ClosesTheSocket(AiohttpTransport):
     """Drops the socket where a close frame was asked for."""
 
-    wire_class = _AbruptWire
+    wire_class: ClassVar[type[AiohttpWire]] = _AbruptWire
 
 
 class _PoliteWire(AiohttpWire):
@@ -103,7 +103,7 @@ class _PoliteWire(AiohttpWire):
 class AbortsPolitely(AiohttpTransport):
     """Waits for the peer's close frame also when it is told to abort."""
 
-    wire_class = _PoliteWire
+    wire_class: ClassVar[type[AiohttpWire]] = _PoliteWire
 
 
 class _ImpatientWire(AiohttpWire):
@@ -121,7 +121,7 @@ class _ImpatientWire(AiohttpWire):
 class NeverWaits(AiohttpTransport):
     """Hands each message to a task, and says that it was sent."""
 
-    wire_class = _ImpatientWire
+    wire_class: ClassVar[type[AiohttpWire]] = _ImpatientWire
 
 
 class _OptimisticWire(AiohttpWire):
@@ -139,7 +139,7 @@ class _OptimisticWire(AiohttpWire):
 class SwallowsLateMessages(AiohttpTransport):
     """Says that what came after the close was sent."""
 
-    wire_class = _OptimisticWire
+    wire_class: ClassVar[type[AiohttpWire]] = _OptimisticWire
 
 
 class _ForgivingWire(AiohttpWire):
@@ -150,7 +150,7 @@ class _ForgivingWire(AiohttpWire):
 class WrittenIsSent(AiohttpTransport):
     """Counts what was written to the library as sent."""
 
-    wire_class = _ForgivingWire
+    wire_class: ClassVar[type[AiohttpWire]] = _ForgivingWire
 
 
 class _DenyingWire(AiohttpWire):
@@ -162,7 +162,7 @@ class _DenyingWire(AiohttpWire):
 class ForgetsThatItSent(AiohttpTransport):
     """Says that nothing has left before the messages that are unsent."""
 
-    wire_class = _DenyingWire
+    wire_class: ClassVar[type[AiohttpWire]] = _DenyingWire
 
 
 class _HastyWire(AiohttpWire):
@@ -181,7 +181,7 @@ class _HastyWire(AiohttpWire):
 class LosesOnCancel(AiohttpTransport):
     """Has a frame in hand while it waits once more; a cancellation there loses it."""
 
-    wire_class = _HastyWire
+    wire_class: ClassVar[type[AiohttpWire]] = _HastyWire
 
 
 class _SleepyWire(AiohttpWire):
@@ -193,7 +193,7 @@ class _SleepyWire(AiohttpWire):
 class ReadsOnRequest(AiohttpTransport):
     """Reads only while somebody receives."""
 
-    wire_class = _SleepyWire
+    wire_class: ClassVar[type[AiohttpWire]] = _SleepyWire
 
 
 class _GreedyWire(AiohttpWire):
@@ -205,7 +205,7 @@ class _GreedyWire(AiohttpWire):
 class ReadsWithoutBound(AiohttpTransport):
     """Reads all that comes into memory."""
 
-    wire_class = _GreedyWire
+    wire_class: ClassVar[type[AiohttpWire]] = _GreedyWire
 
 
 class _DeafWire(AiohttpWire):
@@ -216,7 +216,7 @@ class _DeafWire(AiohttpWire):
 class ForgetsInterceptors(AiohttpTransport):
     """Shows messages to consumers alone."""
 
-    wire_class = _DeafWire
+    wire_class: ClassVar[type[AiohttpWire]] = _DeafWire
 
 
 class TrustsSilence(AiohttpTransport):
@@ -275,7 +275,7 @@ class _TextAsBytesWire(AiohttpWire):
 class SendsBytes(AiohttpTransport):
     """Encodes text, and sends all as bytes."""
 
-    wire_class = _TextAsBytesWire
+    wire_class: ClassVar[type[AiohttpWire]] = _TextAsBytesWire
 
 
 class TakesAnyUpgrade(AiohttpTransport):
