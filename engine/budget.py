@@ -1,28 +1,17 @@
 """`Budget`: the dials that a service allows in a span of time, over all lives of its clients."""
 
 import asyncio
-import sqlite3
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from os import PathLike, fspath
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import uuid4
 
-from recloser import log, private_file
+from recloser import log
 from recloser.clock import Clock
 from recloser.fsm.budget import Allowance, wait_for_budget
 from recloser.fsm.record import Cause, Close
 from recloser.transport.base import DialFailed
-
-_PATIENCE: Final = 1.0
-"""Seconds for which a dial waits for another process that writes the file."""
-_APPLICATION: Final = 0x72636C62
-"""What SQLite calls the application id of the file: whose it is."""
-_TABLE: Final = (
-    "CREATE TABLE IF NOT EXISTS dials "
-    "(owner TEXT NOT NULL, number INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (owner, number))"
-)
 
 
 class HasLimit(Protocol):
@@ -39,6 +28,37 @@ class HasLimit(Protocol):
         ...
 
 
+class BudgetStore(Protocol):
+    """What keeps the dials of a budget beyond this process: a file, or a database of a fleet."""
+
+    @property
+    def name(self) -> str:
+        """What a line in the log calls it."""
+        ...
+
+    async def spend(
+        self,
+        owner: str,
+        dials: Mapping[int, float],
+        own: Sequence[float],
+        allowances: Sequence[Allowance],
+    ) -> tuple[Sequence[float], bool]:
+        """Keep dials, and say whether the last of them may start; in one atomic step.
+
+        owner: names the object that asks; no other object has its name.
+        dials: moments by number, in seconds since the epoch. The one with the greatest number is to
+            start now, and is kept only if it may. The others could not be kept before; a number of
+            an owner that is kept already is ignored.
+        own: all earlier dials of the owner that count, in order, kept or not.
+        allowances: each must leave a dial, with the dials of all owners: see `wait_for_budget`.
+
+        Returns the moments of the dials of other owners that count, in order, and whether the dial
+        may start. Raises `OSError` where the store cannot be reached, within two seconds. Safe to
+        cancel: the dial is then kept or not.
+        """
+        ...
+
+
 class Budget:
     """The most dials in any span of time, of one engine or of all engines that share it.
 
@@ -51,6 +71,7 @@ class Budget:
         processes count, and those of other processes that use the file now. A dial writes it in a
         thread, and waits for that a second at most. While it cannot be written, a line in the log
         says so, and the dials of this process count on in memory.
+    store: what keeps the dials instead of a file, for the processes of a fleet: a `BudgetStore`.
 
     No dial exceeds it, whoever asks: a backoff, `connect()`, a hint. A stable connection resets
     nothing. A `Retry` that would come too early is put off, by the rule `budget-spent`; a dial
@@ -69,7 +90,7 @@ class Budget:
         "_others",
         "_own",
         "_owner",
-        "_path",
+        "_store",
         "_unsaved",
     )
 
@@ -77,23 +98,26 @@ class Budget:
         self,
         *allowances: tuple[int, float] | HasLimit,
         path: str | PathLike[str] | None = None,
+        store: BudgetStore | None = None,
     ) -> None:
         if not allowances:
             raise ValueError("a budget needs an allowance: Budget((300, 300.0)), say")
         self._allowances = tuple(_allowance(each) for each in allowances)
         self._longest = max(each.seconds for each in self._allowances)
-        self._path = None if path is None else fspath(path)
+        if path is not None and store is not None:
+            raise TypeError("a budget has a path or a store: give one of them")
+        if store is not None and not callable(getattr(store, "spend", None)):
+            raise TypeError(f"store must be a BudgetStore with spend(...), not {store!r}")
+        self._store = store if path is None else _file(fspath(path))
         self._owner = uuid4().hex
         self._lock = asyncio.Lock()
         self._count = 0
         self._own: list[float] = []
         """The dials of this object, in seconds of the monotonic clock, in order."""
         self._others: list[float] = []
-        """Those of others as the file had them last, on the same clock, in order."""
+        """Those of others as the store had them last, on the same clock, in order."""
         self._unsaved: dict[int, float] = {}
-        """Dials of this object that are not in the file yet, by number."""
-        if self._path is not None:
-            _create(self._path)
+        """Dials of this object that are not in the store yet, by number."""
 
     def __repr__(self) -> str:
         spans = ", ".join(f"{each.dials} in {each.seconds:g} s" for each in self._allowances)
@@ -117,23 +141,23 @@ class Budget:
                 raise DialFailed(Close.by_engine(Cause.BUDGET))
             self._own = [each for each in self._own if each > now - self._longest]
             before = tuple(self._own)
-            insort(self._own, now)  # it counts also if this is cancelled while the file is written
-            if self._path is None or await self._save(self._path, now, before, clock, fields):
+            insort(self._own, now)  # it counts also if this is cancelled while the store is written
+            if self._store is None or await self._save(self._store, now, before, clock, fields):
                 return
             self._own.remove(now)
             raise DialFailed(Close.by_engine(Cause.BUDGET))
 
     async def _save(
         self,
-        path: str,
+        store: BudgetStore,
         now: float,
         before: Sequence[float],
         clock: Clock,
         fields: Mapping[str, object],
     ) -> bool:
-        """Write a dial that starts now, and those that could not be written before.
+        """Keep a dial that starts now, and those that could not be kept before.
 
-        Returns False if the dials of others leave none; the file has only the earlier ones then.
+        Returns False if the dials of others leave none; only the earlier ones are kept then.
         """
         offset = clock.wall() - now
         self._count += 1
@@ -144,34 +168,13 @@ class Budget:
         rows = {number: at + offset for number, at in self._unsaved.items()}
         own = [at + offset for at in before]
         try:
-            others, granted = await asyncio.to_thread(self._write, path, rows, own)
-        except (OSError, sqlite3.Error) as error:
-            log.budget_not_saved(fields, path, error)
+            others, granted = await store.spend(self._owner, rows, own, self._allowances)
+        except OSError as error:
+            log.budget_not_saved(fields, store.name, error)
             return True
         self._others = [at - offset for at in others]
         self._unsaved.clear()
         return granted
-
-    def _write(
-        self, path: str, rows: Mapping[int, float], own: Sequence[float]
-    ) -> tuple[list[float], bool]:
-        """Write the dials of `rows` if the last of them may start; runs in a thread.
-
-        All moments are on the wall clock. Returns the dials of others, and whether it may.
-        """
-        number, now = max(rows.items())
-        with closing(_opened(path)) as file, file:
-            file.execute("BEGIN IMMEDIATE")
-            _prepare(file, path)
-            file.execute("DELETE FROM dials WHERE at <= ?", (now - self._longest,))
-            found = file.execute("SELECT at FROM dials WHERE owner != ?", (self._owner,))
-            others = sorted(at for (at,) in found)
-            granted = wait_for_budget(self._allowances, sorted((*others, *own)), now) <= 0
-            file.executemany(
-                "INSERT OR IGNORE INTO dials VALUES (?, ?, ?)",
-                [(self._owner, key, at) for key, at in rows.items() if granted or key != number],
-            )
-        return others, granted
 
 
 def _allowance(given: object) -> Allowance:
@@ -185,30 +188,7 @@ def _allowance(given: object) -> Allowance:
     return Allowance(dials, seconds)
 
 
-def _opened(path: str) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+def _file(path: str) -> BudgetStore:
+    from recloser.budget_file import BudgetFile  # noqa: PLC0415 - loads SQLite; most need no file
 
-
-def _create(path: str) -> None:
-    """Make the file if it is not there; raises `OSError` for one that is no budget."""
-    try:
-        private_file.make(path)
-    except OSError as error:
-        raise OSError(f"{path} cannot be used as a budget: {error.strerror}") from error
-    try:
-        with closing(_opened(path)) as file, file:
-            file.execute("BEGIN IMMEDIATE")
-            _prepare(file, path)
-    except sqlite3.Error as error:
-        raise OSError(f"{path} cannot be used as a budget: {error}") from error
-
-
-def _prepare(file: sqlite3.Connection, path: str) -> None:
-    [owner] = file.execute("PRAGMA application_id").fetchone()
-    if owner == _APPLICATION:
-        return
-    [tables] = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables:
-        raise OSError(f"{path} belongs to something else: give the budget a file of its own")
-    file.execute(f"PRAGMA application_id = {_APPLICATION}")
-    file.execute(_TABLE)
+    return BudgetFile(path)

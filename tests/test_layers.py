@@ -67,6 +67,7 @@ ROOMS = {
     ),
     "engine: ground": room(
         "engine/budget.py",
+        "engine/budget_file.py",
         "engine/change_line.py",
         "engine/checks.py",
         "engine/clock.py",
@@ -96,6 +97,15 @@ ROOMS = {
         ours=fsm("change", "decisions", "record"),
         pure=True,
     ),
+    "engine/governor: core": room(
+        *(
+            f"engine/governor/{name}.py"
+            for name in ("core", "effects", "events", "host", "limits", "news", "pace")
+        ),
+        ours=fsm("closecodes", "numbers", "record", "states"),
+        pure=True,
+    ),
+    "engine/governor": room("engine/governor", ours=("engine/governor: core",)),
     "engine/inspector": room(
         "engine/inspector",
         ours=(

@@ -159,7 +159,10 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("engine/fleet/redis_store.py", "see to the replication"): Shown(
         "engine/fleet/test_redis_store.py::test_a_grant_counts_when_the_replicas_have_it"
     ),
-    ("engine/budget.py", "give the budget a file of its own"): Shown(
+    ("engine/budget.py", "give one of them"): Shown(
+        "engine/test_budget.py::test_a_store_of_ones_own_takes_the_place_of_the_file"
+    ),
+    ("engine/budget_file.py", "give the budget a file of its own"): Shown(
         "engine/test_budget.py::test_a_file_of_something_else_is_refused_and_left_as_it_is"
     ),
     ("transport/heartbeat.py", "use heartbeat=None for no pings"): Advice(

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 import recloser
 from recloser import Budget, Retry, State, StateChange, Timeouts, policies
 from recloser.fsm import Cause
+from recloser.fsm.budget import Allowance, wait_for_budget
 from recloser.transport.base import DialFailed
 from tests.engine.credentials.rig import HandClock
 from tests.engine.rig import (
@@ -250,7 +252,7 @@ async def test_the_dials_of_a_killed_process_count(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_written_is_told_of_and_memory_counts_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recloser.budget._PATIENCE", 0.0)
+    monkeypatch.setattr("recloser.budget_file._PATIENCE", 0.0)
     path, clock = tmp_path / "dials.db", HandClock()
     budget = Budget((2, 60.0), path=path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other, capture_logs() as lines:
@@ -277,6 +279,56 @@ async def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
     assert await dial(budget, clock)
     assert await dial(Budget((2, 60.0), path=path), clock)
     assert not await dial(Budget((2, 60.0), path=path), clock)
+
+
+class Shelf:
+    """A store that two budgets share, and that may be away."""
+
+    name = "shelf"
+
+    def __init__(self) -> None:
+        self.dials: dict[tuple[str, int], float] = {}
+        self.away = False
+
+    async def spend(
+        self,
+        owner: str,
+        dials: Mapping[int, float],
+        own: Sequence[float],
+        allowances: Sequence[Allowance],
+    ) -> tuple[Sequence[float], bool]:
+        if self.away:
+            raise ConnectionRefusedError("no shelf")
+        others = sorted(at for (who, _), at in self.dials.items() if who != owner)
+        last, now = max(dials.items())
+        granted = wait_for_budget(allowances, sorted((*others, *own)), now) <= 0
+        for number, at in dials.items():
+            if granted or number != last:
+                self.dials[owner, number] = at
+        return others, granted
+
+
+@pytest.mark.spec("D9.4", "D9.5")
+async def test_a_store_of_ones_own_takes_the_place_of_the_file(tmp_path: Path) -> None:
+    shelf, clock = Shelf(), HandClock()
+    one, other = Budget((3, 60.0), store=shelf), Budget((3, 60.0), store=shelf)
+    assert await dial(one, clock)
+    clock.tick(1.0)
+    shelf.away = True
+    with capture_logs() as lines:
+        assert await dial(one, clock)
+    assert [(line["event"], line["path"]) for line in lines] == [
+        ("websocket.budget_not_saved", "shelf")
+    ]
+    shelf.away = False
+    clock.tick(1.0)
+    assert await dial(one, clock)
+    assert not await dial(other, clock)
+    assert len(shelf.dials) == 3
+    with pytest.raises(TypeError, match="give one of them"):
+        Budget((3, 60.0), store=shelf, path=tmp_path / "dials.db")
+    with pytest.raises(TypeError, match="store must be a BudgetStore"):
+        Budget((3, 60.0), store="shelf")  # type: ignore[arg-type] # the point
 
 
 @pytest.mark.spec("D9.6")

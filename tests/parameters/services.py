@@ -314,7 +314,8 @@ BUDGET: Table = {
     **probes("Budget.wait", spent, {"now": 12.0}),
     ("Budget.spend", "clock"): Probe(spent, {}, {"start": 5.0}),
     **shown("Budget", path="engine/test_budget.py::"
-            "test_the_dials_of_other_budgets_of_the_file_count"),
+            "test_the_dials_of_other_budgets_of_the_file_count",
+            store="engine/test_budget.py::test_a_store_of_ones_own_takes_the_place_of_the_file"),
     **shown("Budget.spend", fields="engine/test_budget.py::"
             "test_a_file_that_cannot_be_written_is_told_of_and_memory_counts_on"),
 }  # fmt: skip

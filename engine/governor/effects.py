@@ -1,0 +1,36 @@
+"""The effects that come out of the core of a governor, in order."""
+
+from typing import NamedTuple
+
+from recloser.fsm.record import Close
+from recloser.governor.news import News
+
+
+class Grant(NamedTuple):
+    """This engine dials now."""
+
+    engine: int
+    probe: bool = False
+    """Its dial stands for those who wait: the host is down."""
+
+
+class Share(NamedTuple):
+    """This engine does not dial: the record of another engine's dial is its own."""
+
+    engine: int
+    close: Close
+
+
+class Wake(NamedTuple):
+    """End the backoff of this engine: it has a permit, and asks for that next."""
+
+    engine: int
+
+
+class Tell(NamedTuple):
+    """Tell the other processes."""
+
+    news: News
+
+
+Effect = Grant | Share | Wake | Tell

@@ -1,0 +1,318 @@
+"""One host, or another key, as one governor sees it: who waits, who dials, and how it fares."""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from heapq import heappop, heappush
+from math import inf
+from typing import Final, NamedTuple
+
+from recloser.fsm.record import Close
+from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
+from recloser.governor.limits import DialLimits
+from recloser.governor.news import News, Reading, reading
+from recloser.governor.pace import FULL_RETURN, SLOWEST, Pace
+
+_EVIDENCE: Final = 60.0
+"""Seconds within which two engines must fail for the host to count as down."""
+_FIRST_GAP: Final = 1.0
+_LONGEST_GAP: Final = 10.0
+_GAP_SHARE: Final = 0.125
+"""The gap between two probes as a share of the time for which the host has been down."""
+_LONGEST_SILENCE: Final = 300.0
+"""Seconds for which a Retry-After at most keeps the probes away."""
+_LAPSE: Final = 5
+"""So many dials in a return that find no server, with none between that opens: it is down again."""
+_TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
+
+
+class _Waiter(NamedTuple):
+    """An engine that wants to dial now."""
+
+    route: Hashable
+    since: float
+
+
+class _Sleeper(NamedTuple):
+    """An engine in backoff."""
+
+    ripe: float
+    """The earliest moment at which the return of the host may wake it; infinity for never."""
+    number: int
+    """They fell asleep in this order."""
+    engine: int
+
+
+class Host:
+    """The engines at one host, without I/O.
+
+    The host is *clear* as long as nothing speaks against it: only the limits hold. It is *down*
+    when two engines have failed there with no dial that opened in between: one engine dials at a
+    time, as a *probe*, and those who wait get the record of a probe that failed. When a dial opens,
+    the *return* begins: those who wait, and those in backoff, dial one after the other at the pace.
+    It ends when nobody is left.
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_asked",
+        "_dialling",
+        "_down_since",
+        "_failures",
+        "_key",
+        "_limits",
+        "_next_at",
+        "_pace",
+        "_probe_at",
+        "_ramp",
+        "_ripe",
+        "_sleepers",
+        "_slept",
+        "_spread_until",
+        "_suspect",
+        "_tries",
+        "_waiting",
+        "due",
+    )
+
+    def __init__(self, key: str, limits: DialLimits, ramp: float) -> None:
+        self._key = key
+        self._limits = limits
+        self._ramp = ramp
+        self._ahead: OrderedDict[int, _Waiter] = OrderedDict()
+        """Those whose dial the application asked for: they come first."""
+        self._waiting: OrderedDict[int, _Waiter] = OrderedDict()
+        self._dialling: dict[int, Hashable] = {}
+        """Those who have a permit, with their route."""
+        self._asked: set[int] = set()
+        """Of those, the ones that were woken and have not asked for their permit yet."""
+        self._sleepers: dict[int, _Sleeper] = {}
+        """Those in backoff."""
+        self._ripe: list[_Sleeper] = []
+        """Those that the return may wake, by moment; who is not in `_sleepers` counts no more."""
+        self._slept = 0
+        self._tries: dict[int, int] = {}
+        """How often an engine has failed in this return."""
+        self._suspect: tuple[int, float] | None = None
+        """The engine that failed last, and when, while the host is clear."""
+        self._down_since: float | None = None
+        self._pace: Pace | None = None
+        self._failures = 0
+        self._next_at = self._probe_at = -inf
+        self._spread_until: float | None = None
+        self.due: float | None = None
+        """When time alone lets the next one dial; None if that takes an event."""
+
+    # -- what engines say ----------------------------------------------------------------
+
+    def ask(self, engine: int, route: Hashable, now: float, *, intentional: bool) -> list[Effect]:
+        """Take an engine that wants to dial now."""
+        self._sleepers.pop(engine, None)
+        if engine in self._asked:
+            self._asked.discard(engine)
+            self._dialling[engine] = route
+            return [Grant(engine)]
+        line = self._ahead if intentional else self._waiting
+        line[engine] = _Waiter(route, now)
+        return self.admit(now)
+
+    def sleep(self, engine: int, close: Close, now: float, *, wake: bool) -> list[Effect]:
+        """Take an engine that begins a backoff after an end with this record."""
+        kind = reading(close)
+        if close.spread is not None:
+            self._spread_until = now + close.spread
+        ripe = inf
+        told = close.retry_after is not None or close.spread is not None
+        if wake and kind in _TROUBLE and not told:
+            tries = self._tries.get(engine, 0)
+            ripe = now + 2.0 ** min(tries - 1, 10) if tries else now
+        self._rest(engine, ripe)
+        found: list[Effect] = []
+        clear = self._pace is None and self._down_since is None
+        if clear and kind in _TROUBLE:
+            found = self._suspects(engine, kind, close, now)
+        return found + self.admit(now)
+
+    def leave(self, engine: int, now: float) -> list[Effect]:
+        """Let an engine go that neither waits nor dials any more."""
+        for line in (self._ahead, self._waiting, self._sleepers, self._dialling, self._tries):
+            line.pop(engine, None)
+        self._asked.discard(engine)
+        return self.admit(now)
+
+    def ended(self, engine: int, close: Close | None, now: float) -> list[Effect]:
+        """Take the end of a dial: it has opened, or failed with this record."""
+        route = self._dialling.pop(engine, None)
+        kind = reading(close)
+        if close is None:
+            self._tries.pop(engine, None)
+            return self._opened(now) + self.admit(now)
+        self._rest(engine, inf)  # until it says what comes next
+        if kind in _TROUBLE:
+            found = self._failed(engine, close, kind, now)
+            if self._down_since is not None:
+                found += self._share(close, route)
+        elif kind is Reading.CERTIFICATE:
+            found = self._share(close, route)
+        else:
+            found = []
+            self._probe_at = -inf  # the probe has told nothing: the next one goes
+        return found + self.admit(now)
+
+    def hear(self, news: News, now: float) -> list[Effect]:
+        """Take the news of another process."""
+        if news.spread is not None:
+            self._spread_until = now + news.spread
+        if news.reading is Reading.UP:
+            if self._down_since is not None:
+                self._begin_return(now)
+        elif self._pace is not None:
+            self._pace.refused(now)
+        elif news.reading in _TROUBLE and self._down_since is None:
+            self._down_since = now
+            self._probe_at = max(self._probe_at, now + _FIRST_GAP)
+        if news.retry_after is not None and self._down_since is not None:
+            self._stay_away(news.retry_after, now)
+        return self.admit(now)
+
+    # -- how the host fares ---------------------------------------------------------------
+
+    def _opened(self, now: float) -> list[Effect]:
+        self._suspect = None
+        self._failures = 0
+        if self._down_since is not None:
+            self._begin_return(now)
+            return [Tell(News(self._key, Reading.UP))]
+        if self._pace is not None:
+            self._pace.opened(now)
+        return []
+
+    def _failed(self, engine: int, close: Close, kind: Reading, now: float) -> list[Effect]:
+        told = Tell(News(self._key, kind, close.retry_after, close.spread))
+        if self._pace is not None:
+            self._pace.refused(now)
+            self._tries[engine] = self._tries.get(engine, 0) + 1
+            self._failures += kind is Reading.DOWN
+            if self._failures >= _LAPSE:
+                self._go_down(now)
+            return [told]
+        if self._down_since is not None and close.retry_after is not None:
+            self._stay_away(close.retry_after, now)
+            return [told]
+        return []
+
+    def _suspects(self, engine: int, kind: Reading, close: Close, now: float) -> list[Effect]:
+        """One engine that fails is no evidence; the second one is."""
+        suspect, self._suspect = self._suspect, (engine, now)
+        if suspect is None or suspect[0] == engine or now - suspect[1] > _EVIDENCE:
+            return []
+        self._go_down(now)
+        return [Tell(News(self._key, kind, close.retry_after, close.spread))]
+
+    def _go_down(self, now: float) -> None:
+        self._down_since, self._pace, self._probe_at, self._failures = now, None, -inf, 0
+
+    def _stay_away(self, seconds: float, now: float) -> None:
+        self._probe_at = max(self._probe_at, now + min(seconds, _LONGEST_SILENCE))
+
+    def _begin_return(self, now: float) -> None:
+        self._down_since = None
+        self._failures = 0
+        self._tries.clear()
+        count = self._engines
+        until, self._spread_until = self._spread_until, None
+        if self._limits.rate is not None:
+            self._pace = Pace(self._limits.rate, now, fixed=True)
+        elif until is not None and until > now:
+            self._pace = Pace(max(count / (until - now), SLOWEST), now, fixed=True)
+        else:
+            self._pace = Pace(max(count / FULL_RETURN, SLOWEST), now, ramp=self._ramp)
+        self._next_at = max(self._next_at, now + 1 / self._pace.rate)
+
+    def _rest(self, engine: int, ripe: float) -> None:
+        self._slept += 1
+        sleeper = self._sleepers[engine] = _Sleeper(ripe, self._slept, engine)
+        if ripe < inf:
+            heappush(self._ripe, sleeper)
+
+    def _share(self, close: Close, route: Hashable) -> list[Effect]:
+        """Give those who wait on the same route the record of this dial as their own."""
+        found: list[Effect] = []
+        for line in (self._ahead, self._waiting):
+            alike = [engine for engine, waiter in line.items() if waiter.route == route]
+            for engine in alike:
+                del line[engine]
+                found.append(Share(engine, close))
+        return found
+
+    # -- whose turn it is -----------------------------------------------------------------
+
+    def admit(self, now: float) -> list[Effect]:
+        """Let those dial whose turn it is, and set `due`."""
+        found: list[Effect] = []
+        self.due = None
+        while True:
+            sleeper = None if self._ahead or self._waiting else self._sleeper()
+            if not (self._ahead or self._waiting or sleeper):
+                break
+            at = self._turn()
+            if sleeper is not None:
+                at = max(at, sleeper.ripe)
+            if at > now:
+                self.due = None if at == inf else at
+                break
+            found.append(self._grant(sleeper, now))
+        if not self._engines:
+            self._pace = self._down_since = self._suspect = None
+            self._tries.clear()
+            self._ripe.clear()
+        if self.due is None and self._limits.rate is not None and self._next_at > now:
+            self.due = self._next_at  # a host is not forgotten before its limit lets one dial
+        return found
+
+    def _sleeper(self) -> _Sleeper | None:
+        """Return the sleeper that is to be woken next; None unless the host is returning."""
+        if self._pace is None:
+            return None
+        while self._ripe and self._sleepers.get(self._ripe[0].engine) != self._ripe[0]:
+            heappop(self._ripe)
+        return self._ripe[0] if self._ripe else None
+
+    def _turn(self) -> float:
+        """Return the moment of the next dial; infinity where a dial must end first."""
+        under_way = len(self._dialling)
+        if self._limits.at_once is not None and under_way >= self._limits.at_once:
+            return inf
+        if self._pace is not None and under_way >= self._pace.in_flight:
+            return inf
+        probing = self._down_since is not None and (under_way or not self._ahead)
+        return max(self._next_at, self._probe_at) if probing else self._next_at
+
+    def _grant(self, sleeper: _Sleeper | None, now: float) -> Effect:
+        rates = [self._limits.rate, None if self._pace is None else self._pace.rate]
+        slowest = min((each for each in rates if each is not None), default=None)
+        if slowest is not None:
+            self._next_at = now + 1 / slowest
+        if sleeper is not None:
+            engine = heappop(self._ripe).engine
+            del self._sleepers[engine]
+            self._dialling[engine] = None
+            self._asked.add(engine)
+            return Wake(engine)
+        line = self._ahead or self._waiting
+        engine, waiter = line.popitem(last=False)
+        self._dialling[engine] = waiter.route
+        if self._down_since is None:
+            return Grant(engine)
+        gap = (now - self._down_since) * _GAP_SHARE
+        self._probe_at = now + min(max(gap, _FIRST_GAP), _LONGEST_GAP)
+        return Grant(engine, probe=True)
+
+    @property
+    def _engines(self) -> int:
+        """How many engines wait, dial or sleep here."""
+        return len(self._ahead) + len(self._waiting) + len(self._sleepers) + len(self._dialling)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to remember."""
+        return not self._engines and self.due is None

@@ -1,0 +1,60 @@
+"""The pace at which those who waited for a host dial once it is back.
+
+Nobody knows what a host that has just come back can take. The pace begins low, at most doubles each
+second while dials open, and follows the host once it has refused one: a refusal lowers it, a dial
+that opens raises it a little.
+"""
+
+from typing import Final
+
+SLOWEST: Final = 2.0
+"""Dials per second with which a return begins at least."""
+FULL_RETURN: Final = 180.0
+"""Seconds over which those who wait are spread, before the host has shown what it can take."""
+RAMP: Final = 2.0
+"""The greatest growth of the pace in a second, until the host refuses a dial."""
+_LEAST: Final = 0.25
+"""Dials per second at which the pace falls no further."""
+_RAISE: Final = 1.1
+"""A dial that opens raises the pace by this factor, once the host has refused one."""
+_LOWER: Final = 0.7
+"""A dial that is refused lowers the pace by this factor."""
+_IN_FLIGHT: Final = 10.0
+"""Seconds of the pace that may be in flight: a slow host gets no more."""
+
+
+class Pace:
+    """Dials per second at one host after its return."""
+
+    __slots__ = ("_at", "_fixed", "_ramp", "_searching", "rate")
+
+    def __init__(self, rate: float, now: float, *, ramp: float = RAMP, fixed: bool = False) -> None:
+        self.rate = rate
+        self._ramp = ramp
+        self._fixed = fixed
+        """The rate is what the host or the operator has said: it does not grow."""
+        self._searching = True
+        """The host has refused nothing yet."""
+        self._at = now
+
+    @property
+    def in_flight(self) -> float:
+        """How many dials may be under way at a time."""
+        return max(10.0, self.rate * _IN_FLIGHT)
+
+    def opened(self, now: float) -> None:
+        """Go on, or faster: a dial has opened."""
+        if self._searching and self._fixed:
+            return
+        if self._searching:
+            self.rate *= self._ramp ** min(now - self._at, 1.0)
+            self._at = now
+        else:
+            self.rate *= _RAISE ** min(max(now - self._at, 1.0), 10.0)
+            self._at = now
+
+    def refused(self, now: float) -> None:
+        """Go slower: a dial has failed."""
+        self._searching = False
+        self._at = now
+        self.rate = max(_LEAST, self.rate * _LOWER)

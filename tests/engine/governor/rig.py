@@ -1,0 +1,86 @@
+"""`Town`: the core of a governor with engines that are numbers, and a clock set by hand."""
+
+from collections.abc import Callable, Hashable
+
+from recloser.fsm.record import Cause, Close
+from recloser.governor.core import GovernorCore
+from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
+from recloser.governor.events import Ask, Due, Ended, Event, Hear, Leave, Sleep
+from recloser.governor.limits import DialLimits
+from recloser.governor.news import News, Reading
+from recloser.governor.pace import RAMP
+
+NOBODY = Close.cut(Cause.TCP)
+FULL = Close.refused(503)
+KEY = "feed.example:443"
+
+
+class Town:
+    """What the core does, by kind: moments are on the clock `now`."""
+
+    def __init__(
+        self, *, rate: float | None = None, at_once: int | None = None, ramp: float = RAMP
+    ) -> None:
+        self.core = GovernorCore(DialLimits(rate, at_once), ramp=ramp)
+        self.now = 0.0
+        self.answered = 0
+        """How many of `granted` have ended."""
+        self.granted: list[tuple[float, int]] = []
+        self.probes: list[tuple[float, int]] = []
+        self.shared: list[tuple[float, int, Close]] = []
+        self.woken: list[tuple[float, int]] = []
+        self.told: list[News] = []
+
+    def ask(
+        self, *engines: int, key: str = KEY, route: Hashable = None, intentional: bool = False
+    ) -> None:
+        for engine in engines:
+            self.do(Ask(engine, key, route, intentional))
+
+    def ended(self, engine: int, close: Close | None = None) -> None:
+        self.do(Ended(engine, close))
+
+    def sleep(self, *engines: int, close: Close = NOBODY, key: str = KEY) -> None:
+        for engine in engines:
+            self.do(Sleep(engine, key, close))
+
+    def leave(self, *engines: int) -> None:
+        for engine in engines:
+            self.do(Leave(engine))
+
+    def hear(self, reading: Reading, retry_after: float | None = None) -> None:
+        self.do(Hear(News(KEY, reading, retry_after)))
+
+    def down(self) -> None:
+        """Two engines, 901 and 902, lose the host, and sleep longer than any test."""
+        self.sleep(901, 902)
+
+    def until(self, when: float) -> None:
+        """Let time pass, and the core work at each of its deadlines."""
+        while (due := self.core.deadline) is not None and due <= when:
+            self.now = max(self.now, due)
+            self.do(Due())
+        self.now = when
+
+    def serve(self, when: float, answer: Callable[[], Close | None] = lambda: None) -> None:
+        """Let time pass; each dial ends within a tenth of a second, as `answer` says."""
+        while self.now < when:
+            self.until(min(when, self.now + 0.1))
+            for _, engine in self.granted[self.answered :]:
+                self.answered += 1
+                self.ended(engine, answer())
+
+    def do(self, event: Event) -> None:
+        for effect in self.core.handle(event, self.now):
+            self._keep(effect)
+
+    def _keep(self, effect: Effect) -> None:
+        match effect:
+            case Grant(engine, probe):
+                (self.probes if probe else self.granted).append((self.now, engine))
+            case Share(engine, close):
+                self.shared.append((self.now, engine, close))
+            case Wake(engine):
+                self.woken.append((self.now, engine))
+            case Tell(news):
+                self.told.append(news)

@@ -1,0 +1,317 @@
+"""One host as a governor sees it: clear, down, returning."""
+
+import itertools
+
+import pytest
+
+from recloser.fsm.record import Cause, Close, Origin
+from recloser.governor.news import Reading
+from tests.engine.governor.rig import FULL, NOBODY, Town
+
+
+@pytest.mark.spec("M1.1")
+def test_dials_begin_evenly_at_the_rate() -> None:
+    town = Town(rate=4.0)
+    town.ask(*range(9))
+    town.until(10.0)
+    assert town.granted == [(number / 4, number) for number in range(9)]
+
+
+@pytest.mark.spec("M1.1")
+def test_who_has_gone_leaves_the_rate_behind() -> None:
+    """The host is remembered until its limit lets one dial, and not longer."""
+    town = Town(rate=0.1)
+    town.ask(1)
+    town.ended(1)
+    town.ask(2)
+    town.until(9.9)
+    assert town.granted == [(0.0, 1)]
+    town.until(10.0)
+    assert town.granted == [(0.0, 1), (10.0, 2)]
+    town.ended(2)
+    assert town.core.hosts == 1
+    town.until(20.0)
+    assert town.core.hosts == 0
+
+
+@pytest.mark.spec("M1.1")
+def test_so_many_are_under_way_at_a_time() -> None:
+    town = Town(at_once=3)
+    town.ask(*range(5))
+    assert [engine for _, engine in town.granted] == [0, 1, 2]
+    town.ended(1)
+    town.ended(0, FULL)
+    assert [engine for _, engine in town.granted] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.spec("M1.3")
+def test_dials_that_the_application_asks_for_come_first() -> None:
+    town = Town(rate=1.0)
+    town.ask(1, 2, 3)
+    town.ask(10, 11, intentional=True)
+    town.until(10.0)
+    assert [engine for _, engine in town.granted] == [1, 10, 11, 2, 3]
+
+
+@pytest.mark.spec("M3.1")
+def test_one_engine_that_fails_says_nothing_of_the_host() -> None:
+    town = Town()
+    for _ in range(9):
+        town.ask(1)
+        town.ended(1, NOBODY)
+        town.sleep(1)
+    town.ask(2, 3)
+    assert [engine for _, engine in town.granted[-2:]] == [2, 3]
+    assert not town.probes
+
+
+@pytest.mark.spec("M3.1")
+def test_probes_go_alone_with_growing_gaps() -> None:
+    town = Town()
+    town.down()
+    for engine in range(200):
+        town.ask(engine)
+    starts = []
+    while len(starts) < 40:
+        town.until(town.now + 0.25)
+        while town.probes:
+            at, engine = town.probes.pop()
+            starts.append(at)
+            town.ended(engine, NOBODY)
+        town.ask(*(engine for _, engine, _ in town.shared))
+        town.shared.clear()
+    gaps = [late - early for early, late in itertools.pairwise(starts)]
+    assert not town.granted
+    assert min(gaps) >= 1.0
+    assert gaps[0] <= 1.25
+    assert max(gaps) <= 10.25
+    assert gaps[-1] >= 10.0
+
+
+@pytest.mark.spec("M3.1")
+def test_a_probe_that_hangs_holds_up_nobody_beyond_the_gap() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.until(1.0)
+    assert town.probes == [(0.0, 1), (1.0, 2)]
+
+
+@pytest.mark.spec("M3.1")
+def test_who_is_asked_for_waits_for_no_gap_but_for_the_probe() -> None:
+    town = Town()
+    town.down()
+    town.ask(1)
+    town.ended(1, NOBODY)
+    town.ask(2)
+    town.ask(3, intentional=True)
+    assert town.probes == [(0.0, 1), (0.0, 3)]
+    town.ask(4, intentional=True)
+    assert len(town.probes) == 2
+
+
+@pytest.mark.spec("M3.2")
+def test_those_who_wait_get_the_record_of_the_probe() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2, route="a")
+    town.ask(3, route="b")
+    town.ended(1, NOBODY)
+    assert town.shared == [(0.0, 2, NOBODY)]
+    town.until(1.0)
+    assert town.probes == [(0.0, 1), (1.0, 3)]
+
+
+@pytest.mark.spec("M3.2")
+def test_a_probe_that_tells_nothing_of_the_host_is_followed_by_the_next() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.ended(1, Close.refused(401))
+    assert town.probes == [(0.0, 1), (0.0, 2)]
+    assert not town.shared
+
+
+@pytest.mark.spec("M3.3", "M1.3")
+def test_the_return_begins_slowly_and_doubles_at_most_each_second() -> None:
+    town = Town()
+    town.down()
+    town.ask(*range(720))
+    town.ended(0)
+    town.serve(12.0)
+    starts = [at for at, _ in town.granted]
+    assert [engine for _, engine in town.granted] == list(range(1, 720))
+    in_second = [sum(second <= at < second + 1 for at in starts) for second in range(9)]
+    assert 3 <= in_second[0] <= 5
+    for before, after in itertools.pairwise(in_second):
+        assert after <= 3 * before
+    assert starts[-1] < 10.0
+    assert max(starts) <= 2 * sum(starts) / len(starts)
+
+
+@pytest.mark.spec("M3.3")
+def test_a_host_that_refuses_gets_less() -> None:
+    town = Town()
+    town.down()
+    town.ask(*range(2000))
+    town.ended(0)
+    accepted: list[float] = []
+
+    def answer() -> Close | None:
+        """Five a second."""
+        if len([at for at in accepted[-5:] if at > town.now - 1.0]) == 5:
+            return FULL
+        accepted.append(town.now)
+        return None
+
+    town.serve(200.0, answer)
+    assert len(accepted) >= 0.8 * 5 * 200
+    assert len(town.granted) <= 1.35 * len(accepted)
+
+
+@pytest.mark.spec("M3.3")
+def test_the_return_wakes_those_in_backoff_and_they_keep_their_permit() -> None:
+    town = Town()
+    town.down()
+    town.sleep(1, 2)
+    town.ask(3)
+    town.ended(3)
+    town.until(0.5)
+    assert town.woken == [(0.5, 901)]
+    town.until(0.9)
+    town.ask(901)
+    assert town.granted == [(0.9, 901)]
+    town.ended(901)
+    town.until(3.0)
+    assert [engine for _, engine in town.woken] == [901, 902, 1, 2]
+
+
+@pytest.mark.spec("M3.3")
+def test_who_is_refused_in_the_return_is_woken_later_and_later() -> None:
+    town = Town()
+    town.down()
+    town.ask(1)
+    town.ended(1)
+    town.leave(901)
+    starts: list[float] = []
+    while len(starts) < 4:
+        town.until(town.now + 0.25)
+        if len(town.woken) > len(starts):
+            starts.append(town.now)
+            town.ask(902)
+            town.ended(902, FULL)
+            town.sleep(902, close=FULL)
+    gaps = [late - early for early, late in itertools.pairwise(starts)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] >= 4.0
+
+
+@pytest.mark.spec("M3.3")
+def test_a_spread_that_the_host_asked_for_is_kept() -> None:
+    town = Town()
+    town.sleep(901, 902, close=Close.frame(1012, spread=60.0))
+    town.ask(*range(300))
+    town.ended(0)
+    town.serve(70.0)
+    starts = [at for at, _ in town.granted]
+    assert len(starts) == 299
+    assert 55.0 <= starts[-1] <= 60.0
+
+
+@pytest.mark.spec("M3.3")
+def test_a_rate_that_is_set_is_the_pace_of_the_return() -> None:
+    town = Town(rate=50.0)
+    town.down()
+    town.ask(*range(100))
+    town.ended(0)
+    town.serve(1.0)
+    assert 48 <= len(town.granted) <= 51
+
+
+@pytest.mark.spec("M3.3")
+def test_a_host_that_goes_again_while_it_returns_is_down() -> None:
+    town = Town()
+    town.down()
+    town.ask(*range(1, 40))
+    town.ended(1)
+    town.serve(9.0, lambda: NOBODY)
+    assert len(town.granted) == 5
+    assert len(town.shared) == 33
+    town.ask(50, 51)
+    town.until(9.5)
+    assert len(town.granted) == 5
+    assert town.probes[1:] == [(9.0, 50)]
+
+
+@pytest.mark.spec("M3.4")
+@pytest.mark.parametrize(
+    "close",
+    [
+        Close.refused(503, retry_after=60.0),
+        Close.frame(1012, spread=60.0),
+        Close.refused(401),
+        Close.by_engine(Cause.HOOK),
+        Close.frame(4008),
+    ],
+    ids=str,
+)
+def test_who_was_told_to_stay_away_sleeps_on(close: Close) -> None:
+    town = Town()
+    town.down()
+    town.leave(901)
+    town.sleep(7, close=close)
+    town.ask(1)
+    town.ended(1)
+    town.until(100.0)
+    assert [engine for _, engine in town.woken] == [902]
+
+
+@pytest.mark.spec("M3.5")
+def test_a_retry_after_keeps_the_next_probe_away() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.ended(1, Close.refused(503, retry_after=20.0))
+    assert [engine for _, engine, _ in town.shared] == [2]
+    town.ask(3)
+    town.until(19.9)
+    assert len(town.probes) == 1
+    town.until(20.0)
+    assert town.probes[-1] == (20.0, 3)
+
+
+@pytest.mark.spec("M3.6")
+def test_a_refused_certificate_is_refused_for_who_trusts_the_same() -> None:
+    refused = Close(code=1015, origin=Origin.NETWORK, cause=Cause.TLS)
+    town = Town(at_once=1)
+    town.ask(1, 2, 3, route="mine")
+    town.ask(4, route="other")
+    town.ended(1, refused)
+    assert [engine for _, engine, _ in town.shared] == [2, 3]
+    assert [engine for _, engine in town.granted] == [1, 4]
+
+
+def test_news_of_others_makes_it_down_and_begins_the_return() -> None:
+    town = Town()
+    town.sleep(1)
+    town.hear(Reading.DOWN)
+    town.ask(2)
+    assert not town.granted + town.probes
+    town.until(1.0)
+    assert town.probes == [(1.0, 2)]
+    town.ask(3)
+    town.hear(Reading.UP)
+    town.until(1.5)
+    assert [engine for _, engine in town.granted] == [3]
+    assert not town.told
+
+
+def test_what_others_must_know_is_told() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.ended(1)
+    town.until(1.0)
+    town.ended(2, FULL)
+    readings = [news.reading for news in town.told]
+    assert readings == [Reading.DOWN, Reading.UP, Reading.BUSY]
