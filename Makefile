@@ -25,7 +25,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field browser mutants prove fleet bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field browser mutants prove fleet fleet-ends bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -178,6 +178,10 @@ $(PROVE)/.stamp: Makefile $(READY)
 
 prove: $(PROVE)/.stamp  ## Other engines run the exported machine and agree; Spin verifies a model; PlantUML draws it
 	NODE_PATH=$(CURDIR)/$(PROVE)/node_modules $(PYTEST) -m prove tests/proof
+
+fleet-ends: $(READY)  ## The contract of the store and a killed holder; skipped where no redis-server is installed
+	$(PYTEST) -m fleet -rs tests/engine/fleet/test_redis_store.py -k contract
+	$(PYTEST) -m fleet -rs tests/engine/fleet/test_processes.py -k killed
 
 fleet: $(READY)  ## Leases on real processes with a real redis-server, and valkey-server if installed
 	$(PYTEST) -m fleet -rs tests/engine/fleet
