@@ -186,8 +186,8 @@ fleet-ends: $(READY)  ## The contract of the store and a killed holder; skipped 
 fleet: $(READY)  ## Leases on real processes with a real redis-server, and valkey-server if installed
 	$(PYTEST) -m fleet -rs tests/engine/fleet
 
-bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets; AGAINST=COMMIT for ratios to a commit
+	$(BIN)/python benchmarks/run.py $(if $(AGAINST),--against $(AGAINST))
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -30,6 +30,11 @@ class Table:
         """Append a row."""
         self.rows.append(Row(name, cells, judged, goal))
 
+    def plain(self) -> dict[str, object]:
+        """Return it as lists of text, for JSON; each row begins with its name."""
+        rows = [[row.name, *row.cells] for row in self.rows]
+        return {"title": self.title, "columns": list(self.columns), "rows": rows}
+
     def markdown(self) -> str:
         """Write it out."""
         head = ["", *self.columns, *([f"goal ({self.judged})", ""] if self.judged else [])]

@@ -1,11 +1,17 @@
 """The benchmarks run, at a size that measures nothing, so that they do not rot."""
 
+import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+RUN = BENCHMARKS / "run.py"
 
 TITLES = {
     "receive": "Receive in memory, asyncio",
@@ -44,3 +50,84 @@ def test_an_unknown_name_is_told_in_one_line() -> None:
     done = run("speed")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(f"choose from {', '.join(TITLES)}")
+
+
+@pytest.fixture
+def against(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return import_module("against")
+
+
+def one(value: float, *more: tuple[str, str, str]) -> dict[tuple[str, str, str], float]:
+    return {
+        ("a table", "recloser", "µs"): value,
+        ("a table", "recloser", "over"): 0.0,
+    } | dict.fromkeys(more, 1.0)
+
+
+def test_a_ratio_is_the_median_of_those_within_a_round(against: Any) -> None:
+    runs = {
+        "here": iter([one(2.0), one(30.0), one(8.0)]),
+        "there": iter([one(4.0), one(10.0), one(10.0)]),
+        "there again": iter([one(4.0), one(9.0), one(12.0)]),
+    }
+    (table,) = against.compare(["send"], "abc", 3, lambda _, where: next(runs[where]))
+    assert table.title == "a table: this clone to abc"
+    assert table.columns == ["µs", "control", "over", "control"]
+    assert [(row.name, *row.cells) for row in table.rows] == [
+        ("recloser", "0.800", "1.000", "", "")  # a difference of 0 has no ratio
+    ]
+
+
+def test_what_only_one_commit_has_is_left_out(against: Any) -> None:
+    new = ("a table", "a new row", "µs"), ("a new table", "recloser", "µs")
+
+    def measure(name: str, where: str) -> Any:
+        del name
+        return one(1.0, *new) if where == "here" else one(1.0)
+
+    (table,) = against.compare(["send"], "abc", 1, measure)
+    assert [row.name for row in table.rows] == ["recloser"]
+
+
+@pytest.mark.parametrize(("where", "side"), [("there", "abc"), ("here", "this clone")])
+def test_a_benchmark_that_does_not_run_is_told_and_the_others_go_on(
+    against: Any, where: str, side: str
+) -> None:
+    asked = []
+
+    def measure(name: str, at: str) -> Any:
+        asked.append((name, at))
+        if name == "send" and at.startswith(where):
+            return against.Failed("ImportError: no name 'x'")
+        return one(1.0)
+
+    told, table = against.compare(["send", "receive"], "abc", 2, measure)
+    assert told == f"`send` does not run with {side}: ImportError: no name 'x'\n"
+    assert table.rows[0].cells[:2] == ["1.000", "1.000"]
+    assert asked.count(("send", where)) == 1
+    assert asked.count(("receive", where)) == 2
+
+
+def test_the_numbers_of_a_table_are_taken_as_json_gives_them(against: Any) -> None:
+    done = run("--json", "--scale", "0.001", "transition")
+    assert done.returncode == 0, done.stderr
+    found = against.cells(json.loads(done.stdout))
+    assert found
+    assert all(title.startswith("A transition") for title, _, _ in found)
+    assert all(isinstance(value, float) for value in found.values())
+
+
+def test_a_commit_that_is_none_is_told_in_one_line() -> None:
+    done = run("--against", "no-such-commit", "imports")
+    assert done.returncode == 2
+    assert "no-such-commit" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_a_commit_is_built_and_measured_beside() -> None:
+    done = run("--against", "HEAD", "--rounds", "1", "--scale", "0.001", "transition")
+    assert done.returncode == 0, done.stderr
+    (table,) = done.stdout.split("### ")[1:]
+    assert table.startswith("A transition"), table
+    assert re.search(r"\| \d\.\d{3} \| \d\.\d{3} \|", table), table
