@@ -104,13 +104,13 @@ def test_a_benchmark_that_does_not_run_is_told_and_the_others_go_on(
 
     told, table = against.compare(["send", "receive"], "abc", 2, measure)
     assert told == f"`send` does not run with {side}: ImportError: no name 'x'\n"
-    assert table.rows[0].cells[:2] == ["1.000", "1.000"]
+    assert table.rows[0].cells[:2] == ("1.000", "1.000")
     assert asked.count(("send", where)) == 1
     assert asked.count(("receive", where)) == 2
 
 
 def test_the_numbers_of_a_table_are_taken_as_json_gives_them(against: Any) -> None:
-    done = run("--json", "--scale", "0.001", "transition")
+    done = run("--json", "--scale", "0.002", "transition")
     assert done.returncode == 0, done.stderr
     found = against.cells(json.loads(done.stdout))
     assert found
@@ -126,7 +126,7 @@ def test_a_commit_that_is_none_is_told_in_one_line() -> None:
 
 @pytest.mark.slow
 def test_a_commit_is_built_and_measured_beside() -> None:
-    done = run("--against", "HEAD", "--rounds", "1", "--scale", "0.001", "transition")
+    done = run("--against", "HEAD", "--rounds", "1", "--scale", "0.002", "transition")
     assert done.returncode == 0, done.stderr
     (table,) = done.stdout.split("### ")[1:]
     assert table.startswith("A transition"), table
