@@ -26,6 +26,8 @@ _LOSS = (
     r"|\bdied\b|\bdead\b|\blost\b|\bidle\b|\binactiv|unresponsive"
 )
 """Reasons that speak of a loss: tornado's "ping timed out", RabbitMQ's "STOMP died"."""
+_MUTE = r"\bp[io]ngs?\b|heart-?beat|keep-?alive|\bidle\b|\binactiv|^timed out$"
+"""The same for a 1008. A time-out of its own is no such word: NATS says it of a missing login."""
 _SLOWER = Windows(factor=2.0, longest=300.0)
 """Gaps that grow to minutes."""
 
@@ -191,6 +193,20 @@ CODES = (
         stop(unsent=Unsent.DROP_REFUSED),
         "The peer could not take a message of ours; the same bytes would fail again.",
         _RFC,
+    ),
+    Rule(
+        "policy-lost",
+        when(code=1008, reason=_MUTE, attempt=1, stable=True),
+        retry(AT_ONCE),
+        "The peer missed our pongs or our messages, and calls that a violation: a line that broke.",
+        "simple-websocket 1.1.0 (flask-sock): 1008 Ping/Pong timeout; nhooyr.io/websocket 1.8.7",
+    ),
+    Rule(
+        "policy-lost-again",
+        when(code=1008, reason=_MUTE),
+        retry(),
+        "The connection was lost before it had proved itself.",
+        "docs/field.md: Flask simple-websocket",
     ),
     Rule(
         "policy-refresh",

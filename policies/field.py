@@ -2,8 +2,9 @@
 
 The rows lie in `data/field.json`, and are read when one is first asked for. `make field` runs the
 software, compares it with the rows, and writes them. In a row, `end` is "close frame", "cut" (no
-close frame), "refused" (the upgrade), "no connection", "unanswered", or "open" where the
-connection outlives the event. `should` is one word of `SHOULD`.
+close frame), "refused" (the upgrade), "no connection", "unanswered", "answered late" (the dial
+waits and succeeds), or "open" where the connection outlives the event. `should` is one word of
+`SHOULD`.
 """
 
 import json
@@ -26,7 +27,7 @@ SHOULD: Final = MappingProxyType(
         "spread": "come back at a random moment of some seconds: a fleet moves",
         "refresh": "come back with another credential",
         "stop": "stop: the same dial would be answered in the same way",
-        "stay": "do nothing: the connection goes on",
+        "stay": "do nothing: the connection, or the dial, goes on",
     }
 )
 """What a client should do, by the word of a row."""
@@ -76,8 +77,10 @@ class FieldRow:
     """Seconds from the event to the end."""
     away: float
     """Seconds from the event until a dial was answered with 101 again."""
+    policy: str
+    """The policy: "standard", or that of a service of the catalogue."""
     rule: str
-    """The rule by which the standard policy decided; empty where nothing ended."""
+    """The rule by which the policy decided; empty where nothing ended."""
     should: str
     """A key of `SHOULD`."""
     note: str

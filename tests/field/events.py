@@ -85,6 +85,20 @@ def idle(should: str, how: str, *options: str, **more: Any) -> Event:
     return Event(name="idle", how=how, options=options, should=should, quiet=True, **more)
 
 
+def unanswered_pings(should: str, how: str, *options: str, **more: Any) -> Event:
+    """Pings of the server get no pong, because the line to it is broken."""
+    return Event(
+        **{
+            "name": "idle",
+            "how": f"no pong, {how}",
+            "options": options,
+            "should": should,
+            "mute": True,
+            **more,
+        }
+    )
+
+
 def refused(path: str, should: str = "stop", how: str = "an unknown path", **more: Any) -> Event:
     """A dial that is refused."""
     return Event(name="refused", how=how, path=path, should=should, **more)
@@ -99,3 +113,23 @@ def starting(should: str, how: str = "a dial in the 3 s of start-up", **more: An
 def overload(fill: int, should: str, how: str, *options: str, **more: Any) -> Event:
     """A dial beyond what it takes."""
     return Event(name="overload", how=how, options=options, fill=fill, should=should, **more)
+
+
+def behind_killed(should: str = "soon", **more: Any) -> Event:
+    """The server behind it is killed, and started again."""
+    return Event(
+        **{
+            "name": "upstream",
+            "how": "SIGKILL",
+            "should": should,
+            "act": Process.kill,
+            "upstream": True,
+            "ends": True,
+            **more,
+        }
+    )
+
+
+def behind_down(should: str = "spread", **more: Any) -> Event:
+    """A dial while the server behind it is down."""
+    return refused("/", should, "the server behind is down", upstream=True, **more)

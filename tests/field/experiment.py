@@ -6,13 +6,14 @@ import inspect
 import tempfile
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recloser import Hold, Retry, State, StateChange, Stop
 from recloser.fsm import Decision
 from recloser.policies.field import FieldRow
 from tests.field.life import STABLE, Life, pause
+from tests.field.line import Line
 from tests.field.ports import reserved
 from tests.field.recorder import Recorder, Wire, probe
 from tests.field.software import Event, Place, Process, Software, echo_server, ready, serving
@@ -55,13 +56,19 @@ class Experiment:
         """Let it happen; raises `Unavailable` if the server cannot be started."""
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="field-"))
-            [port, upstream] = stack.enter_context(reserved(2))
-            self.place = Place(port, Path(folder), self.installed, upstream)
+            [port, upstream, through, spare] = stack.enter_context(reserved(4))
+            settings = self.event.settings
+            self.place = Place(port, Path(folder), self.installed, upstream, spare, settings)
             self.behind: Process | None = None
             if self.software.in_front:
                 self.behind = echo_server(self.place)
                 await stack.enter_async_context(serving(self.behind))
-            self.life = Life(self.software, port, self.path, quiet=self.event.quiet)
+            self.port = port
+            self.line = Line(through, port)
+            if self.event.mute:
+                self.port = through
+                await stack.enter_async_context(self.line)
+            self.life = Life(self.software, self.port, self.path, quiet=self.event.quiet)
             self.process = self._made()
             if self.event.name == "start":
                 await self.process.start()
@@ -82,11 +89,11 @@ class Experiment:
         environment = {**self.software.environment, **self.event.environment}
         return Process(command, self.place, environment)
 
-    def _recorder(self, path: str | None = None) -> Recorder:
+    def _recorder(self) -> Recorder:
         software = self.software
         return Recorder(
-            self.place.port,
-            self.path if path is None else path,
+            self.port,
+            self.path,
             software.subprotocols,
             software.headers,
         )
@@ -129,6 +136,7 @@ class Experiment:
                 await recorder.send("last")
             began = self._loop.time()
             target = self.behind if self.event.upstream and self.behind else self.process
+            self.line.mute = self.event.mute
             acted = None if self.event.act is None else self.event.act(target)
             if inspect.isawaitable(acted):
                 await acted
@@ -195,6 +203,9 @@ class Experiment:
 
     async def _dialled(self) -> Outcome:
         others = [self._recorder() for _ in range(self.event.fill)]
+        down = self.behind if self.event.upstream else None
+        if down is not None:
+            await down.release()
         try:
             for other in others:
                 if not await other.answered(20.0):
@@ -214,11 +225,14 @@ class Experiment:
         finally:
             for other in others:
                 await other.leave()
+        if down is not None:
+            await down.start()
+            await ready(down)
         freed = self._loop.time()
         first = next((each for each in self.life.changes if each.close is not None), None)
         outcome = Outcome(self._row(seen, began, max(seen.at, freed), first))
         outcome.faults.extend(self._compare(seen, first))
-        if self.event.fill:
+        if self.event.should != "stop":
             outcome.faults.extend(self._late(await self._back(0), freed))
         return outcome
 
@@ -238,6 +252,8 @@ class Experiment:
         served = self._loop.time()
         back = await self._back(0)
         first = next((each for each in self.life.changes if each.close is not None), None)
+        if seen.end == "unanswered" and first is None:
+            seen = replace(seen, end="answered late")
         outcome = Outcome(self._row(seen, began, served, first))
         outcome.faults.extend(self._late(back, served))
         if back is not None and not await self.life.delivered(RETURN):
@@ -267,6 +283,7 @@ class Experiment:
             tcp=seen.tcp,
             seconds=round(max(0.0, seen.at - began), 2),
             away=round(max(0.0, served - began), 2),
+            policy=self.software.policy,
             rule="" if first is None else first.rule,
             should=self.event.should,
             note="; ".join(each for each in (self.event.note, note) if each),
@@ -286,7 +303,7 @@ class Experiment:
         answer = short(first.decision)
         wanted = self.event.should if self.event.should in ("stop", "refresh") else "retry"
         if answer != wanted:
-            yield f"the standard policy answers {answer} by {first.rule}, and should {wanted}"
+            yield f"the policy answers {answer} by {first.rule}, and should {wanted}"
 
     def _late(self, back: StateChange | None, served: float) -> Iterator[str]:
         """Whether the engine was back in time."""

@@ -4,11 +4,12 @@ import asyncio
 from contextlib import suppress
 
 import recloser
-from recloser import Acknowledgements, Outbox, State, StateChange, policies
+from recloser import Acknowledgements, Outbox, State, StateChange
 from recloser.fsm import Timeouts
 from recloser.outbox import Drop, Message
 from tests.field.recorder import HOST
 from tests.field.software import Software
+from tests.policies.rig import shipped
 
 STABLE = 0.5
 """Seconds after which a connection counts as stable: the runs are shorter than a service's life."""
@@ -33,7 +34,7 @@ class Life:
         )
         self.ws = recloser.connect(
             f"ws://{HOST}:{port}{path}",
-            policy=policies.standard(),
+            policy=shipped()[software.policy],
             timeouts=Timeouts(stable=STABLE, connect=8.0),
             subprotocols=software.subprotocols,
             headers=dict(software.headers),

@@ -25,6 +25,10 @@ class Place:
     installed: Installed
     upstream: int = 0
     """The port of the server behind it, for what stands in front."""
+    spare: int = 0
+    """Another port, for an API or a second listener."""
+    settings: str = ""
+    """Lines for its configuration, of the event."""
 
     @property
     def python(self) -> str:
@@ -131,6 +135,8 @@ class Event:
     act: Act | None = None
     options: tuple[str, ...] = ()
     """More arguments of the command."""
+    settings: str = ""
+    """More lines of its configuration."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """More variables of the process."""
     path: str | None = None
@@ -139,6 +145,8 @@ class Event:
     """Seconds for which the wire is watched."""
     quiet: bool = False
     """The client sends nothing, neither messages nor pings."""
+    mute: bool = False
+    """What the client says, pongs included, no longer arrives; it still hears."""
     ends: bool = False
     """The process ends with it, and is started again as soon as it has."""
     fill: int = 0
@@ -146,7 +154,7 @@ class Event:
     message: bool = False
     """A message is sent just before it."""
     upstream: bool = False
-    """It happens to the server behind: `act` gets that process."""
+    """It happens to the server behind: `act` gets that process. Before a dial that server ends."""
     note: str = ""
 
 
@@ -168,6 +176,8 @@ class Software:
     environment: Mapping[str, str] = field(default_factory=dict)
     greeting: tuple[str | bytes, ...] = ()
     """Messages by which a client of its protocol begins."""
+    policy: str = "standard"
+    """Who decides for the engine: "standard", or a service of the catalogue."""
     echoes: bool = True
     """It answers each text with the same text."""
     in_front: bool = False

@@ -175,6 +175,27 @@ def test_a_1000_whose_reason_speaks_of_a_loss_is_one(answer: PeerNormal) -> None
         assert policy.decide(received(1000, reason), after(1)).rule == "peer-normal", reason
 
 
+@pytest.mark.spec("B13.7", "B8.1")
+@pytest.mark.parametrize(
+    "reason", ["Ping/Pong timeout", "timed out", "Keepalive failed", "idle for too long"]
+)
+def test_a_1008_whose_reason_speaks_of_a_loss_is_one(reason: str) -> None:
+    policy = policies.standard()
+    well = [policy.decide(received(1008, reason), after(1, roll=roll)) for roll in ROLLS]
+    assert [each.delay for each in well if isinstance(each, Retry)] == list(ROLLS)
+    assert {each.rule for each in well} == {"policy-lost"}
+    assert policy.decide(received(1008, reason), after(2)).rule == "policy-lost-again"
+
+
+@pytest.mark.spec("B13.7")
+@pytest.mark.parametrize("reason", ["", "Authentication Timeout", "login timed out", "shipping"])
+def test_a_1008_that_speaks_of_a_credential_is_none(reason: str) -> None:
+    close = received(1008, reason)
+    assert policies.standard().decide(close, after(1)).rule == "policy-violation"
+    again = policies.standard().decide(close, after(1, can_refresh=True))
+    assert again.rule == "policy-refresh"
+
+
 @pytest.mark.spec("B6.2", "B6.5")
 @pytest.mark.parametrize(("answer", "decision"), [("hold", Hold), ("stop", Stop)])
 def test_the_other_answers_to_1000_are_one_argument(

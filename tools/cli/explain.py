@@ -231,7 +231,9 @@ def command(
     policy = load_policy(policy_name)
     try:
         if rows:
-            _print_rows(policy_name, policy, rows, options)
+            source = click.get_current_context().get_parameter_source("policy_name")
+            own = source is click.core.ParameterSource.DEFAULT
+            _print_rows(None if own else policy_name, policy, rows, options)
         elif everything:
             _print_all(
                 policy_name,
@@ -264,8 +266,9 @@ def _rows(server: str | None, event: str | None, *, alone: bool) -> tuple[FieldR
 
 
 def _print_rows(
-    name: str, policy: Policy, rows: tuple[FieldRow, ...], options: dict[str, Any]
+    given: str | None, policy: Policy, rows: tuple[FieldRow, ...], options: dict[str, Any]
 ) -> None:
+    """Print the answer for each row: of the policy that was given, or else of the row's own."""
     answers: list[dict[str, Any]] = []
     for number, row in enumerate(rows):
         seen = {"server": row.name, "version": row.version, "event": row.event, "how": row.how}
@@ -287,7 +290,8 @@ def _print_rows(
                 engines=options["engines"],
                 budget_in=options["budget_in"],
             )
-            reply = ask(policy, question)
+            name = row.policy if given is None else given
+            reply = ask(policy if given is not None else load_policy(name), question)
             lines += _as_rows(name, question, reply)
             answers.append({**seen, "wire": row.wire, **_as_json(name, question, reply)})
         if not options["json_wanted"]:

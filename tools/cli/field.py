@@ -51,8 +51,10 @@ def _as_json(row: FieldRow) -> dict[str, object]:
 
 
 def _cells(row: FieldRow) -> tuple[str, ...]:
-    after = "" if row.end == "open" else f"{row.seconds:g} s"
+    after = "" if row.close is None else f"{row.seconds:g} s"
     should = f"{row.should} ({row.rule})" if row.rule else row.should
+    if row.policy != "standard":
+        should += f" with the policy {row.policy}"
     return row.name, row.version, row.event, row.how, row.wire, after, should
 
 
@@ -64,6 +66,7 @@ def _print_one(row: FieldRow) -> None:
         ("after", f"{row.seconds:g} s"),
         ("back after", f"{row.away:g} s"),
         ("a client should", SHOULD[row.should]),
+        ("policy", row.policy),
         ("rule", row.rule),
         ("note", row.note),
         ("seen", row.date),

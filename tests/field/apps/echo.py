@@ -23,11 +23,17 @@ def refuse(connection: ServerConnection, request: Request) -> Response | None:
 
 
 async def main() -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM; $PINGS is the interval of pings, and the time for the answer."""
+    pings = float(os.environ["PINGS"]) if "PINGS" in os.environ else None
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with serve(
-        echo, "127.0.0.1", int(os.environ["PORT"]), process_request=refuse, ping_interval=None
+        echo,
+        "127.0.0.1",
+        int(os.environ["PORT"]),
+        process_request=refuse,
+        ping_interval=pings,
+        ping_timeout=pings,
     ):
         await stop.wait()
 

@@ -1,6 +1,6 @@
 """daphne, the server of Django Channels."""
 
-from tests.field.events import kill, message, refused, stop
+from tests.field.events import kill, message, refused, stop, unanswered_pings
 from tests.field.software import Event, Place, Software
 from tests.field.sources import Pip
 
@@ -24,6 +24,11 @@ SOFTWARE = (
                 should="soon",
                 options=("--websocket_timeout", "3"),
                 note="the default is a day; 1000 is no goodbye",
+            ),
+            unanswered_pings(
+                "soon",
+                "--ping-interval 1 --ping-timeout 2",
+                *("--ping-interval", "1", "--ping-timeout", "2"),
             ),
             refused("/nowhere"),
         ),

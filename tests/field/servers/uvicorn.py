@@ -1,6 +1,16 @@
 """uvicorn, with each of its implementations of WebSocket."""
 
-from tests.field.events import asks, kill, message, overload, refused, reload, starting, stop
+from tests.field.events import (
+    asks,
+    kill,
+    message,
+    overload,
+    refused,
+    reload,
+    starting,
+    stop,
+    unanswered_pings,
+)
 from tests.field.software import Event, Place, Software
 from tests.field.sources import Pip
 
@@ -27,6 +37,11 @@ def _software(kind: str, package: str) -> Software:
                 act=asks(3),
                 options=("--limit-max-requests", "3"),
                 ends=True,
+            ),
+            unanswered_pings(
+                "spread",
+                "ping interval 1 s, timeout 1 s",
+                *("--ws-ping-interval", "1", "--ws-ping-timeout", "1"),
             ),
             refused("/nowhere"),
             overload(
