@@ -133,3 +133,8 @@ def behind_killed(should: str = "soon", **more: Any) -> Event:
 def behind_down(should: str = "spread", **more: Any) -> Event:
     """A dial while the server behind it is down."""
     return refused("/", should, "the server behind is down", upstream=True, **more)
+
+
+def closes(should: str, how: str, command: str = "close", **more: Any) -> Event:
+    """The planned stop that its own interface has; the line of that name on standard input."""
+    return stop(should, how=how, act=says(command), **more)

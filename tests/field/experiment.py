@@ -140,17 +140,15 @@ class Experiment:
             acted = None if self.event.act is None else self.event.act(target)
             if inspect.isawaitable(acted):
                 await acted
-            wire = asyncio.create_task(recorder.end(self.event.watch))
-            served = await self._back_in_service(wire, target)
-            seen = await wire
+            seen = await recorder.end(self.event.watch)
+            served = seen.at if seen.end == "open" else await self._back_in_service(target)
             answered = b"last" in recorder.heard
         finally:
             await recorder.leave()
         if seen.end == "open":
             return self._stayed(seen, began, generation)
-        changes = self.life.changes
-        back = await self._back(before)
-        first = next((each for each in changes[before:] if each.close is not None), None)
+        first = await self._recorded(before)
+        back = None if first is None else await self._back(before)
         row = self._row(seen, began, max(served, seen.at), first)
         if self.event.message:
             note = "it was answered" if answered else "it was not answered"
@@ -167,7 +165,7 @@ class Experiment:
             outcome.faults.append(f"{reported} were reported as dropped")
         return outcome
 
-    async def _back_in_service(self, wire: "asyncio.Task[Wire]", target: Process) -> float:
+    async def _back_in_service(self, target: Process) -> float:
         """Start it again where it has ended; the moment at which a dial is answered again."""
         if self.event.ends:
             if not await target.ended(EXIT):
@@ -176,9 +174,18 @@ class Experiment:
             await ready(target, None if target is self.behind else self.software)
             if target is self.process:
                 return self._loop.time()
-        else:
-            await asyncio.wait({wire})
         return await self._serves_again(RETURN)
+
+    async def _recorded(self, before: int) -> StateChange | None:
+        """The first change with a record after the event; None if none comes."""
+
+        def ended() -> Iterator[StateChange]:
+            return (each for each in self.life.changes[before:] if each.close is not None)
+
+        deadline = self._loop.time() + self.event.watch
+        while not any(ended()) and self._loop.time() < deadline:
+            await pause(0.02)
+        return next(ended(), None)
 
     async def _back(self, before: int) -> StateChange | None:
         """The change to open after the event; None if the policy does not come back."""
@@ -213,6 +220,9 @@ class Experiment:
             began = self._loop.time()
             self.life.start()
             recorder = self._recorder()
+            if await recorder.answered(self.event.watch):
+                for message in self.software.greeting:
+                    await recorder.send(message)
             seen = await recorder.end(self.event.watch)
             await recorder.leave()
             if seen.end == "open":

@@ -32,10 +32,10 @@ SOFTWARE = (
         echoes=False,
         policy="mqtt",
         events=(
-            stop("soon"),
-            kill(),
+            stop("spread"),
+            kill(should="spread"),
             reload("stay", watch=1.0),
-            idle("soon", "no PINGREQ, keepalive 2 s", note="no DISCONNECT packet says why"),
+            idle("spread", "no PINGREQ, keepalive 2 s", note="no DISCONNECT packet says why"),
         ),
     ),
 )

@@ -39,8 +39,8 @@ SOFTWARE = (
                 watch=60.0,
                 note="INFO with ldm comes at once",
             ),
-            kill(),
-            reload("stay", watch=3.0),
+            kill(should="spread"),
+            reload("spread", watch=3.0, note="a client that named a user who is not configured"),
             overload(1, "spread", "max_connections 1", settings="max_connections: 1"),
             Event(
                 name="refused",

@@ -24,7 +24,7 @@ events {{ worker_connections 100; }}
 http {{
   access_log off; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;
   fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
-  limit_conn_zone $server_name zone=all:1m;
+  limit_conn_zone $binary_remote_addr zone=all:1m;
   server {{
     listen 127.0.0.1:{port};
     location / {{

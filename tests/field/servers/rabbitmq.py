@@ -4,8 +4,10 @@ from tests.field.events import idle, kill, stop
 from tests.field.software import Place, Software
 from tests.field.sources import Debian
 
-CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x02\x00\x00"
-STOMP = "CONNECT\naccept-version:1.2\nheart-beat:1000,1000\nlogin:guest\npasscode:guest\n\n\x00"
+CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x04\x00\x00"
+STOMP = "CONNECT\naccept-version:1.2\nheart-beat:4000,4000\nlogin:guest\npasscode:guest\n\n\x00"
+NAMES = "epmd &\nuntil epmd -names >/dev/null 2>&1; do :; done\n"
+"""The daemon of names stays in the same group of processes, and ends with them."""
 CONFIGURATION = """
 listeners.tcp = none
 mqtt.listeners.tcp = none
@@ -36,8 +38,9 @@ def _software(plugin: str, subprotocol: str, path: str, greeting: str | bytes) -
             "RABBITMQ_LOG_BASE": folder / "log",
             "RABBITMQ_PID_FILE": folder / "pid",
         }
+        folder.chmod(0o777)
         script = "".join(f"export {name}={value}\n" for name, value in facts.items())
-        (folder / "node").write_text(f"{script}exec rabbitmq-server\n")
+        (folder / "node").write_text(f"{script}{NAMES}exec rabbitmq-server\n")
         return ("sh", str(folder / "node"))
 
     return Software(
@@ -51,9 +54,9 @@ def _software(plugin: str, subprotocol: str, path: str, greeting: str | bytes) -
         echoes=False,
         policy=plugin,
         events=(
-            stop("soon"),
-            kill(),
-            idle("soon", "no heart-beat of the protocol"),
+            stop("spread"),
+            kill(should="spread"),
+            idle("spread", "no heart-beat of the protocol, 4 s", watch=20.0),
         ),
     )
 

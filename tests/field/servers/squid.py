@@ -17,7 +17,6 @@ cache deny all
 cache_mem 8 MB
 pinger_enable off
 shutdown_lifetime 1 seconds
-cache_effective_user root
 {settings}
 """
 
@@ -27,7 +26,8 @@ def _command(place: Place) -> tuple[str, ...]:
         folder=place.folder, port=place.port, upstream=place.upstream, settings=place.settings
     )
     (place.folder / "squid.conf").write_text(text)
-    return ("squid", "-N", "-f", str(place.folder / "squid.conf"))
+    place.folder.chmod(0o777)
+    return ("squid", "-N", "-n", f"field{place.port}", "-f", str(place.folder / "squid.conf"))
 
 
 SOFTWARE = (

