@@ -25,7 +25,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field browser mutants prove fleet fleet-ends bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field faults browser mutants prove fleet fleet-ends bench clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -138,7 +138,7 @@ cov: $(READY)  ## All tests with branch coverage; that of fsm/ and policies/ mus
 	$(BIN)/coverage report --include='fsm/*,policies/*' --fail-under=100
 
 slow: $(READY)  ## All tests with many more examples, and those marked slow
-	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) --dist worksteal -m "not prove and not site"
+	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) --dist worksteal -m "not prove and not site and not faults"
 
 compat: $(READY)  ## The tests of the transport on each release of aiohttp that is supported
 	$(BIN)/python tests/aiohttp_releases.py
@@ -154,6 +154,11 @@ services: $(READY)  ## The catalogue against real servers from npm and pip (and 
 
 field: $(READY)  ## The field guide against real servers; it says what has changed and what cannot be had
 	$(BIN)/python -m tests.field
+
+faults: $(READY)  ## Faults of the network, in namespaces of its own: black holes, flapping links, DNS, clocks, full tables
+	@unshare --user --map-root-user --net --mount true 2>/dev/null || { \
+		echo "skipped: this system gives no network namespace (unshare --user --net)"; exit 0; } && \
+	RECLOSER_FAULTS=1 unshare --user --map-root-user --net --mount $(PYTEST) -rs -m faults tests/faults
 
 $(VENV)/.stamp-browser: $(READY)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[browser]'
