@@ -8,13 +8,19 @@ import pytest
 import recloser
 from tests.docs.blocks import blocks, page, run
 
+DECIDES, LEAVES = blocks("concepts.md")
+
 
 @pytest.mark.spec("B2")
 def test_the_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    [block] = blocks("concepts.md")
-    run("concepts.md", block)
-    said = re.findall(r"# ([\w-]+): ", block)
+    run("concepts.md", DECIDES)
+    said = re.findall(r"# ([\w-]+): ", DECIDES)
     assert capsys.readouterr().out.split() == said == ["peer-normal", "asked"]
+
+
+@pytest.mark.spec("A1", "A9")
+def test_nothing_dials_after_a_logout() -> None:
+    run("concepts.md", LEAVES)
 
 
 def test_every_state_has_a_row() -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, Self
 
 from aiohttp import web
@@ -18,13 +19,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(handler: Handler, *, method: str = "GET") -> AsyncIterator[str]:
-    """Serve one handler on a free port; gives the URL."""
+async def serving(
+    handler: Handler, *, method: str = "GET", ssl: SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Serve one handler on a free port; gives the URL, of the scheme ws."""
     app = web.Application()
     app.router.add_route(method, "/", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=ssl)
     await site.start()
     server: Any = site._server
     try:

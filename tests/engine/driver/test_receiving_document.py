@@ -24,4 +24,4 @@ def test_an_example_runs(block: str) -> None:
 def test_the_bounds_are_those_of_the_code() -> None:
     assert (receive_buffer.LIMIT, receive_buffer.ARRIVED) == (512 * 1024, 2**20)
     assert receive_buffer.OVERHEAD == 128
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
