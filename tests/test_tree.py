@@ -12,7 +12,16 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 README = (TESTS / "README.md").read_text(encoding="utf-8")
 SOURCES = ("engine", "fsm", "policies", "tools", "transport")
-CROSS_CUTTING = ("advice", "examples", "faults", "field", "parameters", "proof", "stories", "typing")
+CROSS_CUTTING = (
+    "advice",
+    "examples",
+    "faults",
+    "field",
+    "parameters",
+    "proof",
+    "stories",
+    "typing",
+)
 """Folders of tests that mirror no folder of sources."""
 
 LIMIT = 100
