@@ -25,7 +25,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field faults browser mutants prove fleet fleet-ends bench clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field faults browser mutants prove fleet fleet-ends bench dist clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -51,6 +51,10 @@ $(READY): $(VENV)/.stamp
 
 $(VENV)/.stamp-mutants: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[mutants]'
+	@touch $@
+
+$(VENV)/.stamp-dist: $(READY)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[dist]'
 	@touch $@
 
 $(VENV)/.stamp-bench: $(READY)
@@ -165,11 +169,14 @@ $(VENV)/.stamp-browser: $(READY)
 	@command -v chromium >/dev/null || { echo "no chromium: install the package chromium"; exit 1; }
 	@touch $@
 
-browser: $(VENV)/.stamp-browser  ## The live page in a real Chromium
-	$(PYTEST) -m slow tests/engine/inspector/test_browser.py
+browser: $(VENV)/.stamp-browser  ## The live page and the HTML picture in a real Chromium
+	$(PYTEST) -m slow tests/engine/inspector/test_browser.py tests/tools/diagram/test_html_browser.py
 
 mutants: $(VENV)/.stamp-mutants  ## Change fsm/ and policies/ in small ways and see who notices; COUNT=0 for all
 	HYPOTHESIS_PROFILE=ci $(BIN)/python tests/mutants.py $(COUNT) $(SEED)
+
+dist: $(VENV)/.stamp-dist  ## Build wheel, source distribution and bill of materials; try them on every Python; PART=1 for a part
+	PYTHONDONTWRITEBYTECODE=1 $(BIN)/python tests/release.py $(if $(PART),--part)
 
 # Other engines: XState and SCION from npm; Spin, PlantUML and the Graphviz that it calls from the system.
 PROVE := $(VENV)/prove

@@ -23,6 +23,7 @@ FORMATS: Final = (
     "dot",
     "svg",
     "png",
+    "html",
     "plantuml",
     "xstate",
     "scxml",
@@ -31,10 +32,10 @@ FORMATS: Final = (
     "terminal",
 )
 SUBJECTS: Final = ("machine", "close-event", "outbox")
-_DRAWN: Final = ("svg", "png")
+_DRAWN: Final = ("svg", "png", "html")
 _PLAIN: Final = ("text", "terminal")
 _COLOURED: Final = ("mermaid", "dot", "plantuml")
-_MACHINES: Final = ("plantuml", "xstate", "scxml", "promela")
+_MACHINES: Final = ("html", "plantuml", "xstate", "scxml", "promela")
 """Formats that show the machine alone."""
 _SUFFIXES: Final = {
     "": "terminal",
@@ -43,6 +44,7 @@ _SUFFIXES: Final = {
     ".gv": "dot",
     ".svg": "svg",
     ".png": "png",
+    ".html": "html",
     ".txt": "terminal",
     ".puml": "plantuml",
     ".scxml": "scxml",
@@ -69,6 +71,11 @@ Subject = Picture | str
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write on each way how often it was taken; a journal, or a log in JSON lines.",
 )
+@click.option(
+    "--story",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Of html: play the stories of this file, written by recloser check --json.",
+)
 @click.option("--highlight", help="A state, or a path: open,backoff,connecting.")
 @click.option(
     "--theme",
@@ -91,13 +98,15 @@ def command(
     plain: bool,
     json_wanted: bool,
     output: Path | None,
+    story: Path | None,
     **notes: Any,
 ) -> None:
     """Draw the live state machine as every engine runs it.
 
     Or draw the life of one close event, or the states of one message of an outbox.
 
-    SVG and PNG need pygraphviz: pip install pygraphviz.
+    SVG, PNG and HTML need pygraphviz: pip install pygraphviz. HTML is one file to click through;
+    it plays a journal or a story step by step.
     """
     given = [name for name in _NOTES if notes[name] is not None]
     if subject != "machine" and given:
@@ -112,8 +121,12 @@ def command(
     shown: Subject = (
         annotated_machine(**notes) if subject == "machine" else subject.replace("-", "_")
     )
+    if story is not None and kind != "html":
+        raise click.UsageError("--story is played by html: give -f html, or -o with .html")
     if kind is None:
         picture = render_json(shown)
+    elif isinstance(shown, Picture) and kind == "html":
+        picture = _page(shown, notes["journal"], story)
     else:
         encoding = "utf-8" if output is not None or kind not in _PLAIN else sys.stdout.encoding
         plain = plain or not _encodes(encoding)
@@ -132,6 +145,8 @@ def _checked_format(
         kind = _SUFFIXES[suffix]
     if theme is not None and kind not in (*_COLOURED, *_DRAWN):
         raise click.UsageError(f"{kind} has no colours: leave out --theme")
+    if theme is not None and kind == "html":
+        raise click.UsageError("html follows its reader: leave out --theme")
     if theme == "auto" and kind != "svg":
         raise click.UsageError(f"{kind} cannot follow its reader: give --theme light or dark")
     if plain and kind != "terminal":
@@ -266,6 +281,27 @@ def render_json(subject: Subject) -> bytes:
     return f"{import_module('json').dumps(found, indent=2)}\n".encode()
 
 
+def _page(picture: Picture, journal: Path | None, story: Path | None) -> bytes:
+    """Return the HTML file; it plays the journal, the story, or both."""
+    svg = _drawn(picture, "html", "auto").decode()
+    page = _module("html")
+    plays = []
+    if journal is not None:
+        with journal.open("rb") as file:
+            plays += page.journal_plays(import_module("recloser.journal.reader").Reader(file))
+    if story is not None:
+        try:
+            plays += page.story_plays(import_module("json").loads(story.read_bytes()))
+        except OSError as error:
+            text = f"{story}: {error.strerror}"
+            raise click.BadParameter(text, param_hint="--story") from error
+        except ValueError as error:
+            text = f"{story}: {error}: write it with recloser check POLICY --json"
+            raise click.BadParameter(text, param_hint="--story") from error
+    found: str = page.html(picture, svg, plays)
+    return found.encode()
+
+
 def _module(name: str) -> ModuleType:
     return import_module(f"recloser.diagram.{name}")
 
@@ -275,7 +311,8 @@ def _drawn(subject: Subject, kind: str, theme: str) -> bytes:
     colours = _module("theme").THEMES[fixed]
     try:
         source = _source(subject, "dot", colours)
-        picture: bytes = _module("graphviz").draw(source, kind, colours.ground)
+        drawn = "svg" if kind == "html" else kind
+        picture: bytes = _module("graphviz").draw(source, drawn, colours.ground)
         if theme == "auto":
             picture = _module("theme").follow_reader(picture)
     except ImportError as error:

@@ -21,7 +21,7 @@ from recloser.testing.laws.law import Law
 from recloser.testing.search.breach import Breach, Evidence, MakePolicy, problem_of
 from recloser.testing.search.effort import QUICK, WHOLE
 from recloser.testing.search.search import Progress, Search
-from recloser.testing.verdict.narrative import lines_of, lines_of_question, path_of
+from recloser.testing.verdict.narrative import lines_of, lines_of_question, moments_of, path_of
 from recloser.testing.verdict.source import policy_source, source_of
 from recloser.testing.verdict.verdicts import BrokenLaw, Report, Verdict
 
@@ -141,12 +141,13 @@ def maker(given: MakePolicy | Policy) -> MakePolicy:
 def _verdict(breach: Breach, make: MakePolicy, home: tuple[str, str]) -> Verdict:
     law, evidence = breach.law, breach.evidence
     path = ""
+    moments: tuple[dict[str, object], ...] = ()
     match evidence:
         case Story():
             # The real client is closed at the end of every story.
             close = (Invoke(Call.CLOSE),) if law.client is not None else ()
             trace = play(make(), replace(evidence, acts=(*evidence.acts, *close)))
-            lines, path = lines_of(trace), path_of(trace)
+            lines, path, moments = lines_of(trace), path_of(trace), moments_of(trace)
         case Question(close, context):
             lines = lines_of_question(close, context, _answer(make, evidence))
         case Fleet():
@@ -163,7 +164,8 @@ def _verdict(breach: Breach, make: MakePolicy, home: tuple[str, str]) -> Verdict
                 f"  3. then it takes {evidence.capacity:g} dials per second and refuses the rest",
                 f"  4. {breach.problem}",
             ]
-    return Verdict(law, breach.problem, "\n".join(lines), path, source_of(law.name, home, evidence))
+    test = source_of(law.name, home, evidence)
+    return Verdict(law, breach.problem, "\n".join(lines), path, moments, test)
 
 
 def _past(fleet: Fleet) -> str:

@@ -153,7 +153,7 @@ def _try(law: TransportLaw, stage: Stage, loop_factory: LoopFactory | None) -> V
         return Verdict(law)
     lines = [*stage.story, problem]
     story = "\n".join(f"{number:3}. {line}" for number, line in enumerate(lines, 1))
-    return Verdict(law, problem, story, "", _test(law, stage.make))
+    return Verdict(law, problem, story, test=_test(law, stage.make))
 
 
 def _test(law: TransportLaw, make: MakeTransport) -> str:

@@ -295,7 +295,10 @@ def test_a_policy_that_fails_is_a_finding(own: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--format", "gif"], "'gif' is not one of 'mermaid', 'dot', 'svg', 'png', 'plantuml'"),
+        (
+            ["--format", "gif"],
+            "'gif' is not one of 'mermaid', 'dot', 'svg', 'png', 'html', 'plantuml'",
+        ),
         (["--nonsense"], "No such option"),
         (["extra"], "'extra' is not one of 'machine', 'close-event'"),
         (["machine", "extra"], "unexpected extra argument"),
@@ -311,6 +314,11 @@ def test_a_policy_that_fails_is_a_finding(own: str) -> None:
         (["-o", "machine.json"], "the suffix .json stands for no format: give --format too"),
         (["-f", "png", "--theme", "auto"], "png cannot follow its reader: give --theme light"),
         (["-f", "mermaid", "--theme", "auto"], "mermaid cannot follow its reader"),
+        (["-f", "html", "--theme", "dark"], "html follows its reader: leave out --theme"),
+        (["outbox", "-f", "html"], "html is for the machine: leave out outbox"),
+        (["--story", "verdicts.json"], "--story is played by html: give -f html, or -o with"),
+        (["-o", "x.html", "--story", "no-such-file"], "no-such-file: No such file"),
+        (["-o", "x.html", "--story", str(Path(__file__))], "write it with recloser check POLICY"),
         (["-f", "dot", "--ascii"], "--ascii is for the format terminal, not for dot"),
         (["--json", "-f", "dot"], "--json has no --format"),
         (["--policy", "nonsense"], "unknown policy 'nonsense'"),
@@ -345,7 +353,7 @@ def test_a_full_disk_gets_one_line() -> None:
 
 
 def test_every_format_and_theme_is_tested() -> None:
-    assert {*TEXTS, "svg", "png"} == set(FORMATS)
+    assert {*TEXTS, "svg", "png", "html"} == set(FORMATS)
     assert (*THEMES, "auto") == diagram.THEMES
 
 

@@ -25,9 +25,9 @@ def _outcome(decision: Decision | None, problem: str | None, roll: float | None)
     return f"{brief(decision)}{rule}{drawn}"
 
 
-def lines_of(trace: Trace) -> list[str]:
-    """Write the moments as a numbered list: time, event, states, and the decision."""
-    moments = [
+def _told(trace: Trace) -> list[Moment]:
+    """Return the moments that a story tells: something changed, was decided, or was asked for."""
+    return [
         each
         for each in trace.moments
         if each.previous is not each.current
@@ -35,6 +35,25 @@ def lines_of(trace: Trace) -> list[str]:
         or each.problem
         or "calls" in each.event
     ]
+
+
+def moments_of(trace: Trace) -> tuple[dict[str, object], ...]:
+    """Return the moments of a story as data; all of them, however long it is."""
+    return tuple(
+        {
+            "at": each.at,
+            "event": each.event,
+            "from": each.previous.value,
+            "to": each.current.value,
+            "decision": _outcome(each.decision, each.problem, each.roll),
+        }
+        for each in _told(trace)
+    )
+
+
+def lines_of(trace: Trace) -> list[str]:
+    """Write the moments as a numbered list: time, event, states, and the decision."""
+    moments = _told(trace)
     skipped = len(moments) - _HEAD - _TAIL
     if skipped > 1:
         shown_moments = [

@@ -1,5 +1,6 @@
 """The report of a check: a verdict for each law, and the story of each broken one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import fill
 from typing import Final, Protocol
@@ -42,6 +43,8 @@ class Verdict:
     """The counterexample as a numbered list; empty if the law holds."""
     path: str = ""
     """The way of the story over the states of the machine."""
+    moments: tuple[Mapping[str, object], ...] = ()
+    """The moments of the story: `at` in seconds, `event`, `from`, `to`, and the `decision`."""
     test: str = ""
     """A test to paste: it runs, and fails while the law is broken."""
 
@@ -81,6 +84,7 @@ class Verdict:
             "problem": self.problem,
             "story": self.story or None,
             "path": self.path or None,
+            "moments": list(self.moments),
             "test": self.test or None,
         }
 

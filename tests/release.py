@@ -1,0 +1,274 @@
+"""Builds the release and tries it: python tests/release.py [--part]. `make dist` runs it.
+
+In this order: wheel and source distribution; their metadata; an installation of the source
+distribution alone, where every module is imported; a bill of materials of what that brings; the
+types of the whole package as pyright reads them; and all tests against the installed wheel, on
+every Python that is found, on the oldest versions of all dependencies, and on the newest ones.
+`--part` runs a part of the tests in place of all.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+ROOT = Path(__file__).parent.parent
+DIST = ROOT / "dist"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+EXTRAS = "diagram,durable,fleet,otel,picows,plot,prometheus,socks,testing"
+PART = ("tests/fsm", "tests/policies", "tests/transport/test_dialling.py")
+LEFT_OUT = "tests/test_wheel.py::test_in_the_clone_every_module_is_a_link_to_its_source"
+UNTYPED = {"recloser.transport.picows_upgrade.PicowsProtocol"}
+"""Its base class stands in no stub of picows 2.3.1."""
+
+IMPORT_ALL = """
+import importlib, pkgutil
+import recloser
+missing = set()
+for found in pkgutil.walk_packages(recloser.__path__, "recloser."):
+    if found.name.endswith("__main__"):
+        continue
+    try:
+        importlib.import_module(found.name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("recloser"):
+            raise
+        missing.add(error.name.partition(".")[0])
+print(*sorted(missing))
+"""
+"""Imports every module; prints the packages of extras that are not there."""
+
+
+class Failed(Exception):
+    """A step found something wrong; the text says what."""
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
+    """Run a command; raises `Failed` with its output unless it succeeds."""
+    done = subprocess.run(
+        [str(each) for each in command],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Failed(f"{' '.join(map(str, command))}\n{done.stdout}")
+    return done.stdout
+
+
+class Environment:
+    """A virtual environment with nothing in it at first."""
+
+    def __init__(self, python: str, folder: Path) -> None:
+        run(python, "-m", "venv", folder)
+        self.bin = folder / "bin"
+        self.python = self.bin / "python"
+
+    def install(self, *requirements: str) -> None:
+        pip = ("-m", "pip", "install", "-qq", "--disable-pip-version-check")
+        run(self.python, *pip, *requirements)
+
+
+def build() -> tuple[Path, Path]:
+    """Build both from a clean export of what git knows, and return wheel and source archive."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    run(sys.executable, "-m", "build", "--outdir", DIST)
+    [wheel], [source] = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
+    return wheel, source
+
+
+def check_metadata(wheel: Path, source: Path) -> str:
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel, source)
+    with ZipFile(wheel) as archive:
+        names = archive.namelist()
+        [metadata] = [each for each in names if each.endswith(".dist-info/METADATA")]
+        facts = message_from_bytes(archive.read(metadata))
+    expected = {
+        "Version": PROJECT["version"],
+        "License-Expression": PROJECT["license"],
+        "Requires-Python": PROJECT["requires-python"],
+        "License-File": "LICENSE",
+    }
+    for name, value in expected.items():
+        if facts[name] != value:
+            raise Failed(f"{name} is {facts[name]!r} in the wheel and must be {value!r}")
+    if "recloser/py.typed" not in names:
+        raise Failed("recloser/py.typed is not in the wheel")
+    urls = dict(each.split(", ", 1) for each in facts.get_all("Project-URL", ()))
+    if urls != PROJECT.get("urls", {}):
+        raise Failed(f"the wheel has the project URLs {urls}")
+    if not urls:
+        return "no project URLs: the project has no public address yet; name it in [project.urls]"
+    return f"{len(urls)} project URLs"
+
+
+def check_source(source: Path, folder: Path) -> str:
+    """Install the source distribution alone, import everything, and run the command."""
+    clean = Environment(sys.executable, folder / "clean")
+    clean.install(str(source))
+    missing = run(clean.python, "-W", "error", "-X", "dev", "-c", IMPORT_ALL, cwd=folder).split()
+    said = run(clean.bin / "recloser", "--version", cwd=folder)
+    if PROJECT["version"] not in said:
+        raise Failed(f"recloser --version says {said}")
+    run(clean.bin / "recloser", "diagram", "--format", "mermaid", cwd=folder)
+    bill = DIST / f"recloser-{PROJECT['version']}.cdx.json"
+    cyclonedx = Path(sys.executable).with_name("cyclonedx-py")
+    options = ("--output-reproducible", "--of", "JSON", "-o", bill)
+    run(cyclonedx, "environment", *options, "--pyproject", ROOT / "pyproject.toml", clean.python)
+    parts = json.loads(bill.read_text(encoding="utf-8"))["components"]
+    return f"without {', '.join(missing)}; {len(parts)} components in {bill.name}"
+
+
+def check_imports(wheel: Path, folder: Path) -> str:
+    """With every extra, every module imports without a warning."""
+    whole = Environment(sys.executable, folder / "whole")
+    whole.install("-c", str(ROOT / "constraints.txt"), f"{wheel}[{EXTRAS}]", "pytest")
+    missing = run(whole.python, "-W", "error", "-X", "dev", "-c", IMPORT_ALL, cwd=folder).split()
+    if missing:
+        raise Failed(f"with every extra these packages are missing: {missing}")
+    return check_types(whole, folder)
+
+
+def check_types(whole: Environment, folder: Path) -> str:
+    """Ask pyright about every name of the package."""
+    pyright = Path(sys.executable).with_name("pyright")
+    path = f"{whole.bin}{os.pathsep}{os.environ['PATH']}"
+    command = (pyright, "--ignoreexternal", "--outputjson", "--verifytypes", "recloser")
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = json.loads(done.stdout)["typeCompleteness"]
+    untyped = {
+        each["name"]
+        for each in found["symbols"]
+        if each["isExported"] and (not each["isTypeKnown"] or each["isTypeAmbiguous"])
+    }
+    if untyped - UNTYPED or not found["symbols"]:
+        raise Failed(f"pyright does not know the types of {sorted(untyped - UNTYPED)}")
+    return f"{len(found['symbols'])} names are typed but for {len(untyped)}"
+
+
+def interpreters() -> Iterator[tuple[str, str | None]]:
+    """Find each version of Python: on the path, or by pyenv."""
+    managed: dict[str, str] = {}
+    if shutil.which("pyenv"):
+        for version in run("pyenv", "versions", "--bare").split():
+            managed[version.rpartition(".")[0]] = version
+    for version in PYTHONS:
+        found = shutil.which(f"python{version}")
+        if found is not None and subprocess.run([found, "-c", ""], check=False,
+                                                capture_output=True).returncode == 0:  # fmt: skip
+            yield version, found
+        elif version in managed:
+            yield version, f"{run('pyenv', 'prefix', managed[version]).strip()}/bin/python"
+        else:
+            yield version, None
+
+
+def floors() -> list[str]:
+    """Return the oldest version of each dependency that pyproject.toml allows."""
+    named = [*PROJECT["dependencies"]]
+    for extra in EXTRAS.split(","):
+        named += PROJECT["optional-dependencies"][extra]
+    oldest: dict[str, str] = {}
+    for requirement in named:
+        found = re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?>=([\d.]+)", requirement)
+        if found is None:
+            raise Failed(f"{requirement} in pyproject.toml has no oldest version")
+        name, version = found.groups()
+        oldest[name] = max(oldest.get(name, "0"), version, key=_numbers)
+    return [f"{name}=={version}" for name, version in oldest.items()]
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(each) for each in version.split(".")]
+
+
+def tried(environment: Environment, tree: Path, tests: tuple[str, ...]) -> str:
+    """Run the tests in a tree where `recloser` is the installed wheel, and no source."""
+    home = run(environment.python, "-c", "import recloser; print(recloser.__file__)", cwd=tree)
+    if "site-packages" not in home:
+        raise Failed(f"recloser is {home.strip()}, and not the wheel")
+    # The tests start commands by their names.
+    path = f"{environment.bin}{os.pathsep}{os.environ['PATH']}"
+    options = ("-q", "-p", "no:cacheprovider", "-n", "3", "--dist", "worksteal", "--deselect")
+    said = run(
+        environment.python, "-m", "pytest", *options, LEFT_OUT, *tests,
+        cwd=tree, PATH=path, HYPOTHESIS_PROFILE="ci", HYPOTHESIS_NO_PLUGINS="1",
+    )  # fmt: skip
+    return said.splitlines()[-1]
+
+
+def export(folder: Path) -> Path:
+    """Export what git knows, and link it to a commit so that the tests of the tree can ask git."""
+    tree = folder / "tree"
+    archive = subprocess.run(
+        ["git", "archive", "--format=tar", "HEAD"], cwd=ROOT, check=True, capture_output=True
+    ).stdout
+    with tarfile.open(fileobj=BytesIO(archive)) as members:
+        members.extractall(tree, filter="data")
+    run("git", "init", "-q", cwd=tree)
+    run("git", "add", "-A", cwd=tree)
+    return tree
+
+
+def main(arguments: list[str]) -> int:
+    """Print a line for each step; 1 if one failed."""
+    if arguments not in ([], ["--part"]):
+        print(__doc__)
+        return 2
+    tests = PART if arguments else ()
+    failed = 0
+
+    def step(name: str, work: Callable[[], str]) -> None:
+        nonlocal failed
+        try:
+            print(f"{name}: {work()}", flush=True)
+        except Failed as error:
+            failed = 1
+            print(f"{name}: FAILED\n{error}", flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        wheel, source = build()
+        tree = export(folder)
+        step("metadata", lambda: check_metadata(wheel, source))
+        step("source distribution", lambda: check_source(source, folder))
+        step("types and imports", lambda: check_imports(wheel, folder))
+
+        def suite(label: str, python: str, *requirements: str) -> None:
+            def work() -> str:
+                environment = Environment(python, folder / label)
+                environment.install(*requirements)
+                return tried(environment, tree, tests)
+
+            step(label, work)
+
+        pins = ("-c", str(ROOT / "constraints.txt"))
+        for version, python in interpreters():
+            if python is None:
+                print(f"Python {version}: not on this machine, left out", flush=True)
+            else:
+                suite(f"Python {version}", python, *pins, f"{wheel}[dev]")
+        suite("oldest", sys.executable, f"{wheel}[dev]", *floors())
+        suite("newest", sys.executable, "--upgrade", f"{wheel}[dev]")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
