@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from recloser.fsm.record import Close
     from recloser.fsm.states import State
     from recloser.fsm.timeouts import Timeouts
+    from recloser.governor import Governor
     from recloser.outbox import (
         Acknowledgements,
         Drop,
@@ -63,6 +64,7 @@ _HOMES = {
     "Delivery": "recloser.transport",
     "Distinct": "recloser.distinct",
     "Drop": "recloser.outbox",
+    "Governor": "recloser.governor",
     "Heartbeat": "recloser.transport",
     "Hold": "recloser.fsm.decisions",
     "IllegalTrigger": "recloser.fsm.errors",
@@ -113,6 +115,7 @@ __all__ = [
     "Delivery",
     "Distinct",
     "Drop",
+    "Governor",
     "Heartbeat",
     "Hold",
     "IllegalTrigger",

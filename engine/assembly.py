@@ -18,6 +18,7 @@ from recloser.clock import Clock
 from recloser.closed import closed_error
 from recloser.contract import Engine, Sender
 from recloser.credentials.store import Credentials, Provider, credentials_of
+from recloser.driver.admission import Terms
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import NO_WIRE, Inbound, Unread
 from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
@@ -41,6 +42,7 @@ from recloser.transport.receive_buffer import LIMIT, Overflow
 if TYPE_CHECKING:
     from recloser.budget import Budget
     from recloser.fleet.lease import Lease
+    from recloser.governor.governor import Governor, Route
     from recloser.outbox.store import Store
 
 _TIMEOUTS: Final = Timeouts()
@@ -49,6 +51,8 @@ _MESSAGE_SIZE: Final = 4 * 2**20
 TransportName = Literal["aiohttp", "picows"]
 """The transports that come with recloser."""
 
+_USUAL: Final = (None, None, None, "aiohttp")
+"""What decides the way to a server and whom it trusts, where `connect` is told nothing."""
 _LARGEST_BUFFER: Final = 2**30
 _ROLL: Final = random.Random().random  # noqa: S311 - jitter, no secret; one for all: 2.5 KiB each
 _NO_FIELDS: Final[Mapping[str, object]] = {}
@@ -63,6 +67,7 @@ def connect(
     timeouts: Timeouts = _TIMEOUTS,
     budget: "Budget | None" = None,
     lease: "Lease | None" = None,
+    governor: "Governor | Literal['shared'] | None" = "shared",
     # Each dial: asked for anew every time
     headers: Headers = NO_HEADERS,
     subprotocols: Subprotocols = (),
@@ -103,6 +108,9 @@ def connect(
     timeouts: deadlines in seconds, see `Timeouts`.
     budget: the most dials in any span of time, over all lives of the engine; see `Budget`.
     lease: the right to be the one open connection of a key in a fleet; see `recloser.fleet.Lease`.
+    governor: what says when the engine may dial, among all that share it; see `Governor`. "shared"
+        is one for all engines of the event loop, unless they have a clock of their own. None:
+        nothing.
     credentials: a token or headers; a function or coroutine function that returns them, called
         before every dial; or `Credentials`, which keeps, refreshes and shares them.
     on_open: a coroutine function or a plain function, called with an `Opening` on every open,
@@ -177,6 +185,11 @@ def connect(
         follow_redirects=follow_redirects,
         fields=fields,
     )
+    trust = None if ssl is True else ssl, proxy, session, transport
+    usual = governor == "shared" and trust == _USUAL and clock is None
+    terms = _usual_terms() if usual else Terms(governor=_route(governor, trust, clock))
+    if lease is not None or budget is not None:
+        terms = terms._replace(lease=lease, budget=budget)
     inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
     sender = _sender(outbox)
     core = Core(
@@ -194,10 +207,9 @@ def connect(
         fields=fields,
         close_timeout=timeouts.close,
         clock=clock,
-        budget=budget,
+        terms=terms,
         sender=sender,
         inbound=_inbound(unread, receive_buffer, when_full, fields),
-        lease=lease,
         limits=limits,
     )
     if lease is not None:
@@ -241,6 +253,25 @@ def _check_lease(lease: object) -> None:
 
     if not isinstance(lease, Lease):
         raise TypeError(f"lease must be a recloser.fleet.Lease, not {lease!r}")
+
+
+@cache
+def _usual_terms() -> Terms:
+    """Return the terms of most engines, which are one object."""
+    return Terms(governor=_route("shared", _USUAL, None))
+
+
+def _route(governor: object, route: object, clock: Clock | None) -> "Route | None":
+    """Return the governor as engines of this route meet it."""
+    if governor is None or (governor == "shared" and clock is not None):
+        return None
+    from recloser.governor.governor import SHARED, Governor  # noqa: PLC0415 - some have none
+
+    if governor == "shared":
+        governor = SHARED
+    if not isinstance(governor, Governor):
+        raise TypeError(f"governor must be a recloser.Governor, 'shared' or None, not {governor!r}")
+    return governor.route(route)
 
 
 def _inbound(

@@ -21,7 +21,16 @@ _OF_CHANGE: Final = (
     *("delay", "uptime", "unsent", "undelivered"),
 )
 _OF_CLOSE: Final = ("code", "code_name", "reason", "intentional", "origin", "cause", "clean")
-IF_KNOWN: Final = ("sent_code", "status", "body", "retry_after", "advice", "error", "exception")
+IF_KNOWN: Final = (
+    "waited",
+    "sent_code",
+    "status",
+    "body",
+    "retry_after",
+    "advice",
+    "error",
+    "exception",
+)
 FIELDS: Final = frozenset((*_OF_CHANGE, *_OF_CLOSE, *IF_KNOWN, "timestamp"))
 """All fields that a line may have besides the application's own."""
 
@@ -48,6 +57,8 @@ def fields_of(change: StateChange) -> dict[str, Any]:
         "unsent": change.unsent,
         "undelivered": change.undelivered,
     }
+    if change.waited:
+        fields["waited"] = milliseconds(change.waited)
     fields.update(_NO_CLOSE if change.close is None else _close(change.close))
     if change.error is not None:
         cause = change.error.__cause__

@@ -40,6 +40,8 @@ class StateChange:
     """Seconds to the next dial, when `current` is backoff."""
     uptime: float | None = None
     """Seconds that the ended generation was open; None if it never was."""
+    waited: float = 0.0
+    """Seconds for which the dial that ends with this change waited for a permit of the governor."""
     unsent: int = 0
     """Messages that have not left, or are not known to have."""
     undelivered: int = 0

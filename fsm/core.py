@@ -4,21 +4,12 @@ An *event* is one fact from outside: a call of the application, the end of a soc
 that has passed. `Core.handle` takes one event to its end before the next. An event of an old
 generation or of an old deadline changes nothing.
 
-Most events fire a *trigger*. The table says where it leads from each state. Where a pair of state
-and trigger has several rows, a *guard* chooses one of them: a value that the core sets before it
-fires. `lost` in `connecting` and `open` has the guard of the policy's decision. `lost` in `closing`
-has that of the last wish, and the policy gives the rule and the fate of unsent messages; if it
-fails, the guard is `close`. `wake` in `passive` has the guard of who put the engine to rest.
-
 The *wish* is what the application asked for last; it is kept while closing. The *advice* is what
 the server said in-band; the next end adds it to the record. An end that the application *declares*
 (`Fail`) is a loss, so nothing leads from `closing` to `backoff`; its close frame is a *farewell*.
 
-A *handover* begins in `open`: the successor is dialled, and the connection goes on. Once it is
-ready, the connection is left as by `Reconnect`, and the successor is *promoted* in the place of a
-dial. If the connection ends before, its dial is the redial; if it fails, the connection stays.
-
-The *run* counts the failures from one proof of health to the next, and is replaced as a whole.
+A dial that waits for a permit has not begun: each `Wait` moves its deadline. The *run* counts the
+failures from one proof of health to the next, and is replaced as a whole.
 
 A state owns at most one *deadline*; in `open` that of a successor's dial may come before it. The
 driver sets one timer for it. What is to be done comes out as *effects*, in order. The core performs
@@ -45,12 +36,10 @@ from recloser.fsm.machine import fire
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.run import Run
 from recloser.fsm.states import Guard, State, Trigger, Wish
-from recloser.fsm.timeouts import Timeouts
+from recloser.fsm.timeouts import FAREWELL, Timeouts
 
 _MOST_KNOWN: Final = 8
 """So many addresses that have been open are remembered, the latest."""
-FAREWELL: Final = 0.5
-"""Seconds for the peer's answer to a close frame when the application wants to dial again."""
 
 
 class Core:
@@ -109,7 +98,7 @@ class Core:
         self.guard: Guard | None = None
         self.wish: Wish = Wish.CLOSE
         self.generation: int = 0
-        self.held: int = 0  # messages in the outbox, stated in every change
+        self.held: int = 0  # messages in the outbox
         self._latest = 0  # the number of the latest dial, that of a successor included
         self.deadline: float | None = None
         self.stable_at: float | None = None  # when what is open becomes stable
@@ -153,6 +142,8 @@ class Core:
                 return self._begin_move(event, now) if fire(self, Trigger.MOVE) else []
             case events.Fail() if self._is_open(event.generation):
                 return self._fail(event, now)
+            case events.Wait(number) if number in (self.generation, self.successor):
+                self._wait(number, now)
             case events.Healthy() if self.state is State.OPEN:
                 self._stable()
             case Advise() if live and event.generation in (None, self.generation):
@@ -173,9 +164,19 @@ class Core:
             self._latest, start, due, event.code, event.reason, planned=event.planned
         )
         self._set_open_deadline()
-        dial = effects.Dial(self._latest, start, self.run.refresh_next)
+        dial = effects.Dial(self._latest, start, self.run.refresh_next, True)
         self.run = replace(self.run, dialled_at=start, refresh_next=False)
         return [dial]
+
+    def _wait(self, number: int, now: float) -> None:
+        """Let the deadline of a dial count from now on."""
+        due, move = now + self._timeouts.connect, self._handover
+        if move is not None and number == move.number and move.due is not None:
+            self._handover = move._replace(started=now, due=due)
+            self._set_open_deadline()
+        elif move is None and self.state is State.CONNECTING:
+            self.deadline = due
+            self.run.wait(now)
 
     def _hand_over(self, move: Handover, now: float) -> list[Effect]:
         """Leave the connection: its successor is ready."""
@@ -315,7 +316,6 @@ class Core:
             close=close,
             context=context,
             decision=decision,
-            uptime=context.uptime,
             undelivered=undelivered,
             error=problem,
         )
@@ -345,7 +345,6 @@ class Core:
         close: Close | None = None,
         context: Context | None = None,
         decision: Decision | None = None,
-        uptime: float | None = None,
         undelivered: int = 0,
         error: PolicyError | None = None,
     ) -> list[Effect]:
@@ -353,8 +352,8 @@ class Core:
         previous, generation = self.state, self.generation
         if not fire(self, trigger) or self.state is previous:
             return []
-        chosen, self.guard, self.deadline = self.guard, None, None
-        self.stable_at = None
+        chosen, self.guard = self.guard, None
+        self.deadline = self.stable_at = None
         delay: float | None = None
         dial: effects.Dial | effects.Promote | None = None
         move = self._handover
@@ -364,12 +363,12 @@ class Core:
             self.run.dialling(move.started)
             dial = effects.Promote(move.number)
         elif self.state is State.CONNECTING:
-            hurried = paced or trigger is Trigger.WAKE
-            start = self.run.earliest(now) if hurried else now
+            start = self.run.earliest(now) if paced or trigger is Trigger.WAKE else now
             self._latest += 1
             self.generation = self._latest
             self.deadline = start + self._timeouts.connect
-            dial = effects.Dial(self.generation, start, self.run.dialling(start))
+            asked = trigger is Trigger.CONNECT or previous is State.CLOSING
+            dial = effects.Dial(self.generation, start, self.run.dialling(start), asked)
         elif self.state is State.OPEN:
             self.deadline = self.stable_at = now + self._timeouts.stable
         elif self.state is State.CLOSING:
@@ -392,7 +391,8 @@ class Core:
             decision=decision,
             rule="" if decision is None else decision.rule,
             delay=delay,
-            uptime=uptime,
+            uptime=None if context is None else context.uptime,
+            waited=self.run.waited if previous is State.CONNECTING else 0.0,
             unsent=self.held if close is None else close.unsent,
             undelivered=undelivered,
             error=error,

@@ -17,6 +17,8 @@ class Dial:
     """The earliest moment, on the clock of `now`."""
     refresh: bool
     """Ask the provider for a new credential first."""
+    intentional: bool = False
+    """The application asked for this dial; no backoff and no hint did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,15 @@ class Opened(NamedTuple):
     """Messages of the generations before that no consumer gets any more."""
 
 
+class Wait(NamedTuple):
+    """The dial of this generation begins only now, or has not begun: it waits for a permit.
+
+    Its deadline counts from now on.
+    """
+
+    generation: int
+
+
 class Lost(NamedTuple):
     """The generation ended or its dial failed.
 
@@ -122,4 +131,4 @@ class Expired(NamedTuple):
     undelivered: int = 0
 
 
-Event = Ask | Reconnect | Move | Hint | Healthy | Opened | Lost | Advise | Fail | Expired
+Event = Ask | Reconnect | Move | Hint | Healthy | Wait | Opened | Lost | Advise | Fail | Expired

@@ -1,4 +1,10 @@
-"""`Handover`: a move from an open connection to its successor, as long as it is under way."""
+"""`Handover`: a move from an open connection to its successor, as long as it is under way.
+
+It begins in `open`: the successor is dialled, and the connection goes on. Once the successor is
+ready, the connection is left as by `Reconnect`, and the successor is *promoted* in the place of a
+dial. If the connection ends before, the successor's dial is the redial; if that dial fails, the
+connection stays.
+"""
 
 from typing import NamedTuple
 

@@ -2,6 +2,13 @@
 
 Used as measured (docs/decisions/0001 and 0002): synchronous, no registered models, no
 callbacks but guards, and guards that only test a value computed before.
+
+Most events of the core fire a *trigger*. The table says where it leads from each state. Where a
+pair of state and trigger has several rows, a *guard* chooses one of them: a value that the core
+sets before it fires. `lost` in `connecting` and `open` has the guard of the policy's decision.
+`lost` in `closing` has that of the last wish, and the policy gives the rule and the fate of unsent
+messages; if it fails, the guard is `close`. `wake` in `passive` has the guard of who put the engine
+to rest.
 """
 
 from collections.abc import Callable

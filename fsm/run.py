@@ -50,6 +50,8 @@ class Run:
     """When the present row of `Close.denied` dials began."""
     refusal: tuple[object, ...] | None = None
     """What we refused of the peer's last, if the latest generation ended by that."""
+    waited: float = 0.0
+    """Seconds for which the present dial waited for a permit."""
     refusals: int = 0
     """How many generations in a row ended by it; a stable period does not end the row."""
 
@@ -226,5 +228,11 @@ class Run:
         self.proven = False
         refresh, self.refresh_next = self.refresh_next, False
         self.immediate = self.ended_at is not None and start < self.ended_at + MIN_GAP
-        self.dialled_at = start
+        self.dialled_at, self.waited = start, 0.0
         return refresh
+
+    def wait(self, now: float) -> None:
+        """Count the time until `now` as a wait: the dial begins now, or later."""
+        self.waited += now - self.dialled_at
+        self.immediate = self.ended_at is not None and now < self.ended_at + MIN_GAP
+        self.dialled_at = now

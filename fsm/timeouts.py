@@ -1,4 +1,4 @@
-"""The three deadlines that the core keeps."""
+"""The deadlines that the core keeps."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -7,6 +7,8 @@ from recloser.fsm.numbers import check_seconds
 
 STABLE: Final = 10.0
 """Seconds: `Timeouts.stable` unless the application says otherwise."""
+FAREWELL: Final = 0.5
+"""Seconds for the peer's answer to a close frame when the application wants to dial again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,9 @@ ROOMS = {
         ours=fsm("closecodes", "numbers", "record", "states"),
         pure=True,
     ),
-    "engine/governor": room("engine/governor", ours=("engine/governor: core",)),
+    "engine/governor": room(
+        "engine/governor", ours=("engine/governor: core", "engine: ground", "fsm", *WIRE)
+    ),
     "engine/inspector": room(
         "engine/inspector",
         ours=(
@@ -167,7 +169,13 @@ ROOMS = {
         "engine",
         ours=(
             *("engine: ground", "engine/credentials", "engine/driver", "engine/hints"),
-            *("engine/fleet", "engine/outbox: core", "engine/outbox", "engine/outbox/file"),
+            *(
+                "engine/fleet",
+                "engine/governor",
+                "engine/outbox: core",
+                "engine/outbox",
+                "engine/outbox/file",
+            ),
             *("fsm", "policies", "transport"),
         ),
         others=("aiohttp", "yarl"),

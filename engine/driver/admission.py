@@ -1,12 +1,16 @@
-"""The admission of a dial: the lease, and a dial of the budget."""
+"""The admission of a dial: the lease, the permit of the governor, and a dial of the budget."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from recloser.clock import Clock
 from recloser.fsm.change import StateChange
+from recloser.fsm.core import Core
+from recloser.fsm.effects import Dial
+from recloser.fsm.events import Event, Wait
 from recloser.fsm.record import Cause, Close
+from recloser.fsm.states import State
 from recloser.transport.base import DialFailed
 
 if TYPE_CHECKING:
@@ -33,17 +37,107 @@ class Lease(Protocol):
         ...
 
 
+class Governor(Protocol):
+    """The governor of all engines that dial by the same route; `engine` is an int of its own."""
+
+    async def permit(self, engine: int, address: str, *, intentional: bool) -> bool:
+        """Return once the engine may dial, and whether it had to wait.
+
+        Raises `DialFailed` with the record of another engine's dial that stands for this one.
+        """
+        ...
+
+    def waits(self, engine: int) -> bool:
+        """Return whether the engine waits for its permit."""
+        ...
+
+    def changed(
+        self, engine: int, address: str | None, change: StateChange, feed: Callable[[Event], None]
+    ) -> None:
+        """Follow a change of state; `feed` takes a hint that ends a backoff."""
+        ...
+
+    def leave(self, engine: int) -> None:
+        """Take note that the engine neither waits nor dials."""
+        ...
+
+
+class Terms(NamedTuple):
+    """The terms on which an engine may dial; None: that one sets none."""
+
+    lease: Lease | None = None
+    budget: "Budget | None" = None
+    governor: Governor | None = None
+
+
+FREE: Final = Terms()
+"""Those of an engine that may dial at any time."""
+
+
 async def admit(
-    lease: Lease | None, budget: "Budget | None", clock: Clock, fields: Mapping[str, object]
+    terms: Terms,
+    core: Core,
+    dial: Dial,
+    address: str | None,
+    feed: Callable[[Event], None],
+    *,
+    clock: Clock,
+    fields: Mapping[str, object],
 ) -> Callable[[], Awaitable[None]] | None:
     """Return once a dial may start; raises `DialFailed` with the cause if it may not.
 
-    The result counts the dial against the budget, after the providers; None without a budget.
+    `address` is where it goes, if that is known before the providers are asked. The result is to be
+    called after the providers, if there is one: it counts the dial against the budget, and asks for
+    another permit if they have given another address.
     """
+    lease, budget, governor = terms
     if lease is not None:
         await lease.obtain()
-    if budget is None:
-        return None
-    if budget.wait(clock.monotonic()) > 0:
+    if budget is not None and budget.wait(clock.monotonic()) > 0:
         raise DialFailed(Close.by_engine(Cause.BUDGET))
-    return partial(budget.spend, clock, fields)
+    spend = None if budget is None else partial(budget.spend, clock, fields)
+    if governor is None:
+        return spend
+    expected = core.address if address is None else address
+    permit = partial(_permit, governor, core, dial, feed)
+    if expected is not None:
+        await permit(expected)
+    if address is not None:
+        return spend
+
+    async def addressed() -> None:
+        if core.address is not None and core.address != expected:
+            await permit(core.address)
+        if spend is not None:
+            await spend()
+
+    return addressed
+
+
+async def _permit(
+    governor: Governor, core: Core, dial: Dial, feed: Callable[[Event], None], address: str
+) -> None:
+    if await governor.permit(id(core), address, intentional=dial.intentional):
+        feed(Wait(dial.generation))
+
+
+def waits(terms: Terms, core: Core, deadline: float) -> int | None:
+    """Return the number of the dial whose deadline has come while it waits for its permit."""
+    governor = terms.governor
+    if governor is None or deadline == core.stable_at or not governor.waits(id(core)):
+        return None
+    return core.generation if core.state is State.CONNECTING else core.successor
+
+
+def follow(terms: Terms, core: Core, change: StateChange, feed: Callable[[Event], None]) -> None:
+    """Let lease and governor follow a change of state."""
+    if terms.lease is not None:
+        terms.lease.changed(change)
+    if terms.governor is not None:
+        terms.governor.changed(id(core), core.address, change, feed)
+
+
+def part(terms: Terms, core: Core) -> None:
+    """Give back the permit of a successor's dial."""
+    if terms.governor is not None:
+        terms.governor.leave(id(core))

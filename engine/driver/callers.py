@@ -8,7 +8,7 @@ from recloser.closed import closed_error, details
 from recloser.driver.generation import Generation, Releaser
 from recloser.driver.inbound import Inbound
 from recloser.fsm.change import StateChange
-from recloser.fsm.effects import Failed
+from recloser.fsm.effects import Drop, Failed
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
@@ -88,24 +88,26 @@ class Moves:
         successor, self.successor = self.successor, None
         return successor
 
-    def give_up(
-        self, farewell: tuple[int, str] | None, inbound: Inbound, releaser: Releaser
+    def end(
+        self,
+        effect: Drop | Failed,
+        inbound: Inbound,
+        releaser: Releaser,
+        fields: Mapping[str, object],
     ) -> None:
-        """Release the successor; it leaves with a farewell of its own if it has one."""
+        """Release the successor, which is given up or has failed; tell of a failure."""
         successor = self.take()
-        if successor is None:
-            return
-        successor.farewell = successor.farewell or farewell
-        if successor.wire is not None:
-            inbound.lose(successor.wire.unread + successor.wire.received.excess)
-        releaser.start(asyncio.get_running_loop(), successor, last=False)
-
-    def failed(self, effect: Failed, fields: Mapping[str, object]) -> None:
-        """Tell the log and the callers that the successor has failed."""
-        log.move_failed(fields, effect.close, effect.decision)
-        if effect.error is not None:
-            log.failure(log.LISTENER_FAILED, fields, "policy", effect.error)
-        self._settle(MoveFailed(effect.close))
+        if successor is not None:
+            if successor.farewell is None and isinstance(effect, Drop):
+                successor.farewell = effect.code, effect.reason
+            if successor.wire is not None:
+                inbound.lose(successor.wire.unread + successor.wire.received.excess)
+            releaser.start(asyncio.get_running_loop(), successor, last=False)
+        if isinstance(effect, Failed):
+            log.move_failed(fields, effect.close, effect.decision)
+            if effect.error is not None:
+                log.failure(log.LISTENER_FAILED, fields, "policy", effect.error)
+            self._settle(MoveFailed(effect.close))
 
     def changed(self, change: StateChange) -> None:
         """Let the callers go on where a change ends the move."""

@@ -11,7 +11,7 @@ from recloser.checks import address_of
 from recloser.clock import Alarm, Clock
 from recloser.closed import closed_error
 from recloser.contract import Sender
-from recloser.driver.admission import Lease, admit
+from recloser.driver.admission import FREE, Terms, admit, follow, part, waits
 from recloser.driver.callers import CloseWaiters, Moves
 from recloser.driver.dial import dial, failure_of, log_bug, sleep_until
 from recloser.driver.generation import Generation, Releaser
@@ -29,7 +29,7 @@ from recloser.fsm import effects
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Effect
-from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Move, Opened
+from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Move, Opened, Wait
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger, Wish
 from recloser.providers import dial_failure
@@ -38,7 +38,6 @@ from recloser.transport.errors import NotOpen
 from recloser.transport.wire import Transport, Wire
 
 if TYPE_CHECKING:
-    from recloser.budget import Budget
     from recloser.fsm.decisions import Session
 
 
@@ -51,17 +50,16 @@ class Driver:
     __slots__ = (
         "_alarm",
         "_binding",
-        "_budget",
         "_close_waiters",
         "_handling",
         "_inbox",
         "_inputs",
-        "_lease",
         "_limits",
         "_neighbour",
         "_on_open",
         "_releaser",
         "_session",
+        "_terms",
         "_transport",
         "core",
         "counters",
@@ -86,8 +84,7 @@ class Driver:
         close_timeout: float,
         clock: Clock | None,
         inbound: Inbound,
-        budget: "Budget | None" = None,
-        lease: Lease | None = None,
+        terms: Terms = FREE,
         limits: Limits | None = None,
         sender: Callable[["Driver"], Sender] = DirectSender,
     ) -> None:
@@ -104,8 +101,7 @@ class Driver:
         self._neighbour = Neighbour()
         self._transport = transport
         self._on_open = on_open
-        self._budget = budget
-        self._lease = lease
+        self._terms = terms
         self._limits = limits
         self._session: Session | None = None
         self._binding = LoopBinding(clock)
@@ -113,7 +109,7 @@ class Driver:
         self._handling = False
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
-        releases = self.sender.released, None if lease is None else lease.released
+        releases = self.sender.released, None if terms.lease is None else terms.lease.released
         self._releaser = Releaser(transport, *releases, bound=close_timeout, fields=fields)
         self._close_waiters = CloseWaiters()
 
@@ -248,11 +244,9 @@ class Driver:
                 self._dial(effect)
             case effects.Promote():
                 self._promote()
-            case effects.Drop(_, code, reason):
-                self.moves.give_up((code, reason), self.inbound, self._releaser)
-            case effects.Failed():
-                self.moves.give_up(None, self.inbound, self._releaser)
-                self.moves.failed(effect, self.fields)
+            case effects.Drop() | effects.Failed():
+                self.moves.end(effect, self.inbound, self._releaser, self.fields)
+                part(self._terms, self.core)
             case effects.Shut(_, code, reason) if self.generation is not None:
                 self.generation.shut(code, reason)
             case effects.Abort() if self.generation is not None:
@@ -284,7 +278,10 @@ class Driver:
         await sleep_until(effect.not_before, self.clock)
         if generation is self.generation:
             self.inbound.set_aside()
-        spend = await admit(self._lease, self._budget, self.clock, self.fields)
+        address = self._inputs.address(self.core.address)
+        spend = await admit(
+            self._terms, self.core, effect, address, self.feed, clock=self.clock, fields=self.fields
+        )
         await dial(
             generation,
             request=self._inputs.request(self.clock, refresh=effect.refresh),
@@ -300,9 +297,9 @@ class Driver:
         )
 
     def _connected(self, generation: Generation, wire: Wire) -> None:
-        if self._lease is not None:
+        if self._terms.lease is not None:
             with dial_failure(Cause.CONFIGURATION):
-                wire.restrict(self._lease.writable)
+                wire.restrict(self._terms.lease.writable)
         present = generation is self.generation
         (self.inbound.precede if present else self.inbound.limit)(wire)
 
@@ -320,6 +317,8 @@ class Driver:
         close = failure_of(task)
         generation.task = None
         present = generation is self.generation
+        if generation is self.moves.successor:
+            part(self._terms, self.core)
         if not present and generation is not self.moves.successor:
             generation.abort()  # it was cancelled and went on: its socket must not stay
         elif present and self.core.state is State.CLOSING and generation.connected:
@@ -363,7 +362,7 @@ class Driver:
                     self._session = change.session  # a failed dial does not forget what stands
                 self.generation = None
                 self._releaser.start(self.bind(), generation, last=closed)
-        elif closed or (self._lease is not None and change.current is State.PASSIVE):
+        elif closed or (self._terms.lease is not None and change.current is State.PASSIVE):
             self._releaser.start(self.bind(), None, last=closed)
         self.inbound.mark_reported(change.undelivered)
         wire = None if self.generation is None else self.generation.wire
@@ -373,8 +372,7 @@ class Driver:
         self._neighbour.changed(change)
         self.counters.count(change)
         log.state_change(change, self.clock.wall(), self.fields)
-        if self._lease is not None:
-            self._lease.changed(change)
+        follow(self._terms, self.core, change, self.feed)
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)
@@ -390,7 +388,9 @@ class Driver:
 
     def _expired(self, deadline: float) -> None:
         generation = self.generation
-        if generation is None:
+        if (number := waits(self._terms, self.core, deadline)) is not None:
+            self.feed(Wait(number))
+        elif generation is None:
             self.feed(Expired(deadline))
         else:
             self.feed(generation.expired(deadline, self._undelivered(generation)))

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from recloser import log
 from recloser.driver.scope import Scope
 from recloser.driver.watchdog import Watchdog
-from recloser.fsm.core import FAREWELL
 from recloser.fsm.events import Advise, Expired, Fail
 from recloser.fsm.record import Close
+from recloser.fsm.timeouts import FAREWELL
 from recloser.transport.wire import Transport, Wire
 
 

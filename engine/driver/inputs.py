@@ -6,7 +6,13 @@ from typing import TypeAlias
 
 from yarl import URL
 
-from recloser.checks import check_credentials, check_headers, check_subprotocols, check_url
+from recloser.checks import (
+    address_of,
+    check_credentials,
+    check_headers,
+    check_subprotocols,
+    check_url,
+)
 from recloser.clock import Clock
 from recloser.credentials import Credentials
 from recloser.fsm.record import Cause
@@ -50,6 +56,10 @@ class Inputs:
     def can_refresh(self) -> bool:
         """Whether a new credential can be asked for."""
         return self._credentials is not None and self._credentials.can_refresh
+
+    def address(self, latest: str | None) -> str | None:
+        """Return the address of every dial, `latest` if known; None where a function gives it."""
+        return None if callable(self._url) else latest or address_of(check_url(self._url))[0]
 
     async def request(self, clock: Clock, *, refresh: bool = False) -> Request:
         """Ask for URL, headers, subprotocols and credentials, in this order.

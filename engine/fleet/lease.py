@@ -30,13 +30,13 @@ from recloser.fleet.core import (
 from recloser.fleet.store import Grant, LeaseStore, Refusal
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import GOING_AWAY
-from recloser.fsm.core import FAREWELL
 from recloser.fsm.decisions import STANDBY
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.events import Event as EngineEvent
 from recloser.fsm.events import Hint
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import Guard, State
+from recloser.fsm.timeouts import FAREWELL
 from recloser.transport.base import DialFailed
 
 _STORE: Final = ("acquire", "renew", "release", "watch")

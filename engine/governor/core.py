@@ -56,10 +56,10 @@ class GovernorCore:
                 host = self._host(key)
                 found += host.sleep(engine, close, now, wake=wake)
             case events.Ended(engine, close):
+                if engine not in self._homes:
+                    return []  # it had left before, and its dial went on
                 key = self._homes[engine]
                 host = self._hosts[key]
-                if close is None:
-                    del self._homes[engine]
                 found = host.ended(engine, close, now)
             case events.Leave(engine):
                 return self._leave(engine, now)
@@ -70,6 +70,8 @@ class GovernorCore:
                 found = host.hear(news, now)
             case events.Due():
                 return self._pass(now)
+        if isinstance(event, events.Ended) and event.close is None:
+            del self._homes[event.engine]
         self._settle(key, host)
         return found
 

@@ -117,6 +117,8 @@ class Host:
 
     def sleep(self, engine: int, close: Close, now: float, *, wake: bool) -> list[Effect]:
         """Take an engine that begins a backoff after an end with this record."""
+        if engine in self._dialling or engine in self._ahead or engine in self._waiting:
+            return []  # it dials on, for the connection that it has just lost
         kind = reading(close)
         if close.spread is not None:
             self._spread_until = now + close.spread
@@ -141,7 +143,10 @@ class Host:
 
     def ended(self, engine: int, close: Close | None, now: float) -> list[Effect]:
         """Take the end of a dial: it has opened, or failed with this record."""
-        route = self._dialling.pop(engine, None)
+        if engine not in self._dialling:
+            return []
+        route = self._dialling.pop(engine)
+        self._asked.discard(engine)
         kind = reading(close)
         if close is None:
             self._tries.pop(engine, None)

@@ -71,6 +71,8 @@ def line_of(
         "undelivered": change.undelivered,
         "at": change.at,
     }
+    if change.waited:
+        line["waited"] = change.waited
     if change.close is not None:
         line.update(_close_line(change.close))
         if change.close.unsent != change.unsent:
@@ -149,6 +151,7 @@ def entry_of(line: Mapping[str, Any]) -> JournalEntry:
             rule=rule,
             delay=facts.maybe_number("delay"),
             uptime=facts.maybe_number("uptime"),
+            waited=facts.maybe_number("waited") or 0.0,
             unsent=facts.integer("unsent", 0),
             undelivered=facts.integer("undelivered", 0),
             error=RecordedError(problem) if problem else None,

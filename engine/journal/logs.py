@@ -41,6 +41,7 @@ def entry_of(line: Mapping[str, Any], by: str | None) -> JournalEntry:
         rule=facts.text("rule", ""),
         delay=facts.maybe_number("delay"),
         uptime=facts.maybe_number("uptime"),
+        waited=facts.maybe_number("waited") or 0.0,
         unsent=facts.integer("unsent", 0),
         undelivered=facts.integer("undelivered", 0),
         error=RecordedError(facts.text("error", "")) if failed else None,

@@ -96,6 +96,7 @@ PLAIN: dict[type, dict[str, object]] = {
         "delay": None,
         "uptime": None,
         "unsent": 0,
+        "waited": 0.0,
         "undelivered": 0,
         "close": None,
         "context": None,

@@ -106,6 +106,8 @@ CONNECT: Table = {
     **probes("connect", life(tries, *[DOWN] * 9), {"seed": 2}, seed=1, policy=None),
     **shown(
         "connect",
+        governor="engine/governor/test_governor.py::"
+        "test_dials_begin_at_the_rate_and_the_wait_is_told",
         lease="engine/fleet/test_lease.py::test_one_is_open_and_the_others_rest",
         session="transport/test_lent_sessions.py::test_a_parameter_is_used_or_refused",
         ssl="transport/test_proxy.py::test_every_dial_goes_through_the_proxy_with_the_same_tls",
@@ -116,6 +118,22 @@ CONNECT: Table = {
         follow_redirects="transport/test_exact_url.py::"
         "test_a_redirect_is_followed_to_its_location_as_given",
     ),
+}  # fmt: skip
+
+
+GOVERNOR: Table = {
+    **shown(
+        "Governor",
+        rate="engine/governor/test_governor.py::test_dials_begin_at_the_rate_and_the_wait_is_told",
+        at_once="engine/governor/test_governor.py::"
+        "test_the_deadline_of_a_dial_begins_with_its_permit",
+        by="engine/governor/test_governor.py::test_what_counts_as_one_host",
+        ramp="engine/governor/test_host.py::test_a_ramp_is_the_growth_of_a_second",
+    ),
+    **shown("Governor.key", address="engine/governor/test_governor.py::"
+            "test_what_counts_as_one_host"),
+    **shown("Governor.route", route="engine/governor/test_governor.py::"
+            "test_who_trusts_otherwise_is_told_nothing"),
 }  # fmt: skip
 
 
@@ -542,4 +560,4 @@ DECISIONS |= {
     **probes("Hold", deciding(Hold), DROP),
     **probes("Stop", deciding(Stop), DROP),
 }
-TABLE: Table = CONNECT | TIMEOUTS | CLIENT | OPENING | DECISIONS
+TABLE: Table = CONNECT | GOVERNOR | TIMEOUTS | CLIENT | OPENING | DECISIONS

@@ -27,6 +27,7 @@ from recloser.fsm.events import (
     Move,
     Opened,
     Reconnect,
+    Wait,
 )
 from recloser.fsm.record import Close
 from recloser.fsm.states import Guard, State, Wish
@@ -148,6 +149,9 @@ class Situation:
             yield Reconnect(generation=generation)
             yield Reconnect(generation=generation, planned=True)
             yield Advise("x", generation=generation)
+            yield Wait(generation)
+        if self.core.successor is not None:
+            yield Wait(self.core.successor)
         yield from (Expired(deadline) for deadline in self.flight.expired)
 
     def stale(self, event: Event) -> bool:
@@ -157,6 +161,9 @@ class Situation:
             case Opened(generation) | Lost(generation):
                 known = generation in (core.generation, core.successor)
                 return not (known and core.state.live)
+            case Wait(generation):
+                waits = core.state is State.CONNECTING and generation == core.generation
+                return not (waits or generation == core.successor)
             case Fail() | Reconnect(generation=int()):
                 return event.generation != core.generation or core.state is not State.OPEN
             case Advise(generation=int(generation)):

@@ -150,6 +150,18 @@ def test_the_return_begins_slowly_and_doubles_at_most_each_second() -> None:
 
 
 @pytest.mark.spec("M3.3")
+@pytest.mark.parametrize(("ramp", "first", "last"), [(1.0, 15, 22), (4.0, 60, 2000)])
+def test_a_ramp_is_the_growth_of_a_second(ramp: float, first: int, last: int) -> None:
+    """720 over three minutes are four a second."""
+    town = Town(ramp=ramp)
+    town.down()
+    town.ask(*range(720))
+    town.ended(0)
+    town.serve(4.0)
+    assert first <= len(town.granted) <= last
+
+
+@pytest.mark.spec("M3.3")
 def test_a_host_that_refuses_gets_less() -> None:
     town = Town()
     town.down()

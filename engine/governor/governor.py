@@ -1,0 +1,211 @@
+"""`Governor`: the core of a governor in an event loop, for the engines that share it."""
+
+import asyncio
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Final, Literal
+from weakref import WeakKeyDictionary
+
+from recloser.checks import address_of
+from recloser.clock import Alarm, LoopClock
+from recloser.fsm.budget import BUDGET_SPENT
+from recloser.fsm.change import StateChange
+from recloser.fsm.events import Event as EngineEvent
+from recloser.fsm.events import Hint
+from recloser.fsm.numbers import check_seconds
+from recloser.fsm.record import Close
+from recloser.fsm.states import State, Trigger
+from recloser.governor.core import GovernorCore
+from recloser.governor.effects import Grant, Share, Tell, Wake
+from recloser.governor.events import Ask, Due, Ended, Event, Leave, Sleep
+from recloser.governor.limits import DialLimits
+from recloser.governor.pace import RAMP
+from recloser.transport.base import DialFailed
+
+AT_ONCE: Final = 200
+"""Dials under way at one host at a time, unless the application says otherwise."""
+
+Key = Literal["host", "address"] | Callable[[str], str]
+"""What is limited: a host and port, an address, or what a function of the address returns."""
+
+
+class Governor:
+    """Says when an engine may dial, so that the engines of a process do not dial all at once.
+
+        governor = recloser.Governor(rate=50.0)
+        feeds = [recloser.connect(url, governor=governor) for url in urls]
+
+    The engines of an event loop share one, `Governor()`, unless `connect` is given another. An
+    engine that is alone at its host does not notice it.
+
+    rate: dials per second that begin at a host, evenly spaced; None for no limit. It is also the
+        pace at which engines come back to a host that was down: the operator knows what it takes.
+    at_once: dials that are under way at a host at a time, `on_open` included; None for no limit.
+    by: what counts as one host: "host" (host and port), "address" (scheme, host, port and path), or
+        a function that is called with the address and returns the name of a group.
+    ramp: the factor by which the pace of a return grows in a second at most, until the host refuses
+        a dial; at least 1.
+
+    It belongs to no event loop: in each it governs the engines of that loop.
+
+    Raises `TypeError` or `ValueError` for arguments that cannot work.
+    """
+
+    __slots__ = ("_by", "_desks", "_limits", "_ramp")
+
+    def __init__(
+        self,
+        *,
+        rate: float | None = None,
+        at_once: int | None = AT_ONCE,
+        by: Key = "host",
+        ramp: float = RAMP,
+    ) -> None:
+        self._limits = DialLimits(rate, at_once)
+        if by not in ("host", "address") and not callable(by):
+            raise TypeError(f"by must be 'host', 'address' or a function, not {by!r}")
+        if check_seconds("ramp", ramp) < 1:
+            raise ValueError(f"ramp must be at least 1, not {ramp!r}")
+        self._by = by
+        self._ramp = float(ramp)
+        self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Desk] = WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        limits = self._limits
+        return f"<{type(self).__name__} rate={limits.rate} at_once={limits.at_once}>"
+
+    def route(self, route: Hashable = None) -> "Route":
+        """Return the governor as engines meet it that dial by the same route."""
+        return Route(self, route)
+
+    def key(self, address: str) -> str:
+        """Return what an address is limited by."""
+        if self._by == "address":
+            return address
+        if callable(self._by):
+            return self._by(address)
+        return address_of(address)[1]
+
+    def desk(self) -> "_Desk":
+        """Return the part of the running event loop."""
+        loop = asyncio.get_running_loop()
+        desk = self._desks.get(loop)
+        if desk is None:
+            desk = self._desks[loop] = _Desk(loop, GovernorCore(self._limits, ramp=self._ramp))
+        return desk
+
+
+SHARED: Final = Governor()
+"""The governor of all engines that are given none of their own."""
+
+
+class Route:
+    """The governor of all engines that dial by the same route: proxy, session and what they trust.
+
+    They take the record of a dial of each other for their own.
+    """
+
+    __slots__ = ("_governor", "_route")
+
+    def __init__(self, governor: Governor, route: Hashable) -> None:
+        self._governor = governor
+        self._route = route
+
+    async def permit(self, engine: int, address: str, *, intentional: bool) -> bool:
+        """Return once the engine may dial, and whether it had to wait.
+
+        Raises `DialFailed` with the record of another engine's dial that stands for this one.
+        """
+        key = self._governor.key(address)
+        origin = address.split("/", 3)[:3]
+        ask = Ask(engine, key, (self._route, *origin), intentional)
+        return await self._governor.desk().permit(ask)
+
+    def waits(self, engine: int) -> bool:
+        """Return whether the engine waits for its permit."""
+        return engine in self._governor.desk().answers
+
+    def changed(
+        self,
+        engine: int,
+        address: str | None,
+        change: StateChange,
+        feed: Callable[[EngineEvent], None],
+    ) -> None:
+        """Follow a change of state; `feed` takes the hint that a host is back."""
+        desk = self._governor.desk()
+        if change.previous is State.CONNECTING and change.current is State.OPEN:
+            desk.do(Ended(engine, None))
+        if change.trigger is Trigger.LOST and change.close is not None:
+            if change.previous is State.CONNECTING:
+                desk.do(Ended(engine, change.close))
+            if change.current is State.BACKOFF and address is not None:
+                desk.wakers[engine] = partial(feed, Hint())
+                wake = change.rule != BUDGET_SPENT
+                desk.do(Sleep(engine, self._governor.key(address), change.close, wake))
+                return
+        if change.current not in (State.CONNECTING, State.OPEN):
+            self.leave(engine)
+
+    def leave(self, engine: int) -> None:
+        """Take note that the engine neither waits nor dials."""
+        desk = self._governor.desk()
+        desk.wakers.pop(engine, None)
+        desk.do(Leave(engine))
+
+
+class _Desk:
+    """Feeds one core with events, and performs its effects in one event loop."""
+
+    __slots__ = ("_alarm", "_clock", "_core", "answers", "wakers")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, core: GovernorCore) -> None:
+        self._clock = LoopClock(loop)
+        self._core = core
+        self._alarm = Alarm()
+        self.answers: dict[int, asyncio.Future[Close | None]] = {}
+        """What those wait for who want to dial: None for a permit."""
+        self.wakers: dict[int, Callable[[], None]] = {}
+        """How to end the backoff of an engine."""
+
+    async def permit(self, ask: Ask) -> bool:
+        """Return once the engine may dial, and whether it had to wait."""
+        self.wakers.pop(ask.engine, None)
+        answer = asyncio.get_running_loop().create_future()
+        self.answers[ask.engine] = answer
+        try:
+            self.do(ask)
+            waits = not answer.done()
+            close = await answer
+        except asyncio.CancelledError:
+            self.do(Leave(ask.engine))
+            raise
+        finally:
+            if self.answers.get(ask.engine) is answer:
+                del self.answers[ask.engine]
+        if close is not None:
+            raise DialFailed(close)
+        return waits
+
+    def do(self, event: Event) -> None:
+        """Handle one event, and perform what follows."""
+        for effect in self._core.handle(event, self._clock.monotonic()):
+            match effect:
+                case Grant(engine):
+                    self._answer(engine, None)
+                case Share(engine, close):
+                    self._answer(engine, close)
+                case Wake(engine) if (wake := self.wakers.pop(engine, None)) is not None:
+                    wake()
+                case Tell():
+                    pass
+        self._alarm.set(self._core.deadline, self._clock, self._ring)
+
+    def _answer(self, engine: int, close: Close | None) -> None:
+        answer = self.answers.get(engine)
+        if answer is not None and not answer.done():
+            answer.set_result(close)
+
+    def _ring(self, deadline: float) -> None:
+        del deadline
+        self.do(Due())
