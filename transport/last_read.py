@@ -28,7 +28,7 @@ class _LastRead:
         self._transport = transport
         self._lowest = lowest
         self._protocol = protocol
-        self.wanted = True
+        self.wanted: bool = True
         """False once the end was told, so that nobody asks for the rest."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

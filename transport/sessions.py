@@ -231,9 +231,9 @@ class _SharedSession:
     __slots__ = ("__weakref__", "key", "session", "shares")
 
     def __init__(self, key: _Key, session: ClientSession) -> None:
-        self.key = key
-        self.session = session
-        self.shares = 0
+        self.key: _Key = key
+        self.session: ClientSession = session
+        self.shares: int = 0
         # aiohttp warns of each forgotten session; we warn of the engine that forgot it (J2).
         finalize(self, session.detach)
 

@@ -187,11 +187,11 @@ class LeaseCore:
     )
 
     def __init__(self, terms: Terms) -> None:
-        self.terms = terms
-        self.state = LeaseState.RELEASED
-        self.floor = 0
+        self.terms: Terms = terms
+        self.state: LeaseState = LeaseState.RELEASED
+        self.floor: int = 0
         """The highest fencing number so far: that of the holder, in that state."""
-        self.owed = False
+        self.owed: bool = False
         """Whether the store may believe that this engine holds the lease."""
         self._sent: Instant | None = None
         """When the request was sent by which the lease is held."""

@@ -29,7 +29,7 @@ class Pace:
     __slots__ = ("_at", "_fixed", "_ramp", "_searching", "rate")
 
     def __init__(self, rate: float, now: float, *, ramp: float = RAMP, fixed: bool = False) -> None:
-        self.rate = rate
+        self.rate: float = rate
         self._ramp = ramp
         self._fixed = fixed
         """The rate is what the host or the operator has said: it does not grow."""
