@@ -25,7 +25,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field faults browser mutants prove fleet fleet-ends bench dist clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field faults clients browser mutants prove fleet fleet-ends bench dist clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -163,6 +163,9 @@ faults: $(READY)  ## Faults of the network, in namespaces of its own: black hole
 	@unshare --user --map-root-user --net --mount true 2>/dev/null || { \
 		echo "skipped: this system gives no network namespace (unshare --user --net)"; exit 0; } && \
 	RECLOSER_FAULTS=1 unshare --user --map-root-user --net --mount $(PYTEST) -rs -m faults tests/faults
+
+clients: $(READY)  ## What other reconnecting clients do when they are ended, beside recloser; writes the page
+	$(BIN)/python -m tests.field.clients
 
 $(VENV)/.stamp-browser: $(READY)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[browser]'

@@ -1,8 +1,6 @@
 """lighttpd in front of a WebSocket server."""
 
-import signal
-
-from tests.field.events import behind_down, behind_killed, idle, kill, reload, sends, stop
+from tests.field.events import behind_down, behind_killed, idle, kill, stop
 from tests.field.software import Place, Software
 from tests.field.sources import Debian
 
@@ -34,20 +32,6 @@ SOFTWARE = (
         in_front=True,
         events=(
             stop("soon"),
-            stop(
-                "soon",
-                how="SIGINT, graceful-shutdown-timeout 2, nothing said",
-                act=sends(signal.SIGINT),
-                settings='server.feature-flags = ("server.graceful-shutdown-timeout" => 2)',
-                quiet=True,
-            ),
-            reload(
-                "stay",
-                "SIGUSR1",
-                act=sends(signal.SIGUSR1),
-                watch=4.0,
-                note="nobody else is let in until it has ended",
-            ),
             kill(),
             idle("soon", "max-read-idle 2 s", settings="server.max-read-idle = 2"),
             behind_down(),
