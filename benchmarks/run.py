@@ -14,7 +14,17 @@ from importlib.metadata import PackageNotFoundError, version
 from against import HERE, Cells, Failed, NotBuilt, built, compare, measured
 from peers import silence
 
-MEASURES = ("receive", "pingpong", "send", "framing", "durable", "memory", "transition", "imports")
+MEASURES = (
+    "receive",
+    "pingpong",
+    "send",
+    "framing",
+    "durable",
+    "memory",
+    "idle",
+    "transition",
+    "imports",
+)
 PACKAGES = ("aiohttp", "aiosqlite", "picows", "structlog", "transitions", "uvloop", "websockets")
 
 

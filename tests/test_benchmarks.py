@@ -20,6 +20,7 @@ TITLES = {
     "framing": "Framing, ping-pong, asyncio",
     "durable": "1000 messages of 100 bytes at once",
     "memory": "Memory, 50 idle connections",
+    "idle": "Idle, 50 connections",
     "transition": "A transition",
     "imports": "Processes from start to end",
 }

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 from recloser.transport.base import Opcode
 
+MEDIUM, LONG = 126, 65_536
+"""Sizes from which a frame's header is longer than 6 bytes, mask included (RFC 6455 5.2)."""
+
 
 class FrameWriter(Protocol):
     """What makes a frame of a message, and writes it."""
@@ -33,6 +36,11 @@ class RestrictedWriter:
         if not self._allowed():
             raise ConnectionResetError("the lease of this connection has run out")
         await self._writer.send_frame(message, opcode)
+
+
+def framed(size: int) -> int:
+    """Return the size of a frame with so many bytes of payload."""
+    return size + (6 if size < MEDIUM else 8 if size < LONG else 14)
 
 
 def first_step(

@@ -4,14 +4,18 @@ A write that fails ends a transport at once, and the loop closes the socket unre
 messages and the close frame behind them would be lost, though they had arrived (B2.3). The
 protocol of the socket's own transport is told while the socket is still open. So it is wrapped:
 data goes to the protocol as before, without a call in between; the end comes here first.
+
+The wrapper also wakes an idle wire when bytes arrive: for that one time there is a call in between.
 """
 
 import asyncio
 import os
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any, Final
 
 from recloser.transport.layers import layers
+from recloser.transport.ticker import Sleeper
 
 BOUND: Final = 8 * 2**20
 """Bytes that are read at most: Linux lets a socket hold 6 MiB (net.ipv4.tcp_rmem)."""
@@ -19,10 +23,10 @@ BOUND: Final = 8 * 2**20
 _CHUNK: Final = 256 * 1024
 
 
-class _LastRead:
+class _LastRead(asyncio.BaseProtocol, ABC):
     """What both kinds of protocols share: all but the end is passed on."""
 
-    __slots__ = ("_lowest", "_protocol", "_transport", "wanted")
+    __slots__ = ("_lowest", "_protocol", "_sleeper", "_transport", "wanted")
 
     def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
         self._transport = transport
@@ -30,11 +34,45 @@ class _LastRead:
         self._protocol = protocol
         self.wanted: bool = True
         """False once the end was told, so that nobody asks for the rest."""
+        self._sleeper: Sleeper | None = None
+
+    @property
+    def listening(self) -> bool:
+        """Whether nothing has arrived since `listen`."""
+        return self._sleeper is not None
+
+    def listen(self, wire: Sleeper) -> None:
+        """Wake the wire, once, when bytes or the end of the stream arrive."""
+        self._sleeper = wire
+        self._interpose()
+        self._lowest.set_protocol(self)  # uvloop keeps the methods
+
+    def stop_listening(self) -> None:
+        """Wake nobody."""
+        if self._sleeper is not None:
+            self._sleeper = None
+            self._pass_on()
+            self._lowest.set_protocol(self)
+
+    def _wake(self) -> None:
+        wire = self._sleeper
+        self.stop_listening()
+        if wire is not None:
+            wire.wake()
+
+    @abstractmethod
+    def _interpose(self) -> None:
+        """Have the next bytes wake the wire."""
+
+    @abstractmethod
+    def _pass_on(self) -> None:
+        """Have bytes go to the protocol without a call in between."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._protocol.connection_made(transport)
 
     def eof_received(self) -> bool | None:
+        self._wake()
         kept: bool | None = self._protocol.eof_received()
         return kept
 
@@ -73,7 +111,17 @@ class _PlainLastRead(_LastRead, asyncio.Protocol):
 
     def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
         super().__init__(transport, lowest, protocol)
-        self.data_received = protocol.data_received  # type: ignore[method-assign] # no call between
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        self.data_received = self._protocol.data_received  # type: ignore[method-assign] # no call
+
+    def _interpose(self) -> None:
+        self.data_received = self._first_data  # type: ignore[method-assign] # for one call
+
+    def _first_data(self, data: bytes) -> None:
+        self._wake()
+        self._protocol.data_received(data)
 
 
 class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
@@ -84,7 +132,17 @@ class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
     def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
         super().__init__(transport, lowest, protocol)
         self.get_buffer = protocol.get_buffer  # type: ignore[method-assign] # no call between
-        self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign] # the same
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        self.buffer_updated = self._protocol.buffer_updated  # type: ignore[method-assign] # no call
+
+    def _interpose(self) -> None:
+        self.buffer_updated = self._first_bytes  # type: ignore[method-assign] # for one call
+
+    def _first_bytes(self, nbytes: int) -> None:
+        self._wake()
+        self._protocol.buffer_updated(nbytes)
 
     def _feed(self, data: bytes) -> None:
         view = memoryview(data)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Final, Protocol
 
@@ -43,12 +44,16 @@ class Living(Protocol):
         """End the connection: the peer sends, and hears us no more."""
         ...
 
+    def wake(self) -> None:
+        """Call `tick` soon: the next act is due at another moment than before."""
+        ...
+
 
 class Liveness:
     """The next act that is due for one wire, and a timer for it when it is near.
 
-    A timer costs 0.3 KiB while it is set, so none is set for most of an interval: the tick of
-    the wire, which has other tasks too, sets it in time.
+    A timer costs 0.3 KiB while it is set, so none is set for most of an interval: a tick of the
+    wire sets it in time.
     """
 
     __slots__ = (
@@ -78,10 +83,14 @@ class Liveness:
         self._handle: asyncio.Handle | None = None
         self._wait(now)
 
-    def tick(self) -> None:
-        """Set the timer if it is time for that; to be called every `TICK`."""
+    def tick(self) -> float:
+        """Set the timer if it is time for that; return the moment at which to be called again.
+
+        It is infinite while the timer is set.
+        """
         if self._handle is None:
             self._wait(monotonic())
+        return inf if self._handle is not None else self._when - NEAR
 
     def stop(self) -> None:
         """Stop pinging and judging."""
@@ -157,12 +166,18 @@ class Liveness:
         if self._asked is not None and received > self._asked:
             self._asked = None
 
+    @property
+    def _when(self) -> float:
+        """The moment of the next act."""
+        if self._asked is None:
+            return self._due
+        return min(self._due, self._asked + self._heartbeat.timeout)
+
     def _wait(self, now: float) -> None:
-        when = self._due
-        if self._asked is not None:
-            when = min(when, self._asked + self._heartbeat.timeout)
+        when = self._when
         if when - now > NEAR:
             self._handle = None
+            self._wire.wake()
         else:
             loop = asyncio.get_running_loop()
             self._handle = loop.call_later(max(0.0, when - now), self._look)

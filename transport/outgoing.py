@@ -3,13 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from recloser.fsm.closecodes import NO_STATUS
 from recloser.transport.base import Delivery, Opcode, Undelivered
 from recloser.transport.flow_control import FlowControl
-from recloser.transport.frame_writer import FrameWriter, RestrictedWriter, first_step
+from recloser.transport.frame_writer import FrameWriter, RestrictedWriter, first_step, framed
 from recloser.transport.layers import bytes_queued, layers
+
+if TYPE_CHECKING:
+    from recloser.transport.ticker import Sleeper
 
 CONGESTED = 65_536
 """Bytes in the write buffer beyond which a pong waits: pings alone must not fill it."""
@@ -20,9 +23,6 @@ SMALL = 16_384
 HIDDEN = 2**20
 """Bytes that may stand below a transport of which no account is to be had, besides one message:
 twice the two marks at which asyncio pauses the writing, 64 KiB of the socket, 512 KiB of TLS."""
-
-MEDIUM, LONG = 126, 65_536
-"""Sizes from which a frame's header is longer than 6 bytes, mask included (RFC 6455 5.2)."""
 
 HANDED_OVER: Final = "recloser: the message had been handed to the connection before"
 """Note on the cancellation of a send whose message may arrive all the same."""
@@ -68,6 +68,7 @@ class Outgoing:
         "_written",
         "sent_code",
         "shut",
+        "sleeper",
         "undelivered",
     )
 
@@ -107,6 +108,8 @@ class Outgoing:
         """What still waited for room at the end."""
         self.undelivered: Undelivered = Undelivered()
         """Answers for a message that comes too late: see `Wire.undelivered`."""
+        self.sleeper: Sleeper | None = None
+        """The wire, if it is idle: it wakes when something waits to leave."""
         self.sent_code: int | None = None
         self.shut: bool = False
         self._stopped = False
@@ -204,6 +207,12 @@ class Outgoing:
         self._allowed = allowed
         self._writer = RestrictedWriter(self._writer, allowed)
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing waits to leave."""
+        waits = self._kept or self._line or self._owed is not None
+        return not waits and bytes_queued(self.layers) == 0
+
     def settle(self) -> None:
         """Forget messages that have left, and send a pong that waited. Only while up."""
         self._look()
@@ -274,13 +283,15 @@ class Outgoing:
 
     def note(self, item: object, size: int) -> None:
         """Keep a written message until it is known to have left."""
-        self._written += _framed(size)
+        self._written += framed(size)
         if self._largest is not None:
             self._largest = max(self._largest, size)
         if self._kept is None:
             self._kept = []
         self._kept.append((self._written, item))
         self._look()
+        if self.sleeper is not None:
+            self.sleeper.wake()
 
     def _look(self) -> None:
         """Forget the messages that have left: all but the last ones, whose bytes are queued."""
@@ -326,9 +337,11 @@ class Outgoing:
 
     def _control(self, payload: bytes, opcode: Opcode) -> None:
         self.push(payload, opcode)
-        self._written += _framed(len(payload))
+        self._written += framed(len(payload))
         if self._kept is None and self._transport.get_write_buffer_size():
             self._kept = []
+        if self.sleeper is not None:
+            self.sleeper.wake()
 
     def close(self, code: int | None, reason: str = "") -> None:
         """Write the one close frame, without a code if None; sets `sent_code` if written.
@@ -385,8 +398,3 @@ async def _left(drained: asyncio.Future[Any]) -> None:
     except asyncio.CancelledError as error:
         error.add_note(HANDED_OVER)
         raise
-
-
-def _framed(size: int) -> int:
-    """Return the size of a frame with so many bytes of payload."""
-    return size + (6 if size < MEDIUM else 8 if size < LONG else 14)

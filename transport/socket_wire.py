@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from math import inf
 from typing import Any, Final, Protocol
 
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
@@ -173,6 +174,7 @@ class SocketWire(Wire):
             return
         self.outgoing.close(code, reason)
         self._end_liveness()
+        self.wake()
         self.read_ahead()
 
     def drop(self) -> None:
@@ -206,24 +208,42 @@ class SocketWire(Wire):
         """See `Wire.wait_closed`."""
         await asyncio.wait((self.lost,))
 
-    def tick(self) -> None:
-        """Look after the wire while no consumer reads: twice a second, for all wires of a loop."""
+    def tick(self) -> float:
+        """Look after the wire while no consumer reads: see `Ticking.tick`."""
         transport = self.transport
         if self.outgoing.closing:
             # The peer's FIN came while bytes of ours were queued: asyncio does not report it.
             self.drain_received()
             if not self.over:
                 self._abort_transport()
-            return
+            return 0.0
         if self.full and not transport.is_reading():
             self._overrun()
         else:
             self._paused = False
         self.read_ahead()
-        if not self.over:
-            self.outgoing.settle()
-            if self._liveness is not None:
-                self._liveness.tick()
+        if self.over:
+            return 0.0
+        self.outgoing.settle()
+        due = inf if self._liveness is None else self._liveness.tick()
+        return due if self._idle() else 0.0
+
+    def _idle(self) -> bool:
+        """Whether somebody reads, nothing waits to leave, and nothing came since the last tick."""
+        arrivals = self._last_read
+        read = self.attended or self.reading_ahead
+        if arrivals is None or self.closing or not (read and self.outgoing.settled):
+            return False
+        if not arrivals.listening:
+            arrivals.listen(self)  # what came before may not have reached its reader yet
+            return False
+        self.outgoing.sleeper = self
+        return True
+
+    def wake(self) -> None:
+        """See `Sleeper.wake`."""
+        self.outgoing.sleeper = None
+        Ticker.of(self.lost.get_loop()).wake(self)
 
     def _overrun(self) -> None:
         """Check whether the peer is still there; report once that reading has paused."""
@@ -303,7 +323,9 @@ class SocketWire(Wire):
         if self.undelivered.resend and self.unsent:
             self._end_writing()  # a message that is sent again must not leave now
             self._abort_transport()
+        self.outgoing.sleeper = None  # or each would keep the other alive
         if self._last_read is not None:
+            self._last_read.stop_listening()
             self._last_read.wanted = False
         super().finish()
         self._end_liveness()

@@ -1,8 +1,14 @@
-"""One timer per event loop: it looks after wires without a reader, and notices a suspend."""
+"""One timer per event loop: it looks after wires in which something goes on, and notices a suspend.
+
+A wire is *idle* while nothing arrives, nothing waits to leave, and nothing is due. It is looked at
+again when that ends; so a tick costs what is due, and not what exists.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
+from heapq import heappop, heappush
+from math import inf
 from typing import ClassVar, Final, Protocol
 
 TICK: Final = 0.5
@@ -43,11 +49,22 @@ class Drift:
         return self._ahead - before > JUMP
 
 
+class Sleeper(Protocol):
+    """The wire, as its parts see it: they wake it when it is idle."""
+
+    def wake(self) -> None:
+        """Be looked at by the next tick: something goes on."""
+        ...
+
+
 class Ticking(Protocol):
     """The wire, as the ticker sees it."""
 
-    def tick(self) -> None:
-        """Look once."""
+    def tick(self) -> float:
+        """Look once; return the moment of `time.monotonic` until which the wire is idle.
+
+        0 says that it is not idle; infinity, that it is until it wakes.
+        """
         ...
 
     def probe(self) -> None:
@@ -80,7 +97,14 @@ class Ticker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._wires: set[Ticking] = set()
+        self._wires: dict[Ticking, int | None] = {}
+        """The number of the span of `TICK` within which each is due; None without an act."""
+        self._due: dict[int, set[Ticking]] = {}
+        """The same by that number."""
+        self._spans: list[int] = []
+        """The numbers in it, as a heap."""
+        self._awake: set[Ticking] = set()
+        """The wires that the next tick looks at."""
         self._ended: set[Ticking] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.drift: Drift = Drift()
@@ -88,16 +112,24 @@ class Ticker:
 
     def add(self, wire: Ticking) -> None:
         """Look after this wire from the next tick on."""
-        self._wires.add(wire)
+        self._wires[wire] = None
+        self._awake.add(wire)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
             self._tickers[self._loop] = self
+
+    def wake(self, wire: Ticking) -> None:
+        """Look at this wire at the next tick, though it is idle."""
+        if wire in self._wires:
+            self._awake.add(wire)
 
     def discard(self, wire: Ticking) -> None:
         """Look no longer after a wire that has ended; the last one ends the timer."""
         if wire not in self._wires:
             return
-        self._wires.discard(wire)
+        self._schedule(wire, None)
+        del self._wires[wire]
+        self._awake.discard(wire)
         self._ended.add(wire)
         if not self._wires and self._timer is not None:
             self._timer.cancel()
@@ -118,7 +150,28 @@ class Ticker:
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK, self._tick)
         self._asks = _ASKS if self.drift.jumped() else max(0, self._asks - 1)
-        for wire in tuple(self._wires):
-            wire.tick()
-            if self._asks:
+        now = time.monotonic()
+        while self._spans and self._spans[0] * TICK <= now:
+            self._awake |= self._due.pop(heappop(self._spans))
+        for wire in tuple(self._awake):
+            until = wire.tick()
+            if until > now + TICK and wire in self._wires:
+                self._awake.discard(wire)
+                self._schedule(wire, None if until == inf else int(until / TICK))
+        if self._asks:
+            for wire in tuple(self._wires):
                 wire.probe()
+
+    def _schedule(self, wire: Ticking, span: int | None) -> None:
+        """Look at a wire when this span begins, and not when another one does."""
+        before = self._wires[wire]
+        if before == span:
+            return
+        if before in self._due:
+            self._due[before].discard(wire)
+        if span is not None:
+            if span not in self._due:
+                self._due[span] = set()
+                heappush(self._spans, span)
+            self._due[span].add(wire)
+        self._wires[wire] = span

@@ -351,6 +351,9 @@ class Hearing:
     def deaf(self) -> None:
         self.over = True
 
+    def wake(self) -> None:
+        """Nobody ticks."""
+
 
 @pytest.mark.spec("F10.1", "F10.2", "F10.4")
 @pytest.mark.parametrize(

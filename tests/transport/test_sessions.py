@@ -190,10 +190,11 @@ def test_a_loop_that_was_closed_over_a_wire_is_forgotten() -> None:
     dropped = []
 
     class Wire:
-        def tick(self) -> None:
+        def tick(self) -> float:
             raise AssertionError
 
-        probe = tick
+        def probe(self) -> None:
+            raise AssertionError
 
         def drop(self) -> None:
             dropped.append(self)

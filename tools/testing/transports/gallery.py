@@ -197,9 +197,9 @@ class ReadsOnRequest(AiohttpTransport):
 
 
 class _GreedyWire(AiohttpWire):
-    def tick(self) -> None:
+    def tick(self) -> float:
         self.draining = True
-        super().tick()
+        return super().tick()
 
 
 class ReadsWithoutBound(AiohttpTransport):

@@ -1,0 +1,181 @@
+"""A wire in which nothing goes on is not looked at, and what ends that is noticed (F7)."""
+
+import asyncio
+import gc
+import ssl
+import weakref
+from collections.abc import Callable
+from math import inf
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recloser.fsm.record import Cause
+from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
+from recloser.transport import Heartbeat, ticker
+from recloser.transport.ticker import TICK, Ticker
+from tests.transport.link import Link, linked, until
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
+Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
+SECURE = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+FAR = Heartbeat(interval=3600.0, timeout=3600.0)
+
+
+def idle(link: Link) -> bool:
+    return link.wire not in Ticker.of(asyncio.get_running_loop())._awake
+
+
+async def until_idle(link: Link) -> None:
+    await until(lambda: idle(link))
+
+
+@pytest.mark.spec("F7.7", "F7.1")
+@SECURE
+@pytest.mark.parametrize("consumer", ["none", "parked", "gone"])
+async def test_what_arrives_while_idle_is_noticed(
+    loop_factory: Factory, tls: Contexts, *, secure: bool, consumer: str
+) -> None:
+    async with linked(heartbeat=FAR, tls=tls if secure else None) as link:
+        waits = None if consumer == "none" else asyncio.create_task(link.receive())
+        await until_idle(link)
+        if waits is not None and consumer == "gone":
+            waits.cancel()
+            await asyncio.wait((waits,))
+            assert not link.wire.busy
+            assert idle(link)
+        for _ in range(2):
+            await link.peer.send(frame(PING, b"there?"))
+            assert await link.peer.frame() == (PONG, b"there?")
+            await until_idle(link)
+        await link.peer.send(close_frame(4000))
+        assert (await link.end()).code == 4000
+        if waits is not None:
+            await asyncio.wait((waits,))
+
+
+@pytest.mark.spec("F7.7", "F7.1")
+async def test_a_ping_behind_the_message_that_wakes_a_wire_is_answered(
+    loop_factory: Factory,
+) -> None:
+    """The consumer takes the message, and is busy with it."""
+    async with linked(heartbeat=FAR) as link:
+        waits = asyncio.create_task(link.receive())
+        await until_idle(link)
+        await link.peer.send(text("a") + frame(PING, b"there?"))
+        assert await waits == "a"
+        assert await link.peer.frame() == (PONG, b"there?")
+
+
+@pytest.mark.spec("F7.7", "F7.3")
+async def test_a_connection_that_is_cut_while_idle_is_noticed(loop_factory: Factory) -> None:
+    for fate in ("reset", "fin"):
+        async with linked(heartbeat=FAR) as link:
+            await until_idle(link)
+            getattr(link.peer, fate)()
+            assert (await link.end()).cause is (Cause.RESET if fate == "reset" else Cause.EOF)
+
+
+@pytest.mark.spec("F7.7", "G4")
+async def test_a_wire_with_something_to_send_is_not_idle(loop_factory: Factory) -> None:
+    """The peer's end is not reported while bytes of ours are queued: only a tick sees it."""
+    async with linked(heartbeat=FAR, receive_buffer=4096) as link:
+        await link.wire.send("first")
+        assert await link.peer.frame() == (1, b"first")
+        await until_idle(link)
+        sender = asyncio.create_task(link.wire.send(bytes(6_000_000)))
+        await until(lambda: link.wire.outgoing._transport.get_write_buffer_size() > 0)
+        assert not idle(link)
+        assert await link.peer.frame() == (2, bytes(6_000_000))
+        await sender
+        await until_idle(link)
+        assert link.wire.unsent_messages() == []
+
+
+@pytest.mark.spec("F7.7", "F1.1")
+async def test_silence_while_idle_is_noticed(loop_factory: Factory) -> None:
+    async with linked(heartbeat=Heartbeat(interval=1.2, timeout=0.1)) as link:
+        await until_idle(link)
+        assert await link.peer.frame() == (PING, b"")
+        assert (await link.end()).cause is Cause.HEARTBEAT
+
+
+@pytest.mark.spec("F7.7")
+async def test_a_wire_that_ended_is_freed_though_its_next_ping_is_an_hour_off() -> None:
+    async with linked(heartbeat=FAR) as link:
+        await until_idle(link)
+        await link.peer.send(close_frame(4000))
+        await link.end()
+        wires = Ticker.of(asyncio.get_running_loop())
+        assert not wires._wires
+        assert not any(wires._due.values())
+        assert link.wire.outgoing.sleeper is None
+
+
+class Drowsy:
+    """Idle from one moment to the next, and keeps when it was looked at."""
+
+    def __init__(self, clock: SimpleNamespace, moments: list[float]) -> None:
+        self.clock = clock
+        self.moments = sorted(moments)
+        self.looks: list[float] = []
+
+    def tick(self) -> float:
+        now = self.clock.now
+        self.looks.append(now)
+        return next((each for each in self.moments if each > now), inf)
+
+    def probe(self) -> None:
+        raise AssertionError("the machine did not sleep")
+
+    def drop(self) -> None:
+        raise AssertionError("the loop is not closed")
+
+
+class Turns:
+    """An event loop whose one timer is called by hand."""
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> "Turns":
+        assert delay == ticker.TICK
+        self.callback = callback
+        return self
+
+    def cancel(self) -> None:
+        """There is nothing to forget."""
+
+
+@pytest.mark.spec("F7.7")
+@given(st.lists(st.lists(st.floats(0.0, 40.0), max_size=6), min_size=1, max_size=5))
+def test_a_wire_is_looked_at_when_it_is_due_and_hardly_otherwise(
+    moments: list[list[float]],
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    times = SimpleNamespace(monotonic=lambda: clock.now, time=lambda: clock.now)
+    turns = Turns()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ticker, "time", times)
+        patch.setattr(ticker, "TICK", TICK)
+        wires = Ticker(cast("Any", turns))
+        wires.drift = ticker.Drift(wall=times.time, monotonic=times.monotonic)
+        sleepers = [Drowsy(clock, each) for each in moments]
+        for sleeper in sleepers:
+            wires.add(sleeper)
+        for _ in range(100):
+            clock.now += TICK
+            turns.callback()
+        for sleeper in sleepers:
+            for moment in sleeper.moments:
+                # A wire that says "until then" is looked at within one tick before or after.
+                assert any(abs(look - moment) <= TICK for look in sleeper.looks) or moment <= TICK
+            assert len(sleeper.looks) <= 1 + 3 * len(sleeper.moments)
+        gone = [weakref.ref(each) for each in sleepers]
+        for sleeper in sleepers:
+            wires.forget(sleeper)
+        assert wires._timer is None
+        sleepers.clear()
+        del sleeper
+        gc.collect()
+        assert not any(each() for each in gone)
