@@ -22,6 +22,7 @@ from recloser.simulate.report import compare, report
 from recloser.simulate.scenario import Down, Refusal, RetryAfter, Scenario
 from recloser.simulate.storm import Progress, simulate
 from recloser.simulate.sweep import ENGINES, OUTAGES, WINDOWS, cases, sweep
+from recloser.simulate.witness import Witness
 
 _WINDOW: Final = "window"
 """The spread hint that stands for engines / capacity."""
@@ -225,7 +226,7 @@ def command(
         close = ABNORMAL if spread_hint is None else _RESTART
     if engines is None:
         engines = ENGINES if sweeping else 10_000
-    policies = {name: _policy(name) for name in names}
+    policies = {name: Witness(_policy(name)) for name in names}
     hinted = spread_hint == _WINDOW
     try:
         scenario = Scenario(
@@ -254,6 +255,8 @@ def command(
         _many(policies, several, as_json=as_json)
     else:
         _one(policies, scenario, as_json=as_json, plot=plot)
+    for name, policy in policies.items():
+        _warn_of_memory(ctx, name, policy)
 
 
 def _one(
@@ -283,6 +286,15 @@ def _many(policies: Mapping[str, Policy], several: Sequence[Scenario], *, as_jso
         _print_json({name: each.figures() for name, each in summaries.items()})
     else:
         click.echo("\n".join(compare(summaries)))
+
+
+def _warn_of_memory(ctx: click.Context, name: str, policy: Witness) -> None:
+    """Point out a policy whose figures say nothing."""
+    answers = policy.contradiction()
+    if answers is not None:
+        text = f"{name} remembers: one question got {answers}; its engines share one object"
+        advice = f"so the figures say nothing: run recloser check {name} --law pure"
+        click.echo(f"{ctx.command_path}: {text}, {advice}", err=True)
 
 
 def _policy(name: str) -> Policy:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from recloser.diagram.listing import machine_listing
 from recloser.diagram.picture import Picture
+from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
-from recloser.journal.lines import JournalEntry
 
 _PAGE: Final = files("recloser.diagram") / "page"
 
@@ -36,7 +36,26 @@ class Play:
     steps: Sequence[Step]
 
 
-def journal_plays(entries: Iterable[JournalEntry]) -> list[Play]:
+class Entry(Protocol):
+    """A change of state that a journal has kept."""
+
+    @property
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine; empty if it has none."""
+        ...
+
+    @property
+    def change(self) -> StateChange:
+        """The change."""
+        ...
+
+
+def journal_plays(entries: Iterable[Entry]) -> list[Play]:
     """Return the life of each engine of a journal, in the order in which they come first."""
     lives: dict[str, list[Step]] = {}
     start: float | None = None

@@ -34,6 +34,12 @@ def run(monkeypatch, tmp_path):
         "class Broken:\n"
         "    def decide(self, close, context):\n"
         "        return Retry(1 / (2 - context.attempt))\n"
+        "class Counts:\n"
+        "    def __init__(self):\n"
+        "        self.asked = 0\n"
+        "    def decide(self, close, context):\n"
+        "        self.asked += 1\n"
+        "        return Retry(2.0 + min(self.asked, 500) / 100)\n"
         "class Quitter:\n"
         "    def decide(self, close, context):\n"
         "        return Stop()\n",
@@ -117,6 +123,16 @@ def test_the_options_reach_the_storm(run):
 
 
 @pytest.mark.spec("L4")
+@pytest.mark.parametrize("more", [(), ("--sweep", "--outages", "5", "--windows", "3")])
+def test_a_policy_that_remembers_is_pointed_out(run, more):
+    small = SMALL if not more else ("--engines", "60")
+    done = run("--policy", "own_policies:Counts", "--policy", "own_policies:Calm", *small, *more)
+    assert done.exit_code == 0
+    [line] = done.stderr.splitlines()
+    assert "own_policies:Counts remembers: one question got Retry(2.01) at first, and" in line
+    assert "run recloser check own_policies:Counts --law pure" in line
+
+
 def test_a_sweep(run):
     arguments = ("--sweep", "--engines", "40", "--outages", "1,5", "--windows", "20")
     result = run(*arguments, "-p", "full-jitter", "--spread-hint", "window", "--retry-after")
