@@ -153,8 +153,7 @@ def connect(
     clock: where the time comes from; the event loop if None.
     seed: an int that makes the jitter repeatable.
 
-    Raises `TypeError` or `ValueError` for arguments that cannot work, `SessionClosed`, and
-    `ImportError` for an outbox with a path where aiosqlite is not installed.
+    Raises `TypeError` or `ValueError` for arguments that cannot work, and `SessionClosed`.
     """
     _check_policy(policy)
     if on_open is not None and not callable(on_open):
@@ -308,8 +307,6 @@ def _store(outbox: Outbox) -> Callable[[Engine], "Store"]:
         from recloser.outbox.store import MemoryStore  # noqa: PLC0415 - as above
 
         return lambda _: MemoryStore()
-    if find_spec("aiosqlite") is None:
-        raise ImportError("an outbox with a path needs aiosqlite: pip install aiosqlite")
     from recloser.outbox.file.writer import GroupCommitWriter  # noqa: PLC0415 - loads SQLite
 
     return partial(GroupCommitWriter, str(Path(outbox.path).absolute()), outbox)

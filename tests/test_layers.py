@@ -163,7 +163,6 @@ ROOMS = {
     "engine/outbox/file": room(
         "engine/outbox/file",
         ours=("engine/outbox: core", "engine: ground"),
-        others=("aiosqlite",),
     ),
     "engine: face": room(
         "engine",
@@ -280,7 +279,6 @@ ALONE = {
         "tools/cli/inspect.py",
         CLIENT_LAW,
     ),
-    "aiosqlite": ("engine/outbox/file/writer.py",),
     "redis": ("engine/fleet/redis_store.py",),
     "opentelemetry": ("engine/metrics/opentelemetry.py", "engine/metrics/spans.py"),
     "prometheus_client": ("engine/metrics/prometheus.py",),

@@ -227,6 +227,7 @@ class Driver:
                 loop.call_soon_threadsafe(self._close_unowned)
         except RuntimeError:  # the loop is closed
             self._releaser.drop_wires(self.generation, self.moves.take())
+            self.sender.abandon()
 
     def _close_unowned(self) -> None:
         """Say good-bye and end at once: nobody waits for more, and the loop may be about to end."""

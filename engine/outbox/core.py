@@ -119,12 +119,12 @@ class OutboxCore:
                 entry = event.entry
                 problem = self._refusal(entry.message, event.state, event.wish)
                 self._enter(entry, problem, event.id, now, congested=event.congested)
+            case events.Saved(entry):
+                self._accept(entry)
             case events.Sent():
                 self._sent(event)
             case events.Ready(generation):
                 self._hand_on(generation, now)
-            case events.Saved(entry):
-                self._accept(entry)
             case events.NotSaved(entry, error):
                 self._not_saved(entry, error)
             case events.Cancelled(entry):

@@ -288,7 +288,7 @@ class Holdings:
 
 def _numbered(message: Message, number: int, identity: Id | None) -> Message:
     """Copy a message with this number and id."""
-    # `replace` would take twice as long.
+    # `_replace` would take twice as long.
     return Message(
         message.data,
         message.size,

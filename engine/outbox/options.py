@@ -37,7 +37,7 @@ class Outbox:
 
     path: str | PathLike[str] | None = None
     """A file, in which messages outlive the process; None: they are kept in memory. One file
-    serves one engine at a time. Needs aiosqlite: pip install aiosqlite."""
+    serves one engine at a time."""
     fsync: bool = False
     """Whether `send` waits for the disk itself, so that a message outlives a power cut, too."""
     acknowledgements: Acknowledgements | None = None

@@ -16,7 +16,7 @@ from recloser.outbox import effects, events
 from recloser.outbox.acknowledgements import ids_in
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.dispatch import TURN
-from recloser.outbox.effects import Answer, Save, Send
+from recloser.outbox.effects import Answer, Forget, Hide, Mark, Note, Save, Send, Spend
 from recloser.outbox.message import Drop, Entry, Id, Message, Reason, entry_of, make_message
 from recloser.outbox.options import Outbox
 from recloser.outbox.store import Store
@@ -45,8 +45,7 @@ class OutboxSender:
     def __init__(self, engine: Engine, options: Outbox, store: Callable[[Engine], Store]) -> None:
         self.engine = engine
         self._options = options
-        wanted = options.acknowledgements
-        self._timeout = 0.0 if wanted is None else wanted.timeout
+        self._timeout = options.acknowledgements.timeout if options.acknowledgements else 0.0
         self._clock: Clock | None = None  # the engine's, from leaving closed until closed
         self._alarm = Alarm()
         self._deadline: float | None = None
@@ -164,16 +163,14 @@ class OutboxSender:
 
     def now(self) -> float:
         """Read the engine's clock."""
-        clock = self._clock
-        return (self.engine.clock if clock is None else clock).monotonic()
+        return (self._clock or self.engine.clock).monotonic()
 
     def tell(self, event: events.Event, own: Entry | None = None) -> effects.Effect | None:
         """Give the core an event and perform its effects; return the effect left for the caller.
 
         That is about `own`, the message that it sends, or about the flush.
         """
-        clock = self._clock
-        now = (self.engine.clock if clock is None else clock).monotonic()
+        now = (self._clock or self.engine.clock).monotonic()
         found = self.core.handle(event, now)
         if len(found) == 1 and self.core.deadline == self._deadline:
             [effect] = found
@@ -186,9 +183,12 @@ class OutboxSender:
     ) -> effects.Effect | None:
         """Perform effects of the core; see `tell`."""
         step: effects.Effect | None = None
-        wire = self._wire
+        wire, noted = self._wire, False
         for effect in found:
             match effect:
+                case Note() | Forget() | Mark() | Spend() | Hide():
+                    self.store.note(effect)
+                    noted = True
                 case Answer() | Save():
                     entry = effect.entry
                     if entry is own:
@@ -212,8 +212,8 @@ class OutboxSender:
                     log.messages_suspected(self.engine.fields, number)
                 case effects.Dropped(messages, reason):
                     self._report(messages, reason)
-                case _ if isinstance(effect, effects.Change):
-                    self.store.note(effect)
+        if noted and not isinstance(step, Save):  # who saves asks for it
+            self.store.write()
         deadline = self.core.deadline
         if deadline != self._deadline and self._clock is not None:
             self._deadline = deadline

@@ -20,13 +20,17 @@ class Store(Protocol):
     """Whether changes are written soon: the file is open, or being closed and opened again."""
 
     def note(self, change: Change) -> None:
-        """Take a change; it is written soon."""
+        """Take a change; it is written after `write` or `saved`."""
+        ...
+
+    def write(self) -> None:
+        """Write the changes soon."""
         ...
 
     def saved(self) -> asyncio.Future[OutboxUnusable | None] | None:
         """Return a future that is done when all changes so far are written, with the error if not.
 
-        None: they are written already.
+        The changes are written at once. None: they are written already.
         """
         ...
 
@@ -58,6 +62,9 @@ class MemoryStore:
 
     def note(self, change: Change) -> None:
         """Drop the change: there is no file."""
+
+    def write(self) -> None:
+        """There is nothing to write."""
 
     def saved(self) -> None:
         """Answer at once."""

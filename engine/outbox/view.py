@@ -123,5 +123,6 @@ def _forget(source: OutboxSender, numbers: tuple[int, ...]) -> None:
     try:
         with source.store.claim():
             source.store.note(effects.Forget(numbers))
+            source.store.write()
     except OutboxUnusable as error:  # closed meanwhile, and its file is in use
         log.outbox_not_saved(source.engine.fields, error.path, error)

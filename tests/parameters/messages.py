@@ -172,7 +172,7 @@ def delivered(*, times: int) -> object:
 
 
 def compared(found: Message) -> tuple[object, ...]:
-    return tuple(getattr(found, name) for name in Message.__dataclass_fields__)
+    return tuple(getattr(found, name) for name in Message._fields)
 
 
 async def matched(*, id: int) -> object:  # noqa: A002 - the field of `UpTo`

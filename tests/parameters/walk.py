@@ -7,10 +7,13 @@ from importlib import import_module
 from typing import Any
 
 from recloser.driver.scope import Scope
+from recloser.outbox.message import Message
 from tests.test_exports import PACKAGES
 
 FURTHER = ("recloser.journal", "recloser.policies.backoff", "recloser.testing.strategies")
 """Modules that are public and no packages of their own."""
+NAMED: tuple[type, ...] = (Message,)
+"""Named tuples that an application may make; Python makes their constructor."""
 GIVEN: dict[str, type] = {"Scope": Scope}
 """Classes that no package offers, and whose objects an application is given."""
 
@@ -30,6 +33,8 @@ def _methods(kind: type) -> Iterator[Any]:
 
 def _made_by(kind: type) -> str:
     """The module of the constructor."""
+    if kind in NAMED:
+        return kind.__module__
     makers = (kind.__init__, kind.__new__)
     return next((each.__module__ for each in makers if inspect.isfunction(each)), "")
 

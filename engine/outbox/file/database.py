@@ -2,8 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Hashable, Iterable
-from contextlib import closing
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import closing, suppress
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -40,17 +42,33 @@ PRAGMA user_version = {VERSION};
 COMMIT;
 """
 
-PUT: Final = (
-    "INSERT INTO message (number, id, key, data, expires_at, deliveries, suspect, checksum)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    # All that the checksum is of and may differ: the wall clock may have been set, and an id given.
-    " ON CONFLICT (number) DO UPDATE SET id = excluded.id, expires_at = excluded.expires_at,"
-    " deliveries = excluded.deliveries, suspect = excluded.suspect, checksum = excluded.checksum"
-)
-MARK: Final = "UPDATE message SET deliveries = ? WHERE number = ?"
-REMOVE: Final = "DELETE FROM message WHERE number = ?"
 COLUMNS: Final = "number, id, key, data, expires_at, deliveries, suspect, checksum"
 ROWS: Final = f"SELECT {COLUMNS} FROM message ORDER BY number"  # noqa: S608 - of constants
+
+
+@cache
+def put(count: int) -> str:
+    """Return the statement that writes so many rows, of `StoredMessage.sealed` values each."""
+    row = f"({', '.join('?' * len(COLUMNS.split(',')))})"
+    return (
+        f"INSERT INTO message ({COLUMNS}) VALUES {', '.join([row] * count)}"  # noqa: S608 - of constants
+        # All that the checksum is of and may differ: the wall clock may be set, and an id given.
+        " ON CONFLICT (number) DO UPDATE SET id = excluded.id, checksum = excluded.checksum,"
+        " expires_at = excluded.expires_at, deliveries = excluded.deliveries,"
+        " suspect = excluded.suspect"
+    )
+
+
+@cache
+def mark(count: int) -> str:
+    """Return the statement that sets the deliveries, its first value, of so many numbers."""
+    return f"UPDATE message SET deliveries = ? WHERE number IN ({', '.join('?' * count)})"  # noqa: S608 - of constants
+
+
+@cache
+def remove(count: int) -> str:
+    """Return the statement that removes so many numbers."""
+    return f"DELETE FROM message WHERE number IN ({', '.join('?' * count)})"  # noqa: S608 - of constants
 
 
 class StoredMessage(NamedTuple):
@@ -72,7 +90,7 @@ class StoredMessage(NamedTuple):
         return len(self.data.encode()) if isinstance(self.data, str) else len(self.data)
 
     def sealed(self) -> tuple[object, ...]:
-        """Return the parameters of `PUT`: the row and its checksum."""
+        """Return the values of `put`: the row and its checksum."""
         return (*self, self._checksum())
 
     @classmethod
@@ -107,9 +125,9 @@ class Database:
         except OSError as error:
             raise OutboxUnusable(path, f"cannot be made ({error.strerror})") from error
         try:
-            # Opened here and written to by aiosqlite's thread, never both at once.
+            # Opened here and written to by another thread, never by both at once.
             self.connection: sqlite3.Connection = sqlite3.connect(
-                path, timeout=0, check_same_thread=False
+                path, timeout=0, check_same_thread=False, isolation_level=None
             )
         except sqlite3.Error as error:
             raise named(path, error) from error
@@ -171,14 +189,25 @@ class Database:
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise unreadable(self.path, error) from error
 
-    def write(self, statements: Iterable[tuple[str, list[tuple[object, ...]]]]) -> None:
+    def write(self, statements: Iterable[tuple[str, Sequence[object]]]) -> None:
         """Run statements in one transaction, at once."""
+        run, rest = self.connection.execute, iter(statements)
         try:
-            with self.connection:
-                for statement, parameters in statements:
-                    self.connection.executemany(statement, parameters)
-        except sqlite3.Error as error:
-            raise named(self.path, error) from error
+            first, second = next(rest, None), next(rest, None)
+            if first is not None and second is None:
+                run(*first)  # a transaction of its own
+            elif first is not None and second is not None:
+                run("BEGIN IMMEDIATE")
+                for statement in chain((first, second), rest):
+                    run(*statement)
+                run("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                if self.connection.in_transaction:
+                    run("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise named(self.path, error) from error
+            raise
 
     def close(self) -> None:
         """Release the file. The content of SQLite's log goes into it."""

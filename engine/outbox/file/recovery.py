@@ -14,12 +14,12 @@ from recloser.outbox.errors import OutboxForeign, OutboxUnusable
 from recloser.outbox.file.database import (
     APPLICATION,
     COLUMNS,
-    PUT,
     VERSION,
     Database,
     StoredMessage,
     absolute,
     named,
+    put,
 )
 from recloser.outbox.file.snapshot import snapshot
 
@@ -271,7 +271,7 @@ def _write(path: str, rows: Collection[StoredMessage], last: int) -> None:
     database = Database(path, fsync=True)
     try:
         with database.connection as connection:
-            connection.executemany(PUT, [row.sealed() for row in rows])
+            connection.executemany(put(1), [row.sealed() for row in rows])
             connection.execute("DELETE FROM sqlite_sequence")
             connection.execute("INSERT INTO sqlite_sequence VALUES ('message', ?)", (last,))
     except sqlite3.Error as error:

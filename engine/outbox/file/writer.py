@@ -1,26 +1,27 @@
 """Writes the changes of an outbox into its file, many in one transaction."""
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Final
-
-import aiosqlite
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Final, TypeVar
 
 from recloser import log
 from recloser.contract import Engine
 from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Spend
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Restored
-from recloser.outbox.file.database import MARK, PUT, REMOVE, Database, StoredMessage, named
+from recloser.outbox.file.database import Database, StoredMessage, mark, named, put, remove
+from recloser.outbox.file.thread import FileThread
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 
-_CHUNK: Final = 64
-"""Rows that aiosqlite would fetch at a time; nothing is fetched through it."""
-
+T = TypeVar("T")
 Waiter = asyncio.Future[OutboxUnusable | None]
+
+_GROUP: Final = 64
+"""Rows of one statement at most: the interpreter's lock is taken anew for each statement, which can
+take 5 ms while the event loop is busy."""
 
 
 class Batch:
@@ -62,34 +63,39 @@ class Batch:
         joined.removed = (older.removed - newer) | self.removed
         return joined
 
-    def statements(self) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
-        """Return the statements, each with its parameters."""
-        if self.put:
-            yield PUT, [row.sealed() for row in self.put.values()]
-        if self.marked:
-            yield MARK, [(deliveries, number) for number, deliveries in self.marked.items()]
-        if self.removed:
-            yield REMOVE, [(number,) for number in self.removed]
+    def statements(self) -> Iterator[tuple[str, Sequence[object]]]:
+        """Give the statements one after the other, each with its parameters."""
+        for rows in _groups(tuple(self.put.values())):
+            yield put(len(rows)), [value for row in rows for value in row.sealed()]
+        for deliveries in sorted(set(self.marked.values())):
+            numbers = [number for number, found in self.marked.items() if found == deliveries]
+            for group in _groups(numbers):
+                yield mark(len(group)), (deliveries, *group)
+        for group in _groups(tuple(self.removed)):
+            yield remove(len(group)), group
 
 
 class GroupCommitWriter:
     """The file of one engine, open from `connect()` to closed; see `recloser.outbox.store.Store`.
 
-    Commits everything noted since the last transaction in one. One task does that, and ends when
-    nothing is left; aiosqlite's thread waits for the disk. A transaction that fails is undone, and
-    tried again with the next one.
+    Commits everything noted since the last transaction in one, in a thread that waits for the disk
+    and needs no task. A transaction that fails is undone, and tried again with the next one.
     """
 
     __slots__ = (
         "_batch",
         "_busy",
-        "_connection",
+        "_due",
         "_engine",
         "_fsync",
         "_hidden",
+        "_loop",
         "_numbered",
         "_path",
-        "_task",
+        "_problem",
+        "_steps",
+        "_thread",
+        "_under_way",
         "_waiters",
         "database",
         "ready",
@@ -103,19 +109,29 @@ class GroupCommitWriter:
         self._engine = engine
         self.database: Database | None = None
         """The open file."""
-        self._connection: aiosqlite.Connection | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: FileThread | None = None
         self._batch = Batch()
+        self._under_way: Batch | None = None
+        """The changes of the transaction in the thread."""
+        self._problem: OutboxUnusable | None = None
+        """Why that transaction has failed; the thread sets it."""
+        self._due = False
+        """Whether a transaction begins in this turn of the loop, with all that the turn brings."""
         self._hidden: set[int] = set()
         self._waiters: list[Waiter] = []
+        """Callers whose changes are in the batch."""
         self._busy: list[Waiter] = []
-        self._task: asyncio.Task[None] | None = None
+        """Callers whose changes are in the transaction under way."""
+        self._steps: list[asyncio.Future[None]] = []
+        """Callers that wait until the thread has done what it does."""
         self.ready: bool = False
         """Whether the file is open, or is being released: then it can be opened afterwards."""
 
     @property
     def idle(self) -> bool:
         """Whether all changes that can be written are written."""
-        return self._task is None and not (self.database is not None and self._batch)
+        return self._under_way is None and not (self.database is not None and self._batch)
 
     # -- the file -----------------------------------------------------------------------
 
@@ -125,6 +141,8 @@ class GroupCommitWriter:
         In the event loop's thread: nothing may be dialled before it is known to be ours. Raises
         `OutboxUnusable`; those who wait for the file are told.
         """
+        if self.ready and self._loop is not None and self._loop.is_closed():
+            self.abandon()  # the engine moves to another loop
         if self.ready:
             return None
         try:
@@ -137,7 +155,8 @@ class GroupCommitWriter:
         except OutboxUnusable as error:
             _tell(self._waiters, error)  # they came while it was being given free
             raise
-        self.database, self.ready = database, True
+        self.database, self.ready, self._due = database, True, False
+        self._loop = asyncio.get_running_loop()
         self._start()
         gone = self._batch.removed | self._hidden
         messages = [self._message(row) for row in rows if row.number not in gone]
@@ -179,36 +198,54 @@ class GroupCommitWriter:
     async def _close(self, wanted: Callable[[], bool]) -> bool:
         """Write the rest, and release the file if still wanted; return whether all was written."""
         tried = False
-        while self._task is not None or (self._batch and not tried):
-            self._start()
-            if self._task is not None:
-                await asyncio.wait((self._task,))  # more may have been noted when this goes on
+        while self._under_way is not None or (self._batch and not tried):
+            self._begin()
+            if self._under_way is not None:
+                await self._step()  # more may have been noted when this goes on
             tried = True
-        written, database = not self._batch, self.database
+        written, database, thread = not self._batch, self.database, self._thread
         if database is None or not wanted():
             return written
-        self.database = None  # but `ready`: it can be opened when this is over
-        connection, self._connection = self._connection, None
-        try:
-            if connection is not None:
-                await connection.close()
-        finally:
+        self.database = self._thread = None  # but `ready`: it can be opened when this is over
+        if thread is None:
             database.close()
             self.ready = False
+        else:
+            thread.jobs.put((database.close, self._closed))
+            thread.jobs.put(None)
+            await self._step()
         return written
 
-    def abandon(self) -> None:
-        """Write the rest and release the file at once, in the thread of the event loop.
+    def _closed(self) -> None:
+        self.ready = False
+        self._stepped()
 
-        For an engine that was forgotten: its loop may be about to end, and a task would be
-        destroyed there. A transaction that is under way ends first.
+    async def _step(self) -> None:
+        """Wait until the thread has done what it does."""
+        self._steps.append(asyncio.get_running_loop().create_future())
+        await self._steps[-1]
+
+    def _stepped(self) -> None:
+        steps, self._steps = self._steps, []
+        for step in steps:
+            if not step.done():
+                step.set_result(None)
+
+    def abandon(self) -> None:
+        """Write the rest and release the file at once, in the thread that calls.
+
+        Its loop may be about to end, or has ended. A transaction that is under way ends first.
         """
-        if self._task is not None:
-            self._task.add_done_callback(lambda _: self.abandon())
-            return
-        database, self.database = self.database, None
+        database, thread = self.database, self._thread
         if database is None:
             return
+        self.database = self._thread = None
+        if thread is not None:
+            thread.jobs.put(None)
+            thread.join()
+        if self._loop is None or self._loop.is_closed():
+            self._busy, self._waiters, self._steps = [], [], []  # their tasks have ended
+        self._written()
         problem: OutboxUnusable | None = None
         try:
             database.write(self._batch.statements())
@@ -217,17 +254,13 @@ class GroupCommitWriter:
             problem = error
             self._log(error)
         _tell(self._waiters, problem)
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.stop()
-            connection._thread.join()  # noqa: SLF001 - idle; once the loop is closed it would raise
         database.close()
         self.ready = False
 
     # -- changes ------------------------------------------------------------------------
 
     def note(self, change: Change) -> None:
-        """Take a change; it is written soon."""
+        """Take a change; it is written after `write` or `saved`."""
         batch = self._batch
         match change:
             case Note(message):
@@ -243,7 +276,10 @@ class GroupCommitWriter:
                     batch.spend(number)
             case Hide(numbers):
                 self._hidden.update(numbers)
-        if self._task is None:
+
+    def write(self) -> None:
+        """Write the changes at the end of this turn, or behind the transaction under way."""
+        if not self._due:
             self._start()
 
     def saved(self) -> Waiter | None:
@@ -251,14 +287,14 @@ class GroupCommitWriter:
 
         None: they are there already.
         """
-        if not self._batch and self._task is None:
+        if not self._batch and self._under_way is None:
             return None
-        waiter: Waiter = asyncio.get_running_loop().create_future()
+        waiter: Waiter = (self._loop or asyncio.get_running_loop()).create_future()
         if not self._batch:
             self._busy.append(waiter)
         elif self.ready:
             self._waiters.append(waiter)
-            self._start()
+            self._begin()  # all that belongs together has been noted
         else:
             waiter.set_result(OutboxNotSaved(self._path, "is not open"))
         return waiter
@@ -297,54 +333,50 @@ class GroupCommitWriter:
     # -- writing ------------------------------------------------------------------------
 
     def _start(self) -> None:
-        if self._task is None and self.database is not None and self._batch:
-            loop = asyncio.get_running_loop()
-            self._task = loop.create_task(self._write(self.database), name="recloser outbox")
+        """Begin a transaction at the end of this turn, unless one is under way."""
+        if self._under_way is None and self.database is not None and self._batch and self._loop:
+            self._due = True
+            self._loop.call_soon(self._begin)
 
-    async def _write(self, database: Database) -> None:
-        """Write until all is written, or until it fails and no caller waits for another try."""
-        written = True
-        try:
-            while self._batch and (written or self._waiters):
-                written = await self._commit(database)
-        finally:
-            self._task = None
-
-    async def _commit(self, database: Database) -> bool:
-        """Write the changes so far; if that fails, keep them, and tell the callers that wait."""
-        batch, self._batch = self._batch, Batch()
+    def _begin(self) -> None:
+        """Give the changes so far to the thread."""
+        self._due = False
+        database, batch = self.database, self._batch
+        if self._under_way is not None or database is None or not batch:
+            return
+        self._under_way, self._batch = batch, Batch()
         self._busy, self._waiters = self._waiters, []
-        problem: OutboxUnusable | None = None
-        done = False
-        try:
-            await self._transact(database, batch)
-            done = True
-        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
-            problem = named(database.path, error)
-            self._log(error)
-        finally:
-            if not done:
-                problem = problem or OutboxNotSaved(database.path, "was not written to any more")
-                self._batch = self._batch.behind(batch)
-            busy, self._busy = self._busy, []
-            _tell(busy, problem)
-        return done
+        if self._thread is None:
+            self._thread = FileThread(asyncio.get_running_loop())
+        self._thread.jobs.put((partial(self._transact, database, batch), self._written))
 
-    async def _transact(self, database: Database, batch: Batch) -> None:
-        connection = self._connection
-        if connection is None:
-            connection = aiosqlite.Connection(lambda: database.connection, _CHUNK)
-            # An engine that is never closed must not keep the interpreter from ending.
-            connection._thread.daemon = True  # noqa: SLF001 - pinned by tests/engine/outbox
-            self._connection = await connection
+    def _transact(self, database: Database, batch: Batch) -> None:
+        """Write a batch, in the thread."""
+        self._problem = None
         try:
-            for statement, parameters in batch.statements():
-                await connection.executemany(statement, parameters)
-            await connection.commit()
-        except BaseException:
-            with suppress(sqlite3.Error):
-                await connection.rollback()
-            raise
+            database.write(batch.statements())
+        except OutboxUnusable as error:
+            self._problem = error
+        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
+            self._problem = named(database.path, error)
+
+    def _written(self) -> None:
+        """Go on when a transaction is over; if it failed, keep its changes.
+
+        They are written with the next ones, if a caller waits for these.
+        """
+        batch, self._under_way = self._under_way, None
+        if batch is None:
+            return  # the file was abandoned meanwhile
+        problem = self._problem
+        if problem is not None:
+            self._log(problem)
+            self._batch = self._batch.behind(batch)
+        busy, self._busy = self._busy, []
+        _tell(busy, problem)
+        if problem is None or self._waiters:
+            self._begin()
+        self._stepped()
 
     def _log(self, error: Exception) -> None:
         log.outbox_not_saved(self._engine.fields, self._path, error)
@@ -352,7 +384,17 @@ class GroupCommitWriter:
 
 def _tell(waiters: list[Waiter], problem: OutboxUnusable | None) -> None:
     """Tell the waiting callers the outcome."""
-    while waiters:
-        waiter = waiters.pop(0)
+    for waiter in waiters:
         if not waiter.done():
             waiter.set_result(problem)
+    waiters.clear()
+
+
+def _groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut into groups of few lengths, so that SQLite knows each statement from before."""
+    at, length = 0, _GROUP
+    while at < len(items):
+        while length > len(items) - at:
+            length //= 2
+        yield items[at : at + length]
+        at += length

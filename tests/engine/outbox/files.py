@@ -68,7 +68,7 @@ def in_real_time(story: Coroutine[Any, Any, None]) -> None:
 def real(test: Body) -> Callable[..., None]:
     """Run an `async def` test in a real loop; it must leave no task and no thread (J1).
 
-    aiosqlite works in a thread, which virtual time would not wait for.
+    The file is written in a thread, which virtual time would not wait for.
     """
 
     @wraps(test)

@@ -12,7 +12,14 @@ import pytest
 
 from recloser import OutboxDamaged, OutboxForeign, OutboxInUse, OutboxUnusable
 from recloser.outbox import Salvaged, salvage
-from recloser.outbox.file.database import APPLICATION, PUT, REMOVE, VERSION, Database, StoredMessage
+from recloser.outbox.file.database import (
+    APPLICATION,
+    VERSION,
+    Database,
+    StoredMessage,
+    put,
+    remove,
+)
 from tests.engine.outbox.files import away, make, real, shown
 from tests.engine.outbox.test_file import (
     FOREIGN,
@@ -196,7 +203,7 @@ def test_all_but_the_damaged_pages_is_saved(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     written = [StoredMessage(number, None, None, "x" * 500, None, 0) for number in range(1, 601)]
     with closing(Database(str(path), fsync=False)) as file, file.connection as connection:
-        connection.executemany(PUT, [row.sealed() for row in written])
+        connection.executemany(put(1), [row.sealed() for row in written])
     pages = path.stat().st_size // PAGE
     holes(path, pages // 3, pages // 2)
     answer, rows, last = saved(path)
@@ -259,7 +266,7 @@ def test_the_end_of_a_file_is_lost_up_to_the_last_number(tmp_path: Path) -> None
     path = tmp_path / "outbox.db"
     written = filled(path, 300)
     with closing(Database(str(path), fsync=False)) as file:
-        file.write([(REMOVE, [(number,) for number in range(1, 101)])])
+        file.write([(remove(100), range(1, 101))])
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 3 // 4])
     answer, rows, last = saved(path)
@@ -276,11 +283,11 @@ def test_what_a_killed_process_left_in_the_log_is_saved_too(tmp_path: Path, link
     written = filled(path, 300)
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file.database import APPLICATION, PUT, VERSION, Database\n"
+        "from recloser.outbox.file.database import APPLICATION, VERSION, Database, put\n"
         "from recloser.outbox.file.database import StoredMessage\n"
         "file = Database(sys.argv[1], fsync=False)\n"
         "late = StoredMessage(301, None, None, 'last words', None, 0)\n"
-        "file.connection.execute(PUT, late.sealed())\n"
+        "file.connection.execute(put(1), late.sealed())\n"
         "file.connection.commit()\n"
         "os._exit(0)\n"
     )

@@ -545,7 +545,7 @@ ws = asyncio.run(main())
 
 @pytest.mark.spec("G6", "J2.2")
 def test_an_engine_that_nobody_closes_does_not_keep_the_process_from_ending(path: Path) -> None:
-    """aiosqlite's thread is no daemon by itself, and `Connection._thread` is how to make it one."""
+    """The thread that waits for the disk is a daemon."""
     done = subprocess.run(
         [sys.executable, "-c", FORGETFUL, str(path)],
         capture_output=True,

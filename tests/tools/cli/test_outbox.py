@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recloser.cli import main
-from recloser.outbox.file.database import PUT, REMOVE, Database, StoredMessage
+from recloser.outbox.file.database import Database, StoredMessage, put, remove
 from tests.tools.cli.test_group import loaded
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ def made(path: Path, rows: list[StoredMessage]) -> Path:
     """A file in which these rows wait."""
     with closing(Database(str(path), fsync=False)) as file:
         with file.connection as connection:
-            connection.executemany(PUT, [row.sealed() for row in rows])
+            connection.executemany(put(1), [row.sealed() for row in rows])
         assert file.rows() == rows
     return path
 
@@ -67,7 +67,7 @@ def test_it_shows_what_waits_and_no_message(path: Path) -> None:
 
 def test_an_empty_one_says_which_number_was_the_last(path: Path) -> None:
     with closing(Database(str(path), fsync=False)) as file:
-        file.write([(REMOVE, [(row.number,) for row in ROWS])])
+        file.write([(remove(len(ROWS)), [row.number for row in ROWS])])
     assert run("outbox.db", "--messages").stdout.splitlines() == [
         "outbox.db: 0 messages, 0 bytes",
         "the last of them had number 7",
@@ -109,10 +109,10 @@ def test_what_a_killed_process_left_is_shown_and_stays_as_it_is(path: Path) -> N
     """The rows are in SQLite's log, which another reader would move into the file."""
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file.database import PUT, Database, StoredMessage\n"
+        "from recloser.outbox.file.database import Database, StoredMessage, put\n"
         "file = Database(sys.argv[1], fsync=False)\n"
         "late = StoredMessage(8, None, None, 'last words', None, 0)\n"
-        "file.connection.execute(PUT, late.sealed())\n"
+        "file.connection.execute(put(1), late.sealed())\n"
         "file.connection.commit()\n"
         "os._exit(0)\n"
     )
