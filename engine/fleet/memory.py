@@ -2,19 +2,43 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from recloser.fleet.store import Grant, Refusal
 
 
-@dataclass(slots=True)
-class _Lease:
-    """What is known of one key. It stays: the fencing number must outlive every lease."""
+class LeaseRecord(NamedTuple):
+    """What a store knows of one key. It outlives every lease: the fencing number must rise.
+
+    Times are on one clock of the store, whichever that is.
+    """
 
     token: int = 0
     owner: str = ""
     until: float = 0.0
-    """The end of the lease, on the clock of the event loop."""
+    """The end of the lease."""
+
+    def granted(
+        self, owner: str, ttl: float, floor: int, now: float
+    ) -> "tuple[LeaseRecord, Grant | Refusal]":
+        """Answer a request for the lease, and give what is known then."""
+        if self.owner not in ("", owner) and self.until > now:
+            return self, Refusal(self.until - now)
+        token = max(self.token, floor) + 1
+        return LeaseRecord(token, owner, now + ttl), Grant(token)
+
+    def renewed(self, owner: str, token: int, ttl: float, now: float) -> "LeaseRecord | None":
+        """Answer a renewal with what is known then; None if the lease is another's, or newer."""
+        if (self.owner, self.token) != (owner, token):
+            return None
+        return LeaseRecord(token, owner, now + ttl)
+
+    def released(self, owner: str) -> "LeaseRecord | None":
+        """Answer a release with what is known then; None if the lease is another's."""
+        return self._replace(owner="") if self.owner == owner else None
+
+
+_NOTHING: Final = LeaseRecord()
 
 
 class MemoryStore:
@@ -29,31 +53,29 @@ class MemoryStore:
     __slots__ = ("_leases", "_watchers")
 
     def __init__(self) -> None:
-        self._leases: dict[str, _Lease] = {}
+        self._leases: dict[str, LeaseRecord] = {}
         self._watchers: dict[str, list[Callable[[], None]]] = {}
 
     async def acquire(self, key: str, owner: str, ttl: float, floor: int) -> Grant | Refusal:
         """See `LeaseStore.acquire`."""
-        lease, now = self._leases.setdefault(key, _Lease()), asyncio.get_running_loop().time()
-        if lease.owner not in ("", owner) and lease.until > now:
-            return Refusal(lease.until - now)
-        lease.token = max(lease.token, floor) + 1
-        lease.owner, lease.until = owner, now + ttl
-        return Grant(lease.token)
+        known, now = self._leases.get(key, _NOTHING), asyncio.get_running_loop().time()
+        self._leases[key], answer = known.granted(owner, ttl, floor, now)
+        return answer
 
     async def renew(self, key: str, owner: str, token: int, ttl: float) -> bool:
         """See `LeaseStore.renew`."""
-        lease = self._leases.get(key)
-        if lease is None or (lease.owner, lease.token) != (owner, token):
+        known, now = self._leases.get(key, _NOTHING), asyncio.get_running_loop().time()
+        renewed = known.renewed(owner, token, ttl, now)
+        if renewed is None:
             return False
-        lease.until = asyncio.get_running_loop().time() + ttl
+        self._leases[key] = renewed
         return True
 
     async def release(self, key: str, owner: str) -> None:
         """See `LeaseStore.release`."""
-        lease = self._leases.get(key)
-        if lease is not None and lease.owner == owner:
-            lease.owner = ""
+        released = self._leases.get(key, _NOTHING).released(owner)
+        if released is not None:
+            self._leases[key] = released
             for callback in tuple(self._watchers.get(key, ())):
                 callback()
 
