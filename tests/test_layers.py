@@ -135,7 +135,7 @@ ROOMS = {
     ),
     "engine/fleet": room(
         "engine/fleet",
-        ours=("engine/fleet: core", "engine: ground", "fsm", *WIRE),
+        ours=("engine/fleet: core", "engine/governor: core", "engine: ground", "fsm", *WIRE),
         others=("redis",),
     ),
     "engine/driver": room(
@@ -279,7 +279,7 @@ ALONE = {
         "tools/cli/inspect.py",
         CLIENT_LAW,
     ),
-    "redis": ("engine/fleet/redis_store.py",),
+    "redis": ("engine/fleet/redis_link.py", "engine/fleet/redis_store.py"),
     "opentelemetry": ("engine/metrics/opentelemetry.py", "engine/metrics/spans.py"),
     "prometheus_client": ("engine/metrics/prometheus.py",),
     "matplotlib": ("tools/simulate/curves.py",),

@@ -39,6 +39,10 @@ ELSEWHERE = {
     ),
     "engine/driver/generation.py": ("engine/driver/test_dial.py", "engine/driver/test_scope.py"),
     "engine/driver/sender.py": ("engine/test_client.py", "engine/outbox/test_holding.py"),
+    "engine/fleet/redis_link.py": (
+        "engine/fleet/test_redis_store.py",
+        "engine/fleet/test_redis_governor.py",
+    ),
     "fsm/events.py": ("fsm/test_core_fail.py", "fsm/test_core.py", "fsm/test_core_intent.py"),
     "engine/hints/signals.py": ("engine/hints/test_hints.py",),
     "engine/journal/facts.py": ("engine/journal/test_lines.py",),

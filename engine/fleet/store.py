@@ -20,7 +20,7 @@ class Refusal(NamedTuple):
     """Seconds after which it is worth while to ask again."""
 
 
-class StoreUnreachable(RecloserError):
+class StoreUnreachable(RecloserError, ConnectionError):
     """The store gives no answer; what it keeps goes on."""
 
 

@@ -156,7 +156,10 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("engine/fleet/lease.py", "name the connection that there is once"): Shown(
         "engine/fleet/test_lease.py::test_what_cannot_be_a_lease_is_refused"
     ),
-    ("engine/fleet/redis_store.py", "see to the replication"): Shown(
+    ("engine/fleet/redis_budget.py", "name what it is for"): Shown(
+        "engine/fleet/test_redis_budget.py::test_a_budget_has_a_name"
+    ),
+    ("engine/fleet/redis_link.py", "see to the replication"): Shown(
         "engine/fleet/test_redis_store.py::test_a_grant_counts_when_the_replicas_have_it"
     ),
     ("engine/budget.py", "give one of them"): Shown(

@@ -343,6 +343,8 @@ LEASES: Table = {
        for key, row in shown(f"MemoryStore.{method}", **dict.fromkeys(names, _MEMORY)).items()},
     **{key: row for method, names in _STORE.items()
        for key, row in shown(f"RedisStore.{method}", **dict.fromkeys(names, _REDIS)).items()},
+    **shown("RedisStore.budget", name="engine/fleet/test_redis_budget.py::"
+            "test_dials_of_all_owners_count"),
     **shown("RedisStore",
             server="engine/fleet/test_redis_store.py::test_a_client_of_your_own_stays_yours",
             prefix="engine/fleet/test_redis_store.py::test_a_client_of_your_own_stays_yours",

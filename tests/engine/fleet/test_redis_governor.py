@@ -1,0 +1,104 @@
+"""Permits and news of a fleet in a real Redis or Valkey server."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from redis import asyncio as redis
+
+from recloser.fleet import RedisStore
+from recloser.governor import DialLimits, News, Reading
+from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis, until
+from tests.engine.rig import now, pass_time
+
+pytestmark = [pytest.mark.fleet, needs_redis]
+
+
+@pytest.mark.spec("O5.1")
+@pytest.mark.parametrize("command", SERVERS)
+async def test_the_starts_of_dials_are_spaced_over_all_processes(
+    tmp_path: Path, command: str
+) -> None:
+    limits, granted, count = DialLimits(rate=20.0), 0, 12
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(RedisServer(tmp_path, command=command))
+        stores = [await stack.enter_async_context(RedisStore(server.url)) for _ in range(3)]
+        begun = now()
+        while granted < count:
+            for number, store in enumerate(stores):
+                wait = await store.governor.acquire("host:443", f"{number}/{granted}", limits, 9.0)
+                assert 0.0 <= wait <= 1 / 20 + 0.002
+                if wait:
+                    await pass_time(wait)
+                else:
+                    granted += 1
+                    assert granted <= (now() - begun) * 20 + 1.1
+        other = await stores[0].governor.acquire("other:443", "p", limits, 9.0)
+        assert other == 0.0
+
+
+@pytest.mark.spec("O5.2")
+async def test_so_many_dials_are_under_way_and_a_dead_process_holds_none_for_good(
+    tmp_path: Path,
+) -> None:
+    limits = DialLimits(at_once=2)
+    async with RedisServer(tmp_path) as server, RedisStore(server.url) as store:
+        governor = store.governor
+        assert await governor.acquire("host", "one", limits, 30.0) == 0.0
+        assert await governor.acquire("host", "two", limits, 0.4) == 0.0
+        wait = await governor.acquire("host", "three", limits, 30.0)
+        assert 0.0 < wait <= 0.4
+        await governor.release("host", "unknown")
+        await governor.release("host", "one")
+        assert await governor.acquire("host", "three", limits, 30.0) == 0.0
+        wait = await governor.acquire("host", "four", limits, 30.0)
+        await pass_time(wait + 0.01)  # the process of the second has died
+        assert await governor.acquire("host", "four", limits, 30.0) == 0.0
+        assert await governor.acquire("host", "five", limits, 30.0) == 1.0
+
+
+@pytest.mark.spec("O5.3")
+async def test_news_reach_the_other_processes(tmp_path: Path) -> None:
+    heard: list[News] = []
+    own: list[News] = []
+    news = News("host:443", Reading.BUSY, retry_after=3.0, spread=None)
+    async with (
+        RedisServer(tmp_path) as server,
+        RedisStore(server.url) as first,
+        RedisStore(server.url) as second,
+        redis.Redis(port=server.port) as client,
+    ):
+        ends = [
+            second.governor.subscribe(heard.append),
+            first.governor.subscribe(own.append),
+        ]
+
+        async def arrives() -> bool:
+            for garbage in ("", "[]", '["x", "k", "up", "soon", null]', '["x", "k", "up", -1, 2]'):
+                await client.publish("{recloser}:told:host", garbage)
+            await first.governor.publish(news)
+            return bool(heard)
+
+        await until(arrives)
+        assert set(heard) == {news}
+        assert own == []
+        for end in ends:
+            end()
+        heard.clear()
+        await first.governor.publish(news)
+        await pass_time(0.1)
+        assert heard == []
+
+
+@pytest.mark.spec("O5.5")
+async def test_a_server_that_is_away_is_an_error_of_the_system(tmp_path: Path) -> None:
+    async with RedisServer(tmp_path) as server, RedisStore(server.url) as store:
+        server.kill()
+        with pytest.raises(OSError, match="no answer"):
+            await store.governor.acquire("host", "p", DialLimits(rate=1.0), 9.0)
+        with pytest.raises(OSError, match="no answer"):
+            await store.governor.release("host", "p")
+        with pytest.raises(OSError, match="no answer"):
+            await store.governor.publish(News("host", Reading.UP))
+        with pytest.raises(OSError, match="no answer"):
+            await store.budget("binance").spend("one", {1: 1.0}, [], [])
