@@ -25,7 +25,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field faults clients browser mutants prove fleet fleet-ends bench dist clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field faults soak fuzz clients browser mutants prove fleet fleet-ends bench dist clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -166,6 +166,17 @@ faults: $(READY)  ## Faults of the network, in namespaces of its own: black hole
 
 clients: $(READY)  ## What other reconnecting clients do when they are ended, beside recloser; writes the page
 	$(BIN)/python -m tests.field.clients
+
+MINUTES ?= 30
+soak: $(READY)  ## Servers that misbehave for MINUTES, a virtual month, 100,000 connections; what grows is told
+	$(BIN)/python -m tests.soak $(MINUTES) $(SEED)
+
+$(VENV)/.stamp-fuzz: $(READY)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[fuzz]'
+	@touch $@
+
+fuzz: $(VENV)/.stamp-fuzz  ## Coverage-guided fuzzing of all that reads input of others, for MINUTES
+	$(BIN)/python -m tests.fuzz $(MINUTES)
 
 $(VENV)/.stamp-browser: $(READY)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[browser]'

@@ -12,6 +12,7 @@ from yarl import URL
 from recloser import redact
 from recloser.fsm.events import Advise
 from recloser.fsm.numbers import check_count, check_seconds
+from recloser.transport.base import read_url
 
 WORD: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A token as RFC 9110 section 5.6.2 has it: a header's name, a subprotocol."""
@@ -52,7 +53,7 @@ def check_url(url: object, *, encoded: bool = False) -> str:
             "url must have no control character, and no white space at its ends: strip it"
         )
     try:
-        parsed = URL(str(url))
+        parsed = read_url(str(url))
     except ValueError as error:
         raise ValueError(f"url cannot be read as one: {redact.text(str(error))}") from None
     shown = redact.url(str(url))
@@ -92,7 +93,7 @@ def address_of(url: str) -> tuple[str, str]:
     The address is scheme, host, port and path: user, query and fragment may change with
     every dial, as the signature of a signed URL does.
     """
-    parsed = URL(url)
+    parsed = read_url(url)
     host = f"{parsed.raw_host}:{parsed.port}"
     return intern(f"{parsed.origin()}{parsed.raw_path}"), host  # engines share the text
 
@@ -119,7 +120,9 @@ def check_headers(headers: object) -> Mapping[str, str]:
 
 def check_credentials(url: str, headers: Mapping[str, str]) -> None:
     """Check that there is one credential: aiohttp sends none where there are two."""
-    if URL(url).raw_user is not None and any(name.lower() == "authorization" for name in headers):
+    if read_url(url).raw_user is not None and any(
+        name.lower() == "authorization" for name in headers
+    ):
         raise ValueError("url names a user, and headers have Authorization: give one of them")
 
 

@@ -17,8 +17,10 @@ CROSS_CUTTING = (
     "examples",
     "faults",
     "field",
+    "fuzz",
     "parameters",
     "proof",
+    "soak",
     "stories",
     "typing",
 )

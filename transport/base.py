@@ -85,11 +85,19 @@ class Request:
     def __repr__(self) -> str:
         """Show the address alone: user, query, headers and subprotocols may be secret."""
         try:
-            url = URL(self.url)
+            url = read_url(self.url)
             shown = f"{url.origin()}{url.raw_path}"
         except ValueError:
             shown = "?"
         return f"<{type(self).__name__} {shown}>"
+
+
+def read_url(text: str) -> URL:
+    """Read a URL; raises `ValueError` for what cannot be read as one."""
+    try:
+        return URL(text)
+    except IndexError as error:  # yarl 1.25.1, for brackets before an @ and no host
+        raise ValueError("it names no host") from error
 
 
 def exact_url(text: str) -> URL:
@@ -98,7 +106,7 @@ def exact_url(text: str) -> URL:
     One with a character that no request line can carry (a space, a line break, what is not
     ASCII) is encoded all the same. Raises `ValueError` for what is no URL.
     """
-    checked = URL(text)  # one that is taken as it is would be checked by its first use
+    checked = read_url(text)  # one that is taken as it is would be checked by its first use
     return URL(text, encoded=True) if _VISIBLE.fullmatch(text) else checked
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from yarl import URL
 
+from recloser.transport.base import read_url
 from recloser.transport.errors import ProxyUnusable
 
 ENVIRONMENT: Final = "env"
@@ -69,7 +70,7 @@ def read_proxy(given: str | URL, *, name: str = "proxy", port: int | None = None
         raise TypeError(f"{name} must be a str or a yarl.URL, not {type(given).__name__}")
     text = str(given)
     try:
-        url = URL(text if "://" in text else f"http://{text}")
+        url = read_url(text if "://" in text else f"http://{text}")
         host, explicit = url.host, url.explicit_port
     except ValueError:
         raise ProxyUnusable(f"{name} cannot be read as a URL") from None

@@ -8,7 +8,7 @@ from hmac import compare_digest
 from importlib.resources import files
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from recloser.inspector.inspector import Inspector, TooManyPagesError
 from recloser.inspector.machine import svg
@@ -112,15 +112,16 @@ class Site:
         """Let a button do its work, for who has the token and comes from this page."""
         if self._token is None:
             return _problem(403, "the page is read-only: give it a token")
-        origin = urlsplit(request.headers.get("origin", ""))
-        if not origin.netloc or origin.netloc != request.headers.get("host"):
+        origin = _split(request.headers.get("origin", "")).netloc
+        if not origin or origin != request.headers.get("host"):
             return _problem(403, "the request is not from this page")
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not compare_digest(given.encode(), self._token.encode()):
+        # A server gives bytes of a header that are no UTF-8 as lone surrogates.
+        if not compare_digest(given.encode(errors="surrogatepass"), self._token.encode()):
             return _problem(401, "the token is another one")
         try:
             name = json.loads(request.body)["engine"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return _problem(400, 'the body must be {"engine": name}')
         ws = self._inspector.engine(name) if isinstance(name, str) else None
         if ws is None:
@@ -154,13 +155,21 @@ def _is_local(request: Request) -> bool:
     """
     if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
         return False
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    host = _split(f"//{request.headers.get('host', '')}").hostname or ""
     try:
         return ip_address(request.remote or "").is_loopback and (
             host == "localhost" or ip_address(host).is_loopback
         )
     except ValueError:
         return False
+
+
+def _split(text: str) -> SplitResult:
+    """Split a URL of a header; one that is none is empty."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
 
 
 @cache

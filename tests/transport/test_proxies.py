@@ -77,6 +77,7 @@ def test_how_a_value_is_read(value: str, expected: object) -> None:
         ("ws://hush@127.0.0.1:21", "must start with http://"),
         ("//hush@127.0.0.1:21", "must name a host|cannot be read"),
         ("http://hush@127.0.0.1:many", "cannot be read"),
+        ("http://hush[]@/", "cannot be read"),
         ("socks5://", "must name a host"),
     ],
 )

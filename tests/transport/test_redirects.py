@@ -171,6 +171,7 @@ async def test_to_a_secure_origin(
         ("ws://me:pw@127.0.0.1/",),
         ("//:pw@127.0.0.1/",),
         ("http://",),
+        ("ws://a[b]@/",),
     ],
 )  # fmt: skip
 async def test_a_location_that_leads_nowhere_is_a_refused_upgrade(

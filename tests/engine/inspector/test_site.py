@@ -108,3 +108,31 @@ async def test_buttons_need_the_token_and_the_origin_of_the_page() -> None:
 def test_a_request_does_not_show_its_token() -> None:
     asked = get(method="POST", headers={"authorization": f"Bearer {TOKEN}"}, body=TOKEN.encode())
     assert TOKEN not in repr(asked)
+
+
+@pytest.mark.spec("I9.5")
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ({"headers": {"host": "["}}, 403),
+        ({"headers": {**HOME, "origin": "http://["}}, 403),
+        ({"headers": {**HOME, "origin": "http://localhost:8080", "authorization": "\udcff"}}, 401),
+        (
+            {
+                "headers": {
+                    **HOME,
+                    "origin": "http://localhost:8080",
+                    "authorization": f"Bearer {TOKEN}",
+                },
+                "body": b"[" * 5000,
+            },
+            400,
+        ),
+    ],
+    ids=["host", "origin", "no UTF-8", "nested"],
+)
+async def test_what_makes_no_sense_is_refused_and_not_a_fault_of_the_page(
+    facts: dict[str, Any], status: int
+) -> None:
+    request = get("connect", method="POST", **facts)
+    assert (await site(token=TOKEN).answer(request)).status == status

@@ -58,7 +58,7 @@ class Fault:
     """Only for connections that say `?client=NAME` in their URL; None: for all."""
 
     def __post_init__(self) -> None:
-        if self.do not in DEEDS:
+        if not isinstance(self.do, str) or self.do not in DEEDS:
             raise ScriptError(f"do must be one of {', '.join(DEEDS)}, not {self.do!r}")
         for name, kind in _KINDS.items():
             value = getattr(self, name)
@@ -168,7 +168,7 @@ def parse_script(text: str) -> tuple[Fault, ...]:
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise ScriptError(f"no TOML: {error}") from error
     unknown = sorted(set(data) - {"fault"})
     if unknown:

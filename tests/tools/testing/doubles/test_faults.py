@@ -61,6 +61,10 @@ def test_a_script_says_what_its_tables_say() -> None:
         ("[[fault]]\nsend = [1]", "send must be a list of texts"),
         ("[[fault]]\npongs = 1", "pongs must be true or false"),
         ("[[fault]]\nheaders = 'x'", "headers must be a table"),
+        ("[[fault]]\ndo = {}", "do must be one of"),
+        ("[[fault]]\ndo = ['serve']", "do must be one of"),
+        ("a = " + "[" * 3000 + "]" * 3000, "no TOML"),
+        (f"[[fault]]\ncount = {'9' * 5000}", "no TOML"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(text: str, problem: str) -> None:

@@ -1,0 +1,114 @@
+"""`make soak MINUTES=30 SEED=1`: real servers that misbehave, a virtual month, 100,000 cycles.
+
+Tasks, descriptors and memory are sampled all the time. It fails where the growth of one over a
+run is, with 95 % confidence, above what is allowed, or where something is lost.
+"""
+
+import argparse
+import asyncio
+import gc
+import logging
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from recloser.testing import run
+from tests.soak.month import cycles, month
+from tests.soak.service import live
+from tests.soak.slopes import slope
+
+PAGE: Final = resource.getpagesize()
+ALLOWED: Final = {"tasks": 10.0, "descriptors": 10.0, "memory in MiB": 8.0, "objects": 5000.0}
+"""The growth over a run that is put up with: of twenty engines now more are open and now fewer,
+and the allocator keeps what it had. One of each connection, left behind, would be hundreds.
+"""
+_RARELY: Final = 5
+"""Samples for each one in which all objects are counted."""
+EVERY: Final = 0.5
+"""Seconds between two samples of a real run."""
+
+
+class Samples:
+    """What the process holds, moment by moment."""
+
+    def __init__(self, *, real: bool) -> None:
+        self.rows: dict[str, list[float]] = {name: [] for name in ALLOWED}
+        self._real = real
+        self._count = 0
+
+    def __call__(self) -> None:
+        self._count += 1
+        if self._count % _RARELY == 0:
+            gc.collect()
+        try:
+            descriptors = len(list(Path("/proc/self/fd").iterdir())) if self._real else 0
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+        except OSError:
+            return  # the world has taken all descriptors away
+        found = {
+            "tasks": len(asyncio.all_tasks()),
+            "descriptors": descriptors,
+            "memory in MiB": pages * PAGE / 2**20,
+            "objects": sum(gc.get_count()) + len(gc.get_objects())
+            if self._count % _RARELY == 0
+            else 0,
+        }
+        for name, value in found.items():
+            if name != "objects" or value:
+                self.rows[name].append(value)
+
+
+def judged(
+    title: str,
+    samples: Samples,
+    work: Callable[[Callable[[], None]], Coroutine[Any, Any, dict[str, int]]],
+    start: Callable[[Coroutine[Any, Any, dict[str, int]]], dict[str, int]],
+) -> bool:
+    """Do the work, print what happened and what grew; whether all is well."""
+    print(f"{title} ...", flush=True)
+    began = time.monotonic()
+    facts = start(work(samples))
+    told = ", ".join(f"{value:,} {name}" for name, value in facts.items())
+    print(f"  {time.monotonic() - began:.0f} s: {told}")
+    well = True
+    for name, values in samples.rows.items():
+        found = slope(values)
+        grows = found.grows(ALLOWED[name])
+        well = well and not grows
+        verdict = "GROWS" if grows else "ok"
+        print(f"  {name:14} {values[0]:12.1f} -> {values[-1]:12.1f}   growth {found}   {verdict}")
+    return well
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("minutes", type=float)
+    options.add_argument("seed", type=int)
+    given = options.parse_args()
+    logging.getLogger("recloser").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    well = True
+    with tempfile.TemporaryDirectory() as folder:
+        served = partial(_served, Path(folder), given.minutes * 60, given.seed)
+        title = f"{given.minutes:g} minutes of real servers that misbehave (seed {given.seed})"
+        well &= judged(title, Samples(real=True), served, asyncio.run)
+    virtual = partial(month, given.seed)
+    well &= judged("a virtual month of ten engines", Samples(real=False), virtual, run)
+    well &= judged("100,000 connections of one engine", Samples(real=False), cycles, run)
+    print("well" if well else "something grows")
+    return 0 if well else 1
+
+
+def _served(
+    folder: Path, seconds: float, seed: int, sample: Callable[[], None]
+) -> Coroutine[Any, Any, dict[str, int]]:
+    return live(folder, seconds, seed, sample, EVERY)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
