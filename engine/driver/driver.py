@@ -48,6 +48,7 @@ class Driver:
     """
 
     __slots__ = (
+        "__weakref__",
         "_alarm",
         "_binding",
         "_close_waiters",

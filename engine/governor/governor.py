@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Final, Literal
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakMethod
 
 from recloser.checks import address_of
 from recloser.clock import Alarm, LoopClock
@@ -18,12 +17,9 @@ from recloser.fsm.states import State, Trigger
 from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Grant, Share, Tell, Wake
 from recloser.governor.events import Ask, Due, Ended, Event, Leave, Sleep
-from recloser.governor.limits import DialLimits
+from recloser.governor.limits import AT_ONCE, DialLimits
 from recloser.governor.pace import RAMP
 from recloser.transport.base import DialFailed
-
-AT_ONCE: Final = 200
-"""Dials under way at one host at a time, unless the application says otherwise."""
 
 Key = Literal["host", "address"] | Callable[[str], str]
 """What is limited: a host and port, an address, or what a function of the address returns."""
@@ -91,7 +87,9 @@ class Governor:
         loop = asyncio.get_running_loop()
         desk = self._desks.get(loop)
         if desk is None:
-            desk = self._desks[loop] = _Desk(loop, GovernorCore(self._limits, ramp=self._ramp))
+            for other in [each for each in self._desks if each.is_closed()]:
+                del self._desks[other]  # a timer that was set there keeps it alive
+            desk = self._desks[loop] = _Desk(GovernorCore(self._limits, ramp=self._ramp))
         return desk
 
 
@@ -140,7 +138,7 @@ class Route:
             if change.previous is State.CONNECTING:
                 desk.do(Ended(engine, change.close))
             if change.current is State.BACKOFF and address is not None:
-                desk.wakers[engine] = partial(feed, Hint())
+                desk.wakers[engine] = WeakMethod(feed)
                 wake = change.rule != BUDGET_SPENT
                 desk.do(Sleep(engine, self._governor.key(address), change.close, wake))
                 return
@@ -155,18 +153,20 @@ class Route:
 
 
 class _Desk:
-    """Feeds one core with events, and performs its effects in one event loop."""
+    """Feeds one core with events, and performs its effects in one event loop.
 
-    __slots__ = ("_alarm", "_clock", "_core", "answers", "wakers")
+    It keeps neither that loop nor an engine alive.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, core: GovernorCore) -> None:
-        self._clock = LoopClock(loop)
+    __slots__ = ("_alarm", "_core", "answers", "wakers")
+
+    def __init__(self, core: GovernorCore) -> None:
         self._core = core
         self._alarm = Alarm()
         self.answers: dict[int, asyncio.Future[Close | None]] = {}
         """What those wait for who want to dial: None for a permit."""
-        self.wakers: dict[int, Callable[[], None]] = {}
-        """How to end the backoff of an engine."""
+        self.wakers: dict[int, WeakMethod[Callable[[EngineEvent], None]]] = {}
+        """What takes the hint that ends the backoff of an engine."""
 
     async def permit(self, ask: Ask) -> bool:
         """Return once the engine may dial, and whether it had to wait."""
@@ -189,17 +189,22 @@ class _Desk:
 
     def do(self, event: Event) -> None:
         """Handle one event, and perform what follows."""
-        for effect in self._core.handle(event, self._clock.monotonic()):
+        clock = LoopClock(asyncio.get_running_loop())
+        for effect in self._core.handle(event, clock.monotonic()):
             match effect:
                 case Grant(engine):
                     self._answer(engine, None)
                 case Share(engine, close):
                     self._answer(engine, close)
-                case Wake(engine) if (wake := self.wakers.pop(engine, None)) is not None:
-                    wake()
+                case Wake(engine) if engine in self.wakers:
+                    feed = self.wakers.pop(engine)()
+                    if feed is not None:
+                        feed(Hint())
+                    else:
+                        self.do(Leave(engine))  # it was forgotten
                 case Tell():
                     pass
-        self._alarm.set(self._core.deadline, self._clock, self._ring)
+        self._alarm.set(self._core.deadline, clock, self._ring)
 
     def _answer(self, engine: int, close: Close | None) -> None:
         answer = self.answers.get(engine)

@@ -1,8 +1,12 @@
 """`DialLimits`: the most dials that a governor lets begin, and lets be under way."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from recloser.fsm.numbers import check_count, check_seconds
+
+AT_ONCE: Final = 200
+"""Dials under way at one host at a time, unless the application says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def test_every_named_field_can_be_in_a_line() -> None:
     )
     failed = PolicyError(close, LOST.context, None, "raised ValueError")
     failed.__cause__ = ValueError()
-    change = replace(LOST, close=close, error=failed)
+    change = replace(LOST, close=close, error=failed, waited=2.0)
     assert set(fields_of(change)) == FIELDS - {"timestamp"}
 
 

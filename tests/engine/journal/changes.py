@@ -83,6 +83,7 @@ def changes(draw):
         rule=rule,
         delay=draw(maybe(seconds)),
         uptime=draw(maybe(seconds)),
+        waited=draw(seconds),
         unsent=draw(counts),
         undelivered=draw(counts),
     )
