@@ -80,6 +80,10 @@ class Run:
         except (Unavailable, TimeoutError) as error:
             self._skip(name, error)
             return
+        except Exception as error:  # noqa: BLE001 - one event that breaks does not end the run
+            self.faults.append(f"{name}: {error!r}")
+            print(f"  FAULT  {name}: {error!r}", flush=True)
+            return
         self.rows.append(outcome.row)
         self._print(name, outcome)
 

@@ -15,7 +15,7 @@ from recloser.policies.field import FieldRow
 from tests.field.life import STABLE, Life, pause
 from tests.field.line import Line
 from tests.field.ports import reserved
-from tests.field.recorder import Recorder, Wire, probe
+from tests.field.recorder import HOST, Recorder, Wire, probe
 from tests.field.software import Event, Place, Process, Software, echo_server, ready, serving
 from tests.field.sources import Installed, Unavailable
 
@@ -49,7 +49,6 @@ class Experiment:
         self.software = software
         self.event = event
         self.installed = installed
-        self.path = event.path or software.path
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> Outcome:
@@ -68,7 +67,7 @@ class Experiment:
             if self.event.mute:
                 self.port = through
                 await stack.enter_async_context(self.line)
-            self.life = Life(self.software, self.port, self.path, quiet=self.event.quiet)
+            self.life = Life(self.software, self._url, quiet=self.event.quiet)
             self.process = self._made()
             if self.event.name == "start":
                 await self.process.start()
@@ -89,11 +88,17 @@ class Experiment:
         environment = {**self.software.environment, **self.event.environment}
         return Process(command, self.place, environment)
 
+    def _path(self) -> str:
+        return self.event.path or self.software.path_at(self.place)
+
+    def _url(self) -> str:
+        return f"ws://{HOST}:{self.port}{self._path()}"
+
     def _recorder(self) -> Recorder:
         software = self.software
         return Recorder(
             self.port,
-            self.path,
+            self._path(),
             software.subprotocols,
             software.headers,
         )
@@ -105,7 +110,7 @@ class Experiment:
             began = self._loop.time()
             if await probe(
                 self.place.port,
-                self.software.path,
+                self.software.path_at(self.place),
                 self.software.subprotocols,
                 self.software.headers,
             ):
@@ -242,7 +247,7 @@ class Experiment:
         first = next((each for each in self.life.changes if each.close is not None), None)
         outcome = Outcome(self._row(seen, began, max(seen.at, freed), first))
         outcome.faults.extend(self._compare(seen, first))
-        if self.event.should != "stop":
+        if self.event.fill or self.event.upstream:
             outcome.faults.extend(self._late(await self._back(0), freed))
         return outcome
 

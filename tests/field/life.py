@@ -1,13 +1,13 @@
 """An engine with the standard policy that lives through an event of a real server."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import recloser
 from recloser import Acknowledgements, Outbox, State, StateChange
 from recloser.fsm import Timeouts
 from recloser.outbox import Drop, Message
-from tests.field.recorder import HOST
 from tests.field.software import Software
 from tests.policies.rig import shipped
 
@@ -23,7 +23,7 @@ async def pause(seconds: float) -> None:
 class Life:
     """One engine, the changes of its state, and the messages that it sends all the while."""
 
-    def __init__(self, software: Software, port: int, path: str, *, quiet: bool) -> None:
+    def __init__(self, software: Software, url: Callable[[], str], *, quiet: bool) -> None:
         self.changes: list[StateChange] = []
         self.dropped: list[Drop] = []
         self.sent = 0
@@ -33,7 +33,7 @@ class Life:
             acknowledgements=Acknowledgements(matcher=self._number, render=self._text, timeout=5.0),
         )
         self.ws = recloser.connect(
-            f"ws://{HOST}:{port}{path}",
+            url,
             policy=shipped()[software.policy],
             timeouts=Timeouts(stable=STABLE, connect=8.0),
             subprotocols=software.subprotocols,

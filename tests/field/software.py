@@ -171,6 +171,8 @@ class Software:
     title: str = ""
     """The package whose version is the row's; the name if empty."""
     path: str = "/"
+    locate: Callable[[Place], str] | None = None
+    """Finds the path anew before each dial, where it changes with each start."""
     subprotocols: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -188,6 +190,10 @@ class Software:
         """The name, with the variant."""
         return f"{self.name} {self.variant}".rstrip()
 
+    def path_at(self, place: Place) -> str:
+        """The path to dial now."""
+        return self.path if self.locate is None else self.locate(place)
+
     @property
     def folder_name(self) -> str:
         """The name of the folder in which its packages are."""
@@ -201,11 +207,13 @@ class Software:
 
 async def ready(process: Process, software: Software | None = None) -> None:
     """Wait until a WebSocket opens; raises `Unavailable` with the end of its output if it dies."""
-    path = "/" if software is None else software.path
     asked = () if software is None else software.subprotocols
     headers = {} if software is None else dict(software.headers)
     deadline = asyncio.get_running_loop().time() + START
-    while not await probe(process.place.port, path, asked, headers):
+    while True:
+        path = "/" if software is None else software.path_at(process.place)
+        if await probe(process.place.port, path, asked, headers):
+            return
         if not process.running or asyncio.get_running_loop().time() > deadline:
             said = (process.place.folder / "output").read_text(errors="replace")
             raise Unavailable(f"it did not start: {' '.join(said.split())[-300:]}")
