@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from recloser.fsm.record import Close
@@ -113,6 +114,11 @@ def timers() -> int:
     """How many timers are set; asyncio tells, uvloop does not."""
     scheduled = getattr(asyncio.get_running_loop(), "_scheduled", ())
     return sum(not handle.cancelled() for handle in scheduled)
+
+
+def block(seconds: float) -> None:
+    """Hold the event loop, as a call does that blocks; the processor is left to others."""
+    Event().wait(seconds)
 
 
 async def turns(count: int = 3) -> None:

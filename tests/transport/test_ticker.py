@@ -1,7 +1,6 @@
 """A machine that slept asks its peers within a second of running again, and no other does (F6)."""
 
 import asyncio
-import time
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +11,7 @@ from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, frame, text
 from recloser.transport import Heartbeat, ticker
 from recloser.transport.ticker import JUMP, TICK, Drift, Ticker
-from tests.transport.link import Link, linked, until
+from tests.transport.link import Link, block, linked, until
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -151,9 +150,7 @@ async def test_a_blocked_loop_is_no_suspend(
     monkeypatch.setattr(ticker, "JUMP", 0.1)
     async with linked(heartbeat=SLOW) as link:
         Ticker.of(asyncio.get_running_loop()).drift = drift = Drift()
-        deadline = time.monotonic() + 0.3
-        while time.monotonic() < deadline:
-            pass
+        block(0.3)
         before = drift._ahead
         await until(lambda: drift._ahead != before)
         await link.wire.send("next")
