@@ -296,7 +296,7 @@ class Core:
 
         left = asked and self._paced and self.wish is Wish.CONNECT
         # A copy, where the end is counted before the policy is asked: it may be interrupted.
-        run = replace(self.run) if left or not asked else self.run
+        run = self.run.copy() if left or not asked else self.run
         context, decision = run.lost(
             close, now, decide, **self._facts(now), left=left, planned=self._planned
         )

@@ -32,6 +32,15 @@ def test_a_new_run_knows_nothing() -> None:
     assert (context.can_refresh, context.roll, context.previous_immediate) == (True, 0.25, False)
 
 
+def test_a_copy_has_the_same_memory_and_counts_by_itself() -> None:
+    run = after_end(after_end(Run(since=1.0, spread=30.0, opened_at=2.0), NOW), NOW + 1)
+    before = repr(run)
+    copy = run.copy()
+    assert copy == run
+    copy.failed(KICKED, NOW + 2)
+    assert repr(run) == before != repr(copy)
+
+
 @pytest.mark.spec("D1.1")
 def test_every_end_counts_and_a_streak_is_of_one_kind() -> None:
     run = Run()

@@ -1,6 +1,5 @@
 """Asks a policy about one end, with the counters that a real run of failures would have."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -186,7 +185,7 @@ def ask(policy: Policy, question: PolicyQuestion) -> Reply:
     for before in _ROLLS if question.attempt > 1 else _ROLLS[:1]:
         run, now = _lived(policy, question, before)
         answers += [
-            _end(policy, question, replace(run), question.attempt, now, roll)[1] for roll in _ROLLS
+            _end(policy, question, run.copy(), question.attempt, now, roll)[1] for roll in _ROLLS
         ]
     middle = answers[len(answers) // 2]
     delays = [each.delay for each in answers if isinstance(each, Retry)]
