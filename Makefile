@@ -82,10 +82,11 @@ layers: $(READY)  ## Who imports whom
 	$(PYTEST) tests/test_layers.py
 
 types: $(READY)  ## mypy --strict on the sources, on the built wheel, and on a script that uses it
-	$(BIN)/mypy --strict -p recloser
+	$(BIN)/mypy --strict --cache-dir .mypy_cache -p recloser
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(BIN)/python -m build --no-isolation --outdir "$$tmp/dist" . >"$$tmp/log" 2>&1 || { cat "$$tmp/log"; exit 1; } && \
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --target "$$tmp/site" "$$tmp"/dist/*.whl && \
+	cp -R .mypy_cache "$$tmp/cache" && \
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" -p recloser && \
 	MYPYPATH="$$tmp/site" $(BIN)/mypy --strict --cache-dir "$$tmp/cache" tests/typing/api.py
 
