@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, Verbosity, settings
 
 from tests.clauses import belongs, clauses, near
 
-# No test meets a public certificate. aiohttp reads all authorities of the system when it is imported,
-# and so would the processes that tests start.
+# No test meets a public certificate. aiohttp reads all authorities of the system when it is
+# imported, and so would the processes that tests start.
 os.environ["SSL_CERT_FILE"] = os.devnull
 
 settings.register_profile("dev", deadline=None, print_blob=True, max_examples=50)
