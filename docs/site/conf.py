@@ -6,7 +6,12 @@ on GitHub and on the site. No network is used.
 
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from pygments.lexers.shell import BashLexer, BashSessionLexer
+from sphinx.application import Sphinx
 
 SITE = Path(__file__).parent
 ROOT = SITE.parents[1]
@@ -27,6 +32,7 @@ extensions = [
     "names",
     "pictures",
     "reading_order",
+    "titles",
 ]
 root_doc = "docs/index"
 include_patterns = [
@@ -59,3 +65,20 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88
 toc_object_entries_show_parents = "hide"
+copybutton_prompt_text = "$ "
+
+
+class Console(BashSessionLexer):
+    """Commands with prompts and what they print; without a prompt, commands alone."""
+
+    def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, Any, str]]:
+        """Split the text of a block."""
+        if text.startswith("$ "):
+            yield from super().get_tokens_unprocessed(text)
+        else:
+            yield from BashLexer().get_tokens_unprocessed(text)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to Sphinx what stands here."""
+    app.add_lexer("console", Console)
