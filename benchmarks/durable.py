@@ -111,6 +111,7 @@ async def _all(folder: Path, size: int) -> AsyncIterator[dict[str, Variant]]:
     await database.execute("PRAGMA synchronous = NORMAL")
     await database.execute("CREATE TABLE message (number INTEGER PRIMARY KEY, data NOT NULL)")
     variants[AIOSQLITE] = _aiosqlite(database, size)
+    variants["asyncio, a task and a future each"] = _tasks(size)
     engines = {
         "recloser, file": _engine(Outbox(path=folder / f"outbox {size}.db")),
         "recloser, memory": _engine(Outbox()),
@@ -154,6 +155,32 @@ def _aiosqlite(database: aiosqlite.Connection, size: int) -> Variant:
         await database.commit()
 
     return Variant(turn, after=after)
+
+
+def _tasks(size: int) -> Variant:
+    """What asyncio takes for calls that wait together for the same thing: no send can be below."""
+    loop = asyncio.get_running_loop()
+    waiting: list[asyncio.Future[None]] = []
+
+    async def call() -> None:
+        waiting.append(loop.create_future())
+        await waiting[-1]
+
+    def release() -> None:
+        for future in waiting:
+            future.set_result(None)
+        waiting.clear()
+
+    async def turn() -> None:
+        if size == 1:
+            loop.call_soon(release)
+            await call()
+        else:
+            calls = asyncio.gather(*(call() for _ in range(size)))
+            loop.call_soon(release)  # behind the first step of each
+            await calls
+
+    return Variant(turn)
 
 
 def _engine(outbox: Outbox) -> recloser.ReconnectingWebSocket:
