@@ -129,7 +129,7 @@ ROOMS = {
         ),
     ),
     "engine/fleet: core": room(
-        *(f"engine/fleet/{name}.py" for name in ("core", "store")),
+        *(f"engine/fleet/{name}.py" for name in ("core", "rendezvous", "store")),
         ours=fsm("errors", "numbers"),
         pure=True,
     ),

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from recloser.fleet.core import LeaseState
 from recloser.fleet.lease import Lease
 from recloser.fleet.memory import MemoryStore
+from recloser.fleet.rendezvous import rendezvous
 from recloser.fleet.store import Grant, LeaseStore, Refusal, StoreUnreachable
+from recloser.fleet.workers import MemberStore, Workers
 
 if TYPE_CHECKING:
     from recloser.fleet.redis_store import RedisStore
@@ -19,10 +21,13 @@ __all__ = [
     "Lease",
     "LeaseState",
     "LeaseStore",
+    "MemberStore",
     "MemoryStore",
     "RedisStore",
     "Refusal",
     "StoreUnreachable",
+    "Workers",
+    "rendezvous",
 ]
 
 

@@ -1,4 +1,4 @@
-"""`MemoryStore`: the leases of the engines of one event loop."""
+"""`MemoryStore`: the leases and the workers of one event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -50,10 +50,11 @@ class MemoryStore:
     Two engines with one key, in one process: one is open, the other is its hot standby.
     """
 
-    __slots__ = ("_leases", "_watchers")
+    __slots__ = ("_leases", "_members", "_watchers")
 
     def __init__(self) -> None:
         self._leases: dict[str, LeaseRecord] = {}
+        self._members: dict[str, dict[str, float]] = {}
         self._watchers: dict[str, list[Callable[[], None]]] = {}
 
     async def acquire(self, key: str, owner: str, ttl: float, floor: int) -> Grant | Refusal:
@@ -76,8 +77,25 @@ class MemoryStore:
         released = self._leases.get(key, _NOTHING).released(owner)
         if released is not None:
             self._leases[key] = released
-            for callback in tuple(self._watchers.get(key, ())):
-                callback()
+            self._tell(key)
+
+    async def beat(self, group: str, member: str, ttl: float) -> tuple[str, ...]:
+        """See `MemberStore.beat`."""
+        now = asyncio.get_running_loop().time()
+        known = self._members.get(group, {})
+        alive = {each: until for each, until in known.items() if until > now}
+        self._members[group] = {**alive, member: now + ttl}
+        if member not in alive:
+            self._tell(group)
+        return tuple(self._members[group])
+
+    async def leave(self, group: str, member: str) -> None:
+        """See `MemberStore.leave`."""
+        members = self._members.get(group, {})
+        if members.pop(member, None) is not None:
+            self._tell(group)
+        if not members:
+            self._members.pop(group, None)
 
     def watch(self, key: str, callback: Callable[[], None]) -> Callable[[], None]:
         """See `LeaseStore.watch`."""
@@ -91,3 +109,7 @@ class MemoryStore:
                 self._watchers.pop(key, None)
 
         return end
+
+    def _tell(self, key: str) -> None:
+        for callback in tuple(self._watchers.get(key, ())):
+            callback()

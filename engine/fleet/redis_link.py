@@ -154,8 +154,8 @@ class RedisLink:
     def _hear(self, message: dict[str, Any] | None) -> None:
         if message is None:
             return
-        for listener in tuple(self._listeners.get(_text(message["channel"]), ())):
-            listener.hear(_text(message["data"]))
+        for listener in tuple(self._listeners.get(text_of(message["channel"]), ())):
+            listener.hear(text_of(message["data"]))
 
     def _tell_of_a_gap(self) -> None:
         for listeners in tuple(self._listeners.values()):
@@ -164,5 +164,6 @@ class RedisLink:
                     listener.missed()
 
 
-def _text(given: bytes | str) -> str:
+def text_of(given: bytes | str) -> str:
+    """Return what a server gave as text."""
     return given.decode() if isinstance(given, bytes) else given

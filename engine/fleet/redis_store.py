@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from recloser.fleet.redis_budget import RedisBudgetStore
 from recloser.fleet.redis_governor import RedisGovernorStore
-from recloser.fleet.redis_link import RedisLink
+from recloser.fleet.redis_link import RedisLink, text_of
 from recloser.fleet.store import Grant, Refusal
 
 if TYPE_CHECKING:
@@ -70,6 +70,25 @@ return 0
 """Ends the lease, keeps its fencing number, and tells the channel KEYS[2]."""
 
 
+_BEAT: Final = f"""{_NOW}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1]) == 1 then
+    redis.call('PUBLISH', KEYS[2], '')
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
+"""Counts a member of KEYS[1] as alive, tells the channel KEYS[2] of a new one."""
+
+_LEAVE: Final = """
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 1 then
+    redis.call('PUBLISH', KEYS[2], '')
+end
+return 0
+"""
+"""Counts a member of KEYS[1] as gone, and tells the channel KEYS[2]."""
+
+
 class RedisStore:
     """The leases of a fleet in Redis 6.2 or later, or Valkey.
 
@@ -126,6 +145,17 @@ class RedisStore:
     async def release(self, key: str, owner: str) -> None:
         """See `LeaseStore.release`; raises `StoreUnreachable`."""
         await self._link.run(_RELEASE, (self._lease(key), self._free(key)), owner)
+
+    async def beat(self, group: str, member: str, ttl: float) -> tuple[str, ...]:
+        """See `MemberStore.beat`; raises `StoreUnreachable`."""
+        keys = self._link.key("members", group), self._free(group)
+        found = await self._link.run(_BEAT, keys, member, _milliseconds(ttl))
+        return tuple(map(text_of, found))
+
+    async def leave(self, group: str, member: str) -> None:
+        """See `MemberStore.leave`; raises `StoreUnreachable`."""
+        keys = self._link.key("members", group), self._free(group)
+        await self._link.run(_LEAVE, keys, member)
 
     def watch(self, key: str, callback: Callable[[], None]) -> Callable[[], None]:
         """See `LeaseStore.watch`."""

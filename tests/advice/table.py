@@ -156,6 +156,18 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("engine/fleet/lease.py", "name the connection that there is once"): Shown(
         "engine/fleet/test_lease.py::test_what_cannot_be_a_lease_is_refused"
     ),
+    ("engine/fleet/rendezvous.py", "wait until one has joined"): Shown(
+        "engine/fleet/test_rendezvous.py::test_nobody_has_nothing"
+    ),
+    ("engine/fleet/workers.py", "name what it is for"): Shown(
+        "engine/fleet/test_workers.py::test_what_cannot_be_a_worker_is_refused"
+    ),
+    ("engine/fleet/workers.py", "use it in 'async with'"): Shown(
+        "engine/fleet/test_workers.py::test_a_worker_is_a_member_in_its_block_alone"
+    ),
+    ("engine/fleet/workers.py", "make one for each block"): Shown(
+        "engine/fleet/test_workers.py::test_a_worker_is_a_member_in_its_block_alone"
+    ),
     ("engine/fleet/redis_budget.py", "name what it is for"): Shown(
         "engine/fleet/test_redis_budget.py::test_a_budget_has_a_name"
     ),

@@ -330,7 +330,10 @@ _STORE = {
     "renew": ("key", "owner", "token", "ttl"),
     "release": ("key", "owner"),
     "watch": ("key", "callback"),
+    "beat": ("group", "member", "ttl"),
+    "leave": ("group", "member"),
 }
+_WORKERS = "engine/fleet/test_workers.py::test_shares_follow_who_joins_leaves_and_dies"
 LEASES: Table = {
     **shown("Lease", store=_LEASE + "test_one_is_open_and_the_others_rest",
             key=_LEASE + "test_other_keys_are_other_connections",
@@ -343,6 +346,14 @@ LEASES: Table = {
        for key, row in shown(f"MemoryStore.{method}", **dict.fromkeys(names, _MEMORY)).items()},
     **{key: row for method, names in _STORE.items()
        for key, row in shown(f"RedisStore.{method}", **dict.fromkeys(names, _REDIS)).items()},
+    **shown("Workers", store=_WORKERS, name=_WORKERS, ttl=_WORKERS,
+            group="engine/fleet/test_workers.py::test_what_cannot_be_a_worker_is_refused"),
+    **shown("Workers.has", key=_WORKERS),
+    **shown("Workers.shares", keys=_WORKERS),
+    **shown("rendezvous", key="engine/fleet/test_rendezvous.py::"
+            "test_an_assignment_is_what_each_finds_by_itself",
+            members="engine/fleet/test_rendezvous.py::"
+            "test_an_assignment_is_what_each_finds_by_itself"),
     **shown("RedisStore.budget", name="engine/fleet/test_redis_budget.py::"
             "test_dials_of_all_owners_count"),
     **shown("RedisStore",

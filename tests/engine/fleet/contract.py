@@ -1,6 +1,7 @@
 """What every store of leases keeps to, whatever is behind it."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from recloser.fleet import Grant, LeaseStore, Refusal
 
@@ -74,9 +75,29 @@ async def a_release_is_told_to_those_who_watch(store: LeaseStore, wait: Wait) ->
     assert told == []
 
 
+async def members_live_as_long_as_they_say(store: Any, wait: Wait) -> None:
+    told: list[str] = []
+    end = store.watch("g", lambda: told.append("g"))
+    assert set(await store.beat("g", "one", 60.0)) == {"one"}
+    while not told:
+        await store.leave("g", "one")
+        await store.beat("g", "one", 60.0)
+        await wait(0.05)
+    assert set(await store.beat("g", "two", TTL)) == {"one", "two"}
+    assert set(await store.beat("other", "three", TTL)) == {"three"}
+    await wait(TTL + 0.05)
+    assert set(await store.beat("g", "one", 60.0)) == {"one"}
+    await store.leave("g", "one")
+    await store.leave("g", "unknown")
+    assert set(await store.beat("g", "two", TTL)) == {"two"}
+    await store.leave("g", "two")
+    end()
+
+
 CONTRACT = (
     one_owner_at_a_time,
     the_number_rises_with_every_grant,
     a_renewal_counts_from_now,
     a_release_is_told_to_those_who_watch,
+    members_live_as_long_as_they_say,
 )

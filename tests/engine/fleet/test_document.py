@@ -35,7 +35,8 @@ async def test_the_examples_run() -> None:
             "URL": url,
         }
         for block in BLOCKS:
-            exec("async def example():\n" + textwrap.indent(block, "    "), names)
+            source = f"async def example():\n    global store\n{textwrap.indent(block, '    ')}"
+            exec(source, names)
             async with asyncio.timeout(120):
                 await names["example"]()
-    assert (printed, numbers) == ([("open", "passive")], ["1", "2"])
+    assert (printed, numbers) == ([("open", "passive"), (True, True)], ["1", "2"])
