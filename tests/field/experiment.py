@@ -5,7 +5,7 @@ import datetime as dt
 import inspect
 import tempfile
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -154,15 +154,14 @@ class Experiment:
             return self._stayed(seen, began, generation)
         first = await self._recorded(before)
         back = None if first is None else await self._back(before)
-        row = self._row(seen, began, max(served, seen.at), first)
-        if self.event.message:
-            note = "it was answered" if answered else "it was not answered"
-            row = self._row(seen, began, max(served, seen.at), first, note)
-        outcome = Outcome(row)
+        note = "it was answered" if answered else "it was not answered"
+        said = note if self.event.message else ""
+        outcome = Outcome(self._row(seen, began, max(served, seen.at), first, said))
         outcome.faults.extend(self._compare(seen, first))
-        if row.should == "stop":
+        if self.event.should == "stop":
             return outcome
-        outcome.faults.extend(self._late(back, max(served, seen.at)))
+        ended = seen.at if first is None else first.at
+        outcome.faults.extend(self._late(back, max(served, ended)))
         if back is not None and not await self.life.delivered(RETURN):
             reported = len(self.life.dropped)
             waiting = len(self.life.ws.outbox)
@@ -214,20 +213,18 @@ class Experiment:
     # -- events of a dial -----------------------------------------------------------------
 
     async def _dialled(self) -> Outcome:
-        others = [self._recorder() for _ in range(self.event.fill)]
+        others = await self._fill()
         down = self.behind if self.event.upstream else None
         if down is not None:
             await down.release()
         try:
-            for other in others:
-                if not await other.answered(20.0):
-                    raise Unavailable("the connections that should fill it were not taken")
             began = self._loop.time()
             self.life.start()
             recorder = self._recorder()
             if await recorder.answered(self.event.watch):
-                for message in self.software.greeting:
-                    await recorder.send(message)
+                with suppress(OSError):  # it may have been ended behind the 101
+                    for message in self.software.greeting:
+                        await recorder.send(message)
             seen = await recorder.end(self.event.watch)
             await recorder.leave()
             if seen.end == "open":
@@ -250,6 +247,22 @@ class Experiment:
         if self.event.fill or self.event.upstream:
             outcome.faults.extend(self._late(await self._back(0), freed))
         return outcome
+
+    async def _fill(self) -> list[Recorder]:
+        """Open the connections that fill it: those that it keeps."""
+        others: list[Recorder] = []
+        deadline = self._loop.time() + RETURN
+        while len(others) < self.event.fill:
+            if self._loop.time() > deadline:
+                raise Unavailable("the connections that should fill it were not taken")
+            other = self._recorder()
+            if await other.answered(5.0):
+                await pause(0.3)
+            if other.over:
+                await other.leave()
+            else:
+                others.append(other)
+        return others
 
     async def _starting(self) -> Outcome:
         marker = self.place.folder / "starting"

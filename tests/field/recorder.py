@@ -93,6 +93,11 @@ class Recorder:
         opened.cancel()
         return self.opened.is_set()
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or never opened."""
+        return self._task.done() or not self.opened.is_set()
+
     async def send(self, message: str | bytes) -> None:
         """Send one message in one frame."""
         if isinstance(message, str):
