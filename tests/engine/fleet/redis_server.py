@@ -13,10 +13,15 @@ from redis.exceptions import RedisError
 
 from tests.engine.rig import pass_time
 
-SERVERS = [name for name in ("redis-server", "valkey-server") if shutil.which(name)]
-"""What of Redis and Valkey is installed."""
 
-needs_redis = pytest.mark.skipif(not SERVERS, reason="apt-get install redis-server")
+def installed(server: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not shutil.which(server), reason=f"no {server}: install the package")
+
+
+SERVERS = [pytest.param(each, marks=installed(each)) for each in ("redis-server", "valkey-server")]
+"""Redis and Valkey: what is not installed is skipped aloud."""
+
+needs_redis = installed("redis-server")
 
 
 def free_port() -> int:
@@ -39,7 +44,7 @@ class RedisServer:
         self.port = port or free_port()
         self._folder = folder
         self._options = options
-        self._command = command or SERVERS[0]
+        self._command = command or "redis-server"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
