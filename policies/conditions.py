@@ -106,7 +106,10 @@ class When:
 
     def get(self, name: str) -> Wanted | None:
         """Return the values wanted of one fact; None if it does not matter."""
-        return dict(self.tests).get(name)
+        for fact, want in self.tests:
+            if fact == name:
+                return want
+        return None
 
     def without(self, *names: str) -> "When":
         """Return the same condition without the tests of these facts."""
@@ -114,13 +117,19 @@ class When:
 
     def covers(self, other: "When") -> bool:
         """Whether this holds wherever `other` holds."""
-        theirs = dict(other.tests)
-        return all(name in theirs and covers(want, theirs[name]) for name, want in self.tests)
+        for name, want in self.tests:
+            theirs = other.get(name)
+            if theirs is None or not covers(want, theirs):
+                return False
+        return True
 
     def meets(self, other: "When") -> bool:
         """Whether both may hold of one end."""
-        theirs = dict(other.tests)
-        return all(name not in theirs or meets(want, theirs[name]) for name, want in self.tests)
+        for name, want in self.tests:
+            theirs = other.get(name)
+            if theirs is not None and not meets(want, theirs):
+                return False
+        return True
 
     def compile(self) -> Holds | None:
         """Make a function that tests an end; None if there is nothing to test."""

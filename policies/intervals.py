@@ -22,10 +22,13 @@ class IntervalSet:
 
     def covers(self, other: "IntervalSet") -> bool:
         """Whether every number of `other` is in this set."""
-        return all(
-            any(low <= first and last <= high for low, high in self.intervals)
-            for first, last in other.intervals
-        )
+        for first, last in other.intervals:
+            for low, high in self.intervals:
+                if low <= first and last <= high:
+                    break
+            else:
+                return False
+        return True
 
     def meets(self, other: "IntervalSet") -> bool:
         """Whether the two have a number in common."""

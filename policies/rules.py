@@ -1,6 +1,7 @@
 """A policy as an ordered list of rules: the first whose condition holds decides."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -129,8 +130,8 @@ class RulePolicy:
     def __init__(self, name: str, rules: Iterable[Rule]) -> None:
         self.name: Final = name
         self.rules: Final = tuple(rules)
-        names = [rule.name for rule in self.rules]
-        twice = sorted({each for each in names if names.count(each) > 1})
+        names = Counter(rule.name for rule in self.rules)
+        twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             raise ValueError(f"policy {name}: two rules named {twice[0]}: give each its own name")
         if not self.rules or self.rules[-1].when.tests:
