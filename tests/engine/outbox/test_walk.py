@@ -38,16 +38,16 @@ def walk(setting: Setting) -> Walk:
     """Visit every situation once, by the shortest way, and take every step out of each."""
     first = World(setting)
     seen: Walk = {first.key(): ()}
-    todo = deque(seen.values())
+    todo = deque([first])
     while todo:
-        way = todo.popleft()
-        here = replayed(setting, way)
+        here = todo.popleft()
         for step in here.steps():
-            there = replayed(setting, way)
+            there = replayed(setting, here.path)
             there.take(step)
-            if there.key() not in seen:
-                seen[there.key()] = (*way, step)
-                todo.append((*way, step))
+            key = there.key()
+            if key not in seen:
+                seen[key] = there.path
+                todo.append(there)
         here.finish()
     return seen
 

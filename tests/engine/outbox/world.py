@@ -32,7 +32,7 @@ OPENING = "opening"
 class BrokenPromise(AssertionError):
     """The core broke a clause; `path` are the steps that lead there."""
 
-    def __init__(self, problem: str, path: tuple[str, ...]) -> None:
+    def __init__(self, problem: str, path: tuple["Step", ...]) -> None:
         super().__init__(problem, path)
         self.problem = problem
         self.path = path
@@ -90,7 +90,7 @@ class World:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.path: tuple[str, ...] = ()
+        self.path: tuple[Step, ...] = ()
         self.now = 0.0
         self.file: dict[int, StoredMessage] = {}
         """What is on the disk, by number, as it would be read."""
@@ -288,7 +288,7 @@ class World:
 
     def take(self, step: Step, *, known: bool = False) -> None:
         """Have it happen; raises `BrokenPromise` unless it is `known` to break no clause."""
-        self.path += (str(step),)
+        self.path += (step,)
         try:
             getattr(self, f"_{step.name}")(*(each for each in step[1:] if each is not None))
         except IllegalMove as error:
