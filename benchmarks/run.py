@@ -22,6 +22,7 @@ MEASURES = (
     "durable",
     "memory",
     "idle",
+    "comeback",
     "transition",
     "imports",
 )

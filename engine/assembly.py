@@ -33,7 +33,6 @@ from recloser.fsm.numbers import check_count
 from recloser.fsm.record import NO_HEADERS
 from recloser.fsm.spelling import hinting
 from recloser.fsm.timeouts import Timeouts
-from recloser.outbox.options import Outbox
 from recloser.transport import AiohttpTransport, Heartbeat, Transport
 from recloser.transport.compatibility import check_handover
 from recloser.transport.heartbeat import heartbeat_of
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from recloser.budget import Budget
     from recloser.fleet.lease import Lease
     from recloser.governor.governor import Governor, Route
+    from recloser.outbox.options import Outbox
     from recloser.outbox.store import Store
 
 _TIMEOUTS: Final = Timeouts()
@@ -74,7 +74,7 @@ def connect(
     credentials: Credentials | Provider | None = None,
     on_open: OnOpen | None = None,
     # Sending and receiving
-    outbox: Outbox | None = None,
+    outbox: "Outbox | None" = None,
     unread: Unread = "keep",
     receive_buffer: int = LIMIT,
     when_full: Overflow = "pause",
@@ -294,14 +294,16 @@ def _sender(outbox: object) -> Callable[[Driver], Sender]:
     """Return the maker of the sender; an outbox and its file are loaded when needed."""
     if outbox is None:
         return DirectSender
+    from recloser.outbox.options import Outbox  # noqa: PLC0415 - most engines have none
+
     if not isinstance(outbox, Outbox):
         raise TypeError(f"outbox must be a recloser.Outbox, not {outbox!r}")
-    from recloser.outbox.sender import OutboxSender  # noqa: PLC0415 - most engines have none
+    from recloser.outbox.sender import OutboxSender  # noqa: PLC0415 - as above
 
     return partial(OutboxSender, options=outbox, store=_store(outbox))
 
 
-def _store(outbox: Outbox) -> Callable[[Engine], "Store"]:
+def _store(outbox: "Outbox") -> Callable[[Engine], "Store"]:
     """Return the maker of the store: a file, or memory alone."""
     if outbox.path is None:
         from recloser.outbox.store import MemoryStore  # noqa: PLC0415 - as above

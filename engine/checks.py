@@ -56,19 +56,19 @@ def check_url(url: object, *, encoded: bool = False) -> str:
         parsed = read_url(str(url))
     except ValueError as error:
         raise ValueError(f"url cannot be read as one: {redact.text(str(error))}") from None
-    shown = redact.url(str(url))
     if parsed.scheme not in ("ws", "wss"):
-        raise ValueError(f"url must start with ws:// or wss://, not {shown!r}")
+        raise ValueError(f"url must start with ws:// or wss://, not {redact.url(text)!r}")
     if not parsed.host:
-        raise ValueError(f"url must name a host: {shown!r}")
+        raise ValueError(f"url must name a host: {redact.url(text)!r}")
     try:
         (parsed.raw_host or "").encode("idna")  # as the resolver of the standard library does
     except UnicodeError:
         raise ValueError(
-            f"url must name a host that can be looked up (RFC 1035 section 2.3.4): {shown!r}"
+            "url must name a host that can be looked up (RFC 1035 section 2.3.4): "
+            f"{redact.url(text)!r}"
         ) from None
     if parsed.fragment or "#" in text:
-        raise ValueError(f"url must have no fragment (RFC 6455 section 3): {shown!r}")
+        raise ValueError(f"url must have no fragment (RFC 6455 section 3): {redact.url(text)!r}")
     return _as_sent(url, parsed, encoded=encoded or isinstance(url, URL))
 
 

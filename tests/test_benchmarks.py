@@ -21,6 +21,7 @@ TITLES = {
     "durable": "1000 messages of 100 bytes at once",
     "memory": "Memory, 50 idle connections",
     "idle": "Idle, 50 connections",
+    "comeback": "Coming back, 50 connections",
     "transition": "A transition",
     "imports": "Processes from start to end",
 }

@@ -30,7 +30,7 @@ class Inputs:
     Raises `TypeError` or `ValueError` for plain values that cannot be dialled.
     """
 
-    __slots__ = ("_credentials", "_headers", "_subprotocols", "_url", "_used")
+    __slots__ = ("_credentials", "_headers", "_plain", "_subprotocols", "_url", "_used")
 
     def __init__(
         self,
@@ -46,8 +46,13 @@ class Inputs:
         self._subprotocols: Subprotocols = (
             subprotocols if callable(subprotocols) else check_subprotocols(subprotocols)
         )
+        self._plain: Request | None = None
+        """The request of every dial, unless something of it is to be asked for."""
         if not callable(url) and not callable(self._headers):
-            check_credentials(check_url(url), self._headers)
+            checked = check_url(url)
+            check_credentials(checked, self._headers)
+            if not callable(self._subprotocols):
+                self._plain = Request(checked, self._headers, self._subprotocols)
         self._credentials = credentials
         self._used = 0
         """The version of the credential of the last dial: the one that the server refused."""
@@ -67,12 +72,7 @@ class Inputs:
         With `refresh` the credential of the last dial is not used again. Raises `DialFailed`
         with the cause.
         """
-        with dial_failure(Cause.CREDENTIALS):
-            url = await resolve(self._url)
-            headers = await resolve(self._headers)
-            subprotocols = await resolve(self._subprotocols)
-        with dial_failure(Cause.CONFIGURATION):
-            request = _checked(check_url(url), headers, subprotocols)
+        request = self._plain or await self._resolved()
         if self._credentials is None:
             return request
         with dial_failure(Cause.CREDENTIALS):
@@ -84,6 +84,14 @@ class Inputs:
             checked = _checked(url, signed.headers, signed.subprotocols)
         private = frozenset(checked.subprotocols).difference(request.subprotocols)
         return replace(checked, private_subprotocols=private, credential=credential.value)
+
+    async def _resolved(self) -> Request:
+        with dial_failure(Cause.CREDENTIALS):
+            url = await resolve(self._url)
+            headers = await resolve(self._headers)
+            subprotocols = await resolve(self._subprotocols)
+        with dial_failure(Cause.CONFIGURATION):
+            return _checked(check_url(url), headers, subprotocols)
 
 
 def _checked(url: str, headers: object, subprotocols: object) -> Request:
