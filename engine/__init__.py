@@ -167,11 +167,9 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"recloser.{name}")
     else:
-        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+        from recloser.fsm.spelling import UnknownName  # noqa: PLC0415 - a mistake needs it
 
-        raise AttributeError(
-            f"module 'recloser' has no attribute {name!r}{suggestion(name, __all__)}"
-        )
+        raise UnknownName("recloser", name, __all__)
     globals()[name] = value
     return value
 

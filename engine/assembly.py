@@ -17,7 +17,6 @@ from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
 from recloser.closed import closed_error
 from recloser.contract import Engine, Sender
-from recloser.credentials.store import Credentials, Provider, credentials_of
 from recloser.driver.admission import Terms
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import NO_WIRE, Inbound, Unread
@@ -40,6 +39,7 @@ from recloser.transport.receive_buffer import LIMIT, Overflow
 
 if TYPE_CHECKING:
     from recloser.budget import Budget
+    from recloser.credentials.store import Credentials, Provider
     from recloser.fleet.lease import Lease
     from recloser.governor.governor import Governor, Route
     from recloser.outbox.options import Outbox
@@ -71,7 +71,7 @@ def connect(
     # Each dial: asked for anew every time
     headers: Headers = NO_HEADERS,
     subprotocols: Subprotocols = (),
-    credentials: Credentials | Provider | None = None,
+    credentials: "Credentials | Provider | None" = None,
     on_open: OnOpen | None = None,
     # Sending and receiving
     outbox: "Outbox | None" = None,
@@ -189,7 +189,7 @@ def connect(
     terms = _usual_terms() if usual else Terms(governor=_route(governor, trust, clock))
     if lease is not None or budget is not None:
         terms = terms._replace(lease=lease, budget=budget)
-    inputs = Inputs(url, headers, subprotocols, credentials_of(credentials))
+    inputs = Inputs(url, headers, subprotocols, _credentials(credentials))
     sender = _sender(outbox)
     core = Core(
         _standard() if policy is None else policy,
@@ -234,6 +234,14 @@ def _check_policy(policy: object) -> None:
             "policy.decide must be a plain function: it is asked while the machine stands "
             "still; gather what it needs beforehand, or pass it on by advise()"
         )
+
+
+def _credentials(given: "Credentials | Provider | None") -> "Credentials | None":
+    if given is None:
+        return None
+    from recloser.credentials.store import credentials_of  # noqa: PLC0415 - many engines have none
+
+    return credentials_of(given)
 
 
 def _check_budget(budget: object) -> None:

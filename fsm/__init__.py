@@ -94,11 +94,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+        from recloser.fsm.spelling import UnknownName  # noqa: PLC0415 - a mistake needs it
 
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}{suggestion(name, __all__)}"
-        )
+        raise UnknownName(__name__, name, __all__)
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -22,6 +22,20 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f": did you mean {' or '.join(repr(lower[each]) for each in near)}?" if near else ""
 
 
+class UnknownName(AttributeError):
+    """A module has no attribute of this name. What it may mean is sought when the error is shown.
+
+    `from package import module` asks for the attribute first, and drops the error.
+    """
+
+    def __init__(self, module: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(module, name, known)
+
+    def __str__(self) -> str:
+        module, name, known = self.args
+        return f"module {module!r} has no attribute {name!r}{suggestion(name, known)}"
+
+
 def hinting(function: Callable[P, T]) -> Callable[P, T]:
     """Let an unknown keyword argument of a function be told with the one that was meant."""
     code = function.__code__

@@ -66,11 +66,9 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Load a name that the standard policy does not need when it is first used (PEP 562)."""
     if name not in _HOMES:
-        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+        from recloser.fsm.spelling import UnknownName  # noqa: PLC0415 - a mistake needs it
 
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}{suggestion(name, __all__)}"
-        )
+        raise UnknownName(__name__, name, __all__)
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -172,8 +172,8 @@ class Credentials:
             raise
 
 
-def credentials_of(given: Credentials | Provider | None) -> Credentials | None:
+def credentials_of(given: Credentials | Provider) -> Credentials:
     """Return the argument of `connect` as `Credentials`; a bare function is asked each time."""
-    if given is None or isinstance(given, Credentials):
+    if isinstance(given, Credentials):
         return given
     return Credentials(given, timeout=None, cache=False)

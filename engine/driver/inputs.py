@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from yarl import URL
 
@@ -14,10 +14,12 @@ from recloser.checks import (
     check_url,
 )
 from recloser.clock import Clock
-from recloser.credentials import Credentials
 from recloser.fsm.record import Cause
 from recloser.providers import Input, dial_failure, resolve
 from recloser.transport.base import Request
+
+if TYPE_CHECKING:
+    from recloser.credentials.store import Credentials
 
 Url: TypeAlias = Input[str | URL]
 Headers: TypeAlias = Input[Mapping[str, str]]
@@ -37,7 +39,7 @@ class Inputs:
         url: Url,
         headers: Headers,
         subprotocols: Subprotocols,
-        credentials: Credentials | None = None,
+        credentials: "Credentials | None" = None,
     ) -> None:
         self._url: Url = url
         if not callable(url):

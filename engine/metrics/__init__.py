@@ -33,11 +33,9 @@ _ADVICE: Final = {
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+        from recloser.fsm.spelling import UnknownName  # noqa: PLC0415 - a mistake needs it
 
-        raise AttributeError(
-            f"module 'recloser.metrics' has no attribute {name!r}{suggestion(name, __all__)}"
-        )
+        raise UnknownName("recloser.metrics", name, __all__)
     home, library = _HOMES[name]
     if find_spec(library) is None:
         raise ImportError(f"{name} {_ADVICE[library]}")

@@ -50,11 +50,9 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+        from recloser.fsm.spelling import UnknownName  # noqa: PLC0415 - a mistake needs it
 
-        raise AttributeError(
-            f"module 'recloser.outbox' has no attribute {name!r}{suggestion(name, __all__)}"
-        )
+        raise UnknownName("recloser.outbox", name, __all__)
     value = getattr(import_module(_LAZY[name]), name)
     globals()[name] = value
     return value

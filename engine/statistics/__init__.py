@@ -21,11 +21,9 @@ __all__ = ["CloseAlarm", "CloseKind", "CloseStatistics", "EndKind"]
 def __getattr__(name: str) -> Any:
     """Load the observer when it is first used: who reads a journal needs no log."""
     if name != "CloseStatistics":
-        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+        from recloser.fsm.spelling import UnknownName  # noqa: PLC0415 - a mistake needs it
 
-        raise AttributeError(
-            f"module 'recloser.statistics' has no attribute {name!r}{suggestion(name, __all__)}"
-        )
+        raise UnknownName("recloser.statistics", name, __all__)
     value = import_module("recloser.statistics.observer").CloseStatistics
     globals()[name] = value
     return value

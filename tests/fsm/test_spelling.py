@@ -113,3 +113,23 @@ def test_on_the_command_line(arguments: tuple[str, ...], meant: str) -> None:
     assert "did you mean" in result.output.lower()
     assert meant in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("module", [recloser, fsm, outbox, policies, testing])
+def test_a_hint_is_sought_when_the_error_is_shown(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`from package import module` asks for the attribute first, and drops the error."""
+    sought: list[str] = []
+
+    def seek(name: str, known: object) -> str:
+        del known
+        sought.append(name)
+        return "?"
+
+    monkeypatch.setattr("recloser.fsm.spelling.suggestion", seek)
+    with pytest.raises(AttributeError) as unknown:
+        module.conect  # noqa: B018 - that it fails is the test
+    assert sought == []
+    assert str(unknown.value) == f"module {module.__name__!r} has no attribute 'conect'?"
+    assert sought == ["conect"]

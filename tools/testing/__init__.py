@@ -169,8 +169,6 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"recloser.testing.{_HOMES[name]}"), name)
     if name in _MODULES:
         return import_module(f"recloser.testing.{name}")
-    from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+    from recloser.fsm.spelling import UnknownName  # noqa: PLC0415 - a mistake needs it
 
-    raise AttributeError(
-        f"module {__name__!r} has no attribute {name!r}{suggestion(name, __all__)}"
-    )
+    raise UnknownName(__name__, name, __all__)
