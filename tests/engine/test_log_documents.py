@@ -144,3 +144,12 @@ asyncio.run(main())
     assert done.stdout == "1\n"
     ours = [line for line in done.stderr.splitlines() if ":recloser:" in line]
     assert len(ours) == shown
+
+
+def test_the_first_example_silences_recloser_alone() -> None:
+    block = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[0]
+    asks = "print([logging.getLogger(n).isEnabledFor(logging.ERROR) for n in ('recloser', 'x')])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{block}\n{asks}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[False, True]\n"
