@@ -452,6 +452,7 @@ async def test_code_that_fails_is_told_with_its_traceback_and_without_its_secret
     def listen(change: object) -> None:
         raise LookupError(f"no account for token={SECRET}")
 
+    caplog.set_level(logging.INFO, "recloser")  # a command may have set another one
     before, configured = structlog.get_config(), structlog.is_configured()
     structlog.reset_defaults()
     try:
