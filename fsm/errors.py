@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 class RecloserError(Exception):
     """Base of every error that recloser raises on its own account."""
 
+    def __repr__(self) -> str:
+        """Show the text: the records among the arguments have what the peer said, unmasked."""
+        return f"{type(self).__name__}({str(self)!r})"
+
 
 class IllegalTrigger(RecloserError):
     """A trigger that the table has no row for: a bug in a driver. Nothing has changed."""

@@ -1,14 +1,18 @@
 """`ConnectionClosed` tells why: what the hook, the provider, the transport or the peer said."""
 
 import pickle
+import traceback
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import recloser
-from recloser import ConnectionClosed, State
+from recloser import Close, ConnectionClosed, PolicyError, State
+from recloser.closed import closed_error
 from recloser.testing import Fault, ScriptedServer
+from tests.engine.journal.changes import LOST
 
 SECRET = "the token=hush-4711 is spent"
 
@@ -112,3 +116,17 @@ async def test_what_the_peer_said_is_in_the_text(fault: Fault, text: str) -> Non
             await ws.receive()
     assert text in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.spec("I2.1", "I2.2")
+def test_neither_traceback_nor_repr_shows_a_secret() -> None:
+    close = replace(
+        Close.frame(4401, "token=hush has expired\r\nforged"), body="key=hush", error=OSError("no")
+    )
+    ended = replace(LOST, current=State.CLOSED, close=close)
+    failed = PolicyError(close, LOST.context, None, "raised ValueError")
+    for error in (closed_error(ended), closed_error(replace(ended, error=failed))):
+        shown = ["".join(traceback.format_exception(error)), repr(error), str(error)]
+        assert not any("hush" in each for each in shown)
+        assert not any("\r" in each for each in shown)
+        assert type(error).__name__ in repr(error)

@@ -23,6 +23,8 @@ from recloser.journal import Journal
 from recloser.statistics import CloseStatistics
 
 ENGINES = 20
+WAITING = 20
+"""Messages that an outbox holds: it is full soon, so what it holds does not grow for long."""
 _ACKNOWLEDGED = re.compile(r"#(\d+) ")
 
 
@@ -92,7 +94,7 @@ class Service:
         ws = recloser.connect(
             f"ws://127.0.0.1:{port}/?client={number}",
             transport="picows" if number % 2 else "aiohttp",
-            outbox=Outbox(path=path, acknowledgements=acks),
+            outbox=Outbox(path=path, acknowledgements=acks, max_messages=WAITING),
             policy=policies.standard() if number % 3 else policies.basic(),
             heartbeat=recloser.Heartbeat(1.0, 1.0),
             timeouts=Timeouts(connect=3.0, close=1.0, stable=2.0),
