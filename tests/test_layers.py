@@ -182,7 +182,11 @@ ROOMS = {
     "tools/diagram": room(
         "tools/diagram", ours=("fsm", "recloser.outbox.table"), others=("pygraphviz",)
     ),
-    "tools/simulate": room("tools/simulate", ours=("fsm", "policies"), others=("matplotlib",)),
+    "tools/simulate": room(
+        "tools/simulate",
+        ours=("engine/governor: core", "fsm", "policies"),
+        others=("matplotlib",),
+    ),
     "tools/explain": room("tools/explain", ours=("fsm", "policies")),
     "tools/testing/doubles": room(
         "tools/testing/doubles", ours=("fsm", *WIRE), others=("aiohttp",)

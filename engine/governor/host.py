@@ -22,6 +22,8 @@ _LONGEST_SILENCE: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away."""
 _LAPSE: Final = 5
 """So many dials in a return that find no server, with none between that opens: it is down again."""
+_CATCH_UP: Final = 0.1
+"""Seconds of delay by a busy event loop that those who wait make up for."""
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 
 
@@ -254,6 +256,7 @@ class Host:
     def admit(self, now: float) -> list[Effect]:
         """Let those dial whose turn it is, and set `due`."""
         found: list[Effect] = []
+        queued = self.due == self._next_at
         self.due = None
         while True:
             sleeper = None if self._ahead or self._waiting else self._sleeper()
@@ -265,7 +268,7 @@ class Host:
             if at > now:
                 self.due = None if at == inf else at
                 break
-            found.append(self._grant(sleeper, now))
+            found.append(self._grant(sleeper, now, queued=queued))
         if not self._engines:
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
@@ -292,11 +295,12 @@ class Host:
         probing = self._down_since is not None and (under_way or not self._ahead)
         return max(self._next_at, self._probe_at) if probing else self._next_at
 
-    def _grant(self, sleeper: _Sleeper | None, now: float) -> Effect:
+    def _grant(self, sleeper: _Sleeper | None, now: float, *, queued: bool) -> Effect:
         rates = [self._limits.rate, None if self._pace is None else self._pace.rate]
         slowest = min((each for each in rates if each is not None), default=None)
         if slowest is not None:
-            self._next_at = now + 1 / slowest
+            start = max(self._next_at, now - _CATCH_UP) if queued else now
+            self._next_at = start + 1 / slowest
         if sleeper is not None:
             engine = heappop(self._ripe).engine
             del self._sleepers[engine]

@@ -15,10 +15,15 @@ RAMP: Final = 2.0
 """The greatest growth of the pace in a second, until the host refuses a dial."""
 _LEAST: Final = 0.25
 """Dials per second at which the pace falls no further."""
-_RAISE: Final = 1.1
-"""A dial that opens raises the pace by this factor, once the host has refused one."""
-_LOWER: Final = 0.7
-"""A dial that is refused lowers the pace by this factor."""
+_RAISE: Final = 0.1
+"""A dial that opens raises the pace by this share, once the host has refused one."""
+_LOWER: Final = 0.3
+"""A dial that is refused lowers the pace by this share."""
+_COARSE: Final = 2.5
+"""Dials per second up to which these shares hold. A faster pace changes by less at each dial."""
+_ROW: Final = 6
+"""After so many dials in a row that open, and three seconds of them at least, the host has room
+again, and the share grows."""
 _IN_FLIGHT: Final = 10.0
 """Seconds of the pace that may be in flight: a slow host gets no more."""
 
@@ -26,7 +31,7 @@ _IN_FLIGHT: Final = 10.0
 class Pace:
     """Dials per second at one host after its return."""
 
-    __slots__ = ("_at", "_fixed", "_ramp", "_searching", "rate")
+    __slots__ = ("_at", "_fixed", "_ramp", "_row", "_searching", "rate")
 
     def __init__(self, rate: float, now: float, *, ramp: float = RAMP, fixed: bool = False) -> None:
         self.rate: float = rate
@@ -35,6 +40,8 @@ class Pace:
         """The rate is what the host or the operator has said: it does not grow."""
         self._searching = True
         """The host has refused nothing yet."""
+        self._row = 0
+        """Dials that have opened since one was refused."""
         self._at = now
 
     @property
@@ -46,15 +53,20 @@ class Pace:
         """Go on, or faster: a dial has opened."""
         if self._searching and self._fixed:
             return
+        self._row += 1
         if self._searching:
             self.rate *= self._ramp ** min(now - self._at, 1.0)
             self._at = now
         else:
-            self.rate *= _RAISE ** min(max(now - self._at, 1.0), 10.0)
+            seconds = min(max(now - self._at, 1.0), 10.0)
+            room = max(1.0, self._row / max(_ROW, 3 * self.rate))
+            self.rate *= (1 + _RAISE * room * min(1.0, _COARSE / self.rate)) ** seconds
             self._at = now
 
     def refused(self, now: float) -> None:
         """Go slower: a dial has failed."""
         self._searching = False
+        self._row = 0
         self._at = now
-        self.rate = max(_LEAST, self.rate * _LOWER)
+        self.rate *= 1 - _LOWER * min(1.0, _COARSE / self.rate) ** 0.5
+        self.rate = max(_LEAST, self.rate)

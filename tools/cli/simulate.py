@@ -19,7 +19,7 @@ from recloser.fsm.errors import PolicyError
 from recloser.simulate import curves
 from recloser.simulate.baselines import BASELINES
 from recloser.simulate.report import compare, report
-from recloser.simulate.scenario import Down, Refusal, RetryAfter, Scenario
+from recloser.simulate.scenario import Down, Governing, Refusal, RetryAfter, Scenario
 from recloser.simulate.storm import Progress, simulate
 from recloser.simulate.sweep import ENGINES, OUTAGES, WINDOWS, cases, sweep
 from recloser.simulate.witness import Witness
@@ -125,6 +125,18 @@ _OPTIONS: Final = (
         show_default=True,
         help="How many the engines are spread over: an engine knows how many are beside it.",
     ),
+    click.option(
+        "--governor",
+        type=click.Choice([each.value for each in Governing]),
+        help="Who says when an engine dials: a governor for each process, one for the fleet, or "
+        "one for the fleet with the capacity as its rate. Without it: each policy.",
+    ),
+    click.option(
+        "--regions",
+        default=1,
+        show_default=True,
+        help="How many, each with its own server, which takes its share of the capacity.",
+    ),
     click.option("--seed", default=1, show_default=True, help="Same seed, same result."),
     click.option(
         "--horizon",
@@ -207,6 +219,8 @@ def command(
     round_trip: float,
     alone: float,
     processes: int,
+    governor: str | None,
+    regions: int,
     seed: int,
     horizon: float | None,
     sweeping: bool,
@@ -243,6 +257,8 @@ def command(
             round_trip=round_trip,
             alone=alone,
             processes=processes,
+            governor=None if governor is None else Governing(governor),
+            regions=regions,
             seed=seed,
             horizon=horizon,
         )

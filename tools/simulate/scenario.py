@@ -45,6 +45,17 @@ class RetryAfter(Enum):
     """A random share of these seconds, another for each client."""
 
 
+class Governing(Enum):
+    """The governor of the engines; see docs/governor.md."""
+
+    PROCESS = "process"
+    """Each process has its own, as it is by default."""
+    FLEET = "fleet"
+    """All processes share one."""
+    FLEET_RATE = "fleet-rate"
+    """All processes share one, whose rate is set to the capacity of the server."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One storm. Times are in seconds; 0 is the moment when the connections are lost.
@@ -74,6 +85,10 @@ class Scenario:
     """Share of engines whose own line broke: their server never went away."""
     processes: int = 1
     """How many processes the engines are spread over: an engine knows how many it has beside it."""
+    governor: Governing | None = None
+    """None: each engine dials when its policy says so."""
+    regions: int = 1
+    """How many regions the fleet is divided into, each with a server and processes of its own."""
     seed: int = 1
     horizon: float | None = None
     """The moment at which the simulation gives up; None: see `end`."""
@@ -96,6 +111,8 @@ class Scenario:
             raise ValueError(
                 f"processes must be 1 to engines ({self.engines}), not {self.processes}"
             )
+        if not 1 <= self.regions <= self.engines:
+            raise ValueError(f"regions must be 1 to engines ({self.engines}), not {self.regions}")
         if self.refusal_cost >= 1:
             raise ValueError(f"refusal_cost must be below 1, not {self.refusal_cost:g}")
         if not 0 <= self.alone < 1:

@@ -1,7 +1,7 @@
 """Drives real cores with a real policy through a storm in virtual time."""
 
-from array import array
 from collections.abc import Callable
+from functools import partial
 from heapq import heapify, heappop, heappush
 from math import ceil
 from random import Random
@@ -10,40 +10,21 @@ from typing import Final
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Host, Policy
 from recloser.fsm.effects import Announce, Dial, Effect
-from recloser.fsm.events import Ask, Expired, Lost, Opened
-from recloser.fsm.states import State, Wish
+from recloser.fsm.events import Expired, Lost, Opened
+from recloser.fsm.states import State
 from recloser.fsm.timeouts import Timeouts
-from recloser.simulate.outcome import Group, Outcome
-from recloser.simulate.scenario import NOTICE, UPTIME, Scenario
+from recloser.simulate.governed import GovernedStorm
+from recloser.simulate.outcome import Outcome
+from recloser.simulate.regions import simulate_regions
+from recloser.simulate.scenario import NOTICE, Scenario
 from recloser.simulate.server import Server, parting
+from recloser.simulate.tally import Tally, steady
 
-_CONNECT: Final = Ask(Wish.CONNECT)
 _TICK: Final = 4096
 """Events between two reports of progress."""
 
 Progress = Callable[[float], None]
 """A function that is called with the progress of the simulation, from 0 to 1."""
-
-
-class _Tally:
-    """The dials, openings and final states of one part of the population."""
-
-    __slots__ = ("dials", "ends", "engines", "opened")
-
-    def __init__(self, engines: int) -> None:
-        self.engines = engines
-        self.dials = array("d")
-        self.opened = array("d")
-        self.ends = {State.PASSIVE: 0, State.CLOSED: 0}
-
-    def group(self) -> Group:
-        return Group(
-            engines=self.engines,
-            dials=self.dials,
-            opened=self.opened,
-            held=self.ends[State.PASSIVE],
-            stopped=self.ends[State.CLOSED],
-        )
 
 
 class _Storm:
@@ -58,25 +39,16 @@ class _Storm:
         self._rng = Random(scenario.seed)  # noqa: S311 - a simulation has to repeat itself
         self._server = Server(scenario, Random(scenario.seed + 1))  # noqa: S311 - as above
         self._parting = parting(scenario)
-        self._fleet = _Tally(scenario.fleet)
-        self._alone = _Tally(scenario.engines - scenario.fleet)
+        self._fleet = Tally(scenario.fleet)
+        self._alone = Tally(scenario.engines - scenario.fleet)
         timeouts = Timeouts(connect=scenario.connect_timeout)
-        self._host = Host(ceil(scenario.engines / scenario.processes))
+        host = Host(ceil(scenario.engines / scenario.processes))
         self._cores = [
-            self._steady(Core(policy, timeouts=timeouts, roll=self._rng.random))
+            steady(Core(policy, timeouts=timeouts, roll=self._rng.random), host)
             for _ in range(scenario.engines)
         ]
         self._heap = [(self._rng.uniform(0.0, NOTICE), i) for i in range(scenario.engines)]
         heapify(self._heap)
-
-    def _steady(self, core: Core) -> Core:
-        """Bring a new core to a stable open state."""
-        core.host = self._host
-        core.handle(_CONNECT, -UPTIME)
-        core.handle(Opened(core.generation), -UPTIME)
-        if core.deadline is not None:
-            core.handle(Expired(core.deadline), core.deadline)
-        return core
 
     def run(self, progress: Progress | None) -> Outcome:
         heap, cores, end = self._heap, self._cores, self._scenario.end
@@ -148,4 +120,8 @@ def simulate(policy: Policy, scenario: Scenario, progress: Progress | None = Non
 
     Raises `PolicyError` when the policy fails (its `close` is the record it failed on).
     """
-    return _Storm(policy, scenario).run(progress)
+    if scenario.regions > 1:
+        return simulate_regions(scenario, partial(simulate, policy), progress)
+    if scenario.governor is None:
+        return _Storm(policy, scenario).run(progress)
+    return GovernedStorm(policy, scenario).run(progress)

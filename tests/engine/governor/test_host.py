@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from recloser.fsm.record import Cause, Close, Origin
+from recloser.governor.events import Due
 from recloser.governor.news import Reading
 from tests.engine.governor.rig import FULL, NOBODY, Town
 
@@ -15,6 +16,22 @@ def test_dials_begin_evenly_at_the_rate() -> None:
     town.ask(*range(9))
     town.until(10.0)
     assert town.granted == [(number / 4, number) for number in range(9)]
+
+
+@pytest.mark.spec("M1.1")
+def test_a_busy_event_loop_is_made_up_for_and_idle_time_is_not() -> None:
+    town = Town(rate=100.0)
+    town.ask(*range(60))
+    for _ in range(10):
+        town.now += 0.05
+        town.do(Due())
+    assert 50 <= len(town.granted) <= 52
+    town.until(5.0)
+    town.ask(*range(100, 200))
+    assert len(town.granted) == 61
+    town.now += 10.0
+    town.do(Due())
+    assert 70 <= len(town.granted) <= 73
 
 
 @pytest.mark.spec("M1.1")

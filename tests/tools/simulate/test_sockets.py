@@ -7,6 +7,7 @@ marked slow; a small one of the same kind is part of every run.
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -15,7 +16,7 @@ from aiohttp import web
 import recloser
 from recloser.policies.backoff import FullJitter
 from recloser.simulate.baselines import BackoffOnly
-from recloser.simulate.scenario import Scenario
+from recloser.simulate.scenario import Governing, Scenario
 from recloser.simulate.server import Gate
 from recloser.simulate.storm import simulate
 
@@ -84,7 +85,7 @@ class Server:
         await web.TCPSite(self.runner, "127.0.0.1", self.port, backlog=4096).start()
 
 
-async def real(scenario):
+async def real(scenario, governor=None):
     """Run the storm; give the moments of dials and opens since the loss, and the server."""
     loop = asyncio.get_running_loop()
     server, dials, opened = Server(scenario), [], []
@@ -104,6 +105,7 @@ async def real(scenario):
             recloser.connect(
                 f"ws://127.0.0.1:{server.port}/",
                 policy=POLICY,
+                governor=governor,
                 observers=[watch],
                 heartbeat=None,
                 seed=scenario.seed + number,
@@ -142,6 +144,20 @@ async def test_a_hundred_real_engines():
         engines=100, outage=0.5, capacity=100.0, refusal_cost=0.05, round_trip=0.01, horizon=40.0
     )
     check(scenario, *await real(scenario))
+
+
+@pytest.mark.slow
+@pytest.mark.spec("L4", "M3.3")
+async def test_a_thousand_real_engines_and_their_governor():
+    """The same storm has 6 dials for each engine without one."""
+    scenario = Scenario(
+        engines=1000, outage=2.0, capacity=250.0, refusal_cost=0.05, round_trip=0.02, horizon=40.0
+    )
+    _, opened, server = await real(scenario, "shared")
+    assert len(opened) == server.answers[True] == scenario.engines
+    assert server.answers.total() <= 1.3 * scenario.engines
+    told = simulate(POLICY, replace(scenario, governor=Governing.PROCESS))
+    assert server.answers[False] <= told.refused + 0.2 * scenario.engines
 
 
 @pytest.mark.slow

@@ -1,0 +1,132 @@
+"""Storms with governors: nothing is lost, and the fleet does what docs/simulate.md says."""
+
+import pytest
+
+from recloser import policies
+from recloser.fsm.decisions import Hold, Retry, Stop
+from recloser.fsm.errors import PolicyError
+from recloser.simulate.scenario import Down, Governing, Refusal, RetryAfter, Scenario
+from recloser.simulate.storm import simulate
+from recloser.simulate.sweep import cases, sweep
+
+
+@pytest.mark.spec("L4")
+@pytest.mark.parametrize("governor", Governing)
+@pytest.mark.parametrize("refusal", Refusal)
+@pytest.mark.parametrize("down", Down)
+def test_nothing_is_lost_or_invented(governor, refusal, down):
+    outcome = simulate(
+        policies.standard(),
+        Scenario(
+            engines=120,
+            processes=4,
+            outage=8.0,
+            capacity=12.0,
+            refusal=refusal,
+            down=down,
+            alone=0.2,
+            governor=governor,
+        ),
+    )
+    dials = len(outcome.fleet.dials)
+    assert dials == 96 + outcome.unheard + outcome.refused + outcome.hung
+    assert len(outcome.fleet.opened) == 96
+    assert outcome.alone is not None
+    assert len(outcome.alone.opened) == len(outcome.alone.dials) == 24
+    assert list(outcome.fleet.dials) == sorted(outcome.fleet.dials)
+
+
+@pytest.mark.spec("L4", "M3.1")
+def test_an_engine_by_itself_is_as_without_a_governor():
+    scenario = Scenario(engines=1, outage=45.0, capacity=10.0)
+    alone = simulate(policies.standard(), scenario).fleet
+    governed = Scenario(engines=1, outage=45.0, capacity=10.0, governor=Governing.PROCESS)
+    assert list(simulate(policies.standard(), governed).fleet.dials) == list(alone.dials)
+
+
+@pytest.mark.spec("L4", "M3.3")
+@pytest.mark.parametrize(
+    ("governor", "dials", "peak", "late"),
+    [
+        (Governing.PROCESS, 1.6, 7.0, 0.5),
+        (Governing.FLEET, 1.25, 3.0, 0.8),
+        (Governing.FLEET_RATE, 1.2, 1.5, 0.3),
+    ],
+)
+def test_a_fleet_dials_little_and_evenly(governor, dials, peak, late):
+    """Without one the same cases have 8.6 dials, a peak of 9, and an excess of 0.5."""
+    base = Scenario(engines=400, processes=4, governor=governor)
+    several = list(cases(base, outages=(3.0, 40.0), windows=(60.0,), refusals=(Refusal.REFUSE,)))
+    figures = sweep(policies.standard(), several).figures()
+    assert figures["never"] == 0
+    assert figures["dials_per_engine"] <= dials
+    assert figures["peak_ratio_worst"] <= peak
+    assert figures["excess_t99"] <= late
+
+
+@pytest.mark.spec("L4", "M3.4")
+def test_a_spread_hint_is_kept():
+    scenario = Scenario(
+        engines=300, capacity=30.0, outage=4.0, close=1012, spread=40.0, governor=Governing.PROCESS
+    )
+    fleet = simulate(policies.standard(), scenario).fleet
+    assert len(fleet.opened) == 300
+    assert 30.0 <= fleet.opened[-1] <= 60.0
+    assert fleet.dials_per_engine <= 1.3
+
+
+@pytest.mark.spec("L4", "M3.4")
+def test_a_share_of_the_backlog_is_kept():
+    scenario = Scenario(
+        engines=300,
+        capacity=10.0,
+        outage=4.0,
+        retry_after=RetryAfter.SHARE,
+        governor=Governing.PROCESS,
+    )
+    fleet = simulate(policies.standard(), scenario).fleet
+    assert len(fleet.opened) == 300
+    assert fleet.dials_per_engine <= 2.0
+
+
+@pytest.mark.spec("L4")
+@pytest.mark.parametrize("answer", [Hold("rest"), Stop("end")])
+def test_who_rests_or_stops_is_counted_and_gone(answer):
+    class Resting:
+        def decide(self, close, context):
+            return answer
+
+    outcome = simulate(Resting(), Scenario(engines=9, governor=Governing.PROCESS))
+    assert outcome.fleet.held + outcome.fleet.stopped == 9
+    assert not outcome.fleet.dials
+
+
+@pytest.mark.spec("L4")
+def test_a_policy_that_fails_is_told():
+    class Broken:
+        def decide(self, close, context):
+            return Retry(-1.0)
+
+    with pytest.raises(PolicyError):
+        simulate(Broken(), Scenario(engines=3, governor=Governing.FLEET))
+
+
+@pytest.mark.spec("L4")
+@pytest.mark.parametrize("governor", [None, Governing.PROCESS])
+def test_regions_have_each_their_own_server(governor):
+    scenario = Scenario(
+        engines=330, processes=10, regions=10, outage=5.0, capacity=33.0, governor=governor
+    )
+    seen: list[float] = []
+    outcome = simulate(policies.standard(), scenario, seen.append)
+    assert seen == [number / 10 for number in range(1, 11)]
+    assert len(outcome.fleet.opened) == 330
+    assert len(outcome.fleet.dials) == 330 + outcome.unheard + outcome.refused + outcome.hung
+    assert list(outcome.fleet.dials) == sorted(outcome.fleet.dials)
+    assert outcome.fleet.opened[-1] >= scenario.optimum
+
+
+@pytest.mark.spec("L4")
+def test_regions_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="regions must be 1 to engines"):
+        Scenario(engines=5, regions=6)
