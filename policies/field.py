@@ -19,6 +19,8 @@ from typing import Final
 from recloser.fsm.decisions import Phase
 from recloser.fsm.record import Cause, Close
 
+__all__ = ["EVENTS", "SHOULD", "FieldRow", "UnknownRowError", "find", "rows"]
+
 _DATA: Final = Path(__file__).with_name("data") / "field.json"
 
 SHOULD: Final = MappingProxyType(

@@ -24,6 +24,7 @@ PACKAGES: Final = (
     "recloser",
     "recloser.policies",
     "recloser.policies.backoff",
+    "recloser.policies.field",
     "recloser.fsm",
     "recloser.outbox",
     "recloser.credentials",

@@ -35,7 +35,10 @@ def test_nothing_has_two_entries() -> None:
     assert not [name for name, count in Counter(documented()).items() if count > 1]
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "recloser.journal", "recloser.policies.backoff"])
+@pytest.mark.parametrize(
+    "package",
+    [*PACKAGES, "recloser.journal", "recloser.policies.backoff", "recloser.policies.field"],
+)
 def test_every_public_name_has_an_entry(package: str) -> None:
     """Under its most public name; a page says which names of its package stand there."""
     known = documented()

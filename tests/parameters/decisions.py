@@ -6,9 +6,20 @@ from typing import Any
 
 from recloser import policies
 from recloser.fsm import Cause, Close, Context, Origin, Phase, Policy, Session, Unsent
-from recloser.policies import Rule, RulePolicy, Windows, at_least, below, hold, retry, stop, when
+from recloser.policies import (
+    Rule,
+    RulePolicy,
+    Windows,
+    at_least,
+    below,
+    field,
+    hold,
+    retry,
+    stop,
+    when,
+)
 from recloser.policies import backoff as backoffs
-from tests.parameters.rows import Table, made_by, probes
+from tests.parameters.rows import Table, kept, made_by, probes
 from tests.policies.rig import after, broken, received, refused
 
 CLOSES = (
@@ -157,6 +168,8 @@ TABLE: Table = {
              name="anycable"),
     **probes("service", lambda name: policies.service(name).title, {"name": "pusher"},
              name="anycable"),
+    **probes("find", field.find, {"software": "nginx", "event": "stop"}),
+    **kept(field.FieldRow),
     **probes("basic", deciding(policies.basic), {"base": 2.0, "cap": 9.0}),
     **probes("when", when_rule, PANEL_OF_WHEN),
     **probes("Rule", one_rule, {

@@ -10,7 +10,12 @@ from recloser.driver.scope import Scope
 from recloser.outbox.message import Message
 from tests.test_exports import PACKAGES
 
-FURTHER = ("recloser.journal", "recloser.policies.backoff", "recloser.testing.strategies")
+FURTHER = (
+    "recloser.journal",
+    "recloser.policies.backoff",
+    "recloser.policies.field",
+    "recloser.testing.strategies",
+)
 """Modules that are public and no packages of their own."""
 NAMED: tuple[type, ...] = (Message,)
 """Named tuples that an application may make; Python makes their constructor."""

@@ -65,7 +65,10 @@ def test_nothing_is_asked_of_the_network(pages: dict[str, Page]) -> None:
     assert not [name for name in pages if loads.search((SITE / name).read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "recloser.journal", "recloser.policies.backoff"])
+@pytest.mark.parametrize(
+    "package",
+    [*PACKAGES, "recloser.journal", "recloser.policies.backoff", "recloser.policies.field"],
+)
 def test_every_public_name_is_in_the_inventory(package: str) -> None:
     """As an object of its own, or as the object of that name at the top."""
     from sphinx.util.inventory import InventoryFile

@@ -1,6 +1,6 @@
 """mitmproxy as a reverse proxy in front of a WebSocket server."""
 
-from tests.field.events import behind_down, behind_killed, kill, stop
+from tests.field.events import behind_down, behind_killed, kill
 from tests.field.software import Place, Software
 from tests.field.sources import Pip
 
@@ -29,7 +29,6 @@ SOFTWARE = (
         command=_command,
         in_front=True,
         events=(
-            stop("soon"),
             kill(),
             behind_down(),
             behind_killed("soon", note="1000, although the server behind said nothing"),

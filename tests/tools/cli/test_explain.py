@@ -280,7 +280,9 @@ def test_the_answer_is_that_of_the_policy_at_its_rolls() -> None:
 
 
 @pytest.mark.spec("L2")
-@pytest.mark.parametrize("arguments", [["explain", "--all"], ["codes", "pusher"], ["codes"]])
+@pytest.mark.parametrize(
+    "arguments", [["explain", "--all"], ["codes", "pusher"], ["codes"], ["field", "nginx"]]
+)
 def test_they_load_none_of_the_heavy_libraries(arguments: list[str]) -> None:
     code = f"""
 import sys
