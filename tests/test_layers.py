@@ -135,8 +135,11 @@ ROOMS = {
     ),
     "engine/fleet": room(
         "engine/fleet",
-        ours=("engine/fleet: core", "engine/governor: core", "engine: ground", "fsm", *WIRE),
-        others=("redis",),
+        ours=(
+            *("engine/credentials", "engine/fleet: core", "engine/governor: core"),
+            *("engine: ground", "fsm", *WIRE),
+        ),
+        others=("cryptography", "redis"),
     ),
     "engine/driver": room(
         "engine/driver",
@@ -283,6 +286,7 @@ ALONE = {
         "tools/cli/inspect.py",
         CLIENT_LAW,
     ),
+    "cryptography": ("engine/fleet/shared_provider.py",),
     "redis": ("engine/fleet/redis_link.py", "engine/fleet/redis_store.py"),
     "opentelemetry": ("engine/metrics/opentelemetry.py", "engine/metrics/spans.py"),
     "prometheus_client": ("engine/metrics/prometheus.py",),

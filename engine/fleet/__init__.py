@@ -10,6 +10,7 @@ from recloser.fleet.core import LeaseState
 from recloser.fleet.lease import Lease
 from recloser.fleet.memory import MemoryStore
 from recloser.fleet.rendezvous import rendezvous
+from recloser.fleet.shared_provider import CredentialStore, SharedProvider
 from recloser.fleet.store import Grant, LeaseStore, Refusal, StoreUnreachable
 from recloser.fleet.workers import MemberStore, Workers
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from recloser.fleet.redis_store import RedisStore
 
 __all__ = [
+    "CredentialStore",
     "Grant",
     "Lease",
     "LeaseState",
@@ -25,6 +27,7 @@ __all__ = [
     "MemoryStore",
     "RedisStore",
     "Refusal",
+    "SharedProvider",
     "StoreUnreachable",
     "Workers",
     "rendezvous",

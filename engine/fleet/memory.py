@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple
+from uuid import uuid4
 
 from recloser.fleet.store import Grant, Refusal
 
@@ -50,11 +51,13 @@ class MemoryStore:
     Two engines with one key, in one process: one is open, the other is its hot standby.
     """
 
-    __slots__ = ("_leases", "_members", "_watchers")
+    __slots__ = ("_leases", "_members", "_refreshes", "_sealed", "_watchers")
 
     def __init__(self) -> None:
         self._leases: dict[str, LeaseRecord] = {}
         self._members: dict[str, dict[str, float]] = {}
+        self._sealed: dict[str, tuple[str, bytes, float]] = {}
+        self._refreshes: dict[str, tuple[str, float]] = {}
         self._watchers: dict[str, list[Callable[[], None]]] = {}
 
     async def acquire(self, key: str, owner: str, ttl: float, floor: int) -> Grant | Refusal:
@@ -78,6 +81,33 @@ class MemoryStore:
         if released is not None:
             self._leases[key] = released
             self._tell(key)
+
+    async def credential(self, name: str) -> tuple[str, bytes] | None:
+        """See `CredentialStore.credential`."""
+        found = self._sealed.get(name)
+        if found is None or found[2] <= asyncio.get_running_loop().time():
+            return None
+        return found[:2]
+
+    async def begin_refresh(self, name: str, owner: str, ttl: float) -> float:
+        """See `CredentialStore.begin_refresh`."""
+        now = asyncio.get_running_loop().time()
+        other, until = self._refreshes.get(name, ("", 0.0))
+        if other != owner and until > now:
+            return until - now
+        self._refreshes[name] = owner, now + ttl
+        return 0.0
+
+    async def end_refresh(self, name: str, owner: str, sealed: bytes | None, ttl: float) -> str:
+        """See `CredentialStore.end_refresh`."""
+        found = ""
+        if self._refreshes.get(name, ("", 0.0))[0] == owner:
+            del self._refreshes[name]
+            if sealed is not None:
+                found = uuid4().hex
+                self._sealed[name] = found, sealed, asyncio.get_running_loop().time() + ttl
+            self._tell(name)
+        return found
 
     async def beat(self, group: str, member: str, ttl: float) -> tuple[str, ...]:
         """See `MemberStore.beat`."""

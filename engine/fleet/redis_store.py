@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING, Final, Self
+from uuid import uuid4
 
 from recloser.fleet.redis_budget import RedisBudgetStore
 from recloser.fleet.redis_governor import RedisGovernorStore
@@ -89,6 +90,31 @@ return 0
 """Counts a member of KEYS[1] as gone, and tells the channel KEYS[2]."""
 
 
+_BEGIN: Final = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) or
+        redis.call('GET', KEYS[1]) == ARGV[1] then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    return 0
+end
+return math.max(1, redis.call('PTTL', KEYS[1]))
+"""
+"""Lets one owner refresh a credential: KEYS[1]; else returns the wait."""
+
+_END: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+    return ''
+end
+redis.call('DEL', KEYS[1])
+if ARGV[3] ~= '' then
+    redis.call('HSET', KEYS[2], 'id', ARGV[2], 'sealed', ARGV[3])
+    redis.call('PEXPIRE', KEYS[2], ARGV[4])
+end
+redis.call('PUBLISH', KEYS[3], '')
+return ARGV[3] ~= '' and ARGV[2] or ''
+"""
+"""Ends a refresh, keeps the credential in KEYS[2], and tells the channel KEYS[3]."""
+
+
 class RedisStore:
     """The leases of a fleet in Redis 6.2 or later, or Valkey.
 
@@ -145,6 +171,24 @@ class RedisStore:
     async def release(self, key: str, owner: str) -> None:
         """See `LeaseStore.release`; raises `StoreUnreachable`."""
         await self._link.run(_RELEASE, (self._lease(key), self._free(key)), owner)
+
+    async def credential(self, name: str) -> tuple[str, bytes] | None:
+        """See `CredentialStore.credential`; raises `StoreUnreachable`."""
+        script = "return redis.call('HMGET', KEYS[1], 'id', 'sealed')"
+        found, sealed = await self._link.run(script, (self._link.key("credential", name),))
+        return None if found is None else (text_of(found), text_of(sealed).encode())
+
+    async def begin_refresh(self, name: str, owner: str, ttl: float) -> float:
+        """See `CredentialStore.begin_refresh`; raises `StoreUnreachable`."""
+        keys = (self._link.key("refresh", name),)
+        return int(await self._link.run(_BEGIN, keys, owner, _milliseconds(ttl))) / 1000
+
+    async def end_refresh(self, name: str, owner: str, sealed: bytes | None, ttl: float) -> str:
+        """See `CredentialStore.end_refresh`; raises `StoreUnreachable`."""
+        keys = self._link.key("refresh", name), self._link.key("credential", name)
+        text = "" if sealed is None else sealed.decode()
+        arguments = owner, uuid4().hex, text, max(1, _milliseconds(ttl))
+        return text_of(await self._link.run(_END, (*keys, self._free(name)), *arguments))
 
     async def beat(self, group: str, member: str, ttl: float) -> tuple[str, ...]:
         """See `MemberStore.beat`; raises `StoreUnreachable`."""

@@ -168,6 +168,15 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("engine/fleet/workers.py", "make one for each block"): Shown(
         "engine/fleet/test_workers.py::test_a_worker_is_a_member_in_its_block_alone"
     ),
+    ("engine/fleet/shared_provider.py", "give a constant to connect()"): Shown(
+        "engine/fleet/test_shared_provider.py::test_what_cannot_be_shared_is_refused"
+    ),
+    ("engine/fleet/shared_provider.py", "give all processes the same"): Shown(
+        "engine/fleet/test_shared_provider.py::test_what_leaves_the_process_is_sealed"
+    ),
+    ("engine/fleet/shared_provider.py", "make one by Fernet.generate_key()"): Shown(
+        "engine/fleet/test_shared_provider.py::test_what_cannot_be_shared_is_refused"
+    ),
     ("engine/fleet/redis_budget.py", "name what it is for"): Shown(
         "engine/fleet/test_redis_budget.py::test_a_budget_has_a_name"
     ),

@@ -332,7 +332,11 @@ _STORE = {
     "watch": ("key", "callback"),
     "beat": ("group", "member", "ttl"),
     "leave": ("group", "member"),
+    "credential": ("name",),
+    "begin_refresh": ("name", "owner", "ttl"),
+    "end_refresh": ("name", "owner", "sealed", "ttl"),
 }
+_SHARED = "engine/fleet/test_shared_provider.py::"
 _WORKERS = "engine/fleet/test_workers.py::test_shares_follow_who_joins_leaves_and_dies"
 LEASES: Table = {
     **shown("Lease", store=_LEASE + "test_one_is_open_and_the_others_rest",
@@ -346,6 +350,12 @@ LEASES: Table = {
        for key, row in shown(f"MemoryStore.{method}", **dict.fromkeys(names, _MEMORY)).items()},
     **{key: row for method, names in _STORE.items()
        for key, row in shown(f"RedisStore.{method}", **dict.fromkeys(names, _REDIS)).items()},
+    **shown("SharedProvider", store=_SHARED + "test_one_asks_for_all_and_once_for_the_successor",
+            provider=_SHARED + "test_one_asks_for_all_and_once_for_the_successor",
+            refresh=_SHARED + "test_one_asks_for_all_and_once_for_the_successor",
+            name=_SHARED + "test_what_leaves_the_process_is_sealed",
+            secret=_SHARED + "test_what_leaves_the_process_is_sealed",
+            within=_SHARED + "test_who_fails_or_dies_lets_the_next_one_ask"),
     **shown("Workers", store=_WORKERS, name=_WORKERS, ttl=_WORKERS,
             group="engine/fleet/test_workers.py::test_what_cannot_be_a_worker_is_refused"),
     **shown("Workers.has", key=_WORKERS),

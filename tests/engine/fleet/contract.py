@@ -94,10 +94,31 @@ async def members_live_as_long_as_they_say(store: Any, wait: Wait) -> None:
     end()
 
 
+async def one_owner_refreshes_at_a_time(store: Any, wait: Wait) -> None:
+    assert await store.credential("c") is None
+    assert await store.begin_refresh("c", "one", 60.0) == 0.0
+    assert await store.begin_refresh("c", "one", TTL) == 0.0
+    assert 0.0 < await store.begin_refresh("c", "two", TTL) <= TTL
+    assert await store.end_refresh("c", "two", b"theirs", 60.0) == ""
+    first = await store.end_refresh("c", "one", b"sealed", 60.0)
+    assert await store.credential("c") == (first, b"sealed")
+    assert await store.begin_refresh("c", "two", TTL) == 0.0
+    assert await store.end_refresh("c", "two", None, 0.0) == ""
+    assert await store.credential("c") == (first, b"sealed")
+    assert await store.begin_refresh("c", "two", 60.0) == 0.0
+    second = await store.end_refresh("c", "two", b"sealed anew", TTL)
+    assert second not in ("", first)
+    assert await store.credential("c") == (second, b"sealed anew")
+    assert await store.credential("other") is None
+    await wait(TTL + 0.05)
+    assert await store.credential("c") is None
+
+
 CONTRACT = (
     one_owner_at_a_time,
     the_number_rises_with_every_grant,
     a_renewal_counts_from_now,
     a_release_is_told_to_those_who_watch,
     members_live_as_long_as_they_say,
+    one_owner_refreshes_at_a_time,
 )

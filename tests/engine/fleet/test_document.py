@@ -19,7 +19,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 @pytest.mark.spec("O1.1", "O1.3", "O3.2")
 async def test_the_examples_run() -> None:
     numbers: list[str] = []
-    printed: list[tuple[str, ...]] = []
+    printed: list[tuple[object, ...]] = []
 
     async def serve(request: web.Request) -> web.StreamResponse:
         numbers.append(request.headers["X-Fencing"])
@@ -39,4 +39,4 @@ async def test_the_examples_run() -> None:
             exec(source, names)
             async with asyncio.timeout(120):
                 await names["example"]()
-    assert (printed, numbers) == ([("open", "passive"), (True, True)], ["1", "2"])
+    assert (printed, numbers) == ([("open", "passive"), (True, True), (["abc"] * 3,)], ["1", "2"])
