@@ -126,6 +126,7 @@ class Experiment:
         try:
             if not await recorder.answered(20.0):
                 raise Unavailable("a raw client was not answered with 101")
+            opened = self._loop.time()
             for message in self.software.greeting:
                 await recorder.send(message)
             self.life.start()
@@ -139,7 +140,8 @@ class Experiment:
             generation, before = self.life.ws.generation, len(self.life.changes)
             if self.event.message:
                 await recorder.send("last")
-            began = self._loop.time()
+            waits = self.event.act is None and not self.event.mute
+            began = opened if waits else self._loop.time()
             target = self.behind if self.event.upstream and self.behind else self.process
             self.line.mute = self.event.mute
             acted = None if self.event.act is None else self.event.act(target)
