@@ -61,6 +61,12 @@ class GovernorCore:
                 key = self._homes[engine]
                 host = self._hosts[key]
                 found = host.ended(engine, close, now)
+            case events.Defer(engine, seconds):
+                if engine not in self._homes:
+                    return []
+                key = self._homes[engine]
+                host = self._hosts[key]
+                found = host.defer(engine, seconds, now)
             case events.Leave(engine):
                 return self._leave(engine, now)
             case events.Hear(news):

@@ -10,8 +10,8 @@ class Grant(NamedTuple):
     """This engine dials now."""
 
     engine: int
-    probe: bool = False
-    """Its dial stands for those who wait: the host is down."""
+    gap: float | None = None
+    """Seconds until the next probe, if its dial is one: it stands for those who wait."""
 
 
 class Share(NamedTuple):

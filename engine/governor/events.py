@@ -47,6 +47,14 @@ class Leave(NamedTuple):
     engine: int
 
 
+class Defer(NamedTuple):
+    """An engine gives its turn to probe back: another process has dialled a probe."""
+
+    engine: int
+    seconds: float
+    """How long to wait for the news of that probe."""
+
+
 class Hear(NamedTuple):
     """Another process tells of a host."""
 
@@ -58,4 +66,4 @@ class Due:
     """The deadline has passed."""
 
 
-Event = Ask | Ended | Sleep | Leave | Hear | Due
+Event = Ask | Ended | Sleep | Leave | Defer | Hear | Due

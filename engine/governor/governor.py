@@ -16,9 +16,12 @@ from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Grant, Share, Tell, Wake
-from recloser.governor.events import Ask, Due, Ended, Event, Leave, Sleep
+from recloser.governor.events import Ask, Defer, Due, Ended, Event, Hear, Leave, Sleep
 from recloser.governor.limits import AT_ONCE, DialLimits
+from recloser.governor.news import News
 from recloser.governor.pace import RAMP
+from recloser.governor.sharing import Sharing
+from recloser.governor.store import GovernorStore
 from recloser.transport.base import DialFailed
 
 Key = Literal["host", "address"] | Callable[[str], str]
@@ -41,13 +44,16 @@ class Governor:
         a function that is called with the address and returns the name of a group.
     ramp: the factor by which the pace of a return grows in a second at most, until the host refuses
         a dial; at least 1.
+    store: what the governors of a fleet share, such as `RedisStore(url).governor`: the limits hold
+        for all processes together then, and news of hosts serve all. While it is away the limits
+        hold for each process by itself, and a line in the log says so.
 
     It belongs to no event loop: in each it governs the engines of that loop.
 
     Raises `TypeError` or `ValueError` for arguments that cannot work.
     """
 
-    __slots__ = ("_by", "_desks", "_limits", "_ramp")
+    __slots__ = ("_by", "_desks", "_limits", "_ramp", "_store")
 
     def __init__(
         self,
@@ -56,12 +62,16 @@ class Governor:
         at_once: int | None = AT_ONCE,
         by: Key = "host",
         ramp: float = RAMP,
+        store: GovernorStore | None = None,
     ) -> None:
         self._limits = DialLimits(rate, at_once)
         if by not in ("host", "address") and not callable(by):
             raise TypeError(f"by must be 'host', 'address' or a function, not {by!r}")
         if check_seconds("ramp", ramp) < 1:
             raise ValueError(f"ramp must be at least 1, not {ramp!r}")
+        if store is not None and not callable(getattr(store, "acquire", None)):
+            raise TypeError(f"store must be a GovernorStore with acquire(...), not {store!r}")
+        self._store = store
         self._by = by
         self._ramp = float(ramp)
         self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Desk] = WeakKeyDictionary()
@@ -89,7 +99,9 @@ class Governor:
         if desk is None:
             for other in [each for each in self._desks if each.is_closed()]:
                 del self._desks[other]  # a timer that was set there keeps it alive
-            desk = self._desks[loop] = _Desk(GovernorCore(self._limits, ramp=self._ramp))
+            desk = self._desks[loop] = _Desk(
+                GovernorCore(self._limits, ramp=self._ramp), self._store, self._limits
+            )
         return desk
 
 
@@ -121,7 +133,7 @@ class Route:
 
     def waits(self, engine: int) -> bool:
         """Return whether the engine waits for its permit."""
-        return engine in self._governor.desk().answers
+        return engine in self._governor.desk().asking
 
     def changed(
         self,
@@ -158,34 +170,58 @@ class _Desk:
     It keeps neither that loop nor an engine alive.
     """
 
-    __slots__ = ("_alarm", "_core", "answers", "wakers")
+    __slots__ = ("_alarm", "_core", "_sharing", "answers", "asking", "wakers")
 
-    def __init__(self, core: GovernorCore) -> None:
+    def __init__(self, core: GovernorCore, store: GovernorStore | None, limits: DialLimits) -> None:
         self._core = core
+        self._sharing = None if store is None else Sharing(store, limits, self._hear)
         self._alarm = Alarm()
-        self.answers: dict[int, asyncio.Future[Close | None]] = {}
-        """What those wait for who want to dial: None for a permit."""
+        self.answers: dict[int, asyncio.Future[Grant | Close]] = {}
+        """What those wait for who want to dial: a permit, or a record that stands for theirs."""
+        self.asking: set[int] = set()
+        """Those that have no permit yet."""
         self.wakers: dict[int, WeakMethod[Callable[[EngineEvent], None]]] = {}
         """What takes the hint that ends the backoff of an engine."""
 
     async def permit(self, ask: Ask) -> bool:
         """Return once the engine may dial, and whether it had to wait."""
         self.wakers.pop(ask.engine, None)
-        answer = asyncio.get_running_loop().create_future()
-        self.answers[ask.engine] = answer
+        waited = False
+        event: Event = ask
+        self.asking.add(ask.engine)
         try:
-            self.do(ask)
-            waits = not answer.done()
-            close = await answer
+            while True:
+                answer, late = await self._turn(ask.engine, event)
+                waited = waited or late
+                if isinstance(answer, Close):
+                    raise DialFailed(answer)
+                wait = 0.0
+                while self._sharing is not None:
+                    wait = await self._sharing.take(ask.engine, ask.key, answer.gap)
+                    if wait <= 0 or answer.gap is not None:
+                        break
+                    waited = True
+                    await asyncio.sleep(wait)
+                if wait <= 0:
+                    return waited
+                event = Defer(ask.engine, wait)
         except asyncio.CancelledError:
             self.do(Leave(ask.engine))
             raise
         finally:
-            if self.answers.get(ask.engine) is answer:
-                del self.answers[ask.engine]
-        if close is not None:
-            raise DialFailed(close)
-        return waits
+            self.asking.discard(ask.engine)
+
+    async def _turn(self, engine: int, event: Event) -> tuple[Grant | Close, bool]:
+        """Return what the core answers to an event of an engine, and whether that took time."""
+        turn = asyncio.get_running_loop().create_future()
+        self.answers[engine] = turn
+        try:
+            self.do(event)
+            late = not turn.done()
+            return await turn, late
+        finally:
+            if self.answers.get(engine) is turn:
+                del self.answers[engine]
 
     def do(self, event: Event) -> None:
         """Handle one event, and perform what follows."""
@@ -193,7 +229,7 @@ class _Desk:
         for effect in self._core.handle(event, clock.monotonic()):
             match effect:
                 case Grant(engine):
-                    self._answer(engine, None)
+                    self._answer(engine, effect)
                 case Share(engine, close):
                     self._answer(engine, close)
                 case Wake(engine) if engine in self.wakers:
@@ -202,14 +238,21 @@ class _Desk:
                         feed(Hint())
                     else:
                         self.do(Leave(engine))  # it was forgotten
-                case Tell():
-                    pass
+                case Tell(news) if self._sharing is not None:
+                    self._sharing.tell(news)
+        if self._sharing is not None:
+            if isinstance(event, Ended | Leave):
+                self._sharing.give_back(event.engine)
+            self._sharing.listen(self._core.hosts > 0)
         self._alarm.set(self._core.deadline, clock, self._ring)
 
-    def _answer(self, engine: int, close: Close | None) -> None:
-        answer = self.answers.get(engine)
-        if answer is not None and not answer.done():
-            answer.set_result(close)
+    def _answer(self, engine: int, answer: Grant | Close) -> None:
+        turn = self.answers.get(engine)
+        if turn is not None and not turn.done():
+            turn.set_result(answer)
+
+    def _hear(self, news: News) -> None:
+        self.do(Hear(news))
 
     def _ring(self, deadline: float) -> None:
         del deadline

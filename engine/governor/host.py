@@ -27,13 +27,6 @@ _CATCH_UP: Final = 0.1
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 
 
-class _Waiter(NamedTuple):
-    """An engine that wants to dial now."""
-
-    route: Hashable
-    since: float
-
-
 class _Sleeper(NamedTuple):
     """An engine in backoff."""
 
@@ -80,9 +73,9 @@ class Host:
         self._key = key
         self._limits = limits
         self._ramp = ramp
-        self._ahead: OrderedDict[int, _Waiter] = OrderedDict()
-        """Those whose dial the application asked for: they come first."""
-        self._waiting: OrderedDict[int, _Waiter] = OrderedDict()
+        self._ahead: OrderedDict[int, Hashable] = OrderedDict()
+        """Those whose dial the application asked for, with their route: they come first."""
+        self._waiting: OrderedDict[int, Hashable] = OrderedDict()
         self._dialling: dict[int, Hashable] = {}
         """Those who have a permit, with their route."""
         self._asked: set[int] = set()
@@ -114,7 +107,7 @@ class Host:
             self._dialling[engine] = route
             return [Grant(engine)]
         line = self._ahead if intentional else self._waiting
-        line[engine] = _Waiter(route, now)
+        line[engine] = route
         return self.admit(now)
 
     def sleep(self, engine: int, close: Close, now: float, *, wake: bool) -> list[Effect]:
@@ -141,6 +134,15 @@ class Host:
         for line in (self._ahead, self._waiting, self._sleepers, self._dialling, self._tries):
             line.pop(engine, None)
         self._asked.discard(engine)
+        return self.admit(now)
+
+    def defer(self, engine: int, seconds: float, now: float) -> list[Effect]:
+        """Let an engine that was to probe wait for the probe of another process, as the first."""
+        if engine not in self._dialling:
+            return []
+        self._waiting[engine] = self._dialling.pop(engine)
+        self._waiting.move_to_end(engine, last=False)
+        self._probe_at = max(self._probe_at, now + seconds)
         return self.admit(now)
 
     def ended(self, engine: int, close: Close | None, now: float) -> list[Effect]:
@@ -245,7 +247,7 @@ class Host:
         """Give those who wait on the same route the record of this dial as their own."""
         found: list[Effect] = []
         for line in (self._ahead, self._waiting):
-            alike = [engine for engine, waiter in line.items() if waiter.route == route]
+            alike = [engine for engine, other in line.items() if other == route]
             for engine in alike:
                 del line[engine]
                 found.append(Share(engine, close))
@@ -308,13 +310,14 @@ class Host:
             self._asked.add(engine)
             return Wake(engine)
         line = self._ahead or self._waiting
-        engine, waiter = line.popitem(last=False)
-        self._dialling[engine] = waiter.route
+        engine, route = line.popitem(last=False)
+        self._dialling[engine] = route
         if self._down_since is None:
             return Grant(engine)
-        gap = (now - self._down_since) * _GAP_SHARE
-        self._probe_at = now + min(max(gap, _FIRST_GAP), _LONGEST_GAP)
-        return Grant(engine, probe=True)
+        grown = (now - self._down_since) * _GAP_SHARE
+        gap = min(max(grown, _FIRST_GAP), _LONGEST_GAP)
+        self._probe_at = now + gap
+        return Grant(engine, gap)
 
     @property
     def _engines(self) -> int:

@@ -128,6 +128,8 @@ GOVERNOR: Table = {
         at_once="engine/governor/test_governor.py::"
         "test_the_deadline_of_a_dial_begins_with_its_permit",
         by="engine/governor/test_governor.py::test_what_counts_as_one_host",
+        store="engine/governor/test_sharing.py::"
+        "test_the_rate_holds_for_all_processes_together",
         ramp="engine/governor/test_host.py::test_a_ramp_is_the_growth_of_a_second",
     ),
     **shown("Governor.key", address="engine/governor/test_governor.py::"

@@ -76,8 +76,8 @@ class Town:
 
     def _keep(self, effect: Effect) -> None:
         match effect:
-            case Grant(engine, probe):
-                (self.probes if probe else self.granted).append((self.now, engine))
+            case Grant(engine, gap):
+                (self.granted if gap is None else self.probes).append((self.now, engine))
             case Share(engine, close):
                 self.shared.append((self.now, engine, close))
             case Wake(engine):
