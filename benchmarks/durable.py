@@ -1,9 +1,10 @@
-"""Accepting messages into an outbox with a file while there is no connection, and raw SQLite."""
+"""Accepting messages into an outbox with a file, and flushing them; beside it raw SQLite."""
 
 import asyncio
+import itertools
 import sqlite3
 import statistics
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from harness import AGAIN, Variant, median_ratio, rounds
 from table import Table
 
 import recloser
-from recloser import Close, Outbox, Retry
+from recloser import Close, Outbox, Retry, State
 from recloser.fsm import Cause
 from recloser.testing import Plan, ScriptedTransport
 
@@ -21,6 +22,8 @@ BATCH = 1000
 AIOSQLITE = "aiosqlite, one transaction"
 SINGLE = 0.8
 """Of an aiosqlite transaction: one message after the other."""
+FLUSH = 2.0
+"""Of the flush of an outbox in memory."""
 MESSAGE = "x" * 100
 GOAL = 1e6 / 20_000
 """µs a message: twenty thousand messages a second in a batch."""
@@ -46,7 +49,8 @@ def tables(scale: float) -> list[Table]:
     with TemporaryDirectory() as folder:
         batch = asyncio.run(_batch(Path(folder), max(3, int(60 * scale))))
         single = asyncio.run(_single(Path(folder), max(3, int(60 * scale))))
-    return [batch, single]
+        flush = asyncio.run(_flush(Path(folder), max(3, int(20 * scale)), int(4500 * scale) + 500))
+    return [batch, single, flush]
 
 
 async def _batch(folder: Path, count: int) -> Table:
@@ -91,6 +95,58 @@ async def _single(folder: Path, count: int) -> Table:
             goal=SINGLE if name.startswith("recloser, file") else None,
         )
     return table
+
+
+async def _flush(folder: Path, count: int, size: int) -> Table:
+    """From `connect()`, which finds the connection open at once, until nothing is held."""
+    memory = "recloser, memory"
+    numbers = itertools.count()
+    variants = {
+        memory: _flushing(Outbox, size),
+        memory + AGAIN: _flushing(Outbox, size),
+        "recloser, file": _flushing(
+            lambda: Outbox(path=folder / f"flush {next(numbers)}.db"), size
+        ),
+    }
+    found = await rounds(variants, count)
+    table = Table(
+        f"Flush of {size} messages of {len(MESSAGE)} bytes, {count} rounds",
+        ["messages/s", "µs each, median", "ratio"],
+        judged="ratio",
+    )
+    for name, series in found.items():
+        each = statistics.median(series.wall) / size / 1e3
+        ratio = median_ratio(series.wall, found[memory].wall)
+        table.add(
+            name,
+            f"{1e6 / each:.0f}",
+            f"{each:.2f}",
+            f"{ratio:.2f}",
+            judged=ratio,
+            goal=FLUSH if name == "recloser, file" else None,
+        )
+    return table
+
+
+def _flushing(outbox: Callable[[], Outbox], size: int) -> Variant:
+    engines: list[recloser.ReconnectingWebSocket] = []
+
+    async def before() -> None:
+        transport = ScriptedTransport([AWAY, Plan()])
+        ws = recloser.connect("ws://away", transport=transport, policy=Never(), outbox=outbox())
+        engines.append(ws)
+        ws.connect()
+        await ws.wait_for(State.BACKOFF)
+        await asyncio.gather(*(ws.send(MESSAGE) for _ in range(size)))
+
+    async def turn() -> None:
+        engines[-1].connect()
+        await engines[-1].drain()
+
+    async def after() -> None:
+        await engines.pop().close()
+
+    return Variant(turn, before=before, after=after)
 
 
 def _repeated(variant: Variant) -> Variant:

@@ -12,7 +12,11 @@ from recloser.outbox.table import MessageState, MessageTrigger
 from recloser.outbox.trial import Trial
 
 TURN: Final = 64
-"""Messages that are marked together; after them a flush lets other tasks run."""
+"""Messages after which a flush lets other tasks run, and that are marked together at first."""
+MARKED: Final = 1024
+"""Messages that are marked together at most. A process that is killed meanwhile takes them all for
+delivered, so a flush begins with fewer; what is acknowledged, and counts its deliveries, goes on
+with fewer."""
 LOOK: Final = 0.5
 """Seconds until a message that was in the write buffer is looked for again."""
 
@@ -28,6 +32,7 @@ class Dispatch:
         "_flushed",
         "_held",
         "_look_at",
+        "_mark_next",
         "_marked",
         "_marking",
         "connection",
@@ -41,6 +46,8 @@ class Dispatch:
         """The message that the flush handed over last."""
         self._marking = self._marked = _NONE
         """Numbers of the messages that are being marked in the file, and of the marked ones."""
+        self._mark_next = TURN
+        """How many messages are marked together the next time."""
         self._look_at: float | None = None
         self.trial: Trial = Trial(held)
         self.connection: int | None = None
@@ -64,6 +71,7 @@ class Dispatch:
         """Stop handing over."""
         self.connection, self.flushing = None, False
         self._marked = self._marking = _NONE
+        self._mark_next = TURN
 
     def bounced(self, entry: Entry, generation: int) -> bool:
         """Take back a message that an ended connection refused; return whether it waits again.
@@ -156,7 +164,9 @@ class Dispatch:
         if held.durable and message.number not in self._marked and not passes(message):
             if held.ledger.leaving:
                 held.effects.append(Look())
-            self._mark(backlog.head(1 if message.suspect else TURN))
+            few = entry.awaits or message.id is not None
+            self._mark(backlog.head(1 if message.suspect else TURN if few else self._mark_next))
+            self._mark_next = min(2 * self._mark_next, MARKED)
             return
         backlog.remove(entry)
         self._flushed = entry

@@ -1,13 +1,13 @@
-"""The file of a durable outbox: its schema, its messages, and the checks of both."""
+"""The file of a durable outbox: its schema, its messages, their changes, and the checks."""
 
 import os
 import sqlite3
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from zlib import crc32
 
 from recloser import private_file
@@ -44,6 +44,17 @@ COMMIT;
 
 COLUMNS: Final = "number, id, key, data, expires_at, deliveries, suspect, checksum"
 ROWS: Final = f"SELECT {COLUMNS} FROM message ORDER BY number"  # noqa: S608 - of constants
+
+
+_MARK_RANGE: Final = "UPDATE message SET deliveries = ? WHERE number BETWEEN ? AND ?"
+_REMOVE_RANGE: Final = "DELETE FROM message WHERE number BETWEEN ? AND ?"
+_GROUP: Final = 64
+"""Rows of one statement at most that are no range: the interpreter's lock is taken anew for each
+statement, which can take 5 ms while the event loop is busy."""
+_RANGE: Final = 8
+"""Numbers from which on an unbroken range is a statement of its own."""
+
+T = TypeVar("T")
 
 
 @cache
@@ -107,6 +118,52 @@ class StoredMessage(NamedTuple):
         kind = type(self.data).__name__
         facts = (self.number, self.id, self.key, kind, self.expires_at, self.suspect)
         return crc32(data, crc32(repr(facts).encode()))
+
+
+def statements(
+    rows: Collection[StoredMessage], marked: Mapping[int, int], removed: Iterable[int]
+) -> Iterator[tuple[str, Sequence[object]]]:
+    """Give the statements that write rows, set deliveries by number, and remove numbers."""
+    for group in _groups(tuple(rows)):
+        yield put(len(group)), [value for row in group for value in row.sealed()]
+    for deliveries in sorted(set(marked.values())):
+        ranges, others = _ranges(n for n, times in marked.items() if times == deliveries)
+        for low, high in ranges:
+            yield _MARK_RANGE, (deliveries, low, high)
+        for numbers in _groups(others):
+            yield mark(len(numbers)), (deliveries, *numbers)
+    ranges, others = _ranges(removed)
+    for low, high in ranges:
+        yield _REMOVE_RANGE, (low, high)
+    for numbers in _groups(others):
+        yield remove(len(numbers)), numbers
+
+
+def _groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut into groups of few lengths, so that SQLite knows each statement from before."""
+    at, length = 0, _GROUP
+    while at < len(items):
+        while length > len(items) - at:
+            length //= 2
+        yield items[at : at + length]
+        at += length
+
+
+def _ranges(numbers: Iterable[int]) -> tuple[list[tuple[int, int]], list[int]]:
+    """Find the long unbroken ranges of some numbers: first and last of each, and the others."""
+    ranges: list[tuple[int, int]] = []
+    others: list[int] = []
+    ordered = sorted(numbers)
+    first = 0
+    for at, number in enumerate(ordered):
+        if at + 1 < len(ordered) and ordered[at + 1] == number + 1:
+            continue
+        if at - first >= _RANGE:
+            ranges.append((ordered[first], number))
+        else:
+            others += ordered[first : at + 1]
+        first = at + 1
+    return ranges, others
 
 
 class Database:

@@ -1,27 +1,21 @@
 """Writes the changes of an outbox into its file, many in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Final, TypeVar
 
 from recloser import log
 from recloser.contract import Engine
 from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Spend
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Restored
-from recloser.outbox.file.database import Database, StoredMessage, mark, named, put, remove
+from recloser.outbox.file.database import Database, StoredMessage, named, statements
 from recloser.outbox.file.thread import FileThread
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 
-T = TypeVar("T")
 Waiter = asyncio.Future[OutboxUnusable | None]
-
-_GROUP: Final = 64
-"""Rows of one statement at most: the interpreter's lock is taken anew for each statement, which can
-take 5 ms while the event loop is busy."""
 
 
 class Batch:
@@ -48,11 +42,13 @@ class Batch:
         self.put[number] = StoredMessage(number, None, None, "", None, 0)
         self.removed.add(number)  # in the same transaction: what remains is SQLite's count
 
-    def forget(self, number: int) -> None:
-        """Remove a message."""
-        self.put.pop(number, None)
-        self.marked.pop(number, None)
-        self.removed.add(number)
+    def forget(self, numbers: Collection[int]) -> None:
+        """Remove messages."""
+        for changes in (self.put, self.marked):
+            if changes:
+                for number in numbers:
+                    changes.pop(number, None)
+        self.removed.update(numbers)
 
     def behind(self, older: "Batch") -> "Batch":
         """Join changes that could not be written with the newer ones."""
@@ -64,15 +60,8 @@ class Batch:
         return joined
 
     def statements(self) -> Iterator[tuple[str, Sequence[object]]]:
-        """Give the statements one after the other, each with its parameters."""
-        for rows in _groups(tuple(self.put.values())):
-            yield put(len(rows)), [value for row in rows for value in row.sealed()]
-        for deliveries in sorted(set(self.marked.values())):
-            numbers = [number for number, found in self.marked.items() if found == deliveries]
-            for group in _groups(numbers):
-                yield mark(len(group)), (deliveries, *group)
-        for group in _groups(tuple(self.removed)):
-            yield remove(len(group)), group
+        """Give the statements one after the other, each with its values."""
+        return statements(self.put.values(), self.marked, self.removed)
 
 
 class GroupCommitWriter:
@@ -266,9 +255,8 @@ class GroupCommitWriter:
             case Note(message):
                 batch.note(self._row(message))
             case Forget(numbers):
-                for number in numbers:
-                    batch.forget(number)
-                    self._hidden.discard(number)
+                batch.forget(numbers)
+                self._hidden.difference_update(numbers)
             case Mark(deliveries):
                 batch.marked.update(deliveries)
             case Spend(numbers):
@@ -287,14 +275,16 @@ class GroupCommitWriter:
 
         None: they are there already.
         """
-        if not self._batch and self._under_way is None:
+        noted = bool(self._batch)
+        if not noted and self._under_way is None:
             return None
         waiter: Waiter = (self._loop or asyncio.get_running_loop()).create_future()
-        if not self._batch:
+        if not noted:
             self._busy.append(waiter)
         elif self.ready:
             self._waiters.append(waiter)
-            self._begin()  # all that belongs together has been noted
+            if self._under_way is None and self.database is not None:
+                self._commit(self.database)  # all that belongs together has been noted
         else:
             waiter.set_result(OutboxNotSaved(self._path, "is not open"))
         return waiter
@@ -339,11 +329,14 @@ class GroupCommitWriter:
             self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
-        """Give the changes so far to the thread."""
+        """Give the changes so far to the thread, if there are any and it has nothing to do."""
         self._due = False
-        database, batch = self.database, self._batch
-        if self._under_way is not None or database is None or not batch:
-            return
+        if self._under_way is None and self.database is not None and self._batch:
+            self._commit(self.database)
+
+    def _commit(self, database: Database) -> None:
+        """Give the changes so far to the thread."""
+        batch = self._batch
         self._under_way, self._batch = batch, Batch()
         self._busy, self._waiters = self._waiters, []
         if self._thread is None:
@@ -388,13 +381,3 @@ def _tell(waiters: list[Waiter], problem: OutboxUnusable | None) -> None:
         if not waiter.done():
             waiter.set_result(problem)
     waiters.clear()
-
-
-def _groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Cut into groups of few lengths, so that SQLite knows each statement from before."""
-    at, length = 0, _GROUP
-    while at < len(items):
-        while length > len(items) - at:
-            length //= 2
-        yield items[at : at + length]
-        at += length

@@ -445,8 +445,7 @@ class World:
                 for number in numbers:
                     self.batch.spend(number)
             case effects.Forget(numbers) | effects.Hide(numbers):
-                for number in numbers:
-                    self.batch.forget(number)
+                self.batch.forget(numbers)
 
     def _write(self, batch: Batch) -> None:
         """Do what SQLite does with a batch."""

@@ -1,0 +1,79 @@
+"""What the statements of a batch do to a file, beside what they mean."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recloser.outbox.file.database import Database, StoredMessage
+from recloser.outbox.file.writer import Batch
+
+NUMBERS = st.integers(1, 200)
+RANGES = st.builds(lambda low, length: range(low, low + length), NUMBERS, st.integers(1, 150))
+SEVERAL = st.one_of(st.lists(NUMBERS, unique=True, max_size=100), RANGES.map(list))
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("note"), SEVERAL),
+        st.tuples(st.just("mark"), SEVERAL, st.integers(1, 3)),
+        st.tuples(st.just("forget"), SEVERAL),
+        st.tuples(st.just("spend"), st.lists(NUMBERS, max_size=3)),
+        st.tuples(st.just("write")),
+    ),
+    max_size=12,
+)
+
+
+def row(number: int, deliveries: int = 0) -> StoredMessage:
+    return StoredMessage(number, None, None, f"message {number}", None, deliveries)
+
+
+@pytest.mark.spec("G6", "G1.2")
+def test_the_file_has_what_the_steps_say(tmp_path: Path) -> None:
+    database = Database(str(tmp_path / "outbox.db"), fsync=False)
+
+    @settings(max_examples=60)
+    @given(STEPS)
+    def play(steps: list[tuple[object, ...]]) -> None:
+        database.connection.execute("DELETE FROM message")
+        expected: dict[int, int] = {}
+        batch = Batch()
+        for what, *values in [*steps, ("write",)]:
+            numbers: list[int] = values[0] if values else []  # type: ignore[assignment]  # STEPS
+            if what == "note":
+                for number in numbers:
+                    batch.note(row(number))
+                expected |= dict.fromkeys(numbers, 0)
+            elif what == "mark":
+                there = [number for number in numbers if number in expected]
+                batch.marked |= dict.fromkeys(there, values[1])  # type: ignore[arg-type] # the same
+                expected |= dict.fromkeys(there, values[1])  # type: ignore[arg-type] # the same
+            elif what == "forget":
+                batch.forget(numbers)
+                expected = {n: times for n, times in expected.items() if n not in numbers}
+            elif what == "spend":
+                for number in set(numbers) - expected.keys():
+                    batch.spend(number)
+            else:
+                database.write(batch.statements())
+                batch = Batch()
+                assert not database.connection.in_transaction
+        found = {each.number: each.deliveries for each in database.rows()}
+        assert found == expected
+
+    try:
+        play()
+    finally:
+        database.close()
+
+
+def test_a_thousand_rows_are_few_statements() -> None:
+    batch = Batch()
+    for number in range(1, 1001):
+        batch.note(row(number))
+    batch.marked |= dict.fromkeys(range(2001, 3001), 1)
+    batch.forget(range(4001, 5001))
+    assert len(list(batch.statements())) == 17 + 1 + 1
+    scattered = Batch()
+    scattered.forget(range(1, 2000, 2))
+    assert len(list(scattered.statements())) == 17
