@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from redis import asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
@@ -42,7 +44,10 @@ class RedisLink:
         self._own = isinstance(server, str)
         if isinstance(server, str):
             server = redis.Redis.from_url(
-                server, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT
+                server,
+                socket_timeout=_TIMEOUT,
+                socket_connect_timeout=_TIMEOUT,
+                retry=Retry(NoBackoff(), 0),  # who asks knows better when to ask again
             )
         elif not isinstance(server, redis.Redis):
             raise TypeError(f"server must be a URL or a redis.asyncio.Redis, not {server!r}")
@@ -138,22 +143,24 @@ class RedisLink:
 
     async def _listen(self) -> None:
         """Pass on what is told, and say where something may have been missed."""
-        missed = False
+        heard = False
         while True:
             try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as news:
+                async with self._redis.pubsub() as news:
                     await news.psubscribe(self.channel("*"))
-                    if missed:
-                        self._tell_of_a_gap()
                     while True:
-                        self._hear(await news.get_message(timeout=_TIMEOUT))
+                        message = await news.get_message(timeout=_TIMEOUT)
+                        if message is not None and message["type"] == "psubscribe":
+                            if heard:  # the library has subscribed anew, or this has
+                                self._tell_of_a_gap()
+                            heard = True
+                        elif message is not None:
+                            self._hear(message)
             except (RedisError, OSError):
-                missed = True  # the requests of those who wait tell the log what is wrong
+                heard = True  # the requests of those who wait tell the log what is wrong
                 await asyncio.sleep(_PAUSE)
 
-    def _hear(self, message: dict[str, Any] | None) -> None:
-        if message is None:
-            return
+    def _hear(self, message: dict[str, Any]) -> None:
         for listener in tuple(self._listeners.get(text_of(message["channel"]), ())):
             listener.hear(text_of(message["data"]))
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
@@ -98,7 +99,7 @@ class Proxy:
         self.port = 0
         self.cut: frozenset[str] = frozenset()
         """What is not forwarded: "requests", "answers"."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
@@ -112,6 +113,10 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         try:
             theirs, ours = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
@@ -143,5 +148,7 @@ class Proxy:
             yield self
         finally:
             server.close()
-            self.drop()
+            while self._serving:
+                self.drop()
+                await asyncio.wait(self._serving, timeout=1.0)
             await server.wait_closed()

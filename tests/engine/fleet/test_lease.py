@@ -421,3 +421,17 @@ async def test_a_wire_that_cannot_stop_writing_is_refused() -> None:
     assert ws.last_close is not None
     assert ws.last_close.cause is Cause.CONFIGURATION
     assert "cannot stop writing" in str(ws.last_close.error)
+
+
+@pytest.mark.spec("J2.2", "O1.2")
+@virtual
+async def test_a_forgotten_holder_asks_for_nothing_and_its_lease_ends_by_itself() -> None:
+    fleet, holder, _, standby, _ = await pair()
+    fleet.leases.pop(0)
+    with pytest.warns(ResourceWarning, match="was never closed"):
+        del holder, _
+    await turns()
+    assert standby.state is State.PASSIVE
+    await pass_time(TTL + 1)
+    assert standby.state is State.OPEN
+    await standby.close()
