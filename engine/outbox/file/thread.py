@@ -7,13 +7,14 @@ from queue import SimpleQueue
 from threading import Thread
 
 Job = tuple[Callable[[], object], Callable[[], object]]
-"""What to do in the thread, which raises nothing, and what to call in the loop afterwards."""
+"""What to do in the thread, and what to call in the loop then. What raises ends the thread."""
 
 
 class FileThread(Thread):
     """Does one job after the other, and calls back in the event loop after each.
 
-    It is a daemon: an engine that nobody closes must not keep the interpreter from ending.
+    It is a daemon: an engine that nobody closes must not keep the interpreter from ending. Raises
+    `RuntimeError` where no thread can be started.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -27,7 +28,9 @@ class FileThread(Thread):
         """Do the jobs."""
         while (found := self.jobs.get()) is not None:
             job, done = found
-            job()
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(done)
+            try:
+                job()
+            finally:
+                with suppress(RuntimeError):  # the loop is closed
+                    self._loop.call_soon_threadsafe(done)
             del found, job, done  # they would keep the engine alive while nothing is to be done

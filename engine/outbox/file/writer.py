@@ -335,12 +335,17 @@ class GroupCommitWriter:
             self._commit(self.database)
 
     def _commit(self, database: Database) -> None:
-        """Give the changes so far to the thread."""
+        """Give the changes so far to the thread; without one, those who wait are told."""
+        try:
+            self._thread = self._thread or FileThread(asyncio.get_running_loop())
+        except RuntimeError as error:
+            problem = named(database.path, error)
+            self._log(problem)
+            _tell(self._waiters, problem)
+            return
         batch = self._batch
         self._under_way, self._batch = batch, Batch()
         self._busy, self._waiters = self._waiters, []
-        if self._thread is None:
-            self._thread = FileThread(asyncio.get_running_loop())
         self._thread.jobs.put((partial(self._transact, database, batch), self._written))
 
     def _transact(self, database: Database, batch: Batch) -> None:

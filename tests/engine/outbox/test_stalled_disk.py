@@ -1,4 +1,4 @@
-"""A disk that stalls: the thread waits for it, and the event loop does not."""
+"""A disk that stalls: the thread waits for it, and the event loop goes on; and no thread at all."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recloser import Delivery, State
+from recloser import Delivery, OutboxUnusable, State
 from recloser.testing import Plan
 from tests.engine.outbox.engines import connection_of
 from tests.engine.outbox.files import PATIENCE, away, make, real, rows, settled
@@ -72,3 +72,20 @@ async def test_what_is_cancelled_while_the_disk_stalls_is_in_the_outbox(path: Pa
             stall.end()
         assert len(ws.outbox) == 2
     assert [data for _, data in rows(path)] == ["before", "cancelled"]
+
+
+@pytest.mark.spec("G1.1", "G6")
+@real
+async def test_where_no_thread_can_be_started_the_sender_is_told_and_the_next_one_can(
+    path: Path,
+) -> None:
+    async with away(path) as ws:
+        before = threading.stack_size(2**46)  # more than there is: the system starts no thread
+        try:
+            with pytest.raises(OutboxUnusable, match="can't start new thread"):
+                await ws.send("refused")
+        finally:
+            threading.stack_size(before)
+        assert len(ws.outbox) == 0
+        assert await ws.send("taken") is Delivery.QUEUED
+    assert [data for _, data in rows(path)] == ["taken"]
