@@ -14,6 +14,7 @@ import recloser
 ROOT = Path(__file__).parent.parent
 PACKAGES = [
     "recloser",
+    "recloser.admission",
     "recloser.credentials",
     "recloser.diagram",
     "recloser.fleet",

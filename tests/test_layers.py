@@ -108,6 +108,12 @@ ROOMS = {
     "engine/governor": room(
         "engine/governor", ours=("engine/governor: core", "engine: ground", "fsm", *WIRE)
     ),
+    "engine/admission: turns": room("engine/admission/turns.py", pure=True),
+    "engine/admission": room(
+        "engine/admission",
+        ours=("engine/admission: turns", *fsm("closecodes", "numbers")),
+        others=("aiohttp",),
+    ),
     "engine/inspector": room(
         "engine/inspector",
         ours=(

@@ -1,16 +1,35 @@
 """Makes a close record of the end of a live wire, as aiohttp shows it. Pure."""
 
+import re
+from typing import Final
+
 from aiohttp import WSCloseCode
 from aiohttp.http import WebSocketError
 
-from recloser.fsm.closecodes import MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR
+from recloser.fsm.closecodes import (
+    GOING_AWAY,
+    MESSAGE_TOO_BIG,
+    NO_STATUS,
+    PROTOCOL_ERROR,
+    SERVICE_RESTART,
+    TRY_LATER,
+)
 from recloser.fsm.record import Cause, Close, bare
 from recloser.transport.errors import SessionClosed
 
+_SPREAD: Final = re.compile(r"(?<![\w.])spread=(\d{1,5}(?:\.\d{1,3})?)(?![\w.])")
+_MOVED: Final = (GOING_AWAY, SERVICE_RESTART, TRY_LATER)
+"""Codes that all clients of a server get at once (RFC 6455 section 7.4.1, IANA's registry)."""
+
 
 def close_frame(code: int, reason: str, sent_code: int | None) -> Close:
-    """Record the peer's close frame; aiohttp shows one without a code as 0."""
-    return Close.frame(code or NO_STATUS, reason, sent_code=sent_code)
+    """Record the peer's close frame; aiohttp shows one without a code as 0.
+
+    Where the code says that a fleet moves, `spread=SECONDS` in the reason is the spread.
+    """
+    found = _SPREAD.search(reason) if code in _MOVED else None
+    spread = None if found is None else float(found[1]) or None
+    return Close.frame(code or NO_STATUS, reason, sent_code=sent_code, spread=spread)
 
 
 def lost(error: BaseException | None, sent_code: int | None) -> Close:

@@ -450,6 +450,9 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
         command("diagram", "--format", "dot", "--theme", "auto"),
         command("diagram", "--format", "dot", "--theme", "light"),
     ),
+    ("tools/cli/diagram.py", "give -f html, or -o with .html"): Shown(
+        "tools/cli/test_diagram.py::test_a_story_is_played_by_html"
+    ),
     ("tools/cli/diagram.py", "give -o FILE, or a pipe"): Shown(
         "tools/cli/test_diagram.py::test_svg_and_png_are_drawn_into_files_and_pipes"
     ),

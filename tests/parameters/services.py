@@ -373,4 +373,29 @@ LEASES: Table = {
             "test_a_grant_counts_when_the_replicas_have_it"),
 }  # fmt: skip
 
-TABLE: Table = BUDGET | CREDENTIALS | LEASES | SERVICES | JOURNAL
+_ADMISSION = "engine/admission/test_admission.py::"
+_DRAINED = _ADMISSION + "test_a_drain_tells_how_many_are_left"
+ADMISSION: Table = {
+    **shown("Admission",
+            capacity="engine/admission/test_turns.py::"
+            "test_no_more_than_the_capacity_is_ever_admitted",
+            longest="engine/admission/test_turns.py::"
+            "test_a_turn_far_away_is_drawn_from_the_upper_half_of_the_longest",
+            window=_ADMISSION + "test_who_comes_during_a_drain_is_told_a_moment_of_the_window",
+            roll=_ADMISSION + "test_who_comes_during_a_drain_is_told_a_moment_of_the_window",
+            clock="engine/admission/test_aiohttp_admission.py::"
+            "test_who_comes_too_many_is_told_a_turn"),
+    **shown("Admission.enter", connection=_DRAINED, close=_DRAINED),
+    **shown("Admission.leave", connection="engine/admission/test_aiohttp_admission.py::"
+            "test_who_comes_too_many_is_told_a_turn"),
+    **shown("Admission.drain", within=_DRAINED,
+            over=_ADMISSION + "test_close_frames_are_sent_over_a_time"),
+    **shown("aiohttp_admission",
+            app="engine/admission/test_aiohttp_admission.py::test_a_shutdown_drains",
+            admission="engine/admission/test_aiohttp_admission.py::test_a_shutdown_drains"),
+    **shown("asgi_admission",
+            app="engine/admission/test_asgi_admission.py::test_behind_a_real_server",
+            admission="engine/admission/test_asgi_admission.py::test_behind_a_real_server"),
+}  # fmt: skip
+
+TABLE: Table = ADMISSION | BUDGET | CREDENTIALS | LEASES | SERVICES | JOURNAL

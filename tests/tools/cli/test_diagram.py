@@ -133,6 +133,17 @@ def test_svg_and_png_are_drawn_into_files_and_pipes(tmp_path: Path) -> None:
     assert png.stderr == b""
 
 
+@pytest.mark.spec("L1.10")
+def test_a_story_is_played_by_html(tmp_path: Path) -> None:
+    pytest.importorskip("pygraphviz")
+    moment = {"at": 0.0, "event": "it begins", "from": "closed", "to": "connecting", "decision": ""}
+    told = {"laws": [{"name": "mine", "problem": "it is broken", "moments": [moment]}]}
+    (tmp_path / "verdicts.json").write_text(json.dumps(told), encoding="utf-8")
+    story = ("--story", str(tmp_path / "verdicts.json"))
+    assert "give -f html, or -o with .html" in run(*story).stderr
+    assert "mine: it is broken" in good(*story, "-f", "html")
+
+
 def test_a_terminal_is_not_flooded_with_a_picture() -> None:
     controller, terminal_end = pty.openpty()
     try:
