@@ -29,6 +29,8 @@ SERVERS = Path(__file__).parent / "servers"
 DATA = Path(__file__).parents[2] / "policies" / "data" / "field.json"
 BOUND = 180.0
 """Seconds after which one event is given up."""
+WHOLE = 1800.0
+"""Seconds after which the run is given up: what was not reached is skipped."""
 
 
 def known(names: list[str]) -> Iterator[Software]:
@@ -53,10 +55,13 @@ class Run:
         self._installing = asyncio.Lock()
 
     async def over(self, software: list[Software]) -> None:
-        """Run all events of all of it."""
-        async with asyncio.TaskGroup() as group:
-            for each in software:
-                group.create_task(self._one(each))
+        """Run all events of all of it, as far as there is time."""
+        try:
+            async with asyncio.timeout(WHOLE), asyncio.TaskGroup() as group:
+                for each in software:
+                    group.create_task(self._one(each))
+        except TimeoutError:
+            self._skip("what was not reached", TimeoutError(f"the run took {WHOLE:g} s"))
 
     async def _one(self, software: Software) -> None:
         async with self._room:

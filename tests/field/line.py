@@ -16,6 +16,7 @@ class Line:
         self.mute = False
         self._target = target
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._connected, HOST, self.port)
@@ -27,10 +28,15 @@ class Line:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        for writer in self._writers:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             server_reader, server_writer = await asyncio.open_connection(HOST, self._target)
+            self._writers += [writer, server_writer]
         except OSError:
             writer.close()
             return
