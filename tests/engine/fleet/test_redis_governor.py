@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from redis import asyncio as redis
 
+from recloser import State
 from recloser.fleet import RedisStore
-from recloser.governor import DialLimits, News, Reading
+from recloser.governor import DialLimits, Governor, News, Reading
 from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis, until
-from tests.engine.rig import now, pass_time
+from tests.engine.rig import UP, engine, now, others, pass_time
 
 pytestmark = [pytest.mark.fleet, needs_redis]
 
@@ -102,3 +103,33 @@ async def test_a_server_that_is_away_is_an_error_of_the_system(tmp_path: Path) -
             await store.governor.publish(News("host", Reading.UP))
         with pytest.raises(OSError, match="no answer"):
             await store.budget("binance").spend("one", {1: 1.0}, [], [])
+
+
+@pytest.mark.spec("O5.1", "M1.6")
+async def test_governors_of_two_processes_keep_one_rate(tmp_path: Path) -> None:
+    starts: list[float] = []
+
+    def headers() -> dict[str, str]:
+        starts.append(now())
+        return {}
+
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(RedisServer(tmp_path))
+        engines = []
+        for _ in range(2):
+            store = await stack.enter_async_context(RedisStore(server.url))
+            governor = Governor(rate=20.0, store=store.governor)
+            engines += [engine(UP, governor=governor, headers=headers)[0] for _ in range(6)]
+        for ws in engines:
+            ws.connect()
+        for ws in engines:
+            await ws.wait_for(State.OPEN)
+        assert len(starts) == len(engines)
+        assert max(starts) - min(starts) > (len(engines) - 1) / 20 * 0.7
+        for ws in engines:
+            await ws.close()
+
+        async def permits_are_back() -> bool:
+            return {task.get_name() for task in others()} <= {"recloser fleet news"}
+
+        await until(permits_are_back)
