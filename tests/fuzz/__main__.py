@@ -1,11 +1,10 @@
 """`make fuzz MINUTES=10`: coverage-guided fuzzing by atheris of all that reads input of others.
 
     python -m tests.fuzz MINUTES [TARGET]      every target for its share of the time, or one
-    python -m tests.fuzz --keep                add what was found to the corpus, as little as needed
 
-Inputs that reach new code are kept in `.venv/fuzz/TARGET`; one that is a fault is left in
-`.venv/fuzz/TARGET-faults`, and the exit status is 1. Mend the fault, and put the input into
-`tests/fuzz/corpus/TARGET` unless it harms software of others.
+Inputs that reach new code are kept in `.venv/fuzz/TARGET`, where the next run begins; one that is a
+fault is left in `.venv/fuzz/TARGET-faults`, and the exit status is 1. Mend the fault, and put the
+input into `tests/fuzz/corpus/TARGET`, as small as it can be, unless it harms software of others.
 """
 
 import argparse
@@ -17,8 +16,6 @@ from typing import Final
 HERE: Final = Path(__file__).parent
 FOUND: Final = HERE.parent.parent / ".venv" / "fuzz"
 _LONGEST: Final = 2048
-_KEPT: Final = 512
-"""Bytes of the largest input that is added to the corpus."""
 _PATIENCE: Final = 10
 """Seconds after which one input counts as a hang."""
 _TARGET: Final = "--target"
@@ -62,34 +59,17 @@ def _all(names: list[str], seconds: int) -> int:
     return 1 if failed else 0
 
 
-def _keep(names: list[str]) -> int:
-    """Merge into the corpus what reaches code that the corpus does not reach."""
-    for name in names:
-        small = FOUND / f"{name}-small"
-        small.mkdir(parents=True, exist_ok=True)
-        for each in (FOUND / name).iterdir():
-            if each.stat().st_size <= _KEPT:
-                (small / each.name).write_bytes(each.read_bytes())
-        status = run(name, "-merge=1", str(HERE / "corpus" / name), str(small))
-        if status:
-            return status
-    return 0
-
-
 def main() -> int:
     if sys.argv[1:2] == [_TARGET]:
         fuzz(sys.argv[2], sys.argv[3:])
     options = argparse.ArgumentParser()
     options.add_argument("minutes", type=float, nargs="?", default=10.0)
     options.add_argument("name", nargs="?")
-    options.add_argument("--keep", action="store_true")
     given = options.parse_args()
     names = sorted(each.name for each in (HERE / "corpus").iterdir())
     chosen = [each for each in names if given.name in (None, each)]
     if not chosen:
         options.error(f"no target {given.name}: choose from {', '.join(names)}")
-    if given.keep:
-        return _keep(chosen)
     return _all(chosen, max(1, round(given.minutes * 60 / len(chosen))))
 
 

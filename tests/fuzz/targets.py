@@ -46,6 +46,8 @@ from tests.fuzz.source import Source
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _TOKEN: Final = "a token of this fuzzer"
 _MESSAGES: Final = 20
+_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where files stand, if the system has such a place: SQLite would wait for the disk."""
 
 
 def answer(data: bytes) -> None:
@@ -141,7 +143,7 @@ def page(data: bytes) -> None:
 @cache
 def _outbox() -> bytes:
     """The file of an outbox with some messages."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
         path = Path(folder) / "outbox.db"
         database = Database(str(path), fsync=False)
         rows = [
@@ -161,7 +163,7 @@ def outbox(data: bytes) -> None:
     for _ in range(source.number() % 32):
         if found:
             found[source.number(2) % len(found)] = source.number()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
         path = Path(folder) / "outbox.db"
         path.write_bytes(found)
         rows: list[StoredMessage] = []
