@@ -242,7 +242,7 @@ class Experiment:
         if down is not None:
             await down.start()
             await ready(down)
-        freed = self._loop.time()
+        freed = self._loop.time() if down is None else await self._serves_again(RETURN)
         first = next((each for each in self.life.changes if each.close is not None), None)
         outcome = Outcome(self._row(seen, began, max(seen.at, freed), first))
         outcome.faults.extend(self._compare(seen, first))
