@@ -232,7 +232,7 @@ class Host:
         if self._limits.rate is not None:
             self._pace = Pace(self._limits.rate, now, fixed=True)
         elif until is not None and until > now:
-            self._pace = Pace(max(count / (until - now), SLOWEST), now, fixed=True)
+            self._pace = Pace(count / (until - now), now, fixed=True)
         else:
             self._pace = Pace(max(count / FULL_RETURN, SLOWEST), now, ramp=self._ramp)
         self._next_at = max(self._next_at, now + 1 / self._pace.rate)

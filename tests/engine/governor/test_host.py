@@ -248,6 +248,16 @@ def test_a_spread_that_the_host_asked_for_is_kept() -> None:
 
 
 @pytest.mark.spec("M3.3")
+def test_a_long_spread_is_kept_by_a_few() -> None:
+    town = Town()
+    town.sleep(901, 902, close=Close.frame(1012, spread=100.0))
+    town.ask(1, 2, 3)
+    town.ended(1)
+    town.serve(100.0)
+    assert [at for at, _ in town.granted] == pytest.approx([25.0, 50.0])
+
+
+@pytest.mark.spec("M3.3")
 def test_a_rate_that_is_set_is_the_pace_of_the_return() -> None:
     town = Town(rate=50.0)
     town.down()
