@@ -1,6 +1,9 @@
-"""The effects that come out of the core; the driver performs them in order."""
+"""The effects that come out of the core; the driver performs them in order.
 
-from dataclasses import dataclass
+They are tuples, as events are. Two of different kinds may be equal: the kind is asked for first.
+"""
+
+from typing import NamedTuple
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision
@@ -8,8 +11,7 @@ from recloser.fsm.errors import PolicyError
 from recloser.fsm.record import Close
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(NamedTuple):
     """Open a socket, as soon as the generation before is released."""
 
     generation: int
@@ -21,8 +23,7 @@ class Dial:
     """The application asked for this dial; no backoff and no hint did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shut:
+class Shut(NamedTuple):
     """Close the socket with this code and reason, or give up the dial."""
 
     generation: int
@@ -30,15 +31,13 @@ class Shut:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Abort:
+class Abort(NamedTuple):
     """Drop the socket or the dial at once, without a word on the wire."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Farewell:
+class Farewell(NamedTuple):
     """Send a close frame in a generation that ends now, and wait a little for the answer.
 
     Without a code nothing is sent: drop the socket.
@@ -49,15 +48,13 @@ class Farewell:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Promote:
+class Promote(NamedTuple):
     """Go on with the successor, which was dialled before: it is the generation from now on."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(NamedTuple):
     """Give up the successor: end its dial, or close its socket with this code and reason."""
 
     generation: int
@@ -65,8 +62,7 @@ class Drop:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """Tell that the successor is not to be had, and release it; the connection stays."""
 
     generation: int
@@ -76,8 +72,7 @@ class Failed:
     """The failure of the policy, if it failed; the connection stays all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(NamedTuple):
     """Announce a change to log, observers and waiters."""
 
     change: StateChange

@@ -31,6 +31,7 @@ def test_the_policy_decides_and_it_counts_as_a_failure(answer: Decision, ended: 
     rig = Rig(answer).put(State.OPEN)
     fail(rig, after=0.5)
     farewell, announce = rig.effects
+    assert type(farewell) is Farewell
     assert farewell == Farewell(1, 4000, "leave")
     assert isinstance(announce, Announce)
     change = announce.change
