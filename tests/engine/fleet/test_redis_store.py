@@ -1,11 +1,15 @@
 """The store over a real Redis or Valkey server: the contract, and a server that has lost it all."""
 
+import re
 from pathlib import Path
 
 import pytest
 from redis import asyncio as redis
+from redis.exceptions import NoPermissionError
 
 from recloser.fleet import Grant, RedisStore, Refusal, StoreUnreachable
+from recloser.fsm.budget import Allowance
+from recloser.governor import DialLimits, News, Reading
 from tests.engine.fleet.contract import CONTRACT, TTL
 from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis
 from tests.engine.rig import pass_time
@@ -116,3 +120,27 @@ async def test_a_client_of_your_own_stays_yours(tmp_path: Path) -> None:
             RedisStore(server.url, prefix=7)  # type: ignore[arg-type] # on purpose
         with pytest.raises(ValueError, match="replicas"):
             RedisStore(server.url, replicas=-1)
+
+
+@pytest.mark.spec("O3.1")
+async def test_the_user_of_the_page_may_do_all_that_it_needs_and_no_more(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "fleet.md").read_text(encoding="utf-8")
+    found = re.search(r"^ACL SETUSER .*?^```", page, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    command = found[0].removesuffix("```").split()
+    async with RedisServer(tmp_path) as server, redis.Redis(port=server.port) as admin:
+        assert await admin.execute_command(*command)
+        url = server.url.replace("redis://", "redis://recloser:PASSWORD@")
+        async with RedisStore(url) as store, redis.Redis.from_url(url) as user:
+            await seasoned(store)
+            for check in CONTRACT:
+                await admin.delete("{recloser}:lease:a", "{recloser}:lease:b")
+                await check(store, pass_time)
+            assert await store.governor.acquire("h", "p", DialLimits(1.0, 1), 9.0) == 0.0
+            await store.governor.release("h", "p")
+            await store.governor.publish(News("h", Reading.UP))
+            _, granted = await store.budget("b").spend("o", {1: 1e9}, [], [Allowance(1, 9.0)])
+            assert granted
+            for refused in (("GET", "other"), ("FLUSHALL",), ("KEYS", "*")):
+                with pytest.raises(NoPermissionError):
+                    await user.execute_command(*refused)
