@@ -37,6 +37,7 @@ PACKAGES: Final = (
     "recloser.inspector",
     "recloser.diagram",
     "recloser.fleet",
+    "recloser.admission",
 )
 """What a program may import from: the packages with an `__all__`, the most public first."""
 

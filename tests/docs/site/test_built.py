@@ -9,6 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import pytest
 
 from tests.docs.blocks import ROOT
+from tests.docs.test_reading_order import load
 from tests.test_exports import PACKAGES
 
 pytestmark = pytest.mark.site
@@ -82,3 +83,8 @@ def test_every_public_name_is_in_the_inventory(package: str) -> None:
         if f"{package}.{name}" not in known and not (same and f"recloser.{name}" in known):
             missing.append(name)
     assert not missing
+
+
+def test_every_package_is_known_to_the_links() -> None:
+    """A name of a package that docs/site/names.py does not list leads nowhere."""
+    assert set(PACKAGES) <= set(load("names").PACKAGES)
