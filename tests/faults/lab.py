@@ -6,10 +6,12 @@
 """
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -138,6 +140,12 @@ class Lab:
         path = self._folder / "received"
         return [int(line) for line in path.read_text().split()] if path.exists() else []
 
+    def kill(self) -> None:
+        """End a server that a failed test has left behind."""
+        if self._server is not None and self._server.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._server.pid, signal.SIGKILL)
+
     async def end(self) -> None:
         if self._server is not None:
             self._server.kill()
@@ -183,7 +191,11 @@ def laid_out(folder: Path) -> Iterator[Lab]:
         ip(_ROUTES)
         for setting in _SETTINGS:
             subprocess.run(router.inside("sysctl", "-qw", setting), check=True)
-        yield Lab(router, there, folder)
+        lab = Lab(router, there, folder)
+        try:
+            yield lab
+        finally:
+            lab.kill()
     finally:
         for each in (router, there):
             each.end()

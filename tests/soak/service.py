@@ -180,8 +180,22 @@ async def live(
     folder: Path, seconds: float, seed: int, sample: Callable[[], None], every: float
 ) -> dict[str, int]:
     """Run it all for some seconds, then let it settle; raises `AssertionError` for what is lost."""
-    dice = random.Random(seed)
     server = Server()
+    try:
+        return await _live(server, folder, seconds, seed, sample, every)
+    finally:
+        await server.kill()
+
+
+async def _live(
+    server: Server,
+    folder: Path,
+    seconds: float,
+    seed: int,
+    sample: Callable[[], None],
+    every: float,
+) -> dict[str, int]:
+    dice = random.Random(seed)
     await server.start(dice.randrange(1, 2**31))
     service = Service(dice, folder, server.port)
     work = [
