@@ -65,3 +65,12 @@ def test_only_lists_and_tables_count() -> None:
 def test_a_page_with_examples_has_a_test(page: str) -> None:
     """A test names the page beside the pattern by which it takes the blocks out of it."""
     assert re.search(rf"[\"/]{re.escape(Path(page).name)}\"", TESTS)
+
+
+def test_a_decision_has_a_number_of_its_own() -> None:
+    pages = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    numbers = [page.name[:4] for page in pages]
+    assert numbers == [f"{each:04}" for each in range(1, len(pages) + 1)]
+    assert all(
+        page.read_text(encoding="utf-8").startswith(f"# {page.name[:4]}: ") for page in pages
+    )
