@@ -32,6 +32,9 @@ MODULES = {place.partition(":")[0] for place in PLACES}
 def place_of(frame: FrameType) -> str:
     """The module and function of a call; a class that is made is named by its type."""
     module, code = str(frame.f_globals.get("__name__")), frame.f_code
+    if module not in MODULES:  # a named tuple is made in a module of its own
+        made = frame.f_locals.get("_cls", object)
+        return f"{made.__module__}:{made.__name__}"
     if code.co_name == "__init__":
         return f"{module}:{type(frame.f_locals['self']).__name__}"
     return f"{module}:{code.co_qualname}"
@@ -41,10 +44,8 @@ def traced(calls: list[str]) -> Callable[[FrameType, str, Any], None]:
     """A profiler that notes the calls of the places of the hops."""
 
     def profile(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and frame.f_globals.get("__name__") in MODULES:
-            place = place_of(frame)
-            if place in PLACES:
-                calls.append(place)
+        if event == "call" and (place := place_of(frame)) in PLACES:
+            calls.append(place)
 
     return profile
 
