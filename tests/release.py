@@ -83,10 +83,10 @@ class Environment:
         run(self.python, *pip, *requirements)
 
 
-def build() -> tuple[Path, Path]:
-    """Build both from a clean export of what git knows, and return wheel and source archive."""
+def build(tree: Path) -> tuple[Path, Path]:
+    """Build both from what git knows, and return wheel and source archive."""
     shutil.rmtree(DIST, ignore_errors=True)
-    run(sys.executable, "-m", "build", "--outdir", DIST)
+    run(sys.executable, "-m", "build", "--outdir", DIST, tree)
     [wheel], [source] = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
     return wheel, source
 
@@ -215,7 +215,7 @@ def tried(environment: Environment, tree: Path, tests: tuple[str, ...]) -> str:
 
 
 def export(folder: Path) -> Path:
-    """Export what git knows, and link it to a commit so that the tests of the tree can ask git."""
+    """Export the latest commit, and make it a repository, since tests ask git for its files."""
     tree = folder / "tree"
     archive = subprocess.run(
         ["git", "archive", "--format=tar", "HEAD"], cwd=ROOT, check=True, capture_output=True
@@ -245,8 +245,8 @@ def main(arguments: list[str]) -> int:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        wheel, source = build()
         tree = export(folder)
+        wheel, source = build(tree)
         step("metadata", lambda: check_metadata(wheel, source))
         step("source distribution", lambda: check_source(source, folder))
         step("types and imports", lambda: check_imports(wheel, folder))
