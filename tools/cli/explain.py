@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from recloser.cli.policy_argument import POLICY_HELP, load_policy
-from recloser.cli.tables import markdown_table, text_table
+from recloser.cli.tables import kind_of_table, markdown_table, text_table
 from recloser.explain.question import (
     PolicyFailedError,
     PolicyQuestion,
@@ -196,14 +196,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) ->
 @click.option("--event", help="What that server did: stop, reload, kill, idle, ...")
 @click.option("--all", "everything", is_flag=True, help="Every code, status and cause.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["table", "markdown"]),
-    default="table",
-    show_default=True,
-    help="Of what is printed for people.",
-)
+@kind_of_table
 def command(
     *,
     code: int | None,

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from recloser.cli.tables import markdown_table, text_table
+from recloser.cli.tables import kind_of_table, markdown_table, text_table
 from recloser.policies.field import EVENTS, SHOULD, FieldRow, find
 
 _HEADERS = ("software", "version", "event", "how", "on the wire", "after", "a client should")
@@ -16,14 +16,7 @@ _HEADERS = ("software", "version", "event", "how", "on the wire", "after", "a cl
 @click.argument("software", required=False)
 @click.argument("event", required=False)
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["table", "markdown"]),
-    default="table",
-    show_default=True,
-    help="Of what is printed for people.",
-)
+@kind_of_table
 def command(*, software: str | None, event: str | None, json_wanted: bool, kind: str) -> None:
     """Say how real servers end a connection: all, those of a SOFTWARE, or of one EVENT.
 

@@ -4,10 +4,23 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 
+import click
+
 _GAP = "  "
 _LEAST = 24
 Cells = Sequence[str]
 """The texts of one row, from left to right."""
+
+
+kind_of_table = click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["table", "markdown"]),
+    default="table",
+    show_default=True,
+    help="Of what is printed for people.",
+)
+"""The option of a command that prints tables: for the terminal, or Markdown."""
 
 
 def text_table(headers: Cells, rows: Sequence[Cells]) -> str:
