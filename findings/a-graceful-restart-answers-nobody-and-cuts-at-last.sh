@@ -5,12 +5,12 @@
 #           they do at a reload of nginx, haproxy and Apache.
 # Software: lighttpd 1.4.69 (Debian 12) in front of websockets 17.4, loopback.
 # Seen:     the open WebSockets are served for some nine seconds, then cut without a close frame,
-#           whether they are quiet or talk. Until then each new connection is taken by the kernel and
-#           not answered. Then the server is there again.
+#           whether they are quiet or talk. A new connection waits in the backlog of the kernel
+#           until then. Then the server is there again. Its documents say as much: SIGUSR1 serves
+#           existing connections first, and server.graceful-restart-bg changes that.
 # Output:   see the end of this file.
-# Matters:  a reload is a restart here: an outage of nine seconds for whoever dials, and at its end
-#           everybody who was connected comes back in the same moment. A dial that hangs is bounded
-#           by a limit of the client's own alone.
+# Matters:  a reload is a restart here: whoever dials waits, and everybody who was connected comes
+#           back in the same moment. Only a limit of the client's own bounds a dial that waits.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'test ! -s "$dir/lighttpd" || kill "$(cat "$dir/lighttpd")" 2> "$dir/none" || true; sleep 1; rm -rf "$dir"' EXIT
