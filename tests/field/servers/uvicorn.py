@@ -50,7 +50,7 @@ def _software(kind: str, package: str) -> Software:
                 "--limit-concurrency 2",
                 *("--limit-concurrency", "2"),
                 watch=2.0,
-                note="the limit does not count WebSockets: nobody is refused",
+                note="no WebSocket is refused; a page over HTTP is",
             ),
             starting("spread"),
         ),
