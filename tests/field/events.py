@@ -54,6 +54,11 @@ def stop(should: str, **more: Any) -> Event:
     )
 
 
+def dies(should: str = "soon") -> Event:
+    """SIGTERM to what has no handler for it."""
+    return stop(should, note="no handler of signals: the process dies")
+
+
 def message(should: str, **more: Any) -> Event:
     """A message, and SIGTERM behind it."""
     return stop(should, name="message", how="a message, then SIGTERM", message=True, **more)
@@ -83,6 +88,11 @@ def reload(should: str, how: str = "SIGHUP", **more: Any) -> Event:
 def idle(should: str, how: str, *options: str, **more: Any) -> Event:
     """Nobody says anything, for longer than it allows."""
     return Event(name="idle", how=how, options=options, should=should, quiet=True, **more)
+
+
+def unanswered(should: str, how: str, **more: Any) -> Event:
+    """What the protocol of the server asks for gets no answer: a ping of its own, or a hello."""
+    return Event(name="idle", how=how, should=should, **more)
 
 
 def unanswered_pings(should: str, how: str, *options: str, **more: Any) -> Event:

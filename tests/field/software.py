@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,13 +28,29 @@ class Place:
     """The port of the server behind it, for what stands in front."""
     spare: int = 0
     """Another port, for an API or a second listener."""
-    settings: str = ""
-    """Lines for its configuration, of the event."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Lines for its configuration, of the event; the key is the part in which they stand."""
 
     @property
     def python(self) -> str:
         """The interpreter that has the packages."""
         return self.installed.python
+
+    def program(self, name: str) -> str:
+        """The path of a program that a package of pip has installed."""
+        return str(Path(self.python).with_name(name))
+
+    def configured(self, name: str, template: str, **more: str) -> str:
+        """Write a file of this name into the folder; return its path.
+
+        The template names in braces: the ports, `folder`, what is given here, and parts of
+        `settings`. A part without settings is empty.
+        """
+        ports = {"port": self.port, "upstream": self.upstream, "spare": self.spare}
+        facts = {**ports, "folder": self.folder, **more, **self.settings}
+        path = self.folder / name
+        path.write_text(template.format_map(defaultdict(str, facts)))
+        return str(path)
 
 
 class Process:
@@ -120,6 +137,13 @@ class Process:
 
 
 Act = Callable[[Process], Awaitable[None] | None]
+Command = Callable[[Place], tuple[str, ...]]
+"""Writes what a server needs into the folder, and gives the command that starts it."""
+
+
+def script(name: str, *arguments: str) -> Command:
+    """The command of a file in `apps`, run by the interpreter that has the packages."""
+    return lambda place: (place.python, str(APPS / name), *arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +151,7 @@ class Event:
     """One event of a server, and how it is made."""
 
     name: str
-    """stop, reload, kill, idle, age, refused, start, overload or message."""
+    """A key of `recloser.policies.field.EVENTS`."""
     how: str
     """What makes it, in a few words."""
     should: str
@@ -135,8 +159,8 @@ class Event:
     act: Act | None = None
     options: tuple[str, ...] = ()
     """More arguments of the command."""
-    settings: str = ""
-    """More lines of its configuration."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More lines of its configuration, by the part in which they stand; see `Place`."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """More variables of the process."""
     path: str | None = None
@@ -165,8 +189,7 @@ class Software:
     name: str
     variant: str = ""
     source: Source
-    command: Callable[[Place], tuple[str, ...]]
-    """Writes what it needs into the folder, and gives the command."""
+    command: Command
     events: tuple[Event, ...]
     title: str = ""
     """The package whose version is the row's; the name if empty."""

@@ -23,7 +23,7 @@ const servers = {
     commands.terminate = () => { server.clients.forEach((client) => client.terminate()); server.close(leave); };
     commands.bare = () => { server.clients.forEach((client) => client.close()); server.close(leave); };
   },
-  async 'socket.io'() {
+  async 'Socket.IO'() {
     const { Server } = require('socket.io');
     const http = createServer();
     const io = new Server(http, { pingInterval: 1000, pingTimeout: 1000 });
@@ -52,7 +52,7 @@ const servers = {
     commands.close = async () => { await server.destroy(); leave(); };
     await server.listen();
   },
-  async fastify() {
+  async '@fastify/websocket'() {
     const app = require('fastify')();
     await app.register(require('@fastify/websocket'));
     app.get('/', { websocket: true }, (socket) => socket.on('message', (data, binary) => socket.send(data, { binary })));
@@ -76,7 +76,7 @@ const servers = {
     app.ws('/', (socket) => socket.on('message', (data) => socket.send(data)));
     app.listen(port, host);
   },
-  async 'engine.io'() {
+  async 'Engine.IO'() {
     const engine = require('engine.io');
     const http = createServer();
     const server = engine.attach(http, { pingInterval: 1000, pingTimeout: 1000 });
@@ -94,7 +94,7 @@ const servers = {
     commands.close = () => { open.forEach((socket) => socket.close()); http.close(leave); };
     http.listen(port, host);
   },
-  async faye() {
+  async 'faye-websocket'() {
     const WebSocket = require('faye-websocket');
     const http = createServer();
     const open = new Set();
@@ -107,7 +107,7 @@ const servers = {
     commands.close = () => { open.forEach((ws) => ws.close()); http.close(leave); };
     http.listen(port, host);
   },
-  async websocket() {
+  async 'websocket (npm)'() {
     const WebSocketServer = require('websocket').server;
     const httpServer = createServer((request, response) => { response.writeHead(404); response.end(); });
     const server = new WebSocketServer({ httpServer, keepaliveInterval: 1000, keepaliveGracePeriod: 1000 });
@@ -119,14 +119,14 @@ const servers = {
     commands.close = () => { server.shutDown(); httpServer.close(leave); };
     httpServer.listen(port, host);
   },
-  async nes() {
+  async '@hapi/nes'() {
     const Hapi = require('@hapi/hapi');
     const server = Hapi.server({ port, host });
     await server.register({ plugin: require('@hapi/nes'), options: { heartbeat: { interval: 1000, timeout: 500 } } });
     commands.close = async () => { await server.stop(); leave(); };
     await server.start();
   },
-  async primus() {
+  async Primus() {
     const Primus = require('primus');
     const http = createServer();
     const primus = new Primus(http, { transformer: 'websockets', pingInterval: 1000 });
@@ -134,7 +134,7 @@ const servers = {
     commands.close = () => primus.destroy({ reconnect: true, timeout: 100 }, leave);
     http.listen(port, host);
   },
-  async socketcluster() {
+  async SocketCluster() {
     const http = createServer();
     const server = require('socketcluster-server').attach(http, { pingInterval: 1000, pingTimeout: 2000, handshakeTimeout: Number(process.env.TIMEOUT ?? 60000) });
     commands.close = async () => { await server.close(); leave(); };
@@ -146,7 +146,7 @@ const servers = {
     server.register('echo', (params) => params[0]);
     commands.close = async () => { await server.close(); leave(); };
   },
-  async hono() {
+  async Hono() {
     const { Hono } = require('hono');
     const { serve } = require('@hono/node-server');
     const { createNodeWebSocket } = require('@hono/node-ws');
@@ -157,13 +157,13 @@ const servers = {
     injectWebSocket(server);
     commands.close = () => server.close(leave);
   },
-  async vite() {
+  async Vite() {
     const { createServer: create } = await load('vite');
     const server = await create({ root: process.cwd(), configFile: false, logLevel: 'error', server: { port, host, strictPort: true } });
     await server.listen();
     commands.close = async () => { await server.close(); leave(); };
   },
-  async miniflare() {
+  async workerd() {
     const { Miniflare } = require('miniflare');
     const script = `export default { fetch(request) {
       if (new URL(request.url).pathname !== '/') return new Response('no such path', { status: 404 });

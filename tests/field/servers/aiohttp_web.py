@@ -1,19 +1,14 @@
 """aiohttp.web, run by `web.run_app`."""
 
 from tests.field.events import kill, message, refused, starting, stop, unanswered_pings
-from tests.field.software import APPS, Place, Software
+from tests.field.software import Software, script
 from tests.field.sources import Pip
-
-
-def _command(place: Place) -> tuple[str, ...]:
-    return (place.python, str(APPS / "aiohttp_echo.py"))
-
 
 SOFTWARE = (
     Software(
         name="aiohttp.web",
         source=Pip(("aiohttp==3.14.5",)),
-        command=_command,
+        command=script("aiohttp_echo.py"),
         events=(
             stop("soon", how="SIGTERM, shutdown_timeout 2 s", note="deaf until then: 2 x the time"),
             message("soon", note="deaf until then"),

@@ -6,8 +6,7 @@ from tests.field.sources import Pip
 
 
 def _command(place: Place) -> tuple[str, ...]:
-    granian = str(place.python).removesuffix("python") + "granian"
-    return (granian, "--interface", "asgi", "--port", str(place.port), "asgi:app")
+    return (place.program("granian"), "--interface", "asgi", "--port", str(place.port), "asgi:app")
 
 
 SOFTWARE = (

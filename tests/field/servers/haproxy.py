@@ -2,9 +2,8 @@
 
 import signal
 
-from tests.field.events import behind_down, behind_killed, idle, kill, overload, reload, sends, stop
-from tests.field.software import Place, Software
-from tests.field.sources import Debian
+from tests.field.events import idle, overload, reload, sends, stop
+from tests.field.proxies import proxy
 
 CONFIGURATION = """
 global
@@ -14,6 +13,7 @@ defaults
   timeout connect 1s
   timeout client 60s
   timeout server 60s
+  timeout tunnel 60s
   {defaults}
 frontend front
   bind 127.0.0.1:{port}
@@ -21,49 +21,25 @@ frontend front
 backend back
   server one 127.0.0.1:{upstream} {server}
 """
-
-
-def _command(place: Place) -> tuple[str, ...]:
-    said = {"globals": "", "defaults": "timeout tunnel 60s", "server": ""}
-    if place.settings:
-        key, _, value = place.settings.partition(": ")
-        said[key] = value
-    text = CONFIGURATION.format(port=place.port, upstream=place.upstream, **said)
-    (place.folder / "haproxy.cfg").write_text(text)
-    return ("haproxy", "-W", "-db", "-f", str(place.folder / "haproxy.cfg"))
-
+RELOADS = sends(signal.SIGUSR2)
+SHORT = {"globals": "hard-stop-after 2s"}
 
 SOFTWARE = (
-    Software(
-        name="haproxy",
-        source=Debian("haproxy", "haproxy"),
-        command=_command,
-        in_front=True,
-        events=(
-            stop("soon"),
-            stop(
-                "soon",
-                how="SIGUSR1, hard-stop-after 2 s",
-                act=sends(signal.SIGUSR1),
-                settings="globals: hard-stop-after 2s",
-            ),
-            reload("stay", "SIGUSR2", act=sends(signal.SIGUSR2), watch=4.0),
-            reload(
-                "soon",
-                "SIGUSR2, hard-stop-after 2 s",
-                act=sends(signal.SIGUSR2),
-                settings="globals: hard-stop-after 2s",
-            ),
-            kill(),
-            idle("soon", "timeout tunnel 2 s", settings="defaults: timeout tunnel 2s"),
-            overload(
-                1,
-                "spread",
-                "maxconn 1 of the server, timeout queue 1 s",
-                settings="server: maxconn 1",
-            ),
-            behind_down(),
-            behind_killed(),
+    proxy(
+        "haproxy",
+        "haproxy",
+        ("haproxy.cfg", CONFIGURATION),
+        ("-W", "-db", "-f", "{file}"),
+        stop("soon"),
+        stop("soon", how="SIGUSR1, hard-stop-after 2 s", act=sends(signal.SIGUSR1), settings=SHORT),
+        reload("stay", "SIGUSR2", act=RELOADS, watch=4.0),
+        reload("soon", "SIGUSR2, hard-stop-after 2 s", act=RELOADS, settings=SHORT),
+        idle("soon", "timeout tunnel 2 s", settings={"defaults": "timeout tunnel 2s"}),
+        overload(
+            1,
+            "spread",
+            "maxconn 1 of the server, timeout queue 1 s",
+            settings={"server": "maxconn 1"},
         ),
     ),
 )

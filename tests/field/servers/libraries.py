@@ -1,22 +1,18 @@
 """Servers of Python that are libraries: each is a script of a few lines in `apps`."""
 
-from tests.field.events import idle, kill, message, stop, unanswered_pings
-from tests.field.software import APPS, Event, Place, Software
+from tests.field.events import dies, idle, kill, message, refused, stop, unanswered_pings
+from tests.field.software import Event, Software, script
 from tests.field.sources import Pip
 
 
 def _software(
-    name: str, packages: tuple[str, ...], script: str, *events: Event, variant: str = ""
+    name: str, packages: tuple[str, ...], app: str, *events: Event, variant: str = ""
 ) -> Software:
-    def command(place: Place) -> tuple[str, ...]:
-        return (place.python, str(APPS / script), *((variant,) if variant else ()))
-
+    command = script(app, *((variant,) if variant else ()))
     return Software(
         name=name, variant=variant, source=Pip(packages), command=command, events=events
     )
 
-
-UNTOLD = "no handler of signals: the process dies"
 
 SOFTWARE = (
     _software(
@@ -47,7 +43,7 @@ SOFTWARE = (
             "autobahn",
             packages,
             "autobahn_echo.py",
-            stop("soon", note=UNTOLD),
+            dies(),
             kill(),
             unanswered_pings("soon", "autoPing of 1 s each", environment={"PINGS": "1"}),
             variant=flavour,
@@ -56,6 +52,17 @@ SOFTWARE = (
             ("asyncio", ("autobahn==26.10.2",)),
             ("twisted", ("autobahn==26.10.2", "twisted==26.10.0")),
         )
+    ),
+    _software(
+        "Flask",
+        ("flask==3.1.3", "flask-sock==0.7.0", "simple-websocket==1.1.0"),
+        "flask_echo.py",
+        stop("soon"),
+        message("soon"),
+        kill(),
+        unanswered_pings("soon", "ping_interval 2", environment={"PINGS": "2"}),
+        refused("/nowhere"),
+        variant="simple-websocket",
     ),
     _software(
         "gevent-websocket",
@@ -69,7 +76,7 @@ SOFTWARE = (
         "picows",
         ("picows==2.3.1",),
         "picows_echo.py",
-        stop("soon", note=UNTOLD),
+        dies(),
         message("soon"),
         kill(),
     ),

@@ -6,20 +6,10 @@ from tests.field.sources import Pip
 
 
 def _command(place: Place) -> tuple[str, ...]:
-    mitmdump = place.python.removesuffix("python") + "mitmdump"
     mode = f"reverse:http://127.0.0.1:{place.upstream}"
+    where = ("--listen-host", "127.0.0.1", "-p", str(place.port))
     home = ("--set", f"confdir={place.folder}")
-    return (
-        mitmdump,
-        "-q",
-        "--mode",
-        mode,
-        "--listen-host",
-        "127.0.0.1",
-        "-p",
-        str(place.port),
-        *home,
-    )
+    return (place.program("mitmdump"), "-q", "--mode", mode, *where, *home)
 
 
 SOFTWARE = (

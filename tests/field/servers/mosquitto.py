@@ -9,16 +9,13 @@ listener {spare} 127.0.0.1
 listener {port} 127.0.0.1
 protocol websockets
 allow_anonymous true
-{settings}
 """
 CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x02\x00\x00"
 """A clean session without a name, with a keepalive of 2 s."""
 
 
 def _command(place: Place) -> tuple[str, ...]:
-    text = CONFIGURATION.format(port=place.port, spare=place.spare, settings=place.settings)
-    (place.folder / "mosquitto.conf").write_text(text)
-    return ("mosquitto", "-c", str(place.folder / "mosquitto.conf"))
+    return ("mosquitto", "-c", place.configured("mosquitto.conf", CONFIGURATION))
 
 
 SOFTWARE = (

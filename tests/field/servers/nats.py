@@ -11,15 +11,13 @@ listen: 127.0.0.1:{spare}
 lame_duck_duration: 30s
 lame_duck_grace_period: 2s
 websocket {{ listen: '127.0.0.1:{port}', no_tls: true }}
-{settings}
+{more}
 """
 HELLO = b'CONNECT {"verbose":false,"protocol":1,"user":"me","pass":"secret"}\r\nPING\r\n'
 
 
 def _command(place: Place) -> tuple[str, ...]:
-    text = CONFIGURATION.format(port=place.port, spare=place.spare, settings=place.settings)
-    (place.folder / "nats.conf").write_text(text)
-    return ("nats-server", "-c", str(place.folder / "nats.conf"))
+    return ("nats-server", "-c", place.configured("nats.conf", CONFIGURATION))
 
 
 SOFTWARE = (
@@ -41,12 +39,12 @@ SOFTWARE = (
             ),
             kill(should="spread"),
             reload("spread", watch=3.0, note="a client that named a user who is not configured"),
-            overload(1, "spread", "max_connections 1", settings="max_connections: 1"),
+            overload(1, "spread", "max_connections 1", settings={"more": "max_connections: 1"}),
             Event(
                 name="refused",
                 how="bad credentials",
                 should="stop",
-                settings="authorization { user: me, password: other }",
+                settings={"more": "authorization { user: me, password: other }"},
             ),
         ),
     ),

@@ -2,20 +2,8 @@
 
 import signal
 
-from tests.field.events import (
-    behind_down,
-    behind_killed,
-    idle,
-    kill,
-    message,
-    overload,
-    refused,
-    reload,
-    sends,
-    stop,
-)
-from tests.field.software import Place, Software
-from tests.field.sources import Debian
+from tests.field.events import idle, message, overload, refused, reload, sends, stop
+from tests.field.proxies import proxy
 
 CONFIGURATION = """
 daemon off; pid {folder}/pid; error_log {folder}/error; worker_processes 1;
@@ -35,48 +23,22 @@ http {{
   }}
 }}
 """
-
-
-def _command(place: Place) -> tuple[str, ...]:
-    main = place.settings if place.settings.startswith("worker") else ""
-    text = CONFIGURATION.format(
-        folder=place.folder,
-        port=place.port,
-        upstream=place.upstream,
-        main=main,
-        location="" if main else place.settings,
-    )
-    (place.folder / "nginx.conf").write_text(text)
-    return ("nginx", "-c", str(place.folder / "nginx.conf"))
-
+QUIT = sends(signal.SIGQUIT)
+SHORT = {"main": "worker_shutdown_timeout 2s;"}
 
 SOFTWARE = (
-    Software(
-        name="nginx",
-        source=Debian("nginx", "nginx"),
-        command=_command,
-        in_front=True,
-        events=(
-            stop("soon"),
-            stop(
-                "soon",
-                how="SIGQUIT, worker_shutdown_timeout 2 s",
-                act=sends(signal.SIGQUIT),
-                settings="worker_shutdown_timeout 2s;",
-            ),
-            message("soon"),
-            reload("stay", watch=4.0),
-            reload(
-                "soon",
-                "SIGHUP, worker_shutdown_timeout 2 s",
-                settings="worker_shutdown_timeout 2s;",
-            ),
-            kill(),
-            idle("soon", "proxy_read_timeout 2 s", settings="proxy_read_timeout 2s;"),
-            overload(1, "spread", "limit_conn 1", settings="limit_conn all 1;"),
-            behind_down(),
-            refused("/nowhere"),
-            behind_killed(),
-        ),
+    proxy(
+        "nginx",
+        "nginx",
+        ("nginx.conf", CONFIGURATION),
+        ("-c", "{file}"),
+        stop("soon"),
+        stop("soon", how="SIGQUIT, worker_shutdown_timeout 2 s", act=QUIT, settings=SHORT),
+        message("soon"),
+        reload("stay", watch=4.0),
+        reload("soon", "SIGHUP, worker_shutdown_timeout 2 s", settings=SHORT),
+        idle("soon", "proxy_read_timeout 2 s", settings={"location": "proxy_read_timeout 2s;"}),
+        overload(1, "spread", "limit_conn 1", settings={"location": "limit_conn all 1;"}),
+        refused("/nowhere"),
     ),
 )

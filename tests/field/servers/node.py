@@ -3,29 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.field.events import closes, kill, message, refused, reload, says, stop
+from tests.field.events import closes, dies, kill, message, refused, reload, says, unanswered
 from tests.field.software import APPS, Event, Place, Software
 from tests.field.sources import Npm
 
-GRAPHQL = ("graphql-transport-ws",)
-INIT = '{"type":"connection_init"}'
+GRAPHQL: Mapping[str, Any] = {
+    "subprotocols": ("graphql-transport-ws",),
+    "greeting": ('{"type":"connection_init"}',),
+    "echoes": False,
+    "policy": "graphql-transport-ws",
+}
+"""What a client of GraphQL over WebSocket says first."""
 
 
-def _software(
-    name: str, packages: tuple[str, ...], *events: Event, app: str, **more: Any
-) -> Software:
+def _software(name: str, packages: tuple[str, ...], *events: Event, **more: Any) -> Software:
+    """The server of that name in `serve.mjs`."""
+
     def command(place: Place) -> tuple[str, ...]:
-        return ("node", str(APPS / "serve.mjs"), app)
+        return ("node", str(APPS / "serve.mjs"), name)
 
     return Software(name=name, source=Npm(packages), command=command, events=events, **more)
 
-
-SOCKET_IO: Mapping[str, Any] = {
-    "path": "/socket.io/?EIO=4&transport=websocket",
-    "greeting": ("40",),
-    "echoes": False,
-    "policy": "socket.io",
-}
 
 SOFTWARE = (
     _software(
@@ -34,10 +32,9 @@ SOFTWARE = (
         closes("spread", "close(1001) of each client"),
         closes("soon", "terminate() of each client", "terminate"),
         closes("spread", "close() of each client", "bare"),
-        stop("soon", note="no handler of signals: the process dies"),
+        dies(),
         message("soon"),
         kill(),
-        app="ws",
     ),
     _software(
         "Socket.IO",
@@ -50,19 +47,20 @@ SOFTWARE = (
             should="spread",
             note='the text "41" comes first',
         ),
-        Event(name="idle", how="no pong, pingInterval 1 s, pingTimeout 1 s", should="spread"),
+        unanswered("spread", "no pong, pingInterval 1 s, pingTimeout 1 s"),
         kill(should="spread"),
-        app="socket.io",
-        **SOCKET_IO,
+        path="/socket.io/?EIO=4&transport=websocket",
+        greeting=("40",),
+        echoes=False,
+        policy="socket.io",
     ),
     _software(
         "Engine.IO",
         ("engine.io@6.6.11",),
         closes("spread", "close()"),
-        Event(name="idle", how="no pong, pingInterval 1 s, pingTimeout 1 s", should="spread"),
+        unanswered("spread", "no pong, pingInterval 1 s, pingTimeout 1 s"),
         refused("/engine.io/?EIO=4&transport=websocket&sid=gone", how="a session that is gone"),
         kill(),
-        app="engine.io",
         path="/engine.io/?EIO=4&transport=websocket",
         echoes=False,
         policy="engine.io",
@@ -72,46 +70,35 @@ SOFTWARE = (
         ("graphql-ws@6.4.2", "graphql@16.15.0", "ws@8.23.0"),
         closes("spread", "dispose()"),
         kill(should="spread"),
-        app="graphql-ws",
-        subprotocols=GRAPHQL,
-        greeting=(INIT,),
-        echoes=False,
-        policy="graphql-transport-ws",
+        **GRAPHQL,
     ),
     _software(
         "mercurius",
         ("mercurius@16.10.1", "fastify@5.12.8", "graphql@16.15.0"),
         closes("spread", "app.close()"),
         kill(should="spread"),
-        app="mercurius",
         path="/graphql",
-        subprotocols=GRAPHQL,
-        greeting=(INIT,),
-        echoes=False,
-        policy="graphql-transport-ws",
+        **GRAPHQL,
     ),
     _software(
         "@fastify/websocket",
         ("@fastify/websocket@11.3.6", "fastify@5.12.8"),
         closes("spread", "app.close()"),
-        stop("soon", note="no handler of signals: the process dies"),
+        dies(),
         kill(),
         refused("/nowhere"),
-        app="fastify",
     ),
     _software(
         "express-ws",
         ("express-ws@5.0.2", "express@5.1.0"),
-        stop("soon", note="no handler of signals: the process dies"),
+        dies(),
         kill(),
-        app="express-ws",
     ),
     _software(
         "y-websocket",
         ("y-websocket@1.5.4", "ws@8.23.0"),
-        stop("spread", note="no handler of signals: the process dies"),
+        dies("spread"),
         kill(should="spread"),
-        app="y-websocket",
         path="/document",
         echoes=False,
         policy="y-websocket",
@@ -120,14 +107,8 @@ SOFTWARE = (
         "hocuspocus",
         ("@hocuspocus/server@4.7.0",),
         closes("soon", "destroy()", note="documents are closed in-band; then the process ends"),
-        Event(
-            name="idle",
-            how="nothing is sent, timeout 1 s",
-            should="spread",
-            environment={"TIMEOUT": "1000"},
-        ),
+        unanswered("spread", "nothing is sent, timeout 1 s", environment={"TIMEOUT": "1000"}),
         kill(),
-        app="hocuspocus",
         echoes=False,
         policy="hocuspocus",
     ),
@@ -135,9 +116,8 @@ SOFTWARE = (
         "sockjs",
         ("sockjs@0.3.24",),
         closes("soon", "close() of each connection"),
-        stop("soon", note="no handler of signals: the process dies"),
+        dies(),
         kill(),
-        app="sockjs",
         path="/websocket",
     ),
     _software(
@@ -145,7 +125,6 @@ SOFTWARE = (
         ("faye-websocket@0.11.4",),
         closes("soon", "close() of each connection"),
         kill(),
-        app="faye",
     ),
     _software(
         "websocket (npm)",
@@ -153,14 +132,12 @@ SOFTWARE = (
         closes("spread", "shutDown()"),
         kill(),
         refused("/nowhere"),
-        app="websocket",
     ),
     _software(
         "Primus",
         ("primus@8.0.9", "ws@8.23.0"),
         closes("spread", "destroy({reconnect: true})"),
         kill(),
-        app="primus",
         path="/primus",
         echoes=False,
     ),
@@ -168,23 +145,16 @@ SOFTWARE = (
         "@hapi/nes",
         ("@hapi/nes@14.0.1", "@hapi/hapi@21.4.0"),
         closes("spread", "server.stop()"),
-        Event(name="idle", how="no hello, heartbeat 1 s", should="spread"),
+        unanswered("spread", "no hello, heartbeat 1 s"),
         kill(),
-        app="nes",
         echoes=False,
     ),
     _software(
         "SocketCluster",
         ("socketcluster-server@20.0.1",),
         closes("soon", "close()"),
-        Event(
-            name="idle",
-            how="no handshake, handshakeTimeout 1 s",
-            should="spread",
-            environment={"TIMEOUT": "1000"},
-        ),
+        unanswered("spread", "no handshake, handshakeTimeout 1 s", environment={"TIMEOUT": "1000"}),
         kill(),
-        app="socketcluster",
         path="/socketcluster/",
         echoes=False,
     ),
@@ -193,23 +163,20 @@ SOFTWARE = (
         ("rpc-websockets@10.0.1",),
         closes("spread", "close()"),
         kill(),
-        app="rpc-websockets",
         echoes=False,
     ),
     _software(
         "Hono",
         ("hono@4.13.19", "@hono/node-server@1.19.14", "@hono/node-ws@1.3.1"),
-        stop("soon", note="no handler of signals: the process dies"),
+        dies(),
         kill(),
         refused("/nowhere"),
-        app="hono",
     ),
     _software(
         "Vite",
         ("vite@8.3.8",),
         closes("soon", "server.close()"),
         kill(),
-        app="vite",
         subprotocols=("vite-hmr",),
         echoes=False,
     ),
@@ -219,6 +186,5 @@ SOFTWARE = (
         closes("soon", "dispose() of miniflare"),
         reload("soon", "setOptions() of miniflare", act=says("reload")),
         refused("/nowhere"),
-        app="miniflare",
     ),
 )

@@ -23,14 +23,14 @@ web_{plugin}.tcp.port = {port}
 def _software(plugin: str, subprotocol: str, path: str, greeting: str | bytes) -> Software:
     def command(place: Place) -> tuple[str, ...]:
         folder = place.folder
-        (folder / "rabbitmq.conf").write_text(CONFIGURATION.format(plugin=plugin, port=place.port))
+        configuration = place.configured("rabbitmq.conf", CONFIGURATION, plugin=plugin)
         (folder / "plugins").write_text(f"[rabbitmq_web_{plugin}].\n")
         facts = {
             "HOME": folder,
             "ERL_EPMD_PORT": place.upstream,
             "RABBITMQ_NODENAME": f"field{place.port}@localhost",
             "RABBITMQ_DIST_PORT": place.spare,
-            "RABBITMQ_CONFIG_FILE": folder / "rabbitmq.conf",
+            "RABBITMQ_CONFIG_FILE": configuration,
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_ENABLED_PLUGINS_FILE": folder / "plugins",
             "RABBITMQ_FEATURE_FLAGS_FILE": folder / "flags",

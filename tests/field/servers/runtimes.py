@@ -1,6 +1,6 @@
 """Deno.serve and Bun.serve."""
 
-from tests.field.events import closes, idle, kill, message, refused, stop
+from tests.field.events import closes, dies, idle, kill, message, refused
 from tests.field.software import APPS, Place, Software
 from tests.field.sources import Npm
 
@@ -25,7 +25,7 @@ SOFTWARE = (
         command=_deno,
         events=(
             closes("spread", "shutdown()"),
-            stop("soon", note="no handler of signals: the process dies"),
+            dies(),
             message("soon"),
             kill(),
             refused("/nowhere"),
@@ -37,7 +37,7 @@ SOFTWARE = (
         command=_bun,
         events=(
             closes("spread", "stop(true)"),
-            stop("soon", note="no handler of signals: the process dies"),
+            dies(),
             message("soon"),
             kill(),
             idle("soon", "idleTimeout 8 s, no pings", environment={"IDLE": "8"}, watch=20.0),

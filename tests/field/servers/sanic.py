@@ -1,19 +1,16 @@
 """sanic, with one process and with workers."""
 
 from tests.field.events import kill, message, refused, stop, unanswered_pings
-from tests.field.software import APPS, Place, Software
+from tests.field.software import Software, script
 from tests.field.sources import Pip
 
 
 def _software(variant: str, **environment: str) -> Software:
-    def command(place: Place) -> tuple[str, ...]:
-        return (place.python, str(APPS / "sanic_echo.py"))
-
     return Software(
         name="sanic",
         variant=variant,
         source=Pip(("sanic==25.12.1",)),
-        command=command,
+        command=script("sanic_echo.py"),
         environment=environment,
         events=(
             stop("soon", note="1000 is no goodbye"),

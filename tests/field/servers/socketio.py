@@ -1,7 +1,7 @@
 """python-socketio under uvicorn: a client of Socket.IO begins with "40", and gets pings as text."""
 
-from tests.field.events import kill, stop
-from tests.field.software import Event, Place, Software
+from tests.field.events import kill, stop, unanswered
+from tests.field.software import Place, Software
 from tests.field.sources import Pip
 
 
@@ -20,10 +20,9 @@ SOFTWARE = (
         events=(
             stop("spread"),
             kill(),
-            Event(
-                name="idle",
-                how="no pong of Engine.IO, ping_interval 1, ping_timeout 1",
-                should="soon",
+            unanswered(
+                "soon",
+                "no pong of Engine.IO, ping_interval 1, ping_timeout 1",
                 note="its pings are the text 2; who does not answer with 3 is dropped",
             ),
         ),

@@ -1,8 +1,7 @@
 """squid as a reverse proxy in front of a WebSocket server."""
 
-from tests.field.events import behind_down, behind_killed, idle, kill, reload, stop
-from tests.field.software import Place, Software
-from tests.field.sources import Debian
+from tests.field.events import idle, reload, stop
+from tests.field.proxies import proxy
 
 CONFIGURATION = """
 http_port 127.0.0.1:{port} accel defaultsite=localhost no-vhost
@@ -17,32 +16,17 @@ cache deny all
 cache_mem 8 MB
 pinger_enable off
 shutdown_lifetime 1 seconds
-{settings}
+{more}
 """
 
-
-def _command(place: Place) -> tuple[str, ...]:
-    text = CONFIGURATION.format(
-        folder=place.folder, port=place.port, upstream=place.upstream, settings=place.settings
-    )
-    (place.folder / "squid.conf").write_text(text)
-    place.folder.chmod(0o777)
-    return ("squid", "-N", "-n", f"field{place.port}", "-f", str(place.folder / "squid.conf"))
-
-
 SOFTWARE = (
-    Software(
-        name="squid",
-        source=Debian("squid", "squid"),
-        command=_command,
-        in_front=True,
-        events=(
-            stop("soon", how="SIGTERM, shutdown_lifetime 1 s"),
-            kill(),
-            reload("stay", watch=4.0),
-            idle("soon", "read_timeout 2 s", settings="read_timeout 2 seconds"),
-            behind_down(),
-            behind_killed(),
-        ),
+    proxy(
+        "squid",
+        "squid",
+        ("squid.conf", CONFIGURATION),
+        ("-N", "-n", "field{port}", "-f", "{file}"),
+        stop("soon", how="SIGTERM, shutdown_lifetime 1 s"),
+        reload("stay", watch=4.0),
+        idle("soon", "read_timeout 2 s", settings={"more": "read_timeout 2 seconds"}),
     ),
 )

@@ -1,19 +1,14 @@
 """tornado, as a script without a handler of signals."""
 
 from tests.field.events import kill, message, refused, stop, unanswered_pings
-from tests.field.software import APPS, Place, Software
+from tests.field.software import Software, script
 from tests.field.sources import Pip
-
-
-def _command(place: Place) -> tuple[str, ...]:
-    return (place.python, str(APPS / "tornado_echo.py"))
-
 
 SOFTWARE = (
     Software(
         name="tornado",
         source=Pip(("tornado==6.6.1",)),
-        command=_command,
+        command=script("tornado_echo.py"),
         events=(
             stop("soon"),
             message("soon"),

@@ -1,8 +1,7 @@
 """Varnish with a pipe to a WebSocket server."""
 
-from tests.field.events import behind_down, behind_killed, idle, kill, stop
-from tests.field.software import Place, Software
-from tests.field.sources import Debian
+from tests.field.events import idle, stop
+from tests.field.proxies import proxy
 
 CONFIGURATION = """
 vcl 4.1;
@@ -13,27 +12,20 @@ sub vcl_pipe {{
   set bereq.http.Connection = req.http.Connection;
 }}
 """
-
-
-def _command(place: Place) -> tuple[str, ...]:
-    (place.folder / "pipe.vcl").write_text(CONFIGURATION.format(upstream=place.upstream))
-    where = ("-a", f"127.0.0.1:{place.port}", "-n", str(place.folder / "varnish"))
-    small = ("-s", "default,8m", "-j", "none", "-p", "vsl_space=1M")
-    return ("varnishd", "-F", "-f", str(place.folder / "pipe.vcl"), *where, *small)
-
+ARGUMENTS = (
+    *("-F", "-f", "{file}", "-a", "127.0.0.1:{port}", "-n", "{folder}/varnish"),
+    *("-s", "default,8m", "-j", "none", "-p", "vsl_space=1M"),
+)
 
 SOFTWARE = (
-    Software(
-        name="Varnish",
-        source=Debian("varnishd", "varnish"),
-        command=_command,
-        in_front=True,
-        events=(
-            stop("soon"),
-            kill(),
-            idle("soon", "pipe_timeout 2 s", "-p", "pipe_timeout=2"),
-            behind_down(note="it closes TCP in place of an answer"),
-            behind_killed(),
-        ),
+    proxy(
+        "Varnish",
+        "varnishd",
+        ("pipe.vcl", CONFIGURATION),
+        ARGUMENTS,
+        stop("soon"),
+        idle("soon", "pipe_timeout 2 s", "-p", "pipe_timeout=2"),
+        package="varnish",
+        down_note="it closes TCP in place of an answer",
     ),
 )

@@ -10,8 +10,8 @@ def _websocketd(place: Place) -> tuple[str, ...]:
 
 
 def _websockify(place: Place) -> tuple[str, ...]:
-    websockify = place.python.removesuffix("python") + "websockify"
-    return (websockify, f"127.0.0.1:{place.port}", f"127.0.0.1:{place.upstream}")
+    ends = (f"127.0.0.1:{place.port}", f"127.0.0.1:{place.upstream}")
+    return (place.program("websockify"), *ends)
 
 
 SOFTWARE = (

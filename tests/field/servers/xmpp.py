@@ -1,8 +1,8 @@
 """XMPP over WebSocket: prosody and ejabberd."""
 
-from tests.field.events import kill, refused, stop
+from tests.field.events import kill, refused, stop, unanswered
 from tests.field.servers.rabbitmq import NAMES
-from tests.field.software import Event, Place, Software
+from tests.field.software import Place, Software
 from tests.field.sources import Debian
 
 OPEN = '<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" to="localhost" version="1.0"/>'
@@ -25,7 +25,7 @@ modules_disabled = {{ "s2s", "offline", "posix" }}
 consider_websocket_secure = true
 authentication = "anonymous"
 log = {{ error = "*console" }}
-{settings}
+{more}
 VirtualHost "localhost"
 """
 EJABBERD = """
@@ -42,19 +42,16 @@ listen:
 auth_method: [anonymous]
 anonymous_protocol: sasl_anon
 modules: {{}}
-{settings}
 """
 
 
 def _prosody(place: Place) -> tuple[str, ...]:
-    text = PROSODY.format(folder=place.folder, port=place.port, settings=place.settings)
-    (place.folder / "prosody.cfg.lua").write_text(text)
-    return ("prosody", "--config", str(place.folder / "prosody.cfg.lua"))
+    return ("prosody", "--config", place.configured("prosody.cfg.lua", PROSODY))
 
 
 def _ejabberd(place: Place) -> tuple[str, ...]:
     folder = place.folder
-    (folder / "ejabberd.yml").write_text(EJABBERD.format(port=place.port, settings=place.settings))
+    place.configured("ejabberd.yml", EJABBERD)
     script = (
         f"export ERL_EPMD_PORT={place.upstream} HOME={folder}\n"
         f"export EJABBERD_CONFIG_PATH={folder}/ejabberd.yml SPOOL_DIR={folder}\n"
@@ -78,11 +75,10 @@ SOFTWARE = (
         events=(
             stop("soon", note="a stream error in-band comes first"),
             kill(),
-            Event(
-                name="idle",
-                how="c2s_timeout 2 s",
-                should="soon",
-                settings="c2s_timeout = 2",
+            unanswered(
+                "soon",
+                "c2s_timeout 2 s",
+                settings={"more": "c2s_timeout = 2"},
                 note="nobody has signed in",
             ),
             refused("/nowhere"),
