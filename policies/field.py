@@ -1,14 +1,12 @@
 """The field guide: how real servers end a connection, as data from runs of the software itself.
 
 The rows lie in `data/field.json`, and are read when one is first asked for. `make field` runs the
-software, compares it with the rows, and writes them. In a row, `end` is "close frame", "cut" (no
-close frame), "refused" (the upgrade), "no connection", "unanswered", "answered late" (the dial
-waits and succeeds), or "open" where the connection outlives the event. `should` is one word of
-`SHOULD`.
+software and compares it with the rows. In a row, `end` is "close frame", "cut" (no close frame),
+"refused" (the upgrade), "no connection", "unanswered", "answered late" (the dial waits and
+succeeds), or "open" where the connection outlives the event. `should` is one word of `SHOULD`.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -97,8 +95,8 @@ class FieldRow:
     def wire(self) -> str:
         """The end in a few words, such as `1012 ""` or `cut`."""
         if self.end == "close frame":
-            said = "close frame without a code" if self.code == _NO_CODE else str(self.code)
-            return said if self.code == _NO_CODE else f'{said} "{self.reason}"'
+            no_code = self.code == _NO_CODE
+            return "close frame without a code" if no_code else f'{self.code} "{self.reason}"'
         if self.end == "refused":
             return f"HTTP {self.status}"
         return "stays open" if self.end == "open" else self.end
@@ -119,11 +117,9 @@ class FieldRow:
             return Close.cut(Cause.TCP)
         if self.end == "unanswered":
             return Close.by_engine(Cause.CONNECT_TIMEOUT) if self.tcp is None else Close.cut()
-        return (
-            Close.cut(Cause.RESET if self.tcp == "RST" else Cause.EOF)
-            if self.end == "cut"
-            else None
-        )
+        if self.end == "cut":
+            return Close.cut(Cause.RESET if self.tcp == "RST" else Cause.EOF)
+        return None
 
 
 _NO_CODE: Final = 1005
@@ -147,9 +143,8 @@ def find(software: str | None = None, event: str | None = None) -> tuple[FieldRo
         names = {_plain(row.software): row.software for row in found}
         if wanted not in names and wanted not in {_plain(row.name) for row in found}:
             near = get_close_matches(wanted, names, n=3, cutoff=0.5)
-            hint = f"did you mean {' or '.join(sorted(repr(names[each]) for each in near))}?"
-            if not near:
-                hint = "recloser field lists all"
+            meant = " or ".join(sorted(repr(names[each]) for each in near))
+            hint = f"did you mean {meant}?" if near else "recloser field lists all"
             raise UnknownRowError(f"the field guide has no {software!r}: {hint}")
         found = tuple(row for row in found if wanted in {_plain(row.software), _plain(row.name)})
     if event is not None:
@@ -163,8 +158,4 @@ def find(software: str | None = None, event: str | None = None) -> tuple[FieldRo
 
 
 def _plain(name: str) -> str:
-    return "".join(_letters(name.lower()))
-
-
-def _letters(text: str) -> Iterator[str]:
-    return (each for each in text if each.isalnum())
+    return "".join(filter(str.isalnum, name.lower()))

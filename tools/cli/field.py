@@ -44,11 +44,15 @@ def _as_json(row: FieldRow) -> dict[str, object]:
 
 
 def _cells(row: FieldRow) -> tuple[str, ...]:
-    after = "" if row.close is None else f"{row.seconds:g} s"
     should = f"{row.should} ({row.rule})" if row.rule else row.should
     if row.policy != "standard":
         should += f" with the policy {row.policy}"
-    return row.name, row.version, row.event, row.how, row.wire, after, should
+    return row.name, row.version, row.event, row.how, row.wire, _after(row), should
+
+
+def _after(row: FieldRow) -> str:
+    """Give the time to the end; empty where nothing ended."""
+    return "" if row.close is None else f"{row.seconds:g} s"
 
 
 def _print_one(row: FieldRow) -> None:
@@ -56,8 +60,8 @@ def _print_one(row: FieldRow) -> None:
         ("software", f"{row.name} {row.version}"),
         ("event", f"{row.event}: {EVENTS[row.event]} ({row.how})"),
         ("on the wire", row.wire + (f", then {row.tcp}" if row.tcp and row.end != "cut" else "")),
-        ("after", f"{row.seconds:g} s"),
-        ("back after", f"{row.away:g} s"),
+        ("after", _after(row)),
+        ("back after", f"{row.away:g} s" if row.away else ""),
         ("a client should", SHOULD[row.should]),
         ("policy", row.policy),
         ("rule", row.rule),

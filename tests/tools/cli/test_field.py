@@ -40,6 +40,14 @@ def test_one_row_is_told_in_words() -> None:
     assert "the default is a day" in text
 
 
+@pytest.mark.spec("L10")
+def test_a_row_whose_connection_stays_open_has_no_time_of_an_end() -> None:
+    assert "\nafter  " in run("field", "daphne", "age").stdout
+    text = run("field", "squid", "reload").stdout
+    assert "stays open" in text
+    assert "after  " not in text
+
+
 @pytest.mark.spec("L10", "L6", "L9")
 def test_what_there_is_not_gets_one_line() -> None:
     result = run("field", "uvicornn")
