@@ -25,7 +25,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field faults soak fuzz clients browser mutants prove fleet fleet-ends bench dist clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field field-ends faults soak fuzz clients browser mutants prove fleet fleet-ends bench dist clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -159,6 +159,10 @@ services: $(READY)  ## The catalogue against real servers from npm and pip (and 
 
 field: $(READY)  ## The field guide against real servers; it says what has changed and what cannot be had
 	$(BIN)/python -m tests.field
+
+field-ends: $(READY)  ## Four servers of it, stopped and killed; records, decisions and messages are judged, times are not
+	$(BIN)/python -m tests.field --untimed --at-once 4 --event stop --event kill \
+		'uvicorn websockets' 'hypercorn asyncio' 'websockets asyncio' aiohttp.web
 
 faults: $(READY)  ## Faults of the network, in namespaces of its own: black holes, flapping links, DNS, clocks, full tables
 	@unshare --user --map-root-user --net --mount true 2>/dev/null || { \

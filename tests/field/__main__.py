@@ -1,9 +1,10 @@
 """The run: each piece of software, each event; what changed since the rows of the field guide.
 
-    python -m tests.field [NAME ...] [--write] [--newest]
+    python -m tests.field [NAME ...] [--event EVENT] [--write] [--newest] [--untimed]
 
 A name is that of a file in `tests/field/servers`, or "name variant". Exit status: 0 if everything
-is as the rows say, 1 if something has changed or an engine did not do as it should.
+is as the rows say, 1 if something has changed, an engine did not do as it should, or a piece that
+was asked for by its name was skipped.
 """
 
 import argparse
@@ -45,12 +46,13 @@ def known(names: list[str]) -> Iterator[Software]:
 class Run:
     """One run over some software, a few pieces at a time."""
 
-    def __init__(self, *, newest: bool, events: list[str], at_once: int) -> None:
+    def __init__(self, *, newest: bool, events: list[str], at_once: int, timed: bool) -> None:
         self.rows: list[FieldRow] = []
         self.faults: list[str] = []
         self.skipped: list[str] = []
         self._newest = newest
         self._events = events
+        self._timed = timed
         self._room = asyncio.Semaphore(at_once)
         self._installing = asyncio.Lock()
 
@@ -81,7 +83,8 @@ class Run:
         name = f"{software.full_name}: {event.name}"
         try:
             async with asyncio.timeout(BOUND):
-                outcome = await Experiment(software, event, installed).run()
+                experiment = Experiment(software, event, installed, timed=self._timed)
+                outcome = await experiment.run()
         except (Unavailable, TimeoutError) as error:
             self._skip(name, error)
             return
@@ -113,6 +116,9 @@ def main() -> int:
     parser.add_argument("--event", action="append", default=[])
     parser.add_argument("--write", action="store_true", help="write the rows of the field guide")
     parser.add_argument("--newest", action="store_true", help="the newest versions, not the pins")
+    parser.add_argument(
+        "--untimed", action="store_true", help="judge no times: the machine is slow"
+    )
     parser.add_argument("--at-once", type=int, default=2, help="pieces of software at a time")
     given = parser.parse_args()
     software = list(known(given.names))
@@ -121,9 +127,10 @@ def main() -> int:
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
     began = time.monotonic()
-    run = Run(newest=given.newest, events=given.event, at_once=given.at_once)
+    timed = not given.untimed
+    run = Run(newest=given.newest, events=given.event, at_once=given.at_once, timed=timed)
     asyncio.run(run.over(software))
-    changed = list(differences(rows(), run.rows))
+    changed = list(differences(rows(), run.rows, timed=timed))
     print(f"\n{len(run.rows)} events of {len(software)} pieces in {time.monotonic() - began:.0f} s")
     for heading, lines in (
         ("skipped", run.skipped),
@@ -135,7 +142,8 @@ def main() -> int:
     if given.write:
         text = json.dumps([asdict(each) for each in merged(rows(), run.rows)], indent=1)
         DATA.write_text(f"{text}\n", encoding="utf-8")
-    return 1 if run.faults or (changed and not given.write) else 0
+    missed = given.names and run.skipped
+    return 1 if run.faults or missed or (changed and not given.write) else 0
 
 
 if __name__ == "__main__":

@@ -16,11 +16,13 @@ def key(row: FieldRow) -> Key:
     return row.software, row.variant, row.event, row.how
 
 
-def differences(before: Iterable[FieldRow], after: Iterable[FieldRow]) -> Iterator[str]:
+def differences(
+    before: Iterable[FieldRow], after: Iterable[FieldRow], *, timed: bool = True
+) -> Iterator[str]:
     """A line for each row that is new, or says something else than before.
 
-    FIN and RST are not compared: it depends on chance which one ends a connection that still has
-    unread bytes.
+    Times are compared if `timed`. FIN and RST are not compared: it depends on chance which one
+    ends a connection that still has unread bytes.
     """
     known = {key(row): row for row in before}
     for row in after:
@@ -34,7 +36,7 @@ def differences(before: Iterable[FieldRow], after: Iterable[FieldRow]) -> Iterat
             if was != is_now:
                 yield f"{name}: {fact} was {was} ({old.version}), and is {is_now}"
         slow, quick = max(old.seconds, row.seconds), min(old.seconds, row.seconds)
-        if slow - quick > _SLACK and slow > quick * _FACTOR:
+        if timed and slow - quick > _SLACK and slow > quick * _FACTOR:
             yield f"{name}: it ended after {old.seconds:g} s ({old.version}), now {row.seconds:g} s"
 
 

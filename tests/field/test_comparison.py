@@ -48,6 +48,9 @@ def test_another_time_is_told_where_it_is_no_noise() -> None:
     slow = replace(NEWER, seconds=30.0)
     [line] = differences([ROW], [slow])
     assert line == "server 2.0, stop (SIGTERM): it ended after 0.1 s (1.0), now 30 s"
+    assert list(differences([ROW], [slow], timed=False)) == []
+    gone = replace(slow, code=1001)
+    assert len(list(differences([ROW], [gone], timed=False))) == 1
 
 
 def test_a_row_that_was_not_there_is_new() -> None:
