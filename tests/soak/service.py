@@ -6,7 +6,6 @@ import random
 import re
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +20,8 @@ from recloser.inspector import Inspector
 from recloser.inspector.inspector import RECENT
 from recloser.journal import Journal
 from recloser.statistics import CloseStatistics
+from tests.field.life import pause
+from tests.field.ports import reserved
 
 ENGINES = 20
 WAITING = 20
@@ -38,19 +39,11 @@ def numbered(message: Any) -> str:
     return f"#{message.id} {message.data}"
 
 
-def _free_port() -> int:
-    """A port below those that the kernel gives to a dial: between two lives nobody gets it."""
-    for port in range(20_000, 30_000):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no free port")
-
-
 class Server:
     """The process of `weather.py`, on one port through all its lives."""
 
-    def __init__(self) -> None:
-        self.port = _free_port()
+    def __init__(self, port: int) -> None:
+        self.port = port
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, seed: int) -> None:
@@ -118,7 +111,7 @@ class Service:
                     async with asyncio.timeout(self.dice.choice((0.01, 5.0, 60.0))):
                         await ws.receive()
                         self.received += 1
-            await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=0.2)
+            await pause(0.2)
 
     async def send(self, ws: recloser.ReconnectingWebSocket) -> None:
         while True:
@@ -150,10 +143,6 @@ class Service:
                 ws.connect()
 
 
-async def pause(seconds: float) -> None:
-    await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=seconds)
-
-
 async def world(server: Server, dice: random.Random) -> None:
     """The server stalls, dies and comes back; now and then no descriptor is left."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -180,11 +169,12 @@ async def live(
     folder: Path, seconds: float, seed: int, sample: Callable[[], None], every: float
 ) -> dict[str, int]:
     """Run it all for some seconds, then let it settle; raises `AssertionError` for what is lost."""
-    server = Server()
-    try:
-        return await _live(server, folder, seconds, seed, sample, every)
-    finally:
-        await server.kill()
+    with reserved(1) as [port]:
+        server = Server(port)
+        try:
+            return await _live(server, folder, seconds, seed, sample, every)
+        finally:
+            await server.kill()
 
 
 async def _live(
