@@ -91,9 +91,9 @@ async def test_no_room_is_left_on_the_disk_of_outbox_journal_and_budget(
             expected = len(feed.changes)
         journal.close()
         with (disk / "journal.jsonl").open("rb") as file:
-            told = Reader(file)
-            written = len(list(told))
-        assert written + told.lost >= expected, "what could not be written is counted"
+            reader = Reader(file)
+            written = len(list(reader))
+        assert written + reader.lost >= expected, "what could not be written is counted"
     await lab.end()
     assert set(lab.received) == set(range(1, accepted + 1))
 

@@ -71,7 +71,7 @@ class Experiment:
                 self.port = through
                 await stack.enter_async_context(self.line)
             self.life = Life(self.software, self._url, quiet=self.event.quiet)
-            self.process = self._made()
+            self.process = self._new_process()
             if self.event.name == "start":
                 await self.process.start()
                 stack.push_async_callback(self.process.release)
@@ -86,7 +86,7 @@ class Experiment:
 
     # -- the server -----------------------------------------------------------------------
 
-    def _made(self) -> Process:
+    def _new_process(self) -> Process:
         command = (*self.software.command(self.place), *self.event.options)
         environment = {**self.software.environment, **self.event.environment}
         return Process(command, self.place, environment)
@@ -152,7 +152,7 @@ class Experiment:
             await recorder.leave()
         if seen.end == "open":
             return self._stayed(seen, began, generation)
-        first = await self._recorded(before)
+        first = await self._first_record(before)
         back = None if first is None else await self._back(before)
         note = "it was answered" if answered else "it was not answered"
         said = note if self.event.message else ""
@@ -180,7 +180,7 @@ class Experiment:
                 return self._loop.time()
         return await self._serves_again(RETURN)
 
-    async def _recorded(self, before: int) -> StateChange | None:
+    async def _first_record(self, before: int) -> StateChange | None:
         """The first change with a record after the event; None if none comes."""
 
         def ended() -> Iterator[StateChange]:
@@ -324,10 +324,10 @@ class Experiment:
             yield f"the wire ended ({seen.end}), and the engine has no record"
             return
         close = first.close
-        told = (close.code, close.reason, close.status)
+        record = (close.code, close.reason, close.status)
         on_wire = (1006 if seen.code is None else seen.code, seen.reason, seen.status)
-        if told != on_wire:
-            yield f"the record says {told}, the wire {on_wire}"
+        if record != on_wire:
+            yield f"the record says {record}, the wire {on_wire}"
         answer = short(first.decision)
         wanted = self.event.should if self.event.should in ("stop", "refresh") else "retry"
         if answer != wanted:

@@ -59,7 +59,7 @@ class Samples:
             self.rows[name].append(value)
 
 
-def judged(
+def judge(
     title: str,
     samples: Samples,
     work: Callable[[Callable[[], None]], Coroutine[Any, Any, dict[str, int]]],
@@ -69,8 +69,8 @@ def judged(
     print(f"{title} ...", flush=True)
     began = time.monotonic()
     facts = start(work(samples))
-    told = ", ".join(f"{value:,} {name}" for name, value in facts.items())
-    print(f"  {time.monotonic() - began:.0f} s: {told}")
+    line = ", ".join(f"{value:,} {name}" for name, value in facts.items())
+    print(f"  {time.monotonic() - began:.0f} s: {line}")
     well = True
     for name, values in samples.rows.items():
         found = slope(values)
@@ -92,10 +92,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         served = partial(_served, Path(folder), given.minutes * 60, given.seed)
         title = f"{given.minutes:g} minutes of real servers that misbehave (seed {given.seed})"
-        well &= judged(title, Samples(real=True), served, asyncio.run)
+        well &= judge(title, Samples(real=True), served, asyncio.run)
     virtual = partial(month, given.seed)
-    well &= judged("a virtual month of ten engines", Samples(real=False), virtual, run)
-    well &= judged("100,000 connections of one engine", Samples(real=False), cycles, run)
+    well &= judge("a virtual month of ten engines", Samples(real=False), virtual, run)
+    well &= judge("100,000 connections of one engine", Samples(real=False), cycles, run)
     print("well" if well else "something grows")
     return 0 if well else 1
 

@@ -41,12 +41,12 @@ async def month(seed: int, sample: Callable[[], None]) -> dict[str, int]:
         )
         for number in range(ENGINES)
     ]
-    taken = 0
+    received = 0
 
     async def consume(ws: recloser.ReconnectingWebSocket) -> None:
-        nonlocal taken
+        nonlocal received
         async for _ in ws:
-            taken += 1
+            received += 1
 
     consumers = [asyncio.ensure_future(consume(ws)) for ws in engines]
     for ws in engines:
@@ -61,7 +61,7 @@ async def month(seed: int, sample: Callable[[], None]) -> dict[str, int]:
     await asyncio.wait(consumers)
     assert asyncio.all_tasks() == {asyncio.current_task()}
     opens = sum(ws.statistics().opens for ws in engines)
-    return {"opens": opens, "received": taken}
+    return {"opens": opens, "received": received}
 
 
 async def cycles(sample: Callable[[], None]) -> dict[str, int]:

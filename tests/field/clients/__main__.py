@@ -26,7 +26,7 @@ USUAL = 12.0
 AT_ONCE = 6
 
 
-async def installed(client: Client) -> Installed:
+async def install(client: Client) -> Installed:
     """What a client needs; raises `Unavailable`."""
     if client.source is None:
         return Installed({client.name: metadata.version(client.name)})
@@ -34,7 +34,7 @@ async def installed(client: Client) -> Installed:
     return await client.source.install(name)
 
 
-async def ended(client: Client, end: str, where: Installed) -> dict[str, object]:
+async def dials_after(client: Client, end: str, where: Installed) -> dict[str, object]:
     """Run one client, end it in one way, and note its dials."""
     runner = "node" if client.program.endswith(".mjs") else where.python
     async with raw_server() as server:
@@ -70,7 +70,7 @@ async def one(client: Client, where: Installed, room: asyncio.Semaphore) -> dict
 
     async def in_turn(end: str) -> tuple[str, dict[str, object]]:
         async with room if end not in WATCH else nullcontext():
-            found = await ended(client, end, where)
+            found = await dials_after(client, end, where)
             print(f"{client.name}, {end}: {found}", flush=True)
             return end, found
 
@@ -94,7 +94,7 @@ async def main(names: list[str]) -> int:
     async def run(client: Client) -> None:
         try:
             async with room:
-                where = await installed(client)
+                where = await install(client)
             results[client.name] = await one(client, where, room)
         except* Unavailable as errors:
             missing.append(client.name)

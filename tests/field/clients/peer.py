@@ -119,12 +119,12 @@ class Peer:
     async def _connection(self, peer: RawPeer) -> None:
         refuses = self._end in ("401", "503")
         with suppress(OSError, EOFError, TimeoutError, ValueError):
-            if refuses and self.ends:
-                await peer.request()
-                await peer.send(ENDS[self._end] or b"")
-                self._over(peer)
-                return
             await peer.request()
+            if refuses and self.ends:
+                await peer.send(ENDS[self._end] or b"")
+                self.ends.append(asyncio.get_running_loop().time())
+                peer.sock.close()
+                return
             await self._accept(peer)
             for answer in self._words(""):
                 await peer.send(text(answer))
@@ -139,10 +139,6 @@ class Peer:
             async with asyncio.timeout(2.0):
                 await peer.gone()
             peer.sock.close()
-
-    def _over(self, peer: RawPeer) -> None:
-        self.ends.append(asyncio.get_running_loop().time())
-        peer.sock.close()
 
     async def _accept(self, peer: RawPeer) -> None:
         lines = [
