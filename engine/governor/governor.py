@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from typing import Final, Literal
 from weakref import WeakKeyDictionary, WeakMethod
 
+from recloser import log
 from recloser.checks import address_of
 from recloser.clock import Alarm, LoopClock
 from recloser.fsm.budget import BUDGET_SPENT
@@ -12,7 +13,7 @@ from recloser.fsm.change import StateChange
 from recloser.fsm.events import Event as EngineEvent
 from recloser.fsm.events import Hint
 from recloser.fsm.numbers import check_seconds
-from recloser.fsm.record import Close
+from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger
 from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Grant, Share, Tell, Wake
@@ -22,6 +23,7 @@ from recloser.governor.news import News
 from recloser.governor.pace import RAMP
 from recloser.governor.sharing import Sharing
 from recloser.governor.store import GovernorStore
+from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed
 
 Key = Literal["host", "address"] | Callable[[str], str]
@@ -41,7 +43,8 @@ class Governor:
         pace at which engines come back to a host that was down: the operator knows what it takes.
     at_once: dials that are under way at a host at a time, `on_open` included; None for no limit.
     by: what counts as one host: "host" (host and port), "address" (scheme, host, port and path), or
-        a function that is called with the address and returns the name of a group.
+        a function that is called with the address and returns the name of a group, a str. If the
+        function fails, the dial fails with cause CONFIGURATION.
     ramp: the factor by which the pace of a return grows in a second at most, until the host refuses
         a dial; at least 1.
     store: what the governors of a fleet share, such as `RedisStore(url).governor`: the limits hold
@@ -85,12 +88,18 @@ class Governor:
         return Route(self, route)
 
     def key(self, address: str) -> str:
-        """Return what an address is limited by."""
+        """Return what an address is limited by.
+
+        Raises `TypeError` if the function of the application returns no text, and what it raises.
+        """
         if self._by == "address":
             return address
-        if callable(self._by):
-            return self._by(address)
-        return address_of(address)[1]
+        if not callable(self._by):
+            return address_of(address)[1]
+        key = self._by(address)
+        if not isinstance(key, str):
+            raise TypeError(f"by must return the name of a group as a str, not {key!r}")
+        return key
 
     def desk(self) -> "_Desk":
         """Return the part of the running event loop."""
@@ -124,9 +133,11 @@ class Route:
     async def permit(self, engine: int, address: str, *, intentional: bool) -> bool:
         """Return once the engine may dial, and whether it had to wait.
 
-        Raises `DialFailed` with the record of another engine's dial that stands for this one.
+        Raises `DialFailed` with the record of another engine's dial that stands for this one, or
+        with cause CONFIGURATION if the governor cannot name what the address is limited by.
         """
-        key = self._governor.key(address)
+        with dial_failure(Cause.CONFIGURATION):
+            key = self._governor.key(address)
         origin = address.split("/", 3)[:3]
         ask = Ask(engine, key, (self._route, *origin), intentional)
         return await self._governor.desk().permit(ask)
@@ -152,10 +163,15 @@ class Route:
             if change.previous is State.CONNECTING:
                 desk.do(Ended(engine, change.close))
             if change.current is State.BACKOFF and address is not None:
-                desk.wakers[engine] = WeakMethod(feed)
-                wake = change.rule != BUDGET_SPENT
-                desk.do(Sleep(engine, self._governor.key(address), change.close, wake))
-                return
+                try:
+                    key = self._governor.key(address)
+                except Exception as error:  # noqa: BLE001 - what the application gave must not break the engine
+                    log.failure(log.LISTENER_FAILED, {}, "by", error)
+                else:
+                    desk.wakers[engine] = WeakMethod(feed)
+                    wake = change.rule != BUDGET_SPENT
+                    desk.do(Sleep(engine, key, change.close, wake))
+                    return
         if change.current not in (State.CONNECTING, State.OPEN):
             self.leave(engine)
 

@@ -379,6 +379,31 @@ def test_what_counts_as_one_host(by: Any, keys: list[str]) -> None:
     assert found == keys
 
 
+@pytest.mark.spec("M1.1")
+@pytest.mark.parametrize("stops", [True, False])
+@virtual
+async def test_a_function_that_names_no_group_fails_the_dial_and_breaks_nothing(
+    stops: bool,
+) -> None:
+    """It names the first dial, and nothing afterwards."""
+    names = iter(["mine"])
+
+    def name(address: str) -> str:
+        return next(names, [address])  # type: ignore[return-value] # the point
+
+    policy = None if stops else Answering(Retry(5.0, rule="again"))
+    ws, wire, _ = await opened(UP, UP, governor=Governor(by=name), policy=policy)
+    with capture_logs() as lines:
+        wire.end(CUT)
+        await pass_time(9.0)
+    assert ws.state is (State.CLOSED if stops else State.BACKOFF)
+    assert ws.last_close is not None
+    assert ws.last_close.cause is Cause.CONFIGURATION
+    assert "by must return the name of a group as a str" in str(ws.last_close.error)
+    assert "websocket.listener_failed" in [line["event"] for line in lines]
+    await ws.close()
+
+
 @pytest.mark.spec("M1.4")
 def test_nonsense_is_refused() -> None:
     for options in ({"rate": 0}, {"at_once": 0}, {"ramp": 0.5}):
