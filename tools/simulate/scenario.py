@@ -117,8 +117,10 @@ class Scenario:
             raise ValueError(f"refusal_cost must be below 1, not {self.refusal_cost:g}")
         if not 0 <= self.alone < 1:
             raise ValueError(f"alone must be at least 0 and below 1, not {self.alone:g}")
-        if not self.fleet:
-            raise ValueError(f"alone={self.alone:g} leaves no engine in the fleet: lower it")
+        smallest = self.engines // self.regions
+        if round(smallest * self.alone) == smallest:
+            where = "the fleet" if self.regions == 1 else f"a region of {smallest}"
+            raise ValueError(f"alone={self.alone:g} leaves no engine in {where}: lower it")
         if self.horizon is not None and self.horizon <= self.outage:
             raise ValueError(
                 f"horizon must lie after the return at {self.outage:g}, not {self.horizon:g}"

@@ -130,3 +130,5 @@ def test_regions_have_each_their_own_server(governor):
 def test_regions_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="regions must be 1 to engines"):
         Scenario(engines=5, regions=6)
+    with pytest.raises(ValueError, match=r"alone=0\.6 leaves no engine in a region of 1: lower it"):
+        Scenario(engines=19, regions=10, alone=0.6)
