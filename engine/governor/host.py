@@ -60,6 +60,7 @@ class Host:
         "_probe_at",
         "_ramp",
         "_ripe",
+        "_silent_until",
         "_sleepers",
         "_slept",
         "_spread_until",
@@ -92,7 +93,12 @@ class Host:
         self._down_since: float | None = None
         self._pace: Pace | None = None
         self._failures = 0
-        self._next_at = self._probe_at = -inf
+        self._next_at = -inf
+        """When rate and pace leave the next dial."""
+        self._probe_at = -inf
+        """When the gap between two probes is over."""
+        self._silent_until = -inf
+        """Until when the host has asked by a Retry-After to be left alone."""
         self._spread_until: float | None = None
         self.due: float | None = None
         """When time alone lets the next one dial; None if that takes an event."""
@@ -164,7 +170,7 @@ class Host:
             found = self._share(close, route)
         else:
             found = []
-            self._probe_at = -inf  # the probe has told nothing: the next one goes
+            self._probe_at = -inf  # the probe has told nothing: the gap before the next one falls
         return found + self.admit(now)
 
     def hear(self, news: News, now: float) -> list[Effect]:
@@ -177,8 +183,8 @@ class Host:
         elif self._pace is not None:
             self._pace.refused(now)
         elif news.reading in _TROUBLE and self._down_since is None:
-            self._down_since = now
-            self._probe_at = max(self._probe_at, now + _FIRST_GAP)
+            self._go_down(now)
+            self._probe_at = now + _FIRST_GAP
         if news.retry_after is not None and self._down_since is not None:
             self._stay_away(news.retry_after, now)
         return self.admit(now)
@@ -215,13 +221,16 @@ class Host:
         if suspect is None or suspect[0] == engine or now - suspect[1] > _EVIDENCE:
             return []
         self._go_down(now)
+        if close.retry_after is not None:
+            self._stay_away(close.retry_after, now)
         return [Tell(News(self._key, kind, close.retry_after, close.spread))]
 
     def _go_down(self, now: float) -> None:
-        self._down_since, self._pace, self._probe_at, self._failures = now, None, -inf, 0
+        self._down_since, self._pace, self._failures = now, None, 0
+        self._probe_at = self._silent_until = -inf
 
     def _stay_away(self, seconds: float, now: float) -> None:
-        self._probe_at = max(self._probe_at, now + min(seconds, _LONGEST_SILENCE))
+        self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_SILENCE))
 
     def _begin_return(self, now: float) -> None:
         self._down_since = None
@@ -295,7 +304,7 @@ class Host:
         if self._pace is not None and under_way >= self._pace.in_flight:
             return inf
         probing = self._down_since is not None and (under_way or not self._ahead)
-        return max(self._next_at, self._probe_at) if probing else self._next_at
+        return max(self._next_at, self._probe_at, self._silent_until) if probing else self._next_at
 
     def _grant(self, sleeper: _Sleeper | None, now: float, *, queued: bool) -> Effect:
         rates = [self._limits.rate, None if self._pace is None else self._pace.rate]

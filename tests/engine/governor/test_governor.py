@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 import recloser
 from recloser import Budget, Governor, Retry, State, StateChange, Timeouts
 from recloser.checks import address_of
+from recloser.clock import LoopClock
 from recloser.fsm import Cause, Close, Origin, Trigger
 from recloser.testing import Plan, ScriptedTransport
 from tests.engine.rig import (
@@ -359,6 +360,49 @@ async def test_a_function_that_gives_another_address_asks_for_a_permit_there() -
     assert at_a.state is State.CONNECTING
     for each in (ws, at_a, at_b):
         await each.close()
+
+
+@pytest.mark.spec("M1.4")
+async def test_a_governor_of_several_event_loops_governs_each_for_itself() -> None:
+    """The permit that an engine of this loop keeps holds up no engine of another."""
+    governor = Governor(at_once=1)
+
+    async def elsewhere() -> None:
+        ws, _, _ = await opened(UP, governor=governor)
+        await ws.close()
+
+    ws, transport = engine(HANGS, governor=governor)
+    waiting, _ = engine(UP, governor=governor)
+    ws.connect()
+    waiting.connect()
+    await asyncio.to_thread(asyncio.run, elsewhere())
+    assert [ws.state, waiting.state] == [State.CONNECTING] * 2
+    assert len(transport.requests) == 1
+    await ws.close()
+    await waiting.wait_for(State.OPEN)
+    await waiting.close()
+
+
+@pytest.mark.spec("M1.4")
+@virtual
+async def test_an_engine_with_a_clock_has_a_governor_only_if_it_is_given_one() -> None:
+    """A host is down and a probe is under way, so that whoever has the governor waits."""
+    for shared in ({}, {"governor": Governor()}):
+        clock = LoopClock(asyncio.get_running_loop())
+        failed = [engine(GONE, policy=Answering(Retry(500.0)), **shared)[0] for _ in range(2)]
+        probe, _ = engine(HANGS, **shared)
+        for ws in (*failed, probe):
+            ws.connect()
+            await turns()
+        without, _ = engine(UP, **shared)
+        with_clock, _ = engine(UP, clock=clock, **shared)
+        without.connect()
+        with_clock.connect()
+        await turns()
+        assert without.state is State.CONNECTING
+        assert with_clock.state is (State.CONNECTING if shared else State.OPEN)
+        for ws in (*failed, probe, without, with_clock):
+            await ws.close()
 
 
 @pytest.mark.spec("M1.1")

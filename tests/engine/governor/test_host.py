@@ -319,6 +319,65 @@ def test_a_retry_after_keeps_the_next_probe_away() -> None:
     assert town.probes[-1] == (20.0, 3)
 
 
+@pytest.mark.spec("M3.5")
+def test_a_probe_that_tells_nothing_does_not_end_the_silence() -> None:
+    """The application dials in the silence, and the dial says nothing of the host."""
+    town = Town()
+    town.down()
+    town.ask(1)
+    town.ended(1, Close.refused(503, retry_after=20.0))
+    town.ask(2)
+    town.ask(3, intentional=True)
+    town.ended(3, Close.by_engine(Cause.HOOK))
+    assert town.probes == [(0.0, 1), (0.0, 3)]
+    town.until(30.0)
+    assert town.probes[2:] == [(20.0, 2)]
+
+
+@pytest.mark.spec("M3.5")
+def test_the_retry_after_that_shows_a_host_down_keeps_the_first_probe_away() -> None:
+    town = Town()
+    town.sleep(901, close=FULL)
+    town.sleep(902, close=Close.refused(503, retry_after=20.0))
+    town.ask(1)
+    town.until(30.0)
+    assert town.probes == [(20.0, 1)]
+    assert [news.retry_after for news in town.told] == [20.0]
+
+
+@pytest.mark.spec("M3.5")
+def test_a_retry_after_of_hours_keeps_probes_away_for_five_minutes() -> None:
+    town = Town()
+    town.down()
+    town.ask(1)
+    town.ended(1, Close.refused(503, retry_after=7200.0))
+    town.ask(2)
+    town.until(1000.0)
+    assert town.probes[1:] == [(300.0, 2)]
+
+
+@pytest.mark.spec("M3.1")
+def test_failures_a_minute_apart_are_no_evidence() -> None:
+    town = Town()
+    town.sleep(901)
+    town.until(60.5)
+    town.sleep(902)
+    town.ask(1, 2)
+    assert town.granted == [(60.5, 1), (60.5, 2)]
+
+
+@pytest.mark.spec("M3.3")
+@pytest.mark.parametrize(("spread", "most"), [(None, 20), (200.0, 10)])
+def test_a_slow_host_has_ten_seconds_of_the_pace_under_way(spread: float | None, most: int) -> None:
+    """All dials of the return hang: at most as many as ten seconds begin, and ten at least."""
+    town = Town()
+    town.sleep(901, 902, close=Close.cut(Cause.RESET, spread=spread))
+    town.ask(*range(49))
+    town.ended(0)
+    town.until(3600.0)
+    assert len(town.granted) == most
+
+
 @pytest.mark.spec("M3.6")
 def test_a_refused_certificate_is_refused_for_who_trusts_the_same() -> None:
     refused = Close(code=1015, origin=Origin.NETWORK, cause=Cause.TLS)

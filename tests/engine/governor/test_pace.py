@@ -1,0 +1,89 @@
+"""The pace of a return: it doubles at most, follows the host, and never stands still."""
+
+from math import log
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recloser.governor.pace import Pace
+
+GAPS = st.floats(0.0, 20.0)
+
+
+@pytest.mark.spec("M3.3")
+@given(st.floats(0.25, 100.0), st.floats(1.0, 4.0), st.lists(GAPS, max_size=30))
+def test_it_grows_by_the_ramp_in_a_second_at_most(
+    first: float, ramp: float, gaps: list[float]
+) -> None:
+    """However the dials that open are spread."""
+    pace, now = Pace(first, 0.0, ramp=ramp), 0.0
+    for gap in gaps:
+        now += gap
+        pace.opened(now)
+        assert log(pace.rate) <= log(first) + now * log(ramp) + 1e-9
+
+
+@pytest.mark.spec("M3.3")
+def test_it_doubles_in_a_second_until_a_dial_is_refused() -> None:
+    pace = Pace(4.0, 0.0)
+    for step in range(1, 31):
+        pace.opened(step / 10)
+    assert pace.rate == pytest.approx(32.0)
+    pace.refused(3.0)
+    before = pace.rate
+    assert before < 32.0
+    pace.opened(4.0)
+    assert before < pace.rate < 1.1 * before
+
+
+@pytest.mark.spec("M3.3")
+def test_a_slow_pace_changes_by_the_shares_that_the_page_gives() -> None:
+    pace = Pace(2.0, 0.0)
+    pace.refused(0.0)
+    assert pace.rate == pytest.approx(2.0 * 0.7)
+    pace.opened(1.0)
+    assert pace.rate == pytest.approx(2.0 * 0.7 * 1.1)
+
+
+@pytest.mark.spec("M3.3")
+@given(st.floats(2.5, 1000.0))
+def test_a_fast_pace_changes_by_less(rate: float) -> None:
+    pace = Pace(rate, 0.0)
+    pace.refused(0.0)
+    assert rate * 0.7 - 1e-9 <= pace.rate < rate
+    lowered = pace.rate
+    pace.opened(1.0)
+    assert lowered < pace.rate <= lowered * 1.1 + 1e-9
+
+
+@pytest.mark.spec("M3.3")
+def test_it_grows_faster_once_a_host_refuses_nothing_any_more() -> None:
+    pace, growth = Pace(1.0, 0.0), []
+    pace.refused(0.0)
+    for second in range(1, 20):
+        before = pace.rate
+        pace.opened(float(second))
+        growth.append(pace.rate / before)
+    assert growth[5] == pytest.approx(1.1)
+    assert max(growth[6:]) > 1.12
+
+
+@pytest.mark.spec("M3.3")
+def test_it_never_stands_still() -> None:
+    pace = Pace(2.0, 0.0)
+    for second in range(100):
+        pace.refused(float(second))
+    assert pace.rate == 0.25
+
+
+@pytest.mark.spec("M3.3")
+@given(st.lists(GAPS, max_size=30))
+def test_a_pace_that_somebody_has_set_stays_until_a_dial_is_refused(gaps: list[float]) -> None:
+    pace, now = Pace(50.0, 0.0, fixed=True), 0.0
+    for gap in gaps:
+        now += gap
+        pace.opened(now)
+    assert pace.rate == 50.0
+    pace.refused(now)
+    assert pace.rate < 50.0
