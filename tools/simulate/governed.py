@@ -3,26 +3,22 @@
 from collections.abc import Callable
 from enum import Enum
 from heapq import heapify, heappop, heappush
-from math import ceil
-from random import Random
-from typing import Final, Literal
+from typing import Final
 
 from recloser.fsm.core import Core
-from recloser.fsm.decisions import Host, Policy
+from recloser.fsm.decisions import Policy
 from recloser.fsm.effects import Announce, Dial, Effect
 from recloser.fsm.events import Expired, Hint, Lost, Opened, Wait
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State
-from recloser.fsm.timeouts import Timeouts
 from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Effect as GovernorEffect
 from recloser.governor.effects import Grant, Share, Wake
 from recloser.governor.events import Ask, Due, Ended, Leave, Sleep
 from recloser.governor.limits import AT_ONCE, DialLimits
 from recloser.simulate.outcome import Outcome
-from recloser.simulate.scenario import NOTICE, Governing, Scenario
-from recloser.simulate.server import Server, parting
-from recloser.simulate.tally import Tally, steady
+from recloser.simulate.population import Population
+from recloser.simulate.scenario import Governing, Scenario
 
 _HOST: Final = "host"
 _UNANSWERED: Final = Close.by_engine(Cause.CONNECT_TIMEOUT)
@@ -40,9 +36,8 @@ class _Kind(Enum):
     GOVERNOR = "governor"
 
 
-_Answer = Close | Literal[True] | None
-_Moment = tuple[float, int, _Kind, int, float | _Answer]
-"""When, a number that keeps the order, what, whose, and the deadline or the answer."""
+_Moment = tuple[float, int, _Kind, int, Close | None]
+"""When, a number that keeps the order, what, whose, and the record of a dial that has failed."""
 
 
 class GovernedStorm:
@@ -50,25 +45,16 @@ class GovernedStorm:
 
     def __init__(self, policy: Policy, scenario: Scenario) -> None:
         self._scenario = scenario
-        self._rng = Random(scenario.seed)  # noqa: S311 - a simulation has to repeat itself
-        self._server = Server(scenario, Random(scenario.seed + 1))  # noqa: S311 - as above
-        self._parting = parting(scenario)
-        self._fleet = Tally(scenario.fleet)
-        self._alone = Tally(scenario.engines - scenario.fleet)
-        timeouts = Timeouts(connect=scenario.connect_timeout)
-        host = Host(ceil(scenario.engines / scenario.processes))
-        self._cores = [
-            steady(Core(policy, timeouts=timeouts, roll=self._rng.random), host)
-            for _ in range(scenario.engines)
-        ]
+        self._population = Population(policy, scenario)
+        self._cores = self._population.cores
         each = scenario.governor is Governing.PROCESS
         limits = DialLimits(at_once=AT_ONCE if each else None)
         if scenario.governor is Governing.FLEET_RATE:
             limits = DialLimits(rate=scenario.capacity)
         self._governors = [GovernorCore(limits) for _ in range(scenario.processes if each else 1)]
+        losses = self._population.losses
         self._heap: list[_Moment] = [
-            (self._rng.uniform(0.0, NOTICE), number, _Kind.LOSS, number, None)
-            for number in range(scenario.engines)
+            (loss, number, _Kind.LOSS, number, None) for number, loss in enumerate(losses)
         ]
         heapify(self._heap)
         self._order = scenario.engines
@@ -83,41 +69,33 @@ class GovernedStorm:
             self._happen(now, kind, number, fact)
             moments += 1
             if progress is not None and moments % _TICK == 0:
-                progress(min(1.0, self._server.accepted / self._scenario.fleet))
+                progress(self._population.recovered())
         if progress is not None:
             progress(1.0)
-        server = self._server
-        return Outcome(
-            scenario=self._scenario,
-            fleet=self._fleet.group(),
-            alone=self._alone.group() if self._alone.engines else None,
-            unheard=server.unheard,
-            refused=server.refused,
-            hung=server.hung,
-        )
+        return self._population.outcome()
 
-    def _happen(self, now: float, kind: _Kind, number: int, fact: float | _Answer) -> None:
+    def _happen(self, now: float, kind: _Kind, number: int, failure: Close | None) -> None:
         if kind is _Kind.GOVERNOR:
             governor = self._governors[number]
-            if governor.deadline == fact:
+            if governor.deadline is not None and governor.deadline <= now:
                 self._govern(number, governor.handle(Due(), now), now)
             return
         core = self._cores[number]
         if kind is _Kind.LOSS:
-            self._perform(number, core.handle(Lost(core.generation, self._parting), now), now)
+            self._perform(number, self._population.lose(number, now), now)
         elif kind is _Kind.DIAL:
             self._ask(number, now)
         elif kind is _Kind.ANSWER:
-            self._answered(number, core, True if fact is True else _record(fact), now)
-        elif core.state is State.BACKOFF and isinstance(fact, float) and core.deadline == fact:
-            self._perform(number, core.handle(Expired(fact), now), now)
+            self._answered(number, core, failure, now)
+        elif core.state is State.BACKOFF and core.deadline == now:
+            self._perform(number, core.handle(Expired(now), now), now)
 
     def _perform(self, number: int, effects: list[Effect], now: float) -> None:
         """Perform the effects of the core of an engine."""
         for effect in effects:
             if isinstance(effect, Dial):
                 if effect.not_before > now:
-                    self._push(effect.not_before, _Kind.DIAL, number, None)
+                    self._push(effect.not_before, _Kind.DIAL, number)
                 else:
                     self._ask(number, now)
             elif isinstance(effect, Announce):
@@ -125,23 +103,22 @@ class GovernedStorm:
                 if change.error is not None:
                     raise change.error
                 if change.current is State.BACKOFF and change.close is not None:
-                    self._push(now + (change.delay or 0.0), _Kind.DEADLINE, number, None)
+                    self._push(now + (change.delay or 0.0), _Kind.DEADLINE, number)
                     self._tell(number, Sleep(number, self._key(number), change.close), now)
                 elif change.current in (State.PASSIVE, State.CLOSED):
-                    self._tally(number).ends[change.current] += 1
+                    self._population.tally(number).ends[change.current] += 1
                     self._tell(number, Leave(number), now)
 
     def _ask(self, number: int, now: float) -> None:
         self._tell(number, Ask(number, self._key(number)), now)
 
-    def _answered(self, number: int, core: Core, answer: Close | Literal[True], now: float) -> None:
-        if answer is True:
-            self._tally(number).opened.append(now)
+    def _answered(self, number: int, core: Core, failure: Close | None, now: float) -> None:
+        self._tell(number, Ended(number, failure), now)
+        if failure is None:
+            self._population.tally(number).opened.append(now)
             core.handle(Opened(core.generation), now)
-            self._tell(number, Ended(number, None), now)
         else:
-            self._tell(number, Ended(number, answer), now)
-            self._perform(number, core.handle(Lost(core.generation, answer), now), now)
+            self._perform(number, core.handle(Lost(core.generation, failure), now), now)
 
     def _tell(self, number: int, event: Ask | Ended | Leave | Sleep, now: float) -> None:
         home = number % len(self._governors)
@@ -161,30 +138,22 @@ class GovernedStorm:
                 self._perform(effect.engine, found, now)
         deadline = self._governors[home].deadline
         if deadline is not None:
-            self._push(max(deadline, now), _Kind.GOVERNOR, home, deadline)
+            self._push(max(deadline, now), _Kind.GOVERNOR, home)
 
     def _dial(self, number: int, now: float) -> None:
-        core, tally = self._cores[number], self._tally(number)
+        core, scenario = self._cores[number], self._scenario
         core.handle(Wait(core.generation), now)
-        tally.dials.append(now)
-        answer = self._server.answer(now) if tally is self._fleet else True
-        scenario = self._scenario
-        takes = scenario.connect_timeout if answer is None else scenario.round_trip
-        self._push(now + takes, _Kind.ANSWER, number, answer)
-
-    def _tally(self, number: int) -> Tally:
-        return self._fleet if number < self._fleet.engines else self._alone
+        answer = self._population.dial(number, now)
+        if answer is None:
+            self._push(now + scenario.connect_timeout, _Kind.ANSWER, number, _UNANSWERED)
+        else:
+            failure = None if answer is True else answer
+            self._push(now + scenario.round_trip, _Kind.ANSWER, number, failure)
 
     def _key(self, number: int) -> str:
         """Return the host of an engine: the line of one that is alone is its own."""
-        return _HOST if number < self._fleet.engines else f"alone {number}"
+        return _HOST if number < self._scenario.fleet else f"alone {number}"
 
-    def _push(self, when: float, kind: _Kind, number: int, fact: float | _Answer) -> None:
+    def _push(self, when: float, kind: _Kind, number: int, failure: Close | None = None) -> None:
         self._order += 1
-        if kind is _Kind.DEADLINE:
-            fact = self._cores[number].deadline
-        heappush(self._heap, (when, self._order, kind, number, fact))
-
-
-def _record(fact: float | _Answer) -> Close:
-    return fact if isinstance(fact, Close) else _UNANSWERED
+        heappush(self._heap, (when, self._order, kind, number, failure))

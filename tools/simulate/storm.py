@@ -3,22 +3,18 @@
 from collections.abc import Callable
 from functools import partial
 from heapq import heapify, heappop, heappush
-from math import ceil
-from random import Random
 from typing import Final
 
 from recloser.fsm.core import Core
-from recloser.fsm.decisions import Host, Policy
+from recloser.fsm.decisions import Policy
 from recloser.fsm.effects import Announce, Dial, Effect
 from recloser.fsm.events import Expired, Lost, Opened
 from recloser.fsm.states import State
-from recloser.fsm.timeouts import Timeouts
 from recloser.simulate.governed import GovernedStorm
 from recloser.simulate.outcome import Outcome
+from recloser.simulate.population import Population
 from recloser.simulate.regions import simulate_regions
-from recloser.simulate.scenario import NOTICE, Scenario
-from recloser.simulate.server import Server, parting
-from recloser.simulate.tally import Tally, steady
+from recloser.simulate.scenario import Scenario
 
 _TICK: Final = 4096
 """Events between two reports of progress."""
@@ -36,61 +32,41 @@ class _Storm:
 
     def __init__(self, policy: Policy, scenario: Scenario) -> None:
         self._scenario = scenario
-        self._rng = Random(scenario.seed)  # noqa: S311 - a simulation has to repeat itself
-        self._server = Server(scenario, Random(scenario.seed + 1))  # noqa: S311 - as above
-        self._parting = parting(scenario)
-        self._fleet = Tally(scenario.fleet)
-        self._alone = Tally(scenario.engines - scenario.fleet)
-        timeouts = Timeouts(connect=scenario.connect_timeout)
-        host = Host(ceil(scenario.engines / scenario.processes))
-        self._cores = [
-            steady(Core(policy, timeouts=timeouts, roll=self._rng.random), host)
-            for _ in range(scenario.engines)
-        ]
-        self._heap = [(self._rng.uniform(0.0, NOTICE), i) for i in range(scenario.engines)]
+        self._population = Population(policy, scenario)
+        losses = self._population.losses
+        self._heap = [(loss, number) for number, loss in enumerate(losses)]
         heapify(self._heap)
 
     def run(self, progress: Progress | None) -> Outcome:
-        heap, cores, end = self._heap, self._cores, self._scenario.end
+        heap, population, end = self._heap, self._population, self._scenario.end
         events = 0
         while heap:
             now, number = heappop(heap)
             if now > end:
                 break
-            core = cores[number]
-            if core.state is State.OPEN:
-                effects = core.handle(Lost(core.generation, self._parting), now)
-            else:
-                effects = core.handle(Expired(now), now)
+            core = population.cores[number]
+            lost = core.state is State.OPEN
+            effects = population.lose(number, now) if lost else core.handle(Expired(now), now)
             self._perform(number, core, effects, now)
             events += 1
             if progress is not None and events % _TICK == 0:
                 progress(self._far(now))
         if progress is not None:
             progress(1.0)
-        server = self._server
-        return Outcome(
-            scenario=self._scenario,
-            fleet=self._fleet.group(),
-            alone=self._alone.group() if self._alone.engines else None,
-            unheard=server.unheard,
-            refused=server.refused,
-            hung=server.hung,
-        )
+        return population.outcome()
 
     def _far(self, now: float) -> float:
         scenario = self._scenario
         away = scenario.outage / scenario.optimum
         if now < scenario.outage:
             return now / scenario.optimum
-        return away + (1 - away) * self._server.accepted / scenario.fleet
+        return away + (1 - away) * self._population.recovered()
 
     def _perform(self, number: int, core: Core, effects: list[Effect], now: float) -> None:
         """Perform the effects of a core; put it back into the heap unless it is done."""
-        tally = self._fleet if number < self._fleet.engines else self._alone
+        tally = self._population.tally(number)
         if _dials(effects):
-            tally.dials.append(now)
-            answer = self._server.answer(now) if tally is self._fleet else True
+            answer = self._population.dial(number, now)
             answered = now + self._scenario.round_trip
             if answer is True:
                 core.handle(Opened(core.generation), answered)
