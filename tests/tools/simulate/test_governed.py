@@ -1,5 +1,7 @@
 """Storms with governors: nothing is lost, and the fleet does what docs/simulate.md says."""
 
+from statistics import mean
+
 import pytest
 
 from recloser import policies
@@ -44,6 +46,11 @@ def test_an_engine_by_itself_is_as_without_a_governor():
     assert list(simulate(policies.standard(), governed).fleet.dials) == list(alone.dials)
 
 
+def cases_of(governor: Governing | None) -> list[Scenario]:
+    base = Scenario(engines=400, processes=4, governor=governor)
+    return list(cases(base, outages=(3.0, 40.0), windows=(60.0,), refusals=(Refusal.REFUSE,)))
+
+
 @pytest.mark.spec("L4", "M3.3")
 @pytest.mark.parametrize(
     ("governor", "dials", "peak", "late"),
@@ -54,14 +61,43 @@ def test_an_engine_by_itself_is_as_without_a_governor():
     ],
 )
 def test_a_fleet_dials_little_and_evenly(governor, dials, peak, late):
-    """Without one the same cases have 8.6 dials, a peak of 9, and an excess of 0.5."""
-    base = Scenario(engines=400, processes=4, governor=governor)
-    several = list(cases(base, outages=(3.0, 40.0), windows=(60.0,), refusals=(Refusal.REFUSE,)))
-    figures = sweep(policies.standard(), several).figures()
+    figures = sweep(policies.standard(), cases_of(governor)).figures()
     assert figures["never"] == 0
     assert figures["dials_per_engine"] <= dials
     assert figures["peak_ratio_worst"] <= peak
     assert figures["excess_t99"] <= late
+
+
+@pytest.mark.spec("L4", "M3.3")
+def test_governors_of_processes_cost_no_time():
+    """A hundred engines in each."""
+    plain, governed = (
+        sweep(
+            policies.standard(),
+            list(
+                cases(
+                    Scenario(engines=1000, processes=10, governor=governor),
+                    outages=(3.0, 40.0),
+                    windows=(20.0, 60.0),
+                    refusals=(Refusal.REFUSE,),
+                )
+            ),
+        ).figures()
+        for governor in (None, Governing.PROCESS)
+    )
+    for name in ("excess_t99", "excess_t99_worst", "excess_t100", "excess_t100_worst"):
+        assert governed[name] <= plain[name]
+
+
+@pytest.mark.spec("L4", "M1.3")
+@pytest.mark.parametrize(
+    "scenario", cases_of(Governing.FLEET_RATE), ids=lambda each: f"{each.outage:g}"
+)
+def test_nobody_waits_longer_than_twice_the_mean_at_a_rate_that_the_host_takes(scenario):
+    fleet = simulate(policies.standard(), scenario).fleet
+    waits = [opened - scenario.outage for opened in fleet.opened]
+    assert len(waits) == 400
+    assert max(waits) <= 2 * mean(waits)
 
 
 @pytest.mark.spec("L4", "M3.4")
