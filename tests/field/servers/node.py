@@ -40,11 +40,10 @@ SOFTWARE = (
         "Socket.IO",
         ("socket.io@4.8.4",),
         closes("spread", "io.close()"),
-        Event(
-            name="reload",
-            how="io.disconnectSockets(true)",
+        reload(
+            "spread",
+            "io.disconnectSockets(true)",
             act=says("disconnect"),
-            should="spread",
             note='the text "41" comes first',
         ),
         unanswered("spread", "no pong, pingInterval 1 s, pingTimeout 1 s"),
