@@ -165,6 +165,7 @@ async def test_a_reader_that_has_seen_enough_is_no_error():
         async with in_pipes("connect", peer.url) as client:
             assert await line(client) == "news"
             client.stdout._transport.close()
+            await client.stdout.read()  # it ends when the pipe is closed, which is a turn later
             await peer.until(lambda peer: peer.sockets)
             await peer.sockets[0].send_str("more")
             async with asyncio.timeout(PATIENCE):
