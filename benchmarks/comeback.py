@@ -142,6 +142,7 @@ async def _engine(
         policy=Policy(delays),
         timeouts=recloser.Timeouts(stable=0.2),
         observers=[count],
+        governor=None,  # each makes a refused dial of its own, as the loop does
     ) as ws:
         async for _ in ws:
             pass
