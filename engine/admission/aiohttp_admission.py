@@ -1,9 +1,15 @@
 """Admission to the WebSockets of an aiohttp application."""
 
+import asyncio
+from typing import Final
+
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from recloser.admission.admission import Admission
+
+_PREPARING: Final = 0.01
+"""Seconds between two looks at a connection whose upgrade is being answered."""
 
 
 def aiohttp_admission(app: web.Application, admission: Admission) -> None:
@@ -38,7 +44,10 @@ def aiohttp_admission(app: web.Application, admission: Admission) -> None:
             return
 
         async def close(code: int, reason: str) -> None:
-            await response.close(code=code, message=reason.encode())
+            while id(request) in admitted and not response.prepared:  # noqa: ASYNC110 - no signal
+                await asyncio.sleep(_PREPARING)
+            if response.prepared:
+                await response.close(code=code, message=reason.encode())
 
         admission.enter(id(request), close)
 

@@ -34,8 +34,10 @@ def asgi_admission(app: App, admission: Admission) -> App:
         connection = _Connection(receive, send, admission)
         try:
             await app(scope, connection.receive, connection.send)
+        except _Drained:
+            return  # it has ended because of the drain, as it should
         finally:
-            admission.leave(connection)
+            await connection.end()
 
     return guarded
 
@@ -53,6 +55,10 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, seconds: int) -> N
     await send({"type": "websocket.close", "code": TRY_LATER, "reason": reason})
 
 
+class _Drained(OSError):
+    """What an application gets that sends after the drain, as ASGI has it of one that is gone."""
+
+
 class _Connection:
     """The two channels of one WebSocket, with the drain between application and server."""
 
@@ -60,32 +66,52 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._admission = admission
-        self._closed: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._arrival: asyncio.Future[Message] | None = None
+        """What the server is asked for; it outlives a `receive` that is cancelled."""
+        self._turn = asyncio.Lock()
+        """Of those who receive."""
+        self._drained: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         """The message that tells the application of the drain."""
 
     async def receive(self) -> Message:
-        """Receive from the server, or hear that the connection was drained."""
-        arrival = asyncio.ensure_future(self._receive())
-        try:
-            await asyncio.wait({arrival, self._closed}, return_when=asyncio.FIRST_COMPLETED)
-            if arrival.done():
-                return arrival.result()
-        finally:
+        """Receive from the server, or hear that the connection was drained.
+
+        What the server gave to a call that was cancelled is the next call's.
+        """
+        async with self._turn:
+            arrival = self._arrival or asyncio.ensure_future(self._receive())
+            self._arrival = arrival
+            await asyncio.wait((arrival, self._drained), return_when=asyncio.FIRST_COMPLETED)
             if not arrival.done():
-                arrival.cancel()
-        return self._closed.result()
+                return self._drained.result()
+            self._arrival = None
+        message = arrival.result()
+        if message["type"] == "websocket.disconnect":
+            self._admission.leave(self)
+        return message
 
     async def send(self, message: Message) -> None:
-        """Send to the server; raises `OSError` once drained, as ASGI has it of one that is gone."""
-        if self._closed.done():
-            raise OSError("the connection was drained: it is closed")
+        """Send to the server; raises `OSError` once drained."""
+        if self._drained.done():
+            raise _Drained("the connection was drained: it is closed")
+        if message["type"] == "websocket.close":
+            self._admission.leave(self)  # a server refuses a second close
         await self._send(message)
         if message["type"] == "websocket.accept":
             self._admission.enter(self, self.close)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the connection for the drain."""
-        if not self._closed.done():
-            told = {"type": "websocket.disconnect", "code": code, "reason": reason}
-            self._closed.set_result(told)
+        if not self._drained.done():
+            message = {"type": "websocket.disconnect", "code": code, "reason": reason}
+            self._drained.set_result(message)
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def end(self) -> None:
+        """Ask the server for nothing more: the application has ended."""
+        self._admission.leave(self)
+        if self._arrival is not None:
+            self._arrival.cancel()
+            await asyncio.wait((self._arrival,))
+            if not self._arrival.cancelled():
+                self._arrival.exception()  # nobody is left who could hear of it

@@ -100,6 +100,53 @@ async def a_shutdown_drains() -> None:
     assert admission.draining
 
 
+async def an_upgrade_under_way_is_closed_by_the_drain(*, below: bool) -> None:
+    """Another signal takes its time; with `below` all of it is in an application below another."""
+    admission, begun, going_on = Admission(50.0), asyncio.Event(), asyncio.Event()
+
+    async def feed(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        async for _ in ws:
+            pass
+        return ws
+
+    async def slow(request: web.Request, response: web.StreamResponse) -> None:
+        begun.set()
+        await going_on.wait()
+
+    app = web.Application()
+    app.router.add_get("/feed", feed)
+    aiohttp_admission(app, admission)
+    app.on_response_prepare.append(slow)
+    top = app
+    if below:
+        top = web.Application()
+        top.add_subapp("/below", app)
+    runner = web.AppRunner(top, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}{'/below' if below else ''}/feed"
+    async with aiohttp.ClientSession() as session:
+        connecting = asyncio.create_task(session.ws_connect(url))
+        await begun.wait()
+        draining = asyncio.create_task(runner.cleanup() if below else admission.drain())
+        await asyncio.sleep(0)
+        going_on.set()
+        async with asyncio.timeout(20):
+            message = await (await connecting).receive()
+            await draining
+        assert (message.data, message.extra) == (1012, "restart; spread=30")
+    assert admission.open == 0
+    await runner.cleanup()
+
+
+@pytest.mark.spec("M4.4")
+@pytest.mark.parametrize("below", [False, True])
+def test_an_upgrade_under_way_is_closed_by_the_drain(below: bool) -> None:
+    asyncio.run(an_upgrade_under_way_is_closed_by_the_drain(below=below))
+
+
 @pytest.mark.spec("M4.2", "M4.3")
 def test_who_comes_too_many_is_told_a_turn() -> None:
     asyncio.run(the_third_is_told_its_turn())

@@ -104,6 +104,127 @@ def test_what_an_application_sends_after_the_drain_is_refused() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.spec("M4.4")
+def test_an_application_that_only_sends_ends_without_an_error() -> None:
+    async def sender(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "text": "tick"})
+            await asyncio.sleep(0)
+
+    async def story() -> None:
+        admission = Admission(9.0)
+        server = Server(asgi_admission(sender, admission))
+        await server.from_app.get()
+        assert await admission.drain() == 0
+        async with asyncio.timeout(10):
+            await server.task
+
+    asyncio.run(story())
+
+
+@pytest.mark.spec("M4.5")
+def test_a_message_that_arrives_as_its_receiver_is_cancelled_is_the_next_one_s() -> None:
+    async def story() -> None:
+        got: list[Message] = []
+
+        async def impatient(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await send({"type": "websocket.accept"})
+            receiving = asyncio.ensure_future(receive())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            server.to_app.put_nowait({"type": "websocket.receive", "text": "one"})
+            server.to_app.put_nowait({"type": "websocket.receive", "text": "two"})
+            for _ in range(scope["turns"]):
+                await asyncio.sleep(0)
+            receiving.cancel()
+            found = await asyncio.gather(receiving, return_exceptions=True)
+            got.extend(each for each in found if not isinstance(each, BaseException))
+            while len(got) < 2:
+                got.append(await receive())
+
+        for turns in range(6):
+            got.clear()
+            server = Server(asgi_admission(impatient, Admission(9.0)), turns=turns)
+            async with asyncio.timeout(10):
+                await server.task
+            assert [message["text"] for message in got] == ["one", "two"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.spec("M4.5")
+def test_two_who_receive_get_a_message_each() -> None:
+    async def story() -> None:
+        async def two(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await send({"type": "websocket.accept"})
+            scope["state"]["got"] = await asyncio.gather(receive(), receive())
+
+        server = Server(asgi_admission(two, Admission(9.0)))
+        for text in ("one", "two"):
+            server.to_app.put_nowait({"type": "websocket.receive", "text": text})
+        await server.task
+        assert [message["text"] for message in server.state["got"]] == ["one", "two"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.spec("M4.4")
+@pytest.mark.parametrize("first", ["application", "client"])
+def test_a_connection_that_has_ended_gets_no_close_frame(first: str) -> None:
+    async def story() -> None:
+        ended, over = asyncio.Event(), asyncio.Event()
+
+        async def lingering(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await send({"type": "websocket.accept"})
+            if first == "application":
+                await send({"type": "websocket.close", "code": 1000})
+            else:
+                assert (await receive())["type"] == "websocket.disconnect"
+            ended.set()
+            await over.wait()
+
+        admission = Admission(9.0)
+        server = Server(asgi_admission(lingering, admission))
+        server.to_app.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await ended.wait()
+        assert (admission.open, await admission.drain()) == (0, 0)
+        over.set()
+        await server.task
+        said = [server.from_app.get_nowait() for _ in range(server.from_app.qsize())]
+        assert 1012 not in [message.get("code") for message in said]
+
+    asyncio.run(story())
+
+
+@pytest.mark.spec("M4.4")
+def test_who_accepts_during_a_drain_is_closed_too() -> None:
+    async def story() -> None:
+        ready = asyncio.Event()
+
+        async def late(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await ready.wait()
+            await send({"type": "websocket.accept"})
+            scope["state"]["ended"] = await receive()
+
+        admission = Admission(9.0)
+        server = Server(asgi_admission(late, admission))
+        await asyncio.sleep(0)
+        assert await admission.drain() == 0
+        ready.set()
+        await server.task
+        assert server.state["ended"]["code"] == 1012
+        assert [(await server.from_app.get()).get("code") for _ in range(2)] == [None, 1012]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(story())
+
+
 def test_other_than_websockets_pass() -> None:
     async def story() -> None:
         seen: list[str] = []
