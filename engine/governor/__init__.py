@@ -16,11 +16,9 @@ __all__ = ["DialLimits", "Governor", "GovernorStore", "News", "Reading"]
 def __getattr__(name: str) -> Any:
     """Load the governor when it is first used: the simulator needs its core alone."""
     if name != "Governor":
-        from recloser.fsm.spelling import suggestion  # noqa: PLC0415 - a mistake needs it
+        from recloser.fsm.spelling import UnknownName  # noqa: PLC0415 - a mistake needs it
 
-        raise AttributeError(
-            f"module 'recloser.governor' has no attribute {name!r}{suggestion(name, __all__)}"
-        )
+        raise UnknownName(__name__, name, __all__)
     value = import_module("recloser.governor.governor").Governor
     globals()[name] = value
     return value

@@ -154,8 +154,6 @@ class Route:
         feed: Callable[[EngineEvent], None],
     ) -> None:
         """Follow a change of state; `feed` takes the hint that a host is back."""
-        if change.current is State.CONNECTING and change.trigger is not Trigger.LOST:
-            return
         desk = self._governor.desk()
         if change.previous is State.CONNECTING and change.current is State.OPEN:
             desk.do(Ended(engine, None))

@@ -312,6 +312,24 @@ async def test_who_trusts_otherwise_is_told_nothing() -> None:
     await engines[2].close()
 
 
+@pytest.mark.spec("M3.6")
+@virtual
+async def test_hosts_of_one_group_have_records_of_their_own() -> None:
+    """The certificate of one is refused while the other waits for the one permit of both."""
+    refused = Plan(refused=Close(code=1015, origin=Origin.NETWORK, cause=Cause.TLS))
+    governor = Governor(at_once=1, by=lambda address: "both")
+    transport = ScriptedTransport([refused, UP])
+    one, other = (
+        recloser.connect(url, transport=transport, governor=governor)
+        for url in ("ws://a.example/", "ws://b.example/")
+    )
+    one.connect()
+    other.connect()
+    await pass_time(1.0)
+    assert [one.state, other.state] == [State.CLOSED, State.OPEN]
+    await other.close()
+
+
 @pytest.mark.spec("M3.4")
 @virtual
 async def test_a_budget_that_is_spent_is_not_spent_again_by_the_return() -> None:

@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.governor.events import Due
-from recloser.governor.news import Reading
-from tests.engine.governor.rig import FULL, NOBODY, Town
+from recloser.governor.events import Defer, Due, Hear
+from recloser.governor.news import News, Reading
+from tests.engine.governor.rig import FULL, KEY, NOBODY, Town
 
 
 @pytest.mark.spec("M1.1")
@@ -413,3 +413,160 @@ def test_what_others_must_know_is_told() -> None:
     town.ended(2, FULL)
     readings = [news.reading for news in town.told]
     assert readings == [Reading.DOWN, Reading.UP, Reading.BUSY]
+
+
+@pytest.mark.spec("M3.7")
+def test_who_gives_its_turn_to_probe_back_is_the_first_to_probe_later() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.do(Defer(1, 4.0))
+    town.until(4.5)
+    assert town.probes == [(0.0, 1), (4.0, 1)]
+
+
+@pytest.mark.spec("M3.7")
+def test_a_spread_of_which_others_tell_is_kept() -> None:
+    town = Town()
+    town.sleep(901)
+    town.do(Hear(News(KEY, Reading.DOWN, spread=50.0)))
+    town.ask(*range(100))
+    town.hear(Reading.UP)
+    town.serve(60.0)
+    assert 45.0 <= town.granted[-1][0] <= 50.0
+
+
+@pytest.mark.spec("M3.7")
+def test_a_retry_after_of_which_others_tell_keeps_the_probe_away() -> None:
+    town = Town()
+    town.sleep(1)
+    town.hear(Reading.BUSY, retry_after=20.0)
+    town.ask(2)
+    town.until(30.0)
+    assert town.probes == [(20.0, 2)]
+
+
+@pytest.mark.spec("M3.7")
+def test_a_refusal_of_which_others_tell_lowers_the_pace() -> None:
+    granted = []
+    for refusals in (0, 3):
+        town = Town()
+        town.down()
+        town.ask(*range(40))
+        town.ended(0)
+        for _ in range(refusals):
+            town.hear(Reading.BUSY)
+        town.until(5.0)
+        granted.append(len(town.granted))
+    assert granted == [10, 4]
+
+
+@pytest.mark.spec("M3.1")
+def test_a_dial_that_opens_between_two_failures_is_evidence_for_the_host() -> None:
+    town = Town()
+    town.sleep(1)
+    town.ask(2)
+    town.ended(2)
+    town.sleep(3)
+    town.ask(4, 5)
+    assert [engine for _, engine in town.granted] == [2, 4, 5]
+
+
+@pytest.mark.spec("M3.3")
+def test_failures_of_a_return_count_from_the_last_dial_that_opened() -> None:
+    town = Town()
+    town.down()
+    town.ask(*range(1, 40))
+    town.ended(1)
+    ends = iter([NOBODY] * 4 + [None] + [NOBODY] * 4)
+    town.serve(60.0, lambda: next(ends, None))
+    assert len(town.granted) == 38
+    assert len(town.probes) == 1
+
+
+@pytest.mark.spec("M1.5")
+def test_who_loses_its_connection_while_it_dials_the_next_is_not_woken() -> None:
+    town = Town()
+    town.ask(1)
+    town.sleep(1)
+    town.down()
+    town.ask(2)
+    town.ended(2)
+    town.until(100.0)
+    assert [engine for _, engine in town.woken] == [901, 902]
+
+
+@pytest.mark.spec("M1.5")
+def test_who_was_woken_and_has_left_has_no_permit_any_more() -> None:
+    town = Town()
+    town.down()
+    town.ask(1)
+    town.ended(1)
+    town.until(0.5)
+    assert town.woken == [(0.5, 901)]
+    town.leave(901)
+    town.ask(901)
+    assert not town.granted
+    town.until(1.0)
+    assert town.granted == [(1.0, 901)]
+
+
+@pytest.mark.spec("M3.3")
+def test_who_has_been_back_is_woken_at_once_again() -> None:
+    """Engine 7 sleeps through the return, which therefore goes on."""
+    town = Town()
+    town.sleep(7, close=Close.refused(401))
+    town.down()
+    town.leave(901)
+    town.ask(1)
+    town.ended(1)
+    for refused in range(1, 5):
+        while len(town.woken) < refused:
+            town.until(town.now + 0.1)
+        town.ask(902)
+        town.ended(902, FULL if refused < 4 else None)
+        town.sleep(902)
+    town.until(town.now + 3.0)
+    assert len(town.woken) == 5
+
+
+@pytest.mark.spec("M3.5")
+def test_a_host_that_goes_again_has_asked_for_no_silence() -> None:
+    """The application has ended the first outage within the silence."""
+    town = Town()
+    town.down()
+    town.ask(1)
+    town.ended(1, Close.refused(503, retry_after=200.0))
+    town.ask(2, intentional=True)
+    town.ended(2)
+    town.ask(*range(10, 20))
+    town.serve(9.0, lambda: NOBODY)
+    town.ask(50)
+    assert town.probes[2:] == [(9.0, 50)]
+
+
+@pytest.mark.spec("M3.3")
+def test_a_spread_is_that_of_one_return() -> None:
+    town = Town()
+    town.sleep(901, 902, close=Close.frame(1012, spread=1000.0))
+    town.ask(*range(100))
+    town.ended(0)
+    town.serve(60.0, lambda: NOBODY)
+    town.ask(*range(200, 300))
+    before = len(town.granted)
+    town.ended(200)
+    town.serve(80.0)
+    assert before == 5
+    assert len(town.granted) == 104
+
+
+@pytest.mark.spec("M3.1")
+def test_a_host_without_engines_that_a_rate_keeps_in_mind_is_not_down() -> None:
+    town = Town(rate=0.1)
+    town.down()
+    town.ask(1)
+    town.leave(1, 901, 902)
+    town.ask(2)
+    town.until(10.0)
+    assert town.probes == [(0.0, 1)]
+    assert town.granted == [(10.0, 2)]

@@ -44,6 +44,15 @@ def test_a_slow_pace_changes_by_the_shares_that_the_page_gives() -> None:
     assert pace.rate == pytest.approx(2.0 * 0.7)
     pace.opened(1.0)
     assert pace.rate == pytest.approx(2.0 * 0.7 * 1.1)
+    pace.opened(6.0)
+    assert pace.rate == pytest.approx(2.0 * 0.7 * 1.1**6)
+
+
+@pytest.mark.spec("M3.3")
+def test_a_hundred_times_the_pace_falls_by_a_tenth_of_the_share() -> None:
+    pace = Pace(250.0, 0.0)
+    pace.refused(0.0)
+    assert pace.rate == pytest.approx(250.0 * 0.97)
 
 
 @pytest.mark.spec("M3.3")

@@ -25,6 +25,10 @@ class Rack:
         self.permits: dict[str, set[str]] = {}
         self.doors: list[Door] = []
         self.away = False
+        self.refused = 0
+        """How often it was asked while it was away."""
+        self.changes: list[recloser.StateChange] = []
+        """Of all engines."""
 
     def door(self) -> "Door":
         self.doors.append(Door(self))
@@ -69,6 +73,7 @@ class Door:
 
     def knock(self) -> None:
         if self.rack.away:
+            self.rack.refused += 1
             raise ConnectionRefusedError("no rack")
 
 
@@ -83,6 +88,7 @@ def process(rack: Rack, count: int, *plans: Plan, **options: Any) -> Any:
             governor=governor,
             policy=Answering(Retry(2.0, rule="again")),
             timeouts=recloser.Timeouts(connect=5.0),
+            observers=[rack.changes.append],
         )
         for _ in range(count)
     ]
@@ -116,6 +122,8 @@ async def test_the_rate_holds_for_all_processes_together() -> None:
     assert now() == pytest.approx(14.0, abs=0.1)
     assert {ws.attempt for ws in (*one, *other)} == {0}
     assert len(first.requests) == len(second.requests) == 4
+    waits = [each.waited for each in rack.changes if each.current is State.OPEN]
+    assert waits == pytest.approx([2.0 * number for number in range(8)], abs=0.1)
     await closed(one, other)
     assert all(door.hear is None for door in rack.doors)
 
@@ -145,6 +153,7 @@ async def test_a_store_that_is_away_is_told_of_once_and_the_local_limits_hold() 
             ws.connect()
         await opened(engines)
         assert now() == pytest.approx(6.0)
+        assert rack.refused == 2  # by the dials at 0 and at 6 s: it is left alone for five
         rack.away = False
         await pass_time(6.0)
         engines[0].reconnect()
