@@ -17,13 +17,13 @@ from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
 from recloser.closed import closed_error
 from recloser.contract import Engine, Sender
-from recloser.driver.admission import Terms
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import NO_WIRE, Inbound, Unread
 from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
 from recloser.driver.limits import MaxAge, limits_of
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
+from recloser.driver.terms import Terms
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core

@@ -22,7 +22,7 @@ CloseConnection = Callable[[int, str], Awaitable[None]]
 
 Raises `OSError` if the connection is gone.
 """
-_SAID: Final = (0.001, 99_999.0)
+_SAYABLE: Final = (0.001, 99_999.0)
 """Seconds: the least and the most that the reason of a close frame can say (docs/admission.md)."""
 
 
@@ -59,7 +59,7 @@ class Admission:
         capacity = _check_rate(capacity)
         self._window = check_seconds("window", window, positive=True)
         longest = check_seconds("longest", longest, positive=True)
-        least, most = _SAID
+        least, most = _SAYABLE
         check_order("the least that a reason can say", least, "window", window)
         check_order("window", window, "the most that a reason can say", most)
         check_order("longest", longest, "the most that a reason can say", most)
@@ -149,8 +149,11 @@ class Admission:
         except OSError:
             return  # it is gone, and counts until its handler has ended
         except Exception as error:  # noqa: BLE001 - of any server, and told to the loop
-            told = {"message": "a connection could not be closed for the drain", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(told)
+            context = {
+                "message": "a connection could not be closed for the drain",
+                "exception": error,
+            }
+            asyncio.get_running_loop().call_exception_handler(context)
             return
         finally:
             del self._closing[connection]

@@ -11,7 +11,6 @@ from recloser.checks import address_of
 from recloser.clock import Alarm, Clock
 from recloser.closed import closed_error
 from recloser.contract import Sender
-from recloser.driver.admission import FREE, Terms, admit, follow, part, waits
 from recloser.driver.callers import CloseWaiters, Moves
 from recloser.driver.dial import dial, failure_of, log_bug, sleep_until
 from recloser.driver.generation import Generation, Releaser
@@ -24,6 +23,7 @@ from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
 from recloser.driver.statistics import Counters
+from recloser.driver.terms import FREE, Terms, follow, meet, part, waits
 from recloser.driver.watchdog import Watchdog, watch_subscription
 from recloser.fsm import effects
 from recloser.fsm.change import StateChange
@@ -281,7 +281,7 @@ class Driver:
         if generation is self.generation:
             self.inbound.set_aside()
         address = self._inputs.address(self.core.address)
-        spend = await admit(
+        spend = await meet(
             self._terms, self.core, effect, address, self.feed, clock=self.clock, fields=self.fields
         )
         await dial(

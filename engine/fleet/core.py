@@ -55,7 +55,7 @@ class Instant(NamedTuple):
         return max(self.monotonic - earlier.monotonic, self.wall - earlier.wall)
 
 
-class Terms(NamedTuple):
+class LeaseTimes(NamedTuple):
     """The times of a lease, in seconds."""
 
     ttl: float
@@ -92,14 +92,14 @@ class Terms(NamedTuple):
         return self.ttl + self.patience
 
 
-def terms_of(ttl: float, margin: float | None) -> Terms:
+def times_of(ttl: float, margin: float | None) -> LeaseTimes:
     """Check the times of a lease; raises `TypeError` or `ValueError`."""
     check_seconds("ttl", ttl, positive=True)
     if margin is None:
-        return Terms(ttl, ttl * _MARGIN)
+        return LeaseTimes(ttl, ttl * _MARGIN)
     check_seconds("margin", margin, positive=True)
     check_order("margin", margin, "a third of ttl", ttl / _SHARE)
-    return Terms(ttl, margin)
+    return LeaseTimes(ttl, margin)
 
 
 class Campaign(NamedTuple):
@@ -183,11 +183,11 @@ class LeaseCore:
         "floor",
         "owed",
         "state",
-        "terms",
+        "times",
     )
 
-    def __init__(self, terms: Terms) -> None:
-        self.terms: Terms = terms
+    def __init__(self, times: LeaseTimes) -> None:
+        self.times: LeaseTimes = times
         self.state: LeaseState = LeaseState.RELEASED
         self.floor: int = 0
         """The highest fencing number so far: that of the holder, in that state."""
@@ -220,16 +220,16 @@ class LeaseCore:
         """Return when `Passed` is to be handled, on the monotonic clock."""
         due = [] if self._next is None or self.asking else [self._next]
         if self.state is LeaseState.HOLDER and self._sent is not None:
-            due.append(self._sent.monotonic + self.terms.usable)
+            due.append(self._sent.monotonic + self.times.usable)
         return min(due, default=None)
 
     def usable(self, now: Instant) -> bool:
         """Return whether the lease is held, and certainly nobody else's."""
-        return self.state is LeaseState.HOLDER and self._within(self.terms.usable, now)
+        return self.state is LeaseState.HOLDER and self._within(self.times.usable, now)
 
     def writable(self, now: Instant) -> bool:
         """Return whether a connection of the last lease may still write: a close frame, say."""
-        return self._within(self.terms.writable, now)
+        return self._within(self.times.writable, now)
 
     def _within(self, seconds: float, now: Instant) -> bool:
         return self._sent is not None and now.since(self._sent) < seconds
@@ -246,7 +246,7 @@ class LeaseCore:
             case Ended() if self.state is LeaseState.LOST:
                 self.state = LeaseState.CANDIDATE
                 if self._deaf:
-                    self._next = now.monotonic + self.terms.deference
+                    self._next = now.monotonic + self.times.deference
                 else:
                     found += self._ask(now)
             case Campaign() | News() if self.state is LeaseState.CANDIDATE:
@@ -264,7 +264,7 @@ class LeaseCore:
             case Unheard(number) if self.asking and number == self._number:
                 self._pending, self._deaf = None, True
                 held = self.state is LeaseState.HOLDER
-                self._next = now.monotonic + (self.terms.retry if held else self.terms.deference)
+                self._next = now.monotonic + (self.times.retry if held else self.times.deference)
         return found
 
     def _ask(self, now: Instant) -> list[Effect]:
@@ -281,10 +281,10 @@ class LeaseCore:
         sent, self._pending = self._pending, None
         again, self._again = self._again, False
         if answer is None:
-            self._next = now.monotonic + self.terms.retry
+            self._next = now.monotonic + self.times.retry
         elif isinstance(answer, Refusal):
             self.owed = False
-            wait = min(max(answer.remaining, 0.0), self.terms.ttl) + _SOON
+            wait = min(max(answer.remaining, 0.0), self.times.ttl) + _SOON
             self._next = now.monotonic + (0.0 if again else wait)
         elif isinstance(answer, Grant):
             self.floor = max(self.floor, answer.token)
@@ -301,7 +301,7 @@ class LeaseCore:
     def _granted(self, sent: Instant | None, now: Instant) -> list[Effect]:
         if self.state is not LeaseState.CANDIDATE or sent is None:
             return []
-        if now.since(sent) >= self.terms.usable:
+        if now.since(sent) >= self.times.usable:
             self._next = now.monotonic  # the answer came too late: ask for another
             return []
         self.state = LeaseState.HOLDER
@@ -311,7 +311,7 @@ class LeaseCore:
     def _hold(self, sent: Instant | None) -> None:
         if sent is not None:
             self._sent = sent
-            self._next = sent.monotonic + self.terms.ttl / _SHARE
+            self._next = sent.monotonic + self.times.ttl / _SHARE
 
     def _lose(self, *, taken: bool) -> list[Effect]:
         self.state, self._next = LeaseState.LOST, None

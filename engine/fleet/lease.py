@@ -25,7 +25,7 @@ from recloser.fleet.core import (
     Renew,
     Unheard,
     Won,
-    terms_of,
+    times_of,
 )
 from recloser.fleet.store import Grant, LeaseStore, Refusal
 from recloser.fsm.change import StateChange
@@ -113,7 +113,7 @@ class Lease:
             raise TypeError(f"key must be a str, not {type(key).__name__}")
         if not key:
             raise ValueError("key must not be empty: name the connection that there is once")
-        self._core = LeaseCore(terms_of(ttl, margin))
+        self._core = LeaseCore(times_of(ttl, margin))
         self._store = store
         self._key = key
         self._owner = uuid4().hex
@@ -191,7 +191,7 @@ class Lease:
         if self._core.owed and not self._wanted:
             self._core.owed = False
             try:
-                async with asyncio.timeout(self._core.terms.patience):
+                async with asyncio.timeout(self._core.times.patience):
                     await self._store.release(self._key, self._owner)
             except Exception as error:  # noqa: BLE001 - of any store; the lease ends by itself
                 self._unreachable(error)
@@ -221,7 +221,7 @@ class Lease:
         self._alarm.set(self._core.deadline, engine.clock, self._due)
 
     def _perform(self, effect: Effect, engine: LeasedEngine) -> None:
-        owner, ttl = self._owner, self._core.terms.ttl
+        owner, ttl = self._owner, self._core.times.ttl
         match effect:
             case Acquire(number, floor):
                 self._ask(number, partial(self._store.acquire, self._key, owner, ttl, floor))
@@ -232,7 +232,7 @@ class Lease:
                 self._wake(engine)
             case Lose(token, taken):
                 log.lease_lost(engine.fields, self._key, token, taken=taken)
-                polite = self._core.terms.margin >= 2 * FAREWELL and self.writable() and not taken
+                polite = self._core.times.margin >= 2 * FAREWELL and self.writable() and not taken
                 engine.revoke(Close.by_engine(Cause.LEASE), GOING_AWAY if polite else None)
                 if engine.core.state is State.BACKOFF:
                     self._handle(Ended())  # there was no connection
@@ -280,11 +280,11 @@ class Lease:
     ) -> None:
         event: Event
         try:
-            async with asyncio.timeout(self._core.terms.patience):
+            async with asyncio.timeout(self._core.times.patience):
                 event = Answered(number, await call())
         except TimeoutError:
             event = Unheard(number)
-            patience = self._core.terms.patience
+            patience = self._core.times.patience
             self._unreachable(TimeoutError(f"the store gave no answer in {patience:g} s"))
         except Exception as error:  # noqa: BLE001 - of any store; it counts as a failure
             event = Answered(number, None)

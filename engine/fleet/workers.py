@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from recloser import log
 from recloser.clock import LoopClock
-from recloser.fleet.core import Instant, terms_of
+from recloser.fleet.core import Instant, times_of
 from recloser.fleet.rendezvous import Assignment, rendezvous
 from recloser.fsm.errors import RecloserError
 
@@ -63,7 +63,7 @@ class Workers:
                 raise TypeError(f"{what} must be a str, not {type(given).__name__}")
             if given is not None and not given:
                 raise ValueError(f"{what} must not be empty: name what it is for")
-        self._terms = terms_of(ttl, None)
+        self._times = times_of(ttl, None)
         self._store = store
         self._group = group
         self._name = uuid4().hex if name is None else name
@@ -88,7 +88,7 @@ class Workers:
     def members(self) -> frozenset[str]:
         """The names of those that are alive; empty while that is not known."""
         now, sent = self._now(), self._sent
-        known = sent is not None and now.since(sent) < self._terms.usable
+        known = sent is not None and now.since(sent) < self._times.usable
         return self._members if known else frozenset()
 
     def has(self, key: str) -> bool:
@@ -145,7 +145,7 @@ class Workers:
 
     async def _live(self) -> None:
         while True:
-            pause = self._terms.retry if self._problem else self._terms.ttl / _SHARE
+            pause = self._times.retry if self._problem else self._times.ttl / _SHARE
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(pause, self._left)):
                     await self._news.wait()
@@ -156,15 +156,15 @@ class Workers:
     def _left(self) -> float:
         """Seconds for which the members are known, and a pause where they are not."""
         if self._sent is None:
-            return self._terms.retry
-        return max(self._terms.retry / 2, self._terms.usable - self._now().since(self._sent))
+            return self._times.retry
+        return max(self._times.retry / 2, self._times.usable - self._now().since(self._sent))
 
     async def _beat(self) -> None:
         sent = self._now()
         found: list[str] = []
 
         async def call() -> None:
-            found.extend(await self._store.beat(self._group, self._name, self._terms.ttl))
+            found.extend(await self._store.beat(self._group, self._name, self._times.ttl))
 
         if await self._ask(call):
             self._know(frozenset(found), sent)
@@ -181,7 +181,7 @@ class Workers:
     async def _ask(self, call: Callable[[], Awaitable[None]]) -> bool:
         """Ask the store, and say whether it answered; tell the log of the first failure."""
         patience = (
-            self._terms.patience if self._sent is None else min(self._terms.patience, self._left)
+            self._times.patience if self._sent is None else min(self._times.patience, self._left)
         )
         try:
             async with asyncio.timeout(patience):

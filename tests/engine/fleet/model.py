@@ -21,11 +21,11 @@ from recloser.fleet.core import (
     Instant,
     LeaseCore,
     LeaseState,
+    LeaseTimes,
     News,
     Passed,
     Quit,
     Renew,
-    Terms,
     Unheard,
 )
 from recloser.fleet.memory import LeaseRecord
@@ -36,14 +36,14 @@ Request = Acquire | Renew | None
 Answer = Grant | Refusal | bool
 
 
-TERMS = Terms(3.0, 1.0)
+TIMES = LeaseTimes(3.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Setting:
     """What the nodes are like, and what is wrong with them."""
 
-    terms: Terms = TERMS
+    times: LeaseTimes = TIMES
     rates: tuple[float, float] = (1.0, 1.0)
     """How fast the clocks of the nodes go, against that of the store."""
     core: type[LeaseCore] = LeaseCore
@@ -123,7 +123,7 @@ class World:
 
     def _node_key(self, index: int, rank: dict[int, int]) -> tuple[object, ...]:
         node, time = self.nodes[index], self.clock(index).monotonic
-        core, ttl = node.core, self.setting.terms.ttl
+        core, ttl = node.core, self.setting.times.ttl
 
         def age(moment: Instant | None) -> float | None:
             return None if moment is None else round(min(ttl, time - moment.monotonic), 3)
@@ -196,7 +196,7 @@ class World:
         """A request arrives; those before it may have been lost."""
         for place, request in enumerate(self.nodes[index].requests):
             world = self.step(f"store: {request} of node {index}")
-            node, owner, ttl = world.nodes[index], str(index), self.setting.terms.ttl
+            node, owner, ttl = world.nodes[index], str(index), self.setting.times.ttl
             node.requests = node.requests[place + 1 :]
             if request is None:
                 world.record = world.record.released(owner) or world.record
@@ -250,7 +250,7 @@ def judge(world: World) -> str:
 
 def start(setting: Setting) -> World:
     """Two nodes that want nothing yet."""
-    nodes = Node(setting.core(setting.terms)), Node(setting.core(setting.terms))
+    nodes = Node(setting.core(setting.times)), Node(setting.core(setting.times))
     return World(setting, nodes, setting.record())
 
 

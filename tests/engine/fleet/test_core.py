@@ -19,7 +19,7 @@ from recloser.fleet.core import (
     Renew,
     Unheard,
     Won,
-    terms_of,
+    times_of,
 )
 from recloser.fleet.store import Grant, Refusal
 
@@ -30,7 +30,7 @@ class Rig:
     """A core and the time."""
 
     def __init__(self, margin: float | None = None) -> None:
-        self.core = LeaseCore(terms_of(TTL, margin))
+        self.core = LeaseCore(times_of(TTL, margin))
         self.now = Instant(100.0, 1000.0)
 
     def do(self, event: Event, after: float = 0.0) -> list[Effect]:
@@ -162,6 +162,6 @@ def test_who_wants_it_no_more_asks_for_nothing_and_owes_the_release() -> None:
 )
 def test_times_that_cannot_work_are_refused(ttl: float, margin: float | None, error: str) -> None:
     with pytest.raises(ValueError, match=error):
-        terms_of(ttl, margin)
+        times_of(ttl, margin)
     with pytest.raises(TypeError):
-        terms_of("9", margin)  # type: ignore[arg-type] # on purpose
+        times_of("9", margin)  # type: ignore[arg-type] # on purpose

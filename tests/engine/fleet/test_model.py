@@ -2,7 +2,7 @@
 
 import pytest
 
-from recloser.fleet.core import Effect, Event, Instant, LeaseCore, LeaseState, Terms
+from recloser.fleet.core import Effect, Event, Instant, LeaseCore, LeaseState, LeaseTimes
 from recloser.fleet.memory import LeaseRecord
 from recloser.fleet.store import Grant, Refusal
 from tests.engine.fleet.model import Setting, explore, judge, start
@@ -61,7 +61,7 @@ class Forgetful(LeaseRecord):
 @pytest.mark.parametrize(
     ("setting", "what"),
     [
-        (Setting(terms=Terms(3.0, 0.0), rates=(SLOW, 1.0)), "granted while another was valid"),
+        (Setting(times=LeaseTimes(3.0, 0.0), rates=(SLOW, 1.0)), "granted while another was valid"),
         (Setting(core=FromTheAnswer), "granted while another was valid"),
         (Setting(core=Trusting), "granted while another was valid"),
         (Setting(record=Forgetful), "a fencing number went back"),

@@ -1,4 +1,4 @@
-"""The admission of a dial: the lease, the permit of the governor, and a dial of the budget."""
+"""The terms of a dial: the lease, the permit of the governor, and a dial of the budget."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -74,7 +74,7 @@ FREE: Final = Terms()
 """Those of an engine that may dial at any time."""
 
 
-async def admit(
+async def meet(
     terms: Terms,
     core: Core,
     dial: Dial,
@@ -84,7 +84,7 @@ async def admit(
     clock: Clock,
     fields: Mapping[str, object],
 ) -> Callable[[], Awaitable[None]] | None:
-    """Return once a dial may start; raises `DialFailed` with the cause if it may not.
+    """Meet the terms of a dial: return once it may start; raises `DialFailed` if it may not.
 
     `address` is where it goes, if that is known before the providers are asked. The result is to be
     called after the providers, if there is one: it counts the dial against the budget, and asks for
