@@ -401,6 +401,22 @@ async def test_a_governor_of_several_event_loops_governs_each_for_itself() -> No
     await waiting.close()
 
 
+@pytest.mark.spec("M1.4", "M1.5")
+def test_a_closed_event_loop_is_forgotten() -> None:
+    """The rate keeps the host in mind by a timer, which would keep the loop alive."""
+    governor = Governor(rate=0.001)
+
+    async def use() -> weakref.ref[asyncio.AbstractEventLoop]:
+        ws, _, _ = await opened(UP, governor=governor)
+        await ws.close()
+        return weakref.ref(asyncio.get_running_loop())
+
+    first = asyncio.run(use())
+    asyncio.run(use())
+    gc.collect()
+    assert first() is None
+
+
 @pytest.mark.spec("M1.4")
 @virtual
 async def test_an_engine_with_a_clock_has_a_governor_only_if_it_is_given_one() -> None:
