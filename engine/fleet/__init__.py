@@ -1,4 +1,4 @@
-"""Many processes: leases, so that of one connection there is one in the whole fleet.
+"""Many processes: one connection of a key in the whole fleet, shared work, shared credentials.
 
 See docs/fleet.md. The redis client library loads when `RedisStore` is first used.
 """

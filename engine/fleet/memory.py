@@ -1,4 +1,4 @@
-"""`MemoryStore`: the leases and the workers of one event loop."""
+"""`MemoryStore`: the leases, the workers and the credentials of one event loop."""
 
 import asyncio
 from collections.abc import Callable

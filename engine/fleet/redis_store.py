@@ -1,4 +1,4 @@
-"""`RedisStore`: the leases of a fleet in Redis or Valkey."""
+"""`RedisStore`: what the processes of a fleet share, in Redis or Valkey."""
 
 from collections.abc import Callable
 from math import ceil
@@ -116,7 +116,7 @@ return ARGV[3] ~= '' and ARGV[2] or ''
 
 
 class RedisStore:
-    """The leases of a fleet in Redis 6.2 or later, or Valkey.
+    """What the processes of a fleet share, in Redis 6.2 or later, or Valkey.
 
         store = RedisStore("redis://localhost")
         ws = recloser.connect(url, lease=Lease(store, "prices"))

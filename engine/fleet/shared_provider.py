@@ -11,7 +11,6 @@ from uuid import uuid4
 from recloser import log
 from recloser.credentials.store import Credential, Provider
 from recloser.credentials.token import Token
-from recloser.fleet.store import StoreUnreachable
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.numbers import check_seconds
 from recloser.providers import resolve
@@ -28,7 +27,10 @@ _KEPT: Final = 86_400.0
 
 
 class CredentialStore(Protocol):
-    """Keeps a sealed credential for each name, and who asks for the next one."""
+    """Keeps a sealed credential for each name, and who asks for the next one.
+
+    A method raises `OSError`, such as `StoreUnreachable`, where the store gives no answer.
+    """
 
     async def credential(self, name: str) -> tuple[str, bytes] | None:
         """Return the id of the credential and its sealed text; None if there is none."""
@@ -177,7 +179,7 @@ class SharedProvider:
         try:
             async with asyncio.timeout(_PATIENCE):
                 answer = await asking
-        except (StoreUnreachable, OSError) as error:
+        except OSError as error:
             if not self._problem:
                 log.store_unreachable({}, self._name, error)
             self._problem = True
