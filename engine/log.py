@@ -246,6 +246,28 @@ def store_reached(app_fields: Mapping[str, object], key: str) -> None:
     _line(logging.INFO, STORE_REACHED, app_fields, {"key": key})
 
 
+class StoreContact:
+    """Whether a store answers: a line when it does not, and one when it does again."""
+
+    __slots__ = ("problem",)
+
+    def __init__(self) -> None:
+        self.problem: Exception | None = None
+        """The error of a store that gives no answer."""
+
+    def failed(self, key: str, error: Exception, app_fields: Mapping[str, object]) -> None:
+        """Note that the store gave no answer for this key."""
+        if self.problem is None:
+            store_unreachable(app_fields, key, error)
+        self.problem = error
+
+    def answered(self, key: str, app_fields: Mapping[str, object]) -> None:
+        """Note that it gave one."""
+        if self.problem is not None:
+            store_reached(app_fields, key)
+        self.problem = None
+
+
 def close_rate_unusual(app_fields: Mapping[str, object], facts: Mapping[str, object]) -> None:
     """Write a warning about a rate of closes that is out of the ordinary (I5)."""
     _line(logging.WARNING, RATE_UNUSUAL, app_fields, facts)

@@ -122,8 +122,7 @@ class Lease:
         self._request: asyncio.Task[None] | None = None
         self._answer: asyncio.Event | None = None
         self._unwatch: Callable[[], None] | None = None
-        self._problem: Exception | None = None
-        """Why the store gave no answer to the last request; None if it gave one."""
+        self._contact = log.StoreContact()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._key!r} {self.state.value}>"
@@ -170,7 +169,7 @@ class Lease:
             self._answer = self._answer or asyncio.Event()
             await self._answer.wait()
         if not self.held:
-            raise DialFailed(Close.by_engine(Cause.LEASE, error=self._problem))
+            raise DialFailed(Close.by_engine(Cause.LEASE, error=self._contact.problem))
 
     def writable(self) -> bool:
         """Return whether the connection of the lease may write anything."""
@@ -304,12 +303,8 @@ class Lease:
 
     def _unreachable(self, error: Exception) -> None:
         engine = self._engine
-        if self._problem is None and engine is not None:
-            log.store_unreachable(engine.fields, self._key, error)
-        self._problem = error
+        self._contact.failed(self._key, error, {} if engine is None else engine.fields)
 
     def _reached(self) -> None:
         engine = self._engine
-        if self._problem is not None and engine is not None:
-            log.store_reached(engine.fields, self._key)
-        self._problem = None
+        self._contact.answered(self._key, {} if engine is None else engine.fields)

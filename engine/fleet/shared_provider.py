@@ -97,7 +97,7 @@ class SharedProvider:
         self._owner = uuid4().hex
         self._given = ""
         """The id of the credential that was given last: whoever asks again needs another."""
-        self._problem = False
+        self._contact = log.StoreContact()
 
     async def __call__(self) -> Credential:
         """Return the credential of the fleet, or another than was returned before.
@@ -180,13 +180,9 @@ class SharedProvider:
             async with asyncio.timeout(_PATIENCE):
                 answer = await asking
         except OSError as error:
-            if not self._problem:
-                log.store_unreachable({}, self._name, error)
-            self._problem = True
+            self._contact.failed(self._name, error, {})
             raise _Away from error
-        if self._problem:
-            log.store_reached({}, self._name)
-        self._problem = False
+        self._contact.answered(self._name, {})
         return answer
 
 

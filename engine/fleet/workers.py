@@ -74,7 +74,7 @@ class Workers:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] = self._news.clear
-        self._problem = False
+        self._contact = log.StoreContact()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._group!r} {len(self.members)} members>"
@@ -145,7 +145,7 @@ class Workers:
 
     async def _live(self) -> None:
         while True:
-            pause = self._times.retry if self._problem else self._times.ttl / _SHARE
+            pause = self._times.retry if self._contact.problem else self._times.ttl / _SHARE
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(pause, self._left)):
                     await self._news.wait()
@@ -187,11 +187,7 @@ class Workers:
             async with asyncio.timeout(patience):
                 await call()
         except Exception as error:  # noqa: BLE001 - of any store; the members go on alone
-            if not self._problem:
-                log.store_unreachable({}, self._group, error)
-            self._problem = True
+            self._contact.failed(self._group, error, {})
             return False
-        if self._problem:
-            log.store_reached({}, self._group)
-        self._problem = False
+        self._contact.answered(self._group, {})
         return True

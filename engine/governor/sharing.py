@@ -21,7 +21,7 @@ class Sharing:
     """Takes permits of the store, gives them back, and passes news on, for one event loop."""
 
     __slots__ = (
-        *("_away_until", "_end", "_hear", "_limits", "_names"),
+        *("_away_until", "_contact", "_end", "_hear", "_limits", "_names"),
         *("_owner", "_permits", "_store", "_tasks"),
     )
 
@@ -35,6 +35,7 @@ class Sharing:
         self._names = count(1)
         self._permits: dict[int, tuple[str, str]] = {}
         """The key and the name of the permit of each engine that dials."""
+        self._contact = log.StoreContact()
         self._away_until: float | None = None
         """When to ask again a store that gave no answer; None while it answers."""
         self._end: Callable[[], None] | None = None
@@ -102,11 +103,9 @@ class Sharing:
             self._reached(key)
 
     def _unreachable(self, key: str, error: OSError) -> None:
-        if self._away_until is None:
-            log.store_unreachable({}, key, error)
+        self._contact.failed(key, error, {})
         self._away_until = asyncio.get_running_loop().time() + _PAUSE
 
     def _reached(self, key: str) -> None:
-        if self._away_until is not None:
-            self._away_until = None
-            log.store_reached({}, key)
+        self._contact.answered(key, {})
+        self._away_until = None
