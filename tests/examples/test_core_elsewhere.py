@@ -33,18 +33,22 @@ class Server:
 
     acts: list[Callable[[ServerConnection], None]]
     dials: int = 0
-    codes: list[int | None] = field(default_factory=list)
+    codes: dict[int, int | None] = field(default_factory=dict)
+    """The close code of each connection, by its number; complete when the server has ended."""
     refuse_from: int = 99
     url: str = ""
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def live(self, connection: ServerConnection) -> None:
+        self.threads.append(threading.current_thread())
         self.dials += 1
+        number = self.dials
         with contextlib.suppress(ConnectionClosed):
-            connection.send(f"connection {self.dials}")
-            self.acts[self.dials - 1](connection)
+            connection.send(f"connection {number}")
+            self.acts[number - 1](connection)
         with contextlib.suppress(ConnectionClosed):
             connection.recv()
-        self.codes.append(connection.close_code)
+        self.codes[number] = connection.close_code
 
     def check(self, connection: ServerConnection, request: object) -> Any:
         return connection.respond(404, "gone") if self.dials >= self.refuse_from else None
@@ -72,7 +76,8 @@ def serving(server: Server) -> Iterator[Server]:
             yield server
         finally:
             listener.shutdown()
-            thread.join()
+            for each in (thread, *server.threads):
+                each.join()
 
 
 def in_threads(url: str, last: str) -> Told:
@@ -132,7 +137,7 @@ def test_it_comes_back_and_not_after_its_own_close(drive: Callable[[str, str], T
             (1000, "", True),
         ]
         assert server.dials == 3
-    assert server.codes[-1] == 1000
+    assert server.codes == {1: 1001, 2: 1006, 3: 1000}
 
 
 @pytest.mark.spec("A3")

@@ -2,7 +2,8 @@
 
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ Cells = Sequence[str]
 """The texts of one row, from left to right."""
 
 
-kind_of_table = click.option(
+kind_of_table: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--format",
     "kind",
     type=click.Choice(["table", "markdown"]),

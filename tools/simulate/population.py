@@ -23,10 +23,10 @@ class Tally:
     __slots__ = ("dials", "ends", "engines", "opened")
 
     def __init__(self, engines: int) -> None:
-        self.engines = engines
-        self.dials = array("d")
-        self.opened = array("d")
-        self.ends = {State.PASSIVE: 0, State.CLOSED: 0}
+        self.engines: int = engines
+        self.dials: array[float] = array("d")
+        self.opened: array[float] = array("d")
+        self.ends: dict[State, int] = {State.PASSIVE: 0, State.CLOSED: 0}
 
     def group(self) -> Group:
         """Return the moments, which are in order."""
