@@ -26,7 +26,12 @@ ROOT = Path(__file__).parent.parent
 DIST = ROOT / "dist"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-EXTRAS = "diagram,durable,fleet,otel,picows,plot,prometheus,socks,testing"
+[EXTRAS] = [
+    each.removeprefix("recloser[").removesuffix("]")
+    for each in PROJECT["optional-dependencies"]["dev"]
+    if each.startswith("recloser[")
+]
+"""The extras that a user can want: those of `dev`."""
 PART = ("tests/fsm", "tests/policies", "tests/transport/test_dialling.py")
 LEFT_OUT = "tests/test_wheel.py::test_in_the_clone_every_module_is_a_link_to_its_source"
 UNTYPED = {"recloser.transport.picows_upgrade.PicowsProtocol"}

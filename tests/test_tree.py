@@ -65,10 +65,6 @@ ELSEWHERE = {
     "tools/diagram/canvas.py": ("tools/diagram/test_terminal.py",),
     "tools/explain": ("tools/cli/test_explain.py",),
     "tools/simulate/curves.py": ("tools/simulate/test_report.py",),
-    "tools/simulate/population.py": (
-        "tools/simulate/test_storm.py",
-        "tools/simulate/test_governed.py",
-    ),
     "tools/simulate/scenario.py": ("tools/simulate/test_storm.py",),
     "tools/testing/core_walk.py": ("fsm/test_walk.py",),
     "tools/testing/doubles/raw_server.py": (

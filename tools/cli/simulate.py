@@ -231,8 +231,8 @@ def command(
 ) -> None:
     """Drive thousands of engines through an outage in virtual time.
 
-    All lose their server at 0 and follow the policy until they are back. Policy and machine
-    are the real ones; time, network and server are simulated.
+    All lose their server at 0 and follow the policy until they are back. The policy and
+    the counters of the engines are the real ones; time, network and server are simulated.
     """
     _check_consistent(ctx, sweeping=sweeping)
     _check_drawable(plot)

@@ -1,1 +1,1 @@
-"""The storm simulator: a fleet of real cores with a real policy, in virtual time."""
+"""The storm simulator: a fleet of engines with a real policy, in virtual time."""

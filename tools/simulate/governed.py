@@ -5,11 +5,8 @@ from enum import Enum
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
-from recloser.fsm.effects import Announce, Dial, Effect
-from recloser.fsm.events import Expired, Hint, Lost, Opened, Wait
-from recloser.fsm.record import Cause, Close
+from recloser.fsm.record import Close
 from recloser.fsm.states import State
 from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Effect as GovernorEffect
@@ -17,11 +14,10 @@ from recloser.governor.effects import Grant, Share, Wake
 from recloser.governor.events import Ask, Due, Ended, Leave, Sleep
 from recloser.governor.limits import AT_ONCE, DialLimits
 from recloser.simulate.outcome import Outcome
-from recloser.simulate.population import Population
+from recloser.simulate.population import UNANSWERED, Population
 from recloser.simulate.scenario import Governing, Scenario
 
 _HOST: Final = "host"
-_UNANSWERED: Final = Close.by_engine(Cause.CONNECT_TIMEOUT)
 _TICK: Final = 4096
 """Moments between two reports of progress."""
 
@@ -41,12 +37,11 @@ _Moment = tuple[float, int, _Kind, int, Close | None]
 
 
 class GovernedStorm:
-    """One run: cores, governors, and the moments to come in a heap."""
+    """One run: engines, governors, and the moments to come in a heap."""
 
     def __init__(self, policy: Policy, scenario: Scenario) -> None:
         self._scenario = scenario
         self._population = Population(policy, scenario)
-        self._cores = self._population.cores
         each = scenario.governor is Governing.PROCESS
         limits = DialLimits(at_once=AT_ONCE if each else None)
         if scenario.governor is Governing.FLEET_RATE:
@@ -61,12 +56,12 @@ class GovernedStorm:
 
     def run(self, progress: Callable[[float], None] | None) -> Outcome:
         """Run to the end."""
-        heap, moments = self._heap, 0
+        heap, moments, end = self._heap, 0, self._scenario.end
         while heap:
-            now, _, kind, number, fact = heappop(heap)
-            if now > self._scenario.end:
+            now, _, kind, number, failure = heappop(heap)
+            if now > end:
                 break
-            self._happen(now, kind, number, fact)
+            self._happen(now, kind, number, failure)
             moments += 1
             if progress is not None and moments % _TICK == 0:
                 progress(self._population.recovered())
@@ -75,50 +70,46 @@ class GovernedStorm:
         return self._population.outcome()
 
     def _happen(self, now: float, kind: _Kind, number: int, failure: Close | None) -> None:
+        population = self._population
         if kind is _Kind.GOVERNOR:
             governor = self._governors[number]
             if governor.deadline is not None and governor.deadline <= now:
                 self._govern(number, governor.handle(Due(), now), now)
-            return
-        core = self._cores[number]
-        if kind is _Kind.LOSS:
-            self._perform(number, self._population.lose(number, now), now)
+        elif kind is _Kind.LOSS:
+            population.lose(number, now)
+            self._ended(number, population.parting, now)
         elif kind is _Kind.DIAL:
             self._ask(number, now)
         elif kind is _Kind.ANSWER:
-            self._answered(number, core, failure, now)
-        elif core.state is State.BACKOFF and core.deadline == now:
-            self._perform(number, core.handle(Expired(now), now), now)
+            self._answered(number, failure, now)
+        elif population.states[number] is State.BACKOFF and population.due[number] == now:
+            population.begin(number, now)
+            self._ask(number, now)
 
-    def _perform(self, number: int, effects: list[Effect], now: float) -> None:
-        """Perform the effects of the core of an engine."""
-        for effect in effects:
-            if isinstance(effect, Dial):
-                if effect.not_before > now:
-                    self._push(effect.not_before, _Kind.DIAL, number)
-                else:
-                    self._ask(number, now)
-            elif isinstance(effect, Announce):
-                change = effect.change
-                if change.error is not None:
-                    raise change.error
-                if change.current is State.BACKOFF and change.close is not None:
-                    self._push(now + (change.delay or 0.0), _Kind.DEADLINE, number)
-                    self._tell(number, Sleep(number, self._key(number), change.close), now)
-                elif change.current in (State.PASSIVE, State.CLOSED):
-                    self._population.tally(number).ends[change.current] += 1
-                    self._tell(number, Leave(number), now)
+    def _ended(self, number: int, close: Close, now: float) -> None:
+        """Tell the governor what the policy made of an end."""
+        population = self._population
+        if population.states[number] is State.BACKOFF:
+            self._push(population.due[number], _Kind.DEADLINE, number)
+            self._tell(number, Sleep(number, self._key(number), close), now)
+        else:
+            self._tell(number, Leave(number), now)
+
+    def _lose(self, number: int, close: Close, now: float) -> None:
+        """Let the dial of an engine fail, unless it has failed before."""
+        if self._population.states[number] is State.CONNECTING:
+            self._population.end(number, close, now)
+            self._ended(number, close, now)
 
     def _ask(self, number: int, now: float) -> None:
         self._tell(number, Ask(number, self._key(number)), now)
 
-    def _answered(self, number: int, core: Core, failure: Close | None, now: float) -> None:
+    def _answered(self, number: int, failure: Close | None, now: float) -> None:
         self._tell(number, Ended(number, failure), now)
         if failure is None:
-            self._population.tally(number).opened.append(now)
-            core.handle(Opened(core.generation), now)
+            self._population.open(number, now)
         else:
-            self._perform(number, core.handle(Lost(core.generation, failure), now), now)
+            self._lose(number, failure, now)
 
     def _tell(self, number: int, event: Ask | Ended | Leave | Sleep, now: float) -> None:
         home = number % len(self._governors)
@@ -130,22 +121,26 @@ class GovernedStorm:
             if isinstance(effect, Grant):
                 self._dial(effect.engine, now)
             elif isinstance(effect, Share):
-                core = self._cores[effect.engine]
-                found = core.handle(Lost(core.generation, effect.close), now)
-                self._perform(effect.engine, found, now)
+                self._lose(effect.engine, effect.close, now)
             elif isinstance(effect, Wake):
-                found = self._cores[effect.engine].handle(Hint(), now)
-                self._perform(effect.engine, found, now)
+                self._wake(effect.engine, now)
         deadline = self._governors[home].deadline
         if deadline is not None:
             self._push(max(deadline, now), _Kind.GOVERNOR, home)
 
+    def _wake(self, number: int, now: float) -> None:
+        start = self._population.wake(number, now)
+        if start is not None and start > now:
+            self._push(start, _Kind.DIAL, number)
+        elif start is not None:
+            self._ask(number, now)
+
     def _dial(self, number: int, now: float) -> None:
-        core, scenario = self._cores[number], self._scenario
-        core.handle(Wait(core.generation), now)
+        scenario = self._scenario
+        self._population.wait(number, now)
         answer = self._population.dial(number, now)
         if answer is None:
-            self._push(now + scenario.connect_timeout, _Kind.ANSWER, number, _UNANSWERED)
+            self._push(now + scenario.connect_timeout, _Kind.ANSWER, number, UNANSWERED)
         else:
             failure = None if answer is True else answer
             self._push(now + scenario.round_trip, _Kind.ANSWER, number, failure)

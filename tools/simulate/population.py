@@ -1,20 +1,22 @@
-"""The population of a simulated storm: its cores, their server, and what becomes of them."""
+"""The population of a simulated storm: its engines, their server, and what becomes of them."""
 
 from array import array
 from math import ceil
 from random import Random
-from typing import Literal
+from typing import Final, Literal
 
-from recloser.fsm.core import Core
-from recloser.fsm.decisions import Host, Policy
-from recloser.fsm.effects import Effect
-from recloser.fsm.events import Ask, Expired, Lost, Opened
-from recloser.fsm.record import Close
-from recloser.fsm.states import State, Wish
-from recloser.fsm.timeouts import Timeouts
+from recloser.fsm.decisions import Context, Decision, Host, Policy, Retry, Stop
+from recloser.fsm.judge import judge
+from recloser.fsm.record import Cause, Close
+from recloser.fsm.run import Run
+from recloser.fsm.states import State
+from recloser.fsm.timeouts import STABLE
 from recloser.simulate.outcome import Group, Outcome
 from recloser.simulate.scenario import NOTICE, UPTIME, Scenario
 from recloser.simulate.server import Server, parting
+
+UNANSWERED: Final = Close.by_engine(Cause.CONNECT_TIMEOUT)
+"""The record of a dial that the engine gave up: the server was silent."""
 
 
 class Tally:
@@ -40,34 +42,109 @@ class Tally:
 
 
 class Population:
-    """All engines of one storm, by number: first the fleet, then those that are alone."""
+    """All engines of one storm, by number: first the fleet, then those that are alone.
 
-    __slots__ = ("_alone", "_parting", "_scenario", "cores", "fleet", "losses", "server")
+    An engine is a run of failures, a state and a deadline: what a core keeps of it in a storm. The
+    run counts, asks the policy and keeps the answer by the code of the core. The machine itself is
+    left out: a storm takes few rows of its table, and tests hold the outcomes against real cores.
+    """
+
+    __slots__ = (
+        *("_alone", "_host", "_policy", "_roll", "_runs", "_scenario"),
+        *("due", "fleet", "losses", "parting", "server", "states"),
+    )
 
     def __init__(self, policy: Policy, scenario: Scenario) -> None:
         rng = Random(scenario.seed)  # noqa: S311 - a simulation has to repeat itself
+        count = scenario.engines
         self._scenario = scenario
-        self._parting = parting(scenario)
-        self._alone = Tally(scenario.engines - scenario.fleet)
+        self._policy = policy
+        self._roll = rng.random
+        self._host = Host(ceil(count / scenario.processes))
+        self.parting: Close = parting(scenario)
+        """The record with which every connection ends."""
+        self._alone = Tally(count - scenario.fleet)
+        self._runs: list[Run | None] = [_steady()] * count
+        """One run for all until each loses its connection; None for an engine that is done."""
         self.fleet: Tally = Tally(scenario.fleet)
         self.server: Server = Server(scenario, Random(scenario.seed + 1))  # noqa: S311 - as above
-        timeouts = Timeouts(connect=scenario.connect_timeout)
-        host = Host(ceil(scenario.engines / scenario.processes))
-        self.cores: list[Core] = [
-            _steady(Core(policy, timeouts=timeouts, roll=rng.random), host)
-            for _ in range(scenario.engines)
-        ]
-        self.losses: list[float] = [rng.uniform(0.0, NOTICE) for _ in range(scenario.engines)]
+        self.states: list[State] = [State.OPEN] * count
+        self.due: array[float] = array("d", bytes(8 * count))
+        """The deadline of each engine in `backoff`."""
+        self.losses: array[float] = array("d", (rng.uniform(0.0, NOTICE) for _ in range(count)))
         """When each engine notices that its connection is gone."""
 
     def tally(self, number: int) -> Tally:
         """Return the tally of the part to which an engine belongs."""
         return self.fleet if number < self.fleet.engines else self._alone
 
-    def lose(self, number: int, now: float) -> list[Effect]:
-        """Let the connection of an engine end."""
-        core = self.cores[number]
-        return core.handle(Lost(core.generation, self._parting), now)
+    def lose(self, number: int, now: float) -> State:
+        """Let the connection of an engine end; return the state that follows."""
+        run = self._runs[number]
+        self._runs[number] = None if run is None else run.copy()
+        return self.end(number, self.parting, now)
+
+    def end(self, number: int, close: Close, now: float) -> State:
+        """Let a generation end, and ask the policy; return the state that follows.
+
+        Raises `PolicyError` when the policy fails.
+        """
+        run = self._runs[number]
+        if run is None:
+            return self.states[number]  # it is done
+        _, decision = run.lost(
+            close,
+            now,
+            self._decide,
+            roll=self._roll(),
+            can_refresh=False,
+            stable_after=STABLE,
+            been_open=True,
+            host=self._host,
+        )
+        if isinstance(decision, Retry):
+            self.due[number] = now + decision.delay
+            state = State.BACKOFF
+        else:
+            state = State.CLOSED if isinstance(decision, Stop) else State.PASSIVE
+            self.tally(number).ends[state] += 1
+        self.states[number] = state
+        return state
+
+    def _decide(self, close: Close, context: Context) -> Decision:
+        decision, problem = judge(self._policy, close, context)
+        if problem is not None:
+            raise problem
+        return decision
+
+    def begin(self, number: int, now: float) -> None:
+        """Let a backoff end: a dial begins."""
+        run = self._runs[number]
+        if run is not None:
+            run.dialling(now)
+            self.states[number] = State.CONNECTING
+
+    def wake(self, number: int, now: float) -> float | None:
+        """End a backoff early; return when the dial may begin, None for an engine in no backoff."""
+        run = self._runs[number]
+        if run is None or self.states[number] is not State.BACKOFF:
+            return None
+        start = run.earliest(now)
+        self.begin(number, start)
+        return start
+
+    def wait(self, number: int, now: float) -> None:
+        """Let a dial that waited for its permit begin."""
+        run = self._runs[number]
+        if run is not None and self.states[number] is State.CONNECTING:
+            run.wait(now)
+
+    def open(self, number: int, now: float) -> None:
+        """Let a dial open: the engine is done."""
+        self.tally(number).opened.append(now)
+        if self.states[number] is State.CONNECTING:
+            self.states[number] = State.OPEN
+            self._runs[number] = None
 
     def dial(self, number: int, now: float) -> Close | Literal[True] | None:
         """Count a dial, and return its answer: True for open, a record, or None for silence."""
@@ -92,11 +169,9 @@ class Population:
         )
 
 
-def _steady(core: Core, host: Host) -> Core:
-    """Bring a new core to a stable open state, among the engines of `host`."""
-    core.host = host
-    core.handle(Ask(Wish.CONNECT), -UPTIME)
-    core.handle(Opened(core.generation), -UPTIME)
-    if core.deadline is not None:
-        core.handle(Expired(core.deadline), core.deadline)
-    return core
+def _steady() -> Run:
+    """Make the run of an engine that has been open for `UPTIME`."""
+    run = Run(since=-UPTIME)
+    run.dialling(-UPTIME)
+    run.opened_at = -UPTIME
+    return run.stable()

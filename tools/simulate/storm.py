@@ -1,18 +1,15 @@
-"""Drives real cores with a real policy through a storm in virtual time."""
+"""Drives a fleet of engines with a real policy through a storm in virtual time."""
 
 from collections.abc import Callable
 from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from recloser.fsm.core import Core
 from recloser.fsm.decisions import Policy
-from recloser.fsm.effects import Announce, Dial, Effect
-from recloser.fsm.events import Expired, Lost, Opened
 from recloser.fsm.states import State
 from recloser.simulate.governed import GovernedStorm
 from recloser.simulate.outcome import Outcome
-from recloser.simulate.population import Population
+from recloser.simulate.population import UNANSWERED, Population
 from recloser.simulate.regions import simulate_regions
 from recloser.simulate.scenario import Scenario
 
@@ -24,9 +21,9 @@ Progress = Callable[[float], None]
 
 
 class _Storm:
-    """One run: cores, their deadlines in a heap, and the server.
+    """One run: engines, their deadlines in a heap, and the server.
 
-    Each core has one deadline, so the heap holds at most one entry for each engine. A core
+    Each engine has one deadline, so the heap holds at most one entry for each. An engine
     that is open again, at rest or closed is done and leaves the heap.
     """
 
@@ -39,15 +36,19 @@ class _Storm:
 
     def run(self, progress: Progress | None) -> Outcome:
         heap, population, end = self._heap, self._population, self._scenario.end
+        states = population.states
         events = 0
         while heap:
             now, number = heappop(heap)
             if now > end:
                 break
-            core = population.cores[number]
-            lost = core.state is State.OPEN
-            effects = population.lose(number, now) if lost else core.handle(Expired(now), now)
-            self._perform(number, core, effects, now)
+            state = states[number]
+            if state is State.BACKOFF:
+                self._dial(number, now)
+            elif state is State.OPEN:
+                self._retry(number, population.lose(number, now))
+            else:
+                self._retry(number, population.end(number, UNANSWERED, now))
             events += 1
             if progress is not None and events % _TICK == 0:
                 progress(self._far(now))
@@ -62,33 +63,20 @@ class _Storm:
             return now / scenario.optimum
         return away + (1 - away) * self._population.recovered()
 
-    def _perform(self, number: int, core: Core, effects: list[Effect], now: float) -> None:
-        """Perform the effects of a core; put it back into the heap unless it is done."""
-        tally = self._population.tally(number)
-        if _dials(effects):
-            answer = self._population.dial(number, now)
-            answered = now + self._scenario.round_trip
-            if answer is True:
-                core.handle(Opened(core.generation), answered)
-                tally.opened.append(answered)
-                return
-            if answer is not None:
-                _dials(core.handle(Lost(core.generation, answer), answered))
-        if core.state is State.PASSIVE or core.state is State.CLOSED:
-            tally.ends[core.state] += 1
-        elif core.deadline is not None:
-            heappush(self._heap, (core.deadline, number))
+    def _dial(self, number: int, now: float) -> None:
+        population, scenario = self._population, self._scenario
+        population.begin(number, now)
+        answer = population.dial(number, now)
+        if answer is True:
+            population.open(number, now + scenario.round_trip)
+        elif answer is None:
+            heappush(self._heap, (now + scenario.connect_timeout, number))
+        else:
+            self._retry(number, population.end(number, answer, now + scenario.round_trip))
 
-
-def _dials(effects: list[Effect]) -> bool:
-    """Whether a dial is asked for; raises the error of a policy that failed."""
-    dials = False
-    for effect in effects:
-        if type(effect) is Dial:
-            dials = True
-        elif type(effect) is Announce and effect.change.error is not None:
-            raise effect.change.error
-    return dials
+    def _retry(self, number: int, state: State) -> None:
+        if state is State.BACKOFF:
+            heappush(self._heap, (self._population.due[number], number))
 
 
 def simulate(policy: Policy, scenario: Scenario, progress: Progress | None = None) -> Outcome:
