@@ -5,7 +5,7 @@ from math import inf
 from typing import Final
 
 from recloser.outbox.backlog import passes
-from recloser.outbox.effects import Direct, Flush, Look, Mark, Overdue, Save, Send, Spend
+from recloser.outbox.effects import Direct, Flush, Forget, Look, Mark, Overdue, Save, Send
 from recloser.outbox.holdings import Holdings
 from recloser.outbox.message import Entry, Message, Reason
 from recloser.outbox.table import MessageState, MessageTrigger
@@ -189,9 +189,9 @@ class Dispatch:
         lasting = {each.number: each.deliveries + 1 for each in batch if each.generation is None}
         if lasting:
             effects.append(Mark(lasting))
-        spent = [each.number for each in batch if each.generation is not None]
+        spent = tuple(each.number for each in batch if each.generation is not None)
         if spent:
-            effects.append(Spend(tuple(spent)))
+            effects.append(Forget(spent))
         effects.append(Save(None))
 
     # -- messages in the connection -----------------------------------------------------

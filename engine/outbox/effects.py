@@ -26,15 +26,11 @@ class Mark:
 
 
 @dataclass(slots=True)
-class Spend:
-    """Write that these numbers were used, by messages that are not in the file."""
-
-    numbers: tuple[int, ...]
-
-
-@dataclass(slots=True)
 class Forget:
-    """Take messages out of the file."""
+    """Take messages out of the file; it keeps in mind that their numbers were used.
+
+    Those of messages that are not in the file are such numbers, too.
+    """
 
     numbers: tuple[int, ...]
 
@@ -46,7 +42,7 @@ class Hide:
     numbers: tuple[int, ...]
 
 
-Change = Note | Mark | Spend | Forget | Hide
+Change = Note | Mark | Forget | Hide
 """A change that a store is told."""
 
 

@@ -169,7 +169,7 @@ def make_message(
     negative or not finite.
     """
     if isinstance(data, str):
-        size = len(data.encode())
+        size = len(data) if data.isascii() else len(data.encode())
     elif isinstance(data, bytes | bytearray | memoryview):
         data = bytes(data)
         size = len(data)

@@ -16,7 +16,7 @@ from recloser.outbox import effects, events
 from recloser.outbox.acknowledgements import ids_in
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.dispatch import TURN
-from recloser.outbox.effects import Answer, Forget, Hide, Mark, Note, Save, Send, Spend
+from recloser.outbox.effects import Answer, Forget, Hide, Mark, Note, Save, Send
 from recloser.outbox.message import Drop, Entry, Id, Message, Reason, entry_of, make_message
 from recloser.outbox.options import Outbox
 from recloser.outbox.store import Store
@@ -186,7 +186,7 @@ class OutboxSender:
         wire, noted = self._wire, False
         for effect in found:
             match effect:
-                case Note() | Forget() | Mark() | Spend() | Hide():
+                case Note() | Forget() | Mark() | Hide():
                     self.store.note(effect)
                     noted = True
                 case Answer() | Save():

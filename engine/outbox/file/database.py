@@ -22,13 +22,13 @@ from recloser.outbox.message import Id
 
 APPLICATION: Final = 0x52434C52
 """`application_id` of the file, "RCLR": SQLite's means to tell files apart."""
-VERSION: Final = 2
+VERSION: Final = 3
 """`user_version` of the file; a newer one is refused."""
 
 _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE message (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order; never used again, even when empty
+    number INTEGER PRIMARY KEY, -- the order; never used again
     id, -- what acknowledges it
     key,
     data NOT NULL, -- TEXT or BLOB, as it was sent
@@ -37,15 +37,28 @@ CREATE TABLE message (
     suspect INTEGER NOT NULL, -- 1: the peer refused this message or another one
     checksum INTEGER NOT NULL -- of all but the deliveries: SQLite has none of its own
 );
+CREATE TABLE numbers ( -- one row
+    removed INTEGER NOT NULL, -- the highest one whose message was removed
+    reserved INTEGER NOT NULL -- no higher one was ever used; the highest used one once closed
+);
+INSERT INTO numbers VALUES (0, 0);
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 COMMIT;
-"""
+"""  # noqa: S608 - of constants
 
 COLUMNS: Final = "number, id, key, data, expires_at, deliveries, suspect, checksum"
 ROWS: Final = f"SELECT {COLUMNS} FROM message ORDER BY number"  # noqa: S608 - of constants
 
 
+_USED: Final = "max(removed, (SELECT ifnull(max(number), 0) FROM message))"
+_LAST: Final = f"SELECT {_USED} FROM numbers"  # noqa: S608 - of constants
+_REMOVED: Final = "UPDATE numbers SET removed = max(removed, ?)"
+_RESERVED: Final = "SELECT reserved FROM numbers"
+_RESERVE: Final = "UPDATE numbers SET reserved = ?"
+_RETURN: Final = f"UPDATE numbers SET reserved = {_USED}"  # noqa: S608 - of constants
+_BLOCK: Final = 1024
+"""Numbers that are reserved at a time: one write in so many has a second table to change."""
 _MARK_RANGE: Final = "UPDATE message SET deliveries = ? WHERE number BETWEEN ? AND ?"
 _REMOVE_RANGE: Final = "DELETE FROM message WHERE number BETWEEN ? AND ?"
 _GROUP: Final = 64
@@ -101,7 +114,7 @@ class StoredMessage(NamedTuple):
         return len(self.data.encode()) if isinstance(self.data, str) else len(self.data)
 
     def sealed(self) -> tuple[object, ...]:
-        """Return the values of `put`: the row and its checksum."""
+        """Return the values of a row of `COLUMNS`: the message and its checksum."""
         return (*self, self._checksum())
 
     @classmethod
@@ -114,17 +127,20 @@ class StoredMessage(NamedTuple):
         return row
 
     def _checksum(self) -> int:
-        data = self.data.encode() if isinstance(self.data, str) else self.data
-        kind = type(self.data).__name__
-        facts = (self.number, self.id, self.key, kind, self.expires_at, self.suspect)
-        return crc32(data, crc32(repr(facts).encode()))
+        number, own, key, data, expires_at, _, suspect = self
+        if isinstance(data, str):
+            data, kind = data.encode(), "str"
+        else:
+            kind = "bytes"
+        facts = f"{number} {own!r} {key!r} {kind} {expires_at!r} {suspect}"
+        return crc32(data, crc32(facts.encode()))
 
 
 def statements(
-    rows: Collection[StoredMessage], marked: Mapping[int, int], removed: Iterable[int]
+    rows: Sequence[StoredMessage], marked: Mapping[int, int], removed: Collection[int]
 ) -> Iterator[tuple[str, Sequence[object]]]:
     """Give the statements that write rows, set deliveries by number, and remove numbers."""
-    for group in _groups(tuple(rows)):
+    for group in _groups(rows):
         yield put(len(group)), [value for row in group for value in row.sealed()]
     for deliveries in sorted(set(marked.values())):
         ranges, others = _ranges(n for n, times in marked.items() if times == deliveries)
@@ -132,6 +148,8 @@ def statements(
             yield _MARK_RANGE, (deliveries, low, high)
         for numbers in _groups(others):
             yield mark(len(numbers)), (deliveries, *numbers)
+    if removed:
+        yield _REMOVED, (max(removed),)
     ranges, others = _ranges(removed)
     for low, high in ranges:
         yield _REMOVE_RANGE, (low, high)
@@ -172,7 +190,7 @@ class Database:
     Raises `OutboxUnusable` or one of its kinds; the file has not changed then.
     """
 
-    __slots__ = ("connection", "path")
+    __slots__ = ("_reserved", "connection", "path")
 
     def __init__(self, path: str, *, fsync: bool) -> None:
         self.path: str = path
@@ -190,6 +208,7 @@ class Database:
             raise named(path, error) from error
         try:
             self._prepare(fsync=fsync)
+            self._reserved: int = self._number(_RESERVED)
         except BaseException:
             self.connection.close()
             raise
@@ -240,14 +259,31 @@ class Database:
 
     def last(self) -> int:
         """Return the highest number that was ever used."""
+        return self._number(_LAST)
+
+    def _number(self, query: str) -> int:
         try:
-            found = self.connection.execute("SELECT seq FROM sqlite_sequence").fetchone()
-            return 0 if found is None else int(found[0])
+            [[found]] = self.connection.execute(query)
+            return int(found)
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise unreadable(self.path, error) from error
 
-    def write(self, statements: Iterable[tuple[str, Sequence[object]]]) -> None:
-        """Run statements in one transaction, at once."""
+    def write(
+        self, rows: Collection[StoredMessage], marked: Mapping[int, int], removed: Collection[int]
+    ) -> None:
+        """Write rows, set deliveries by number, and remove numbers, in one transaction."""
+        found, reserved = statements(tuple(rows), marked, removed), self._reserved
+        highest = max(chain((row.number for row in rows), removed), default=0)
+        if highest > reserved:
+            reserved = highest + _BLOCK
+            found = chain([(_RESERVE, (reserved,))], found)
+        try:
+            self._run(found)
+        except sqlite3.Error as error:
+            raise named(self.path, error) from error
+        self._reserved = reserved
+
+    def _run(self, statements: Iterable[tuple[str, Sequence[object]]]) -> None:
         run, rest = self.connection.execute, iter(statements)
         try:
             first, second = next(rest, None), next(rest, None)
@@ -258,16 +294,17 @@ class Database:
                 for statement in chain((first, second), rest):
                     run(*statement)
                 run("COMMIT")
-        except BaseException as error:
+        except BaseException:
             with suppress(sqlite3.Error):
                 if self.connection.in_transaction:
                     run("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise named(self.path, error) from error
             raise
 
     def close(self) -> None:
         """Release the file. The content of SQLite's log goes into it."""
+        if self.connection.total_changes:
+            with suppress(sqlite3.Error):  # then more stays reserved, as after a kill
+                self.connection.execute(_RETURN)
         self.connection.close()
 
 

@@ -18,8 +18,6 @@ from recloser.outbox.file.database import (
     Database,
     StoredMessage,
     absolute,
-    named,
-    put,
 )
 from recloser.outbox.file.snapshot import snapshot
 
@@ -56,6 +54,7 @@ class RecoveryReader:
         self.rows: dict[int, StoredMessage] = {}
         self.spoilt: set[int] = set()
         self._last: int | None = None
+        self._reserved: int | None = None
         self._path = path
         self._most = Path(copy).stat().st_size // _LEAST
         self._gap = range(0)
@@ -107,9 +106,9 @@ class RecoveryReader:
 
     def _find_last(self) -> None:
         with suppress(*_ERRORS):
-            found = self._run("SELECT seq FROM sqlite_sequence").fetchone()
-            last = 0 if found is None else found[0]
-            self._last = last if isinstance(last, int) else None
+            for removed, reserved in self._run("SELECT removed, reserved FROM numbers"):
+                if isinstance(removed, int) and isinstance(reserved, int):
+                    self._last, self._reserved = removed, reserved
 
     def _find_rows(self) -> None:
         """Read from both ends, and halve the rest until all is read or known as damaged."""
@@ -117,7 +116,8 @@ class RecoveryReader:
         high = self._down(low, _LARGEST) if low <= _LARGEST else 0
         near = low + self._most
         gaps = deque([(low, high)])
-        if high == _LARGEST:
+        if high == _LARGEST:  # of the last messages nothing is known
+            self._last = self._reserved
             high = near if self._last is None else self._last
             gaps = deque([(low, min(near, high)), (near + 1, high)])
         self._gap = range(low, high + 1)
@@ -268,13 +268,5 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Salvage
 
 
 def _write(path: str, rows: Collection[StoredMessage], last: int) -> None:
-    database = Database(path, fsync=True)
-    try:
-        with database.connection as connection:
-            connection.executemany(put(1), [row.sealed() for row in rows])
-            connection.execute("DELETE FROM sqlite_sequence")
-            connection.execute("INSERT INTO sqlite_sequence VALUES ('message', ?)", (last,))
-    except sqlite3.Error as error:
-        raise named(path, error) from error
-    finally:
-        database.close()
+    with closing(Database(path, fsync=True)) as database:
+        database.write(rows, {}, {last} - {row.number for row in rows})

@@ -1,16 +1,16 @@
 """Writes the changes of an outbox into its file, many in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from recloser import log
 from recloser.contract import Engine
-from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Spend
+from recloser.outbox.effects import Change, Forget, Hide, Mark, Note
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Restored
-from recloser.outbox.file.database import Database, StoredMessage, named, statements
+from recloser.outbox.file.database import Database, StoredMessage, named
 from recloser.outbox.file.thread import FileThread
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
@@ -37,11 +37,6 @@ class Batch:
         self.marked.pop(row.number, None)
         self.put[row.number] = row
 
-    def spend(self, number: int) -> None:
-        """Write that a number was used, without its message."""
-        self.put[number] = StoredMessage(number, None, None, "", None, 0)
-        self.removed.add(number)  # in the same transaction: what remains is SQLite's count
-
     def forget(self, numbers: Collection[int]) -> None:
         """Remove messages."""
         for changes in (self.put, self.marked):
@@ -59,9 +54,9 @@ class Batch:
         joined.removed = (older.removed - newer) | self.removed
         return joined
 
-    def statements(self) -> Iterator[tuple[str, Sequence[object]]]:
-        """Give the statements one after the other, each with its values."""
-        return statements(self.put.values(), self.marked, self.removed)
+    def write_to(self, database: Database) -> None:
+        """Write the changes in one transaction; raises `OutboxUnusable`."""
+        database.write(self.put.values(), self.marked, self.removed)
 
 
 class GroupCommitWriter:
@@ -166,7 +161,7 @@ class GroupCommitWriter:
             yield
             batch, self._batch = self._batch, Batch()
             try:
-                database.write(batch.statements())
+                batch.write_to(database)
             except OutboxUnusable as error:
                 self._batch = self._batch.behind(batch)
                 self._log(error)
@@ -237,7 +232,7 @@ class GroupCommitWriter:
         self._written()
         problem: OutboxUnusable | None = None
         try:
-            database.write(self._batch.statements())
+            self._batch.write_to(database)
             self._batch = Batch()
         except OutboxUnusable as error:
             problem = error
@@ -259,9 +254,6 @@ class GroupCommitWriter:
                 self._hidden.difference_update(numbers)
             case Mark(deliveries):
                 batch.marked.update(deliveries)
-            case Spend(numbers):
-                for number in numbers:
-                    batch.spend(number)
             case Hide(numbers):
                 self._hidden.update(numbers)
 
@@ -352,7 +344,7 @@ class GroupCommitWriter:
         """Write a batch, in the thread."""
         self._problem = None
         try:
-            database.write(batch.statements())
+            batch.write_to(database)
         except OutboxUnusable as error:
             self._problem = error
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told

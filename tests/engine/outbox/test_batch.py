@@ -1,12 +1,13 @@
 """What the statements of a batch do to a file, beside what they mean."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recloser.outbox.file.database import Database, StoredMessage
+from recloser.outbox.file.database import Database, StoredMessage, statements
 from recloser.outbox.file.writer import Batch
 
 NUMBERS = st.integers(1, 200)
@@ -17,7 +18,6 @@ STEPS = st.lists(
         st.tuples(st.just("note"), SEVERAL),
         st.tuples(st.just("mark"), SEVERAL, st.integers(1, 3)),
         st.tuples(st.just("forget"), SEVERAL),
-        st.tuples(st.just("spend"), st.lists(NUMBERS, max_size=3)),
         st.tuples(st.just("write")),
     ),
     max_size=12,
@@ -51,11 +51,8 @@ def test_the_file_has_what_the_steps_say(tmp_path: Path) -> None:
             elif what == "forget":
                 batch.forget(numbers)
                 expected = {n: times for n, times in expected.items() if n not in numbers}
-            elif what == "spend":
-                for number in set(numbers) - expected.keys():
-                    batch.spend(number)
             else:
-                database.write(batch.statements())
+                batch.write_to(database)
                 batch = Batch()
                 assert not database.connection.in_transaction
         found = {each.number: each.deliveries for each in database.rows()}
@@ -73,7 +70,29 @@ def test_a_thousand_rows_are_few_statements() -> None:
         batch.note(row(number))
     batch.marked |= dict.fromkeys(range(2001, 3001), 1)
     batch.forget(range(4001, 5001))
-    assert len(list(batch.statements())) == 17 + 1 + 1
-    scattered = Batch()
-    scattered.forget(range(1, 2000, 2))
-    assert len(list(scattered.statements())) == 17
+    found = statements(tuple(batch.put.values()), batch.marked, batch.removed)
+    assert len(list(found)) == 17 + 1 + 1 + 1
+    assert len(list(statements((), {}, range(1, 2000, 2)))) == 17 + 1
+
+
+@pytest.mark.spec("G7.6")
+def test_the_last_number_is_known_whatever_was_removed_and_no_used_one_is_above_the_reserved(
+    path: Path,
+) -> None:
+    with closing(Database(str(path), fsync=False)) as database:
+        for added, removed, last in (
+            (range(1, 4), (), 3),
+            ((), (3, 1), 3),
+            ((), (2,), 3),
+            ((5000,), (), 5000),
+            ((), (9000,), 9000),  # used by a message that was never in the file
+            ((9001,), (5000,), 9001),
+        ):
+            database.write([row(number) for number in added], {}, removed)
+            assert database.last() == last
+            [[reserved]] = database.connection.execute("SELECT reserved FROM numbers")
+            assert last <= reserved
+    with closing(Database(str(path), fsync=False)) as database:
+        assert database.last() == 9001
+        [[reserved]] = database.connection.execute("SELECT reserved FROM numbers")
+        assert reserved == 9001

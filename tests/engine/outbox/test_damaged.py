@@ -17,8 +17,6 @@ from recloser.outbox.file.database import (
     VERSION,
     Database,
     StoredMessage,
-    put,
-    remove,
 )
 from tests.engine.outbox.files import away, make, real, shown
 from tests.engine.outbox.test_file import (
@@ -202,8 +200,8 @@ def test_what_is_saved_is_as_it_was_written_and_what_is_lost_is_told(
 def test_all_but_the_damaged_pages_is_saved(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     written = [StoredMessage(number, None, None, "x" * 500, None, 0) for number in range(1, 601)]
-    with closing(Database(str(path), fsync=False)) as file, file.connection as connection:
-        connection.executemany(put(1), [row.sealed() for row in written])
+    with closing(Database(str(path), fsync=False)) as file:
+        file.write(written, {}, ())
     pages = path.stat().st_size // PAGE
     holes(path, pages // 3, pages // 2)
     answer, rows, last = saved(path)
@@ -254,7 +252,7 @@ def test_no_number_is_used_again_where_nobody_knows_the_last(tmp_path: Path) -> 
     """A peer that had seen it would take the new message for a double."""
     path = tmp_path / "outbox.db"
     filled(path, 300)
-    holes(path, root(path, "sqlite_sequence"))
+    holes(path, root(path, "numbers"))
     answer, rows, last = saved(path)
     assert (answer.messages, answer.missing, len(rows)) == (300, None, 300)
     assert not answer.whole
@@ -266,7 +264,7 @@ def test_the_end_of_a_file_is_lost_up_to_the_last_number(tmp_path: Path) -> None
     path = tmp_path / "outbox.db"
     written = filled(path, 300)
     with closing(Database(str(path), fsync=False)) as file:
-        file.write([(remove(100), range(1, 101))])
+        file.write((), {}, range(1, 101))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 3 // 4])
     answer, rows, last = saved(path)
@@ -276,6 +274,25 @@ def test_the_end_of_a_file_is_lost_up_to_the_last_number(tmp_path: Path) -> None
     assert list(rows.values()) == [row for row in written if row.number in rows]
 
 
+@pytest.mark.spec("G6", "G7.6")
+def test_of_a_killed_process_that_lost_the_end_no_number_is_used_again(tmp_path: Path) -> None:
+    """How many messages there were is not in the file then, only that there were no more."""
+    path, killed_at = tmp_path / "outbox.db", tmp_path / "killed"
+    written = filled(path, 300)
+    killed_at.mkdir()
+    with closing(Database(str(path), fsync=False)) as file:
+        file.write([written[-1]._replace(number=301)], {}, ())
+        file.connection.execute("PRAGMA wal_checkpoint")
+        content = path.read_bytes()
+    path = killed_at / "outbox.db"
+    path.write_bytes(content[: len(content) * 3 // 4])
+    answer, rows, last = saved(path)
+    assert last == 301 + 1024
+    assert answer.missing is not None
+    assert 301 - len(rows) <= answer.missing
+    assert not answer.whole
+
+
 @pytest.mark.spec("G6")
 @pytest.mark.parametrize("linked", [False, True])
 def test_what_a_killed_process_left_in_the_log_is_saved_too(tmp_path: Path, linked: bool) -> None:
@@ -283,12 +300,10 @@ def test_what_a_killed_process_left_in_the_log_is_saved_too(tmp_path: Path, link
     written = filled(path, 300)
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file.database import APPLICATION, VERSION, Database, put\n"
-        "from recloser.outbox.file.database import StoredMessage\n"
+        "from recloser.outbox.file.database import Database, StoredMessage\n"
         "file = Database(sys.argv[1], fsync=False)\n"
         "late = StoredMessage(301, None, None, 'last words', None, 0)\n"
-        "file.connection.execute(put(1), late.sealed())\n"
-        "file.connection.commit()\n"
+        "file.write([late], {}, ())\n"
         "os._exit(0)\n"
     )
     subprocess.run([sys.executable, "-c", program, path], check=True)

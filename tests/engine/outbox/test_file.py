@@ -18,7 +18,7 @@ import pytest
 
 from recloser import OutboxForeign, OutboxInUse, OutboxUnusable, State
 from recloser.outbox.file import writer
-from recloser.outbox.file.database import APPLICATION, VERSION, Database, StoredMessage, put
+from recloser.outbox.file.database import APPLICATION, VERSION, Database, StoredMessage
 from tests.engine.outbox import full_disk as full_disk_story
 from tests.engine.outbox.files import away, make, real, rows
 
@@ -42,8 +42,8 @@ def filled(path: Path, count: int, seed: int = 1) -> list[StoredMessage]:
         )
         for number in range(1, count + 1)
     ]
-    with closing(Database(str(path), fsync=False)) as file, file.connection as connection:
-        connection.executemany(put(1), [row.sealed() for row in made])
+    with closing(Database(str(path), fsync=False)) as file:
+        file.write(made, {}, ())
     return made
 
 
@@ -184,7 +184,7 @@ def test_a_message_that_is_written_again_can_be_read(path: Path, fact: dict[str,
     again = first._replace(**fact)
     with closing(Database(str(path), fsync=False)) as file:
         for message in (first, again):
-            file.write([(put(1), message.sealed())])
+            file.write([message], {}, ())
         assert file.rows() == [again]
 
 

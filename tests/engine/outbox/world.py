@@ -441,9 +441,6 @@ class World:
                 self.batch.note(row)
             case effects.Mark(deliveries):
                 self.batch.marked.update(deliveries)
-            case effects.Spend(numbers):
-                for number in numbers:
-                    self.batch.spend(number)
             case effects.Forget(numbers) | effects.Hide(numbers):
                 self.batch.forget(numbers)
 
@@ -458,6 +455,7 @@ class World:
                 self.file[number] = self.file[number]._replace(deliveries=times)
         for number in batch.removed:
             self.file.pop(number, None)
+            self.spent = max(self.spent, number)
 
     def _acknowledge(self, name: str) -> None:
         entry = self.entries.get(name)

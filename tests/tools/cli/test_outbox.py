@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recloser.cli import main
-from recloser.outbox.file.database import Database, StoredMessage, put, remove
+from recloser.outbox.file.database import Database, StoredMessage
 from tests.tools.cli.test_group import loaded
 
 ROOT = Path(__file__).parents[3]
@@ -30,8 +30,7 @@ ROWS = [
 def made(path: Path, rows: list[StoredMessage]) -> Path:
     """A file in which these rows wait."""
     with closing(Database(str(path), fsync=False)) as file:
-        with file.connection as connection:
-            connection.executemany(put(1), [row.sealed() for row in rows])
+        file.write(rows, {}, ())
         assert file.rows() == rows
     return path
 
@@ -67,7 +66,7 @@ def test_it_shows_what_waits_and_no_message(path: Path) -> None:
 
 def test_an_empty_one_says_which_number_was_the_last(path: Path) -> None:
     with closing(Database(str(path), fsync=False)) as file:
-        file.write([(remove(len(ROWS)), [row.number for row in ROWS])])
+        file.write((), {}, [row.number for row in ROWS])
     assert run("outbox.db", "--messages").stdout.splitlines() == [
         "outbox.db: 0 messages, 0 bytes",
         "the last of them had number 7",
@@ -109,11 +108,10 @@ def test_what_a_killed_process_left_is_shown_and_stays_as_it_is(path: Path) -> N
     """The rows are in SQLite's log, which another reader would move into the file."""
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file.database import Database, StoredMessage, put\n"
+        "from recloser.outbox.file.database import Database, StoredMessage\n"
         "file = Database(sys.argv[1], fsync=False)\n"
         "late = StoredMessage(8, None, None, 'last words', None, 0)\n"
-        "file.connection.execute(put(1), late.sealed())\n"
-        "file.connection.commit()\n"
+        "file.write([late], {}, ())\n"
         "os._exit(0)\n"
     )
     subprocess.run([sys.executable, "-c", program, path], check=True)
@@ -164,7 +162,7 @@ def test_how_much_is_missing_may_be_beyond_telling(path: Path) -> None:
     """Without the page that counts the numbers, nothing says how many there were."""
     with closing(sqlite3.connect(path)) as connection:
         [page] = connection.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_sequence'"
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'numbers'"
         ).fetchone()
     content = bytearray(path.read_bytes())
     content[(page - 1) * PAGE : page * PAGE] = bytes(PAGE)
