@@ -94,8 +94,8 @@ def address_of(url: str) -> tuple[str, str]:
     every dial, as the signature of a signed URL does.
     """
     parsed = read_url(url)
-    host = f"{parsed.raw_host}:{parsed.port}"
-    return intern(f"{parsed.origin()}{parsed.raw_path}"), host  # engines share the text
+    address, host = f"{parsed.origin()}{parsed.raw_path}", f"{parsed.raw_host}:{parsed.port}"
+    return intern(address), intern(host)  # engines share the texts
 
 
 def check_headers(headers: object) -> Mapping[str, str]:

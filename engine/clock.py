@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Final, Protocol
 
 
@@ -59,11 +58,13 @@ _FAR: Final = 86_400.0
 class Alarm:
     """Rings once for each deadline that it is set to."""
 
-    __slots__ = ("_deadline", "_timer")
+    __slots__ = ("_call", "_deadline", "_timer")
 
     def __init__(self) -> None:
         self._deadline: float | None = None
         self._timer: Timer | None = None
+        self._call: tuple[float, Clock, Callable[[float], None]] | None = None
+        """The moment of the timer, its clock, and whom it calls; None while none is set."""
 
     def set(self, deadline: float | None, clock: Clock, ring: Callable[[float], None]) -> None:
         """Call `ring(deadline)` at this deadline; the deadline before is forgotten."""
@@ -71,16 +72,19 @@ class Alarm:
             return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer = self._call = None
         self._deadline = deadline
         if deadline is not None:
             when = min(deadline, clock.monotonic() + _FAR)
-            self._timer = clock.call_at(when, partial(self._due, deadline, when, clock, ring))
+            self._call = when, clock, ring
+            self._timer = clock.call_at(when, self._due)
 
-    def _due(
-        self, deadline: float, when: float, clock: Clock, ring: Callable[[float], None]
-    ) -> None:
-        self._timer = self._deadline = None
+    def _due(self) -> None:
+        deadline, call = self._deadline, self._call
+        self._timer = self._deadline = self._call = None
+        if deadline is None or call is None:
+            return
+        when, clock, ring = call
         if when < deadline:
             self.set(deadline, clock, ring)
         else:

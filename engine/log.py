@@ -293,6 +293,9 @@ def _writer(level: int) -> Callable[..., object] | None:
     """Return the function that writes a line of this level; None if nobody would see the line."""
     if not structlog.is_configured():
         return partial(_standard, level) if STANDARD.isEnabledFor(level) else None
+    configured = structlog.get_config()["wrapper_class"]
+    if level < _LEAST.get(configured, 0) and "bind" not in vars(LOGGER):
+        return None  # without a logger: to make one costs more than all that is left
     logger = LOGGER.bind()
     if level < _LEAST.get(type(logger), 0):
         return None

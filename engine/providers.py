@@ -2,8 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from traceback import format_exception
 from typing import Final, TypeAlias, TypeVar, cast
 
@@ -39,23 +38,33 @@ async def resolve(given: Input[T]) -> T:
     return cast("T", await value if inspect.isawaitable(value) else value)
 
 
-@contextmanager
-def dial_failure(cause: Cause) -> Iterator[None]:
+class dial_failure:  # noqa: N801 - a context manager; a generator would cost each dial more
     """Raise `DialFailed` with this cause for an exception of a provider, a transport or a hook.
 
     `Unauthorized` has causes of its own, and a `DialFailed` passes. A `CancelledError` is an
     exception like any other unless this task is being cancelled: something that the application
     awaited was cancelled.
     """
-    try:
-        yield
-    except (Exception, asyncio.CancelledError) as error:
+
+    __slots__ = ("_cause",)
+
+    def __init__(self, cause: Cause) -> None:
+        self._cause = cause
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Raise `DialFailed` in the place of the exception, if there is one to replace."""
+        cause = self._cause
+        if not isinstance(error, Exception | asyncio.CancelledError):
+            return
         if isinstance(error, DialFailed):
-            raise
+            return
         if isinstance(error, asyncio.CancelledError):
             task = asyncio.current_task()
             if task is None or task.cancelling():
-                raise
+                return
         if isinstance(error, Unauthorized):
             cause = Cause.REJECTED if cause is Cause.HOOK else Cause.UNAUTHORIZED
         trace = "" if isinstance(error, _FAILURES) else "".join(format_exception(error))

@@ -148,8 +148,12 @@ class AiohttpTransport:
         """Open a socket: see `Transport.dial`. A redirect beyond the limit is a refusal."""
         trail = Trail(request, self._follow_redirects)
         try:
-            async with asyncio.timeout(sessions.total_timeout(self._lent)):
+            total = sessions.total_timeout(self._lent)
+            if total is None:
                 upgrade = await self._upgrade(trail)
+            else:
+                async with asyncio.timeout(total):
+                    upgrade = await self._upgrade(trail)
         except SessionClosed:
             failed = classify.session_closed()
         except Exception as error:  # noqa: BLE001 - a connector or a resolver may raise anything

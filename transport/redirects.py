@@ -26,7 +26,7 @@ class Trail:
         self.cross_origin: bool = False
         """The dial has left its first origin: the headers for that origin may not be sent."""
         self._left = limit
-        self._seen = set[tuple[object, ...]]()
+        self._seen: tuple[tuple[object, ...], ...] = ()
 
     def follow(self, refusal: WSServerHandshakeError) -> bool:
         """Follow the redirect of a refused upgrade; False if it may not be followed."""
@@ -38,7 +38,7 @@ class Trail:
             there = _target(here, refusal)
         except ValueError:
             return False
-        self._seen.add(_place(here))
+        self._seen += (_place(here),)
         if there is None or _place(there) in self._seen:
             return False
         request = replace(self.request, url=str(there))

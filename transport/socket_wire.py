@@ -96,7 +96,7 @@ class SocketWire(Wire):
         self.undelivered: Undelivered = outgoing.undelivered
         self._owner = owner
         self._paused = False
-        self._release: asyncio.TimerHandle | None = None
+        self._release: asyncio.Handle | None = None
         self._liveness: Liveness | None = None
         self._counted: FrameCounter | None = None
         self._last_read = last_read(transport)
@@ -203,6 +203,11 @@ class SocketWire(Wire):
                 self.drop()
         elif self._liveness is not None:
             self._liveness.probe()
+
+    @property
+    def closed(self) -> bool:
+        """See `Wire.closed`."""
+        return self.lost.done()
 
     async def wait_closed(self) -> None:
         """See `Wire.wait_closed`."""
@@ -335,8 +340,13 @@ class SocketWire(Wire):
         """Close an ended socket within `RELEASE`; with `linger` wait for the peer to close it."""
         if not linger:
             self.release()
+        # A socket with nothing left to write is closed in the next turn, and needs no timer.
+        loop = asyncio.get_running_loop()
+        self._release = loop.call_soon(self._bound_release, loop, context=self.context)
+
+    def _bound_release(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self.lost.done():
-            self._release = asyncio.get_running_loop().call_later(RELEASE, self._abort_transport)
+            self._release = loop.call_later(RELEASE, self._abort_transport)
 
     def _end_writing(self) -> None:
         """Let the kernel take nothing more: uvloop may write once more before it aborts."""

@@ -130,10 +130,7 @@ class Wire(ABC):
         raise RecloserError(f"{type(self).__name__} cannot stop writing at {allowed!r}")
 
     def unsent_messages(self) -> list[Any]:
-        """Give the messages, or their items, not known to have left the process, in order.
-
-        It may be too many, and must not be too few; it answers after the end, too.
-        """
+        """Give all messages, or their items, that may not have left, in order; also at the end."""
         return []
 
     @property
@@ -171,6 +168,11 @@ class Wire(ABC):
         """Whether messages beyond the bound are no longer wanted, only counted."""
         return self.sent_code is not None
 
+    @property
+    def closed(self) -> bool:
+        """Whether the descriptor is known to be free: nothing is left to wait for."""
+        return False
+
     # -- the end ------------------------------------------------------------------------
 
     def end(self, close: Close) -> None:
@@ -200,8 +202,6 @@ class Wire(ABC):
         """Process buffered input first: a close frame in it decides the record."""
         self.draining = True
         self.read_now()
-
-    # -- sending after the end ----------------------------------------------------------
 
     def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
         """Call this for a message that the ended wire cannot send; its outcome is that of `send`.
@@ -288,8 +288,7 @@ class Wire(ABC):
 
     def put_first(self, messages: Iterable[str | bytes]) -> None:
         """Put messages before those that wait for a consumer."""
-        waiting = self.received.pop_all()
-        for message in (*messages, *waiting):
+        for message in (*messages, *self.received.pop_all()):
             self.received.add(message)
         self.busy = self.busy or bool(self.received.messages)
 

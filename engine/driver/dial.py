@@ -4,14 +4,14 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from recloser import log, redact
 from recloser.clock import Clock
 from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening, farewell_of
 from recloser.fsm.decisions import Session
-from recloser.fsm.events import Advise
+from recloser.fsm.events import Event
 from recloser.fsm.record import Cause, Close, bare
 from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed, Request
@@ -22,47 +22,63 @@ CANCELLED = Close.by_engine(Cause.CANCELLED)
 _BUGS: Final = {Cause.HOOK: log.ON_OPEN_FAILED, Cause.CREDENTIALS: log.PROVIDER_FAILED}
 
 
+class Dialler(Protocol):
+    """The driver, as a dial sees it."""
+
+    def wants(self, generation: Generation) -> bool:
+        """Return whether the dial is to go on; asked after each wait.
+
+        A provider that catches cancellation must not lead to a dial after `close()` (A1).
+        """
+        ...
+
+    def addressed(self, request: Request) -> None:
+        """Take note of what the providers gave."""
+        ...
+
+    def connected(self, generation: Generation, wire: Wire) -> None:
+        """Take the wire, before `on_open`."""
+        ...
+
+    def feed(self, event: Event) -> None:
+        """Take the advice that the hook passes on."""
+        ...
+
+
 async def dial(
     generation: Generation,
+    driver: Dialler,
     *,
     request: Awaitable[Request],
     transport: Transport,
     on_open: OnOpen | None,
-    ended: Callable[[Close], None],
-    wanted: Callable[[], bool],
-    addressed: Callable[[Request], None],
-    connected: Callable[[Wire], None],
-    advise: Callable[[Advise], None],
     spend: Callable[[], Awaitable[None]] | None,
     session: Session | None,
 ) -> None:
     """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
 
-    `request` asks the providers, and `addressed` is called with what they gave; `connected` is
-    called with the wire, before `on_open`; `advise` takes the advice that the hook passes on, and
-    `session` is what the policy says of the session.
-    `spend` counts the dial against the budget, or raises; None without one. `wanted` is asked
-    after each wait: a provider that catches cancellation must not lead to a
-    dial after `close()` (A1).
+    `request` asks the providers, and `session` is what the policy says of the session. `spend`
+    counts the dial against the budget, or raises; None without one.
     """
     ready = await request
-    if not wanted():
+    if not driver.wants(generation):
         raise DialFailed(CANCELLED)
-    addressed(ready)
+    driver.addressed(ready)
     if spend is not None:
         await spend()
-        if not wanted():
+        if not driver.wants(generation):
             raise DialFailed(CANCELLED)
     try:
         with dial_failure(Cause.DIAL):
-            generation.wire = await transport.dial(ready, ended)
+            generation.wire = await transport.dial(ready, generation.ended)
     except DialFailed as failed:
-        failed.close = replace(failed.close, body=redact.text(failed.close.body))
+        if failed.close.body:
+            failed.close = replace(failed.close, body=redact.text(failed.close.body))
         raise
-    if not wanted():
+    if not driver.wants(generation):
         generation.abort()
         raise DialFailed(CANCELLED)
-    connected(generation.wire)
+    driver.connected(generation, generation.wire)
     if on_open is None:
         return
     try:
@@ -71,7 +87,7 @@ async def dial(
                 generation,
                 generation.wire,
                 credential=ready.credential,
-                advise=advise,
+                advise=driver.feed,
                 session=session,
             )
             outcome = on_open(opening)

@@ -1,13 +1,11 @@
 """Feeds the core with events and performs its effects: the only place where both worlds meet."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from recloser import log
-from recloser.checks import address_of
 from recloser.clock import Alarm, Clock
 from recloser.closed import closed_error
 from recloser.contract import Sender
@@ -286,31 +284,30 @@ class Driver:
         )
         await dial(
             generation,
+            self,
             request=self._inputs.request(self.clock, refresh=effect.refresh),
             transport=self._transport,
             on_open=self._on_open,
-            ended=generation.ended,
-            wanted=partial(self._wants, generation),
-            addressed=self._addressed,
-            connected=partial(self._connected, generation),
-            advise=self.feed,
             session=self._session,
             spend=spend,
         )
 
-    def _connected(self, generation: Generation, wire: Wire) -> None:
+    def connected(self, generation: Generation, wire: Wire) -> None:
+        """See `Dialler.connected`."""
         if self._terms.lease is not None:
             with dial_failure(Cause.CONFIGURATION):
                 wire.restrict(self._terms.lease.writable)
         present = generation is self.generation
         (self.inbound.precede if present else self.inbound.limit)(wire)
 
-    def _addressed(self, request: Request) -> None:
-        self.core.address, host = address_of(request.url)
-        self.core.peer = sys.intern(host)  # one text for the engines of a host
+    def addressed(self, request: Request) -> None:
+        """See `Dialler.addressed`."""
+        self.core.address, host = self._inputs.address_of(request)
+        self.core.peer = host
         self._neighbour.at(host)
 
-    def _wants(self, generation: Generation) -> bool:
+    def wants(self, generation: Generation) -> bool:
+        """See `Dialler.wants`."""
         if generation is self.generation:
             return self.core.state is State.CONNECTING
         return generation is self.moves.successor

@@ -156,6 +156,12 @@ class Generation:
             task is self.task or (self._scope is not None and task in self._scope.tasks())
         )
 
+    @property
+    def lingers(self) -> bool:
+        """Whether its release waits for more than its socket: for a task, or for an answer."""
+        tasks = self._scope is not None and bool(self._scope.tasks())
+        return tasks or self.task is not None or self._end is not None
+
     async def join(self, bound: float) -> None:
         """Wait for the tasks that `leave` and `abort` have cancelled.
 
@@ -212,7 +218,7 @@ class Releaser:
     @property
     def idle(self) -> bool:
         """Whether everything is released."""
-        return self._task is None
+        return self._task is None and (self.unowned or not self._ended)
 
     def start(
         self, loop: asyncio.AbstractEventLoop, generation: Generation | None, *, last: bool
@@ -228,8 +234,39 @@ class Releaser:
             if last:
                 self._close_transport_now()
             return
+        at_once = last or self._release_lease is not None or self._task is not None
+        if generation is None or at_once or generation.lingers:
+            self._begin(loop, () if generation is None else (generation,), last=last)
+        elif generation.wire is None:
+            self._forget(generation)  # a dial that failed: it left nothing behind
+        else:
+            loop.call_soon(self._look, loop, generation)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, generation: Generation) -> None:
+        """Forget a generation whose socket is closed in the turn of its end, as most are.
+
+        A task and its timers would be a tenth of what a return costs.
+        """
+        if self._task is not None or generation not in self._ended:
+            return  # somebody has asked, and a task releases it
+        wire = generation.wire
+        if wire is not None and wire.closed:
+            generation.wire = None
+            self._forget(generation)
+        else:
+            self._begin(loop, ())
+
+    def _begin(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        generations: tuple[Generation, ...],
+        *,
+        last: bool = False,
+    ) -> None:
+        """Release these generations in a task; the first task takes all that have ended."""
+        taken = self._ended if self._task is None else generations
         task = loop.create_task(
-            self._release(self._task, generation, last=last), name="recloser release"
+            self._release(self._task, taken, last=last), name="recloser release"
         )
         self._task = task
         task.add_done_callback(self._done)
@@ -240,6 +277,8 @@ class Releaser:
         Returns at once in a task that the release itself waits for: a task of the scope that
         closes the engine while it is being cancelled.
         """
+        if self._task is None and self._ended and not self.unowned:
+            self._begin(asyncio.get_running_loop(), ())
         task = self._task
         if task is None:
             return
@@ -261,18 +300,22 @@ class Releaser:
                     log.failure(log.RELEASE_FAILED, self._fields, "wire", error)
 
     async def _release(
-        self, before: asyncio.Task[None] | None, generation: Generation | None, *, last: bool
+        self,
+        before: asyncio.Task[None] | None,
+        generations: tuple[Generation, ...],
+        *,
+        last: bool,
     ) -> None:
         if before is not None:
             await asyncio.wait({before})
         try:
-            if generation is not None:
+            for generation in generations:
                 await generation.join(self._bound)
                 await generation.finish(FAREWELL)
-                if generation.wire is not None:
+                if generation.wire is not None and not generation.wire.closed:
                     await self._attempt(generation.wire.wait_closed(), "wire")
                 generation.wire = None
-                self._ended = tuple(each for each in self._ended if each is not generation)
+                self._forget(generation)
         finally:
             if self._release_lease is not None:
                 await self._attempt(self._release_lease(), "lease")
@@ -298,6 +341,9 @@ class Releaser:
                 await release
         except Exception as error:  # noqa: BLE001 - a broken transport must not stop the engine
             log.failure(log.RELEASE_FAILED, self._fields, name, error)
+
+    def _forget(self, generation: Generation) -> None:
+        self._ended = tuple(each for each in self._ended if each is not generation)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         if self._task is task:

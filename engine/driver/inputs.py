@@ -32,7 +32,7 @@ class Inputs:
     Raises `TypeError` or `ValueError` for plain values that cannot be dialled.
     """
 
-    __slots__ = ("_credentials", "_headers", "_plain", "_subprotocols", "_url", "_used")
+    __slots__ = ("_credentials", "_headers", "_place", "_plain", "_subprotocols", "_url", "_used")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Inputs:
             check_credentials(checked, self._headers)
             if not callable(self._subprotocols):
                 self._plain = Request(checked, self._headers, self._subprotocols)
+        self._place: tuple[str, str] | None = None
         self._credentials = credentials
         self._used = 0
         """The version of the credential of the last dial: the one that the server refused."""
@@ -67,6 +68,14 @@ class Inputs:
     def address(self, latest: str | None) -> str | None:
         """Return the address of every dial, `latest` if known; None where a function gives it."""
         return None if callable(self._url) else latest or address_of(check_url(self._url))[0]
+
+    def address_of(self, request: Request) -> tuple[str, str]:
+        """Return the address of a request, and its "host:port"; the plain one is read once."""
+        if request is not self._plain:
+            return address_of(request.url)
+        if self._place is None:
+            self._place = address_of(request.url)
+        return self._place
 
     async def request(self, clock: Clock, *, refresh: bool = False) -> Request:
         """Ask for URL, headers, subprotocols and credentials, in this order.

@@ -113,8 +113,10 @@ async def test_a_deaf_peer_is_left_by_abort(loop_factory: Factory, reader: str) 
         await turns()
         link.wire.close(4000, "bye")
         assert await link.peer.close_seen() == (4000, "bye")
+        assert not link.wire.closed
         link.wire.abort()
         await link.wire.wait_closed()
+        assert link.wire.closed
         assert await link.peer.gone()
         assert task is None or await task == []
         assert link.told == []

@@ -261,6 +261,28 @@ async def test_the_old_wire_is_released_before_the_next_dial() -> None:
     await ws.close()
 
 
+@pytest.mark.spec("C3.1")
+@virtual
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_wire_that_is_known_to_be_closed_is_not_waited_for(closed: bool) -> None:
+    ws, wire, transport = await opened(UP, UP, policy=Answering(Retry(1.0)))
+    asked = []
+
+    async def wait() -> None:
+        asked.append(wire.closed)
+
+    wire.wait_closed = wait  # type: ignore[method-assign]  # which tells that it was asked
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(wire), "closed", closed)
+        wire.end(CUT)
+        await turns()
+        assert len(asyncio.all_tasks()) == 1
+        assert asked == ([] if closed else [False])
+        await ws.wait_for(State.OPEN)
+    assert len(transport.requests) == 2
+    await ws.close()
+
+
 @pytest.mark.spec("B3")
 @virtual
 async def test_the_policy_is_asked_once_for_each_end_the_first_dial_included() -> None:
