@@ -191,8 +191,8 @@ $(VENV)/.stamp-browser: $(READY)
 browser: $(VENV)/.stamp-browser  ## The live page and the HTML picture in a real Chromium
 	$(PYTEST) -m slow tests/engine/inspector/test_browser.py tests/tools/diagram/test_html_browser.py
 
-mutants: $(VENV)/.stamp-mutants  ## Change fsm/ and policies/ in small ways and see who notices; COUNT=0 for all
-	HYPOTHESIS_PROFILE=ci $(BIN)/python tests/mutants.py $(COUNT) $(SEED)
+mutants: $(VENV)/.stamp-mutants  ## Change the pure layers in small ways and see who notices; COUNT=0 for all, LAYER=outbox for one
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m tests.mutants $(COUNT) $(SEED) $(addprefix --layer ,$(LAYER))
 
 dist: $(VENV)/.stamp-dist  ## Build wheel, source distribution and bill of materials; try them on every Python; PART=1 for a part
 	PYTHONDONTWRITEBYTECODE=1 $(BIN)/python tests/release.py $(if $(PART),--part)

@@ -18,6 +18,7 @@ CROSS_CUTTING = (
     "faults",
     "field",
     "fuzz",
+    "mutants",
     "parameters",
     "proof",
     "soak",

@@ -222,6 +222,39 @@ async def test_a_key_replaces_the_older_message_and_takes_its_room() -> None:
     assert rig.dropped == [("x=1", Reason.REPLACED)]
 
 
+@pytest.mark.spec("G2.1", "G2.4")
+@virtual
+async def test_a_key_gives_back_the_bytes_of_the_message_that_it_replaces() -> None:
+    """To the byte: with what is left and what it frees there are sixty, and no more."""
+    rig = Waiting(max_bytes=100, when_full="raise")
+    ws = await rig.begin()
+    await ws.send("o" * 40)
+    await ws.send("k" * 30, key="k")
+    with pytest.raises(OutboxFull):
+        await ws.send("l" * 61, key="k")
+    assert await ws.send("m" * 60, key="k") is QUEUED
+    assert await rig.flushed() == ["o" * 40, "m" * 60]
+
+
+@pytest.mark.spec("G2.1", "G4.3")
+@virtual
+async def test_what_comes_back_fills_the_outbox_beyond_its_bound_and_a_key_finds_no_room() -> None:
+    """Three came back where two fit; the key frees one place, and two are held still."""
+    ws, transport = engine(UP, UP, outbox=Outbox(max_messages=2, when_full="raise"))
+    ws.connect()
+    await ws.wait_for(State.OPEN)
+    transport.wires[0].stall()
+    options: list[dict[str, Any]] = [{"key": "k"}, {}, {}]
+    tasks = [asyncio.ensure_future(ws.send("x", **each)) for each in options]
+    await turns()
+    transport.wires[0].end(CUT)
+    assert await asyncio.gather(*tasks) == [QUEUED] * 3
+    with pytest.raises(OutboxFull):
+        await ws.send("newer", key="k")
+    assert len(ws.outbox) == 3
+    await ws.close()
+
+
 @pytest.mark.spec("G2.3", "G2.4", "G4.3")
 @virtual
 async def test_what_comes_back_gives_way_to_a_newer_key_and_keeps_to_its_generation() -> None:
@@ -328,6 +361,39 @@ async def test_messages_are_handed_over_to_another_engine() -> None:
     assert await larger.send("c") is SENT
     for each in (ws, other, larger):
         await each.close()
+
+
+@pytest.mark.spec("G1.2", "G2.1")
+@pytest.mark.parametrize(
+    ("bound", "held", "fits", "too_many"),
+    [
+        ({"max_bytes": 100}, ["h" * 40], ["m" * 60], ["m" * 61]),
+        ({"max_messages": 3}, ["h"], ["m", "m"], ["m", "m", "m"]),
+        ({"max_messages": 3}, ["h", "h", "h"], [], ["m"]),
+    ],
+    ids=["bytes", "count", "none"],
+)
+@virtual
+async def test_what_is_handed_over_fits_to_the_last_byte_and_message(
+    bound: dict[str, int], held: list[str], fits: list[str], too_many: list[str]
+) -> None:
+    """All of them, or none: the bounds are those of the other engine, with what it holds."""
+    for messages in (fits, too_many):
+        rig, target = Waiting(), Waiting(**bound)
+        ws, other = await rig.begin(), await target.begin()
+        for each in messages:
+            await ws.send(each)
+        for each in held:
+            await other.send(each)
+        if messages is too_many:
+            with pytest.raises(OutboxFull) as full:
+                ws.outbox.move_to(other)
+            assert full.value.size == len(held) + len(messages)
+            assert (len(ws.outbox), len(other.outbox)) == (len(messages), len(held))
+        else:
+            assert ws.outbox.move_to(other) == len(messages)
+        await ws.close()
+        await other.close()
 
 
 BAD: list[tuple[dict[str, Any], type[Exception]]] = [

@@ -122,6 +122,18 @@ async def test_what_is_not_acknowledged_goes_out_again_first_and_says_so() -> No
     assert shown(ws) == [(1, 2), (3, 2), (4, 1), (5, 1)]
 
 
+@pytest.mark.spec("G7.1")
+@virtual
+async def test_several_ids_of_one_message_mean_these_and_not_those_before_them() -> None:
+    ws, wire, _ = await up()
+    for each in "abcd":
+        await ws.send(each)
+    wire.deliver("ack 2 4")
+    await turns()
+    assert shown(ws) == [(1, 1), (3, 1)]
+    await ws.close()
+
+
 @pytest.mark.spec("G7.3")
 @virtual
 async def test_the_window_bounds_what_is_on_its_way() -> None:

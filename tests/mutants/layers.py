@@ -1,0 +1,56 @@
+"""The code that is changed, by layers, and the tests that must notice."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.test_layers import ROOMS
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Files that are changed, and the folders or files whose tests are run against each change."""
+
+    name: str
+    sources: tuple[Path, ...]
+    tests: tuple[str, ...]
+
+    def digest(self) -> str:
+        """Of the files and of their tests."""
+        return digest(*self.sources, *self._tests())
+
+    def _tests(self) -> Iterator[Path]:
+        for each in self.tests:
+            path = ROOT / each
+            yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def digest(*paths: Path) -> str:
+    """What changes when one of the files does."""
+    found = hashlib.sha256()
+    for each in paths:
+        found.update(each.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _layers() -> Iterator[Layer]:
+    def files(folder: str) -> tuple[Path, ...]:
+        return tuple(sorted((ROOT / folder).glob("[!_]*.py")))
+
+    core = tuple(ROOT / each for each in ROOMS["engine/outbox: core"].files)
+    yield Layer("outbox", core, tuple(f"tests/engine/outbox/{each}.py" for each in OUTBOX))
+    yield Layer("fsm", files("fsm"), ("tests/fsm",))
+    yield Layer("policies", files("policies"), ("tests/policies",))
+
+
+OUTBOX = (
+    *("test_batch", "test_bounds", "test_conservation", "test_conservation_acknowledged"),
+    *("test_errors", "test_faults", "test_file", "test_holding", "test_model", "test_move_to"),
+    *("test_moves", "test_tracking", "test_trial", "test_walk"),
+)
+"""Tests of the outbox without processes that are killed and without files that are damaged."""
+
+LAYERS = {each.name: each for each in _layers()}

@@ -1,0 +1,30 @@
+"""The changes that are named as equivalent are changes of lines that are there."""
+
+import pytest
+
+from tests.mutants.equivalent import Entry, entries
+from tests.mutants.layers import LAYERS, ROOT
+
+ENTRIES = list(entries())
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda each: f"{each.file}: {each.before}")
+def test_an_entry_names_a_line_of_a_layer_and_its_reason(entry: Entry) -> None:
+    assert ROOT / entry.file in {path for layer in LAYERS.values() for path in layer.sources}
+    lines = [each.strip() for each in (ROOT / entry.file).read_text("utf-8").splitlines()]
+    assert entry.before in lines
+    assert entry.why
+    assert entry.before not in entry.after
+
+
+def test_no_change_is_named_twice() -> None:
+    named = [(each.file, each.before, after) for each in ENTRIES for after in each.after]
+    assert len(named) == len(set(named))
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=lambda each: each.name)
+def test_a_layer_has_sources_and_tests_that_exist(layer: object) -> None:
+    assert isinstance(layer, type(LAYERS["fsm"]))
+    assert layer.sources
+    assert all(path.is_file() for path in layer.sources)
+    assert all((ROOT / each).exists() for each in layer.tests)
