@@ -40,14 +40,14 @@ class Series:
 async def rounds(
     variants: Mapping[str, Variant], count: int, *, warm: int = 3
 ) -> dict[str, Series]:
-    """Give every variant `count` turns after `warm` ones that do not count."""
+    """Give every variant `count` turns after `warm` ones, at most as many, that do not count."""
     found = {name: Series() for name in variants}
     order = list(variants)
     shuffle = random.Random(0).shuffle
     gc.collect()
     gc.disable()
     try:
-        for number in range(-warm, count):
+        for number in range(-min(warm, count), count):
             shuffle(order)
             for name in order:
                 wall, cpu = await _timed(variants[name])

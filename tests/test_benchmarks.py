@@ -32,20 +32,48 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_each_benchmark_prints_its_table_with_a_control_and_a_verdict() -> None:
-    done = run("--scale", "0.002")
+TOGETHER = (
+    ("memory",),
+    ("framing", "transition", "imports"),
+    ("comeback", "idle"),
+    ("receive", "pingpong", "send", "durable"),
+)
+"""Those that one process runs, one after the other."""
+
+
+def test_each_benchmark_is_run() -> None:
+    assert sorted(name for names in TOGETHER for name in names) == sorted(TITLES)
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=" ".join)
+def test_each_benchmark_prints_its_table_with_a_control_and_a_verdict(
+    names: tuple[str, ...],
+) -> None:
+    done = run("--scale", "0.002", *names)
     assert done.returncode == 0, done.stderr
     assert len(done.stderr.splitlines()) == 1, "only the line with the time belongs there"
     tables = done.stdout.split("### ")[1:]
-    for name, title in TITLES.items():
+    for name in names:
         if name == "memory" and sys.platform != "linux":
             continue
-        (table,) = [each for each in tables if each.startswith(title)]
+        (table,) = [each for each in tables if each.startswith(TITLES[name])]
         assert re.search(r"\| (reached|\*\*missed\*\*) \|", table), table
         assert name == "transition" or "(again)" in table
         figures = re.findall(r"\| \d+(?:\.\d+)? ", table)
         assert figures
         assert any(float(figure.strip("| ")) > 0 for figure in figures)
+
+
+def test_without_a_name_all_are_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    front = import_module("run")
+    assert tuple(TITLES) == front.MEASURES
+    monkeypatch.setattr(front, "MEASURES", ("transition",))
+    monkeypatch.setattr(sys, "argv", [str(RUN), "--scale", "0.002"])
+    front.main()
+    assert "### A transition" in capsys.readouterr().out
 
 
 def test_an_unknown_name_is_told_in_one_line() -> None:
