@@ -25,6 +25,9 @@ from table import Table
 HERE, THERE, CONTROL = "here", "there", "there again"
 CLONE = Path(__file__).resolve().parents[1]
 
+GOALS = {("1000 messages of 100 bytes at once", "recloser, file", "µs each, median"): 1 / 3}
+"""What a ratio to 7d1a4b0 was to reach, by how the title begins, row and column."""
+
 Cells = dict[tuple[str, str, str], float]
 """What one process has measured, by table, row and column: every cell that is a number."""
 
@@ -133,14 +136,23 @@ def _ratios(commit: str, series: dict[str, list[Cells]]) -> Iterator[Table]:
     for title in dict.fromkeys(title for title, _, _ in keys):
         columns = list(dict.fromkeys(column for of, _, column in keys if of == title))
         heads = [head for column in columns for head in (column, "control")]
-        table = Table(f"{title}: this clone to {commit}", heads)
+        goals = {
+            (row, column): goal
+            for (beginning, row, column), goal in GOALS.items()
+            if title.startswith(beginning) and column in columns
+        }
+        judged = ", ".join(sorted({column for _, column in goals}))
+        table = Table(f"{title}: this clone to {commit}", heads, judged=judged)
         for row in dict.fromkeys(row for of, row, _ in keys if of == title):
             found = []
+            reached = goal = None
             for column in columns:
                 key = title, row, column
-                found += [_ratio(key, series[HERE], series[THERE])]
-                found += [_ratio(key, series[CONTROL], series[THERE])]
-            table.add(row, *found)
+                ratio = _ratio(key, series[HERE], series[THERE])
+                found += [ratio, _ratio(key, series[CONTROL], series[THERE])]
+                if ratio and (row, column) in goals:
+                    reached, goal = float(ratio), goals[row, column]
+            table.add(row, *found, judged=reached, goal=goal)
         yield table
 
 

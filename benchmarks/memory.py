@@ -72,12 +72,12 @@ async def _grow(kind: str, url: str, count: int) -> float:
         kept = [await make()]
         stack.push_async_callback(_close, kept)
         gc.collect()
-        before = _resident()
+        before = resident()
         for _ in range(count // BATCH):
             kept += await asyncio.gather(*(make() for _ in range(BATCH)))
         await asyncio.sleep(0.5)
         gc.collect()
-        return (_resident() - before) / 1024 / (len(kept) - 1)
+        return (resident() - before) / 1024 / (len(kept) - 1)
 
 
 async def _close(kept: list[object]) -> None:
@@ -124,7 +124,7 @@ async def _maker(kind: str, url: str, stack: AsyncExitStack) -> Callable[[], Awa
     return engine
 
 
-def _resident() -> int:
+def resident() -> int:
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

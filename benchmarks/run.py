@@ -20,6 +20,7 @@ MEASURES = (
     "send",
     "framing",
     "durable",
+    "disk",
     "memory",
     "idle",
     "comeback",

@@ -19,6 +19,7 @@ TITLES = {
     "send": "Send, 1024 bytes, asyncio",
     "framing": "Framing, ping-pong, asyncio",
     "durable": "1000 messages of 100 bytes at once",
+    "disk": "The longest pause of the event loop",
     "memory": "Memory, 50 idle connections",
     "idle": "Idle, 50 connections",
     "comeback": "Coming back, 50 connections",
@@ -107,6 +108,14 @@ def test_a_ratio_is_the_median_of_those_within_a_round(against: Any) -> None:
     assert [(row.name, *row.cells) for row in table.rows] == [
         ("recloser", "0.800", "1.000", "", "")  # a difference of 0 has no ratio
     ]
+
+
+def test_a_ratio_with_a_goal_is_judged(against: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against, "GOALS", {("a tab", "recloser", "µs"): 0.5})
+    for there, verdict in ((4.0, "reached"), (3.9, "**missed**")):
+        runs = {"here": one(2.0), "there": one(there), "there again": one(there)}
+        (table,) = against.compare(["send"], "abc", 1, lambda _, where, runs=runs: runs[where])
+        assert table.markdown().splitlines()[-1].endswith(f"| ≤ 0.5 | {verdict} |")
 
 
 def test_what_only_one_commit_has_is_left_out(against: Any) -> None:

@@ -1,6 +1,7 @@
 """Hands messages to the connection: the flush, marks in the file, time-outs."""
 
 from collections.abc import Container
+from itertools import takewhile
 from math import inf
 from typing import Final
 
@@ -14,9 +15,8 @@ from recloser.outbox.trial import Trial
 TURN: Final = 64
 """Messages after which a flush lets other tasks run, and that are marked together at first."""
 MARKED: Final = 1024
-"""Messages that are marked together at most. A process that is killed meanwhile takes them all for
-delivered, so a flush begins with fewer; what is acknowledged, and counts its deliveries, goes on
-with fewer."""
+"""Messages that are marked together at most. After a kill they all count as delivered, so a flush
+begins with fewer, and none of more than `TURN` is one whose deliveries count: one with an id."""
 LOOK: Final = 0.5
 """Seconds until a message that was in the write buffer is looked for again."""
 
@@ -164,9 +164,7 @@ class Dispatch:
         if held.durable and message.number not in self._marked and not passes(message):
             if held.ledger.leaving:
                 held.effects.append(Look())
-            few = entry.awaits or message.id is not None
-            self._mark(backlog.head(1 if message.suspect else TURN if few else self._mark_next))
-            self._mark_next = min(2 * self._mark_next, MARKED)
+            self._mark(backlog.head(1 if message.suspect else self._mark_next))
             return
         backlog.remove(entry)
         self._flushed = entry
@@ -182,8 +180,10 @@ class Dispatch:
             entry.move(_HAND_OVER)
         held.effects.append(Send(entry))
 
-    def _mark(self, batch: list[Message]) -> None:
-        """Mark messages in the file that are about to be handed over."""
+    def _mark(self, head: list[Message]) -> None:
+        """Mark messages in the file that are about to be handed over, the first of these."""
+        batch = head[:TURN] + list(takewhile(lambda each: each.id is None, head[TURN:]))
+        self._mark_next = min(2 * self._mark_next, MARKED)
         effects = self._held.effects
         self._marked, self._marking = _NONE, frozenset([each.number for each in batch])
         lasting = {each.number: each.deliveries + 1 for each in batch if each.generation is None}

@@ -1,0 +1,159 @@
+"""The file of an outbox and the event loop: a disk that stalls, and a file with many messages.
+
+Apart from `durable`, which runs with commits that had another file.
+"""
+
+import asyncio
+import time
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from durable import AWAY, MESSAGE, Never
+from harness import AGAIN, Variant, median_ratio, rounds
+from memory import STATM, resident
+from table import Table
+
+import recloser
+from recloser import Outbox, State
+from recloser.outbox.file.database import Database, StoredMessage
+from recloser.testing import Plan, ScriptedTransport
+
+STALL = 0.05
+"""Seconds for which the disk keeps each message waiting."""
+PAUSE = 5.0
+"""Milliseconds for which the event loop may stand still meanwhile."""
+OPENING = 20.0
+"""Milliseconds that `connect()` may take, however many messages there are."""
+WINDOW = 16.0
+"""MiB: what an outbox holds in memory by its own bounds, `max_bytes`."""
+FLUSH = 2.0
+"""Of the flush of an outbox in memory."""
+
+
+def tables(scale: float) -> list[Table]:
+    """Measure both."""
+    with TemporaryDirectory() as folder:
+        pauses = asyncio.run(_pauses(Path(folder), max(3, int(40 * scale))))
+        return [pauses, asyncio.run(_many(Path(folder), max(2000, int(1_000_000 * scale))))]
+
+
+# -- a disk that stalls -----------------------------------------------------------------
+
+
+async def _pauses(folder: Path, count: int) -> Table:
+    """Find the longest turn of a loop in which 20 messages are sent, and none can be written."""
+    table = Table(
+        f"The longest pause of the event loop while the disk stalls for {STALL * 1e3:.0f} ms, "
+        f"median of {count} rounds",
+        ["ms"],
+        judged="ms",
+    )
+    ws = _engine(Outbox(path=folder / "stalled.db"))
+    ws.connect()
+    await ws.send("first")
+    # The thread waits in SQLite, as it does for a disk; a nap lets go of the interpreter's lock.
+    connection = ws._sender.store.database.connection  # noqa: SLF001 - no user needs it
+    connection.create_function("stall", 0, lambda: time.sleep(STALL))
+    connection.execute(
+        "CREATE TEMP TRIGGER slow BEFORE INSERT ON main.message"
+        " WHEN NEW.data = 'stalled' BEGIN SELECT stall(); END"
+    )
+    idle = "asyncio, nothing sent"
+    messages = {idle: 0, idle + AGAIN: 0, "recloser, file": 20}
+    longest: dict[str, list[float]] = {name: [] for name in messages}
+
+    async def turning(name: str, messages: int) -> None:
+        sending = [asyncio.ensure_future(ws.send("stalled")) for _ in range(min(messages, 1))]
+        began = before = time.perf_counter()
+        pause = 0.0
+        while before - began < STALL:
+            if len(sending) < messages:
+                sending.append(asyncio.ensure_future(ws.send(MESSAGE)))
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            pause, before = max(pause, now - before), now
+        longest[name].append(pause * 1e3)
+        await asyncio.gather(*sending)
+
+    variants = {
+        name: Variant(lambda name=name, number=number: turning(name, number))
+        for name, number in messages.items()
+    }
+    await rounds(variants, count, warm=0)
+    await ws.close()
+    for name, series in longest.items():
+        pause = sorted(series)[len(series) // 2]
+        goal = PAUSE if name == "recloser, file" else None
+        table.add(name, f"{pause:.2f}", judged=pause, goal=goal)
+    return table
+
+
+# -- a file with many messages ------------------------------------------------------------
+
+
+async def _many(folder: Path, count: int) -> Table:
+    """Open a file; the flush is of a tenth of its messages, from the file and from memory."""
+    table = Table(
+        f"A file with {count} messages of {len(MESSAGE)} bytes", ["measured"], judged="measured"
+    )
+    path = _filled(folder / "many.db", count)
+    for end in ("", AGAIN):
+        before = resident() if STATM.exists() else None
+        ws = _engine(Outbox(path=path))
+        began = time.perf_counter()
+        ws.connect()
+        took = (time.perf_counter() - began) * 1e3
+        table.add(f"connect(), ms{end}", f"{took:.1f}", judged=took, goal=OPENING)
+        if not end and before is not None:
+            size = (resident() - before) / 2**20
+            table.add("memory, MiB", f"{size:.0f}", judged=size, goal=WINDOW)
+        await ws.close()
+        del ws
+    memory, some = "memory", count // 10
+    kept = Outbox(max_messages=some, max_bytes=2**40)
+    kinds = {memory: kept, memory + AGAIN: kept, "file": Outbox(path=folder / "some.db")}
+    found = await rounds({name: _flush(each, some) for name, each in kinds.items()}, 3, warm=1)
+    for name, series in found.items():
+        ratio = median_ratio(series.wall, found[memory].wall)
+        goal = FLUSH if name == "file" else None
+        table.add(f"flush from {name}, to memory", f"{ratio:.2f}", judged=ratio, goal=goal)
+    return table
+
+
+def _flush(outbox: Outbox, count: int) -> Variant:
+    engines: list[recloser.ReconnectingWebSocket] = []
+
+    async def before() -> None:
+        if outbox.path is not None:
+            _filled(Path(outbox.path), count)
+        ws = _engine(outbox)
+        engines.append(ws)
+        ws.connect()
+        await ws.wait_for(State.BACKOFF)
+        if outbox.path is None:
+            await asyncio.gather(*(ws.send(MESSAGE) for _ in range(count)))
+
+    async def turn() -> None:
+        engines[-1].connect()
+        await engines[-1].drain()
+
+    async def after() -> None:
+        await engines.pop().close()
+
+    return Variant(turn, before=before, after=after)
+
+
+def _filled(path: Path, count: int) -> Path:
+    with closing(Database(str(path), fsync=False)) as database:
+        first = database.last() + 1
+        for low in range(first, first + count, 10_000):
+            numbers = range(low, min(low + 10_000, first + count))
+            rows = [StoredMessage(number, None, None, MESSAGE, None, 0) for number in numbers]
+            database.write(rows, {}, ())
+    return path
+
+
+def _engine(outbox: Outbox) -> recloser.ReconnectingWebSocket:
+    transport = ScriptedTransport([AWAY, Plan()])
+    return recloser.connect("ws://away", transport=transport, policy=Never(), outbox=outbox)
