@@ -69,7 +69,7 @@ class Budget:
         `Budget(*policies.service("binance").limits)`. Each of them is kept.
     path: a SQLite file, made for this user alone if it is not there. With it the dials of earlier
         processes count, and those of other processes that use the file now. A dial writes it in a
-        thread, and waits for that a second at most. While it cannot be written, a line in the log
+        thread, and waits for that two seconds at most. While it cannot be written, a log line
         says so, and the dials of this process count on in memory.
     store: what keeps the dials instead of a file, for the processes of a fleet: a `BudgetStore`.
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import closing
+from functools import partial
+from threading import Thread
 from typing import Final
 
 from recloser import private_file
@@ -11,12 +14,17 @@ from recloser.fsm.budget import Allowance, wait_for_budget
 
 _PATIENCE: Final = 1.0
 """Seconds for which a dial waits for another process that writes the file."""
+_DEADLINE: Final = 2.0
+"""Seconds for which a dial waits for the disk in all."""
 _APPLICATION: Final = 0x72636C62
 """What SQLite calls the application id of the file: whose it is."""
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS dials "
     "(owner TEXT NOT NULL, number INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (owner, number))"
 )
+
+Answer = tuple[Sequence[float], bool]
+"""What `BudgetStore.spend` returns."""
 
 
 class BudgetFile:
@@ -25,10 +33,12 @@ class BudgetFile:
     Raises `OSError` for a file that cannot be opened, or belongs to something else.
     """
 
-    __slots__ = ("_path",)
+    __slots__ = ("_path", "_under_way")
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._under_way: Future[Answer | Exception] | None = None
+        """The last write, which may go on after its dial was cancelled or no longer waits."""
         try:
             private_file.make(path)
         except OSError as error:
@@ -51,12 +61,22 @@ class BudgetFile:
         dials: Mapping[int, float],
         own: Sequence[float],
         allowances: Sequence[Allowance],
-    ) -> tuple[Sequence[float], bool]:
+    ) -> Answer:
         """Keep dials in a thread, and say whether the last of them may start."""
         try:
-            return await asyncio.to_thread(self._write, owner, dials, own, allowances)
-        except sqlite3.Error as error:
-            raise OSError(str(error)) from error
+            async with asyncio.timeout(_DEADLINE):
+                if self._under_way is not None:
+                    await asyncio.wait({asyncio.wrap_future(self._under_way)})
+                work = partial(self._write, owner, dials, own, allowances)
+                self._under_way = _in_a_thread(work)
+                answering = asyncio.wrap_future(self._under_way)
+                await asyncio.wait({answering})  # which does not cancel it
+        except TimeoutError:
+            raise OSError(f"its disk has not answered within {_DEADLINE:g} s") from None
+        answer = answering.result()
+        if isinstance(answer, Exception):
+            raise OSError(str(answer)) from answer
+        return answer
 
     def _write(
         self,
@@ -64,7 +84,7 @@ class BudgetFile:
         dials: Mapping[int, float],
         own: Sequence[float],
         allowances: Sequence[Allowance],
-    ) -> tuple[list[float], bool]:
+    ) -> Answer:
         number, now = max(dials.items())
         longest = max(each.seconds for each in allowances)
         with closing(self._open()) as file, file:
@@ -94,3 +114,25 @@ class BudgetFile:
             )
         file.execute(f"PRAGMA application_id = {_APPLICATION}")
         file.execute(_TABLE)
+
+
+def _in_a_thread(work: Callable[[], Answer]) -> Future[Answer | Exception]:
+    """Do it in a daemon thread: a disk that stalls must not keep the interpreter from ending.
+
+    The future has what the work raised as its result. Raises `OSError` where no thread can be
+    started.
+    """
+    future: Future[Answer | Exception] = Future()
+    future.set_running_or_notify_cancel()  # nobody can cancel it from now on
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 - it is given to the dial that asked
+            future.set_result(error)
+
+    try:
+        Thread(target=run, name="recloser budget", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
+    return future

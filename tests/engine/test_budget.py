@@ -272,6 +272,25 @@ async def test_a_file_that_cannot_be_written_is_told_of_and_memory_counts_on(
 
 
 @pytest.mark.spec("D9.5")
+async def test_a_dial_does_not_wait_for_a_disk_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process that has locked the file holds the thread up, as a disk that stalls does."""
+    monkeypatch.setattr("recloser.budget_file._PATIENCE", 60.0)
+    monkeypatch.setattr("recloser.budget_file._DEADLINE", 0.05)
+    path, clock = tmp_path / "dials.db", HandClock()
+    budget = Budget((3, 60.0), path=path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, capture_logs() as lines:
+        other.execute("BEGIN EXCLUSIVE")
+        assert [await dial(budget, clock) for _ in range(2)] == [True, True]
+        other.execute("ROLLBACK")
+    assert ["has not answered" in line["error"] for line in lines] == [True, True]
+    monkeypatch.setattr("recloser.budget_file._DEADLINE", 60.0)
+    assert await dial(budget, clock), "it waits for the write that is under way"
+    assert not await dial(Budget((3, 60.0), path=path), clock), "all three are in the file"
+
+
+@pytest.mark.spec("D9.5")
 async def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
     path, clock = tmp_path / "dials.db", HandClock()
     budget = Budget((2, 60.0), path=path)

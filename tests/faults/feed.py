@@ -49,6 +49,8 @@ class Feed:
             | options
             | {"observers": [self.changes.append, *options.get("observers", ())]},
         )
+        self.lines: list[Any] = []
+        """What has been logged so far."""
         self.sent = 0
         self.ticks = 0
         self._ticked = asyncio.Event()
@@ -100,6 +102,7 @@ async def running(url: Any = URL, *, first: bool = True, **options: Any) -> Asyn
     with structlog.testing.capture_logs() as lines:
         async with asyncio.timeout(PATIENCE):
             feed = Feed(url, **options)
+            feed.lines = lines
             consumer = asyncio.ensure_future(feed.consume())
             feed.ws.connect()
             try:

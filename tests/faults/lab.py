@@ -7,6 +7,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
+
+import pytest
 
 PATIENCE = 90.0
 """Seconds within which anything must have happened; far more than it takes."""
@@ -27,6 +30,10 @@ OWN = "RECLOSER_FAULTS"
 
 Direction = Literal["to the server", "to the client"]
 BOTH: tuple[Direction, ...] = ("to the server", "to the client")
+_MATCHES: dict[Direction, str] = {
+    "to the server": f"ip daddr {THERE}",
+    "to the client": f"ip saddr {THERE}",
+}
 
 _HERE = f"""
 link set lo up
@@ -95,6 +102,12 @@ class Namespace:
         self._keeper.wait()
 
 
+def needs(program: str, package: str) -> None:
+    """Skip the test aloud where a program of the system is missing."""
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program}: apt-get install {package}")
+
+
 def ip(batch: str) -> None:
     """Run commands of `ip` in the namespace of the test."""
     _batch(("ip", "-batch", "-"), batch)
@@ -161,8 +174,20 @@ class Lab:
         """The router answers by ICMP that the server cannot be reached."""
         self.router.ip(f"route add unreachable {THERE}/32\n")
 
+    def filter(self, rule: str, *directions: Direction) -> None:
+        """The router treats what goes in these directions by a rule of nft, such as "drop"."""
+        needs("nft", "nftables")
+        rules = "".join(f"{_MATCHES[each]} {rule}\n" for each in directions)
+        chain = f"chain forward {{\ntype filter hook forward priority 0\n{rules}}}"
+        self._nft(f"flush ruleset\ntable inet faults {{\n{chain}\n}}\n")
+
+    def _nft(self, commands: str) -> None:
+        _batch(self.router.inside("nft", "-f", "-"), commands)
+
     def restore(self) -> None:
-        """Routes of the router as they were."""
+        """Routes of the router as they were, and no rules."""
+        if shutil.which("nft") is not None:
+            self._nft("flush ruleset\n")
         listed = subprocess.run(
             self.router.inside("ip", "route", "show"), check=True, capture_output=True, text=True
         )

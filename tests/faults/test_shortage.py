@@ -4,7 +4,6 @@ import asyncio
 import resource
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,10 +11,9 @@ from pathlib import Path
 import pytest
 
 import recloser
-from recloser import Acknowledgements, Outbox, OutboxNotSaved, State
+from recloser import Acknowledgements, Outbox, OutboxNotSaved
 from recloser.fsm.record import Cause
 from recloser.journal import Journal, Reader
-from tests.engine.outbox.engines import writer_of
 from tests.faults.feed import acknowledged, numbered, running
 from tests.faults.lab import PATIENCE, PORT, THERE, Lab
 
@@ -96,33 +94,6 @@ async def test_no_room_is_left_on_the_disk_of_outbox_journal_and_budget(
         assert written + reader.lost >= expected, "what could not be written is counted"
     await lab.end()
     assert set(lab.received) == set(range(1, accepted + 1))
-
-
-@pytest.mark.spec("A4.1", "G1.1", "G6")
-async def test_a_disk_that_answers_late(lab: Lab, tmp_path: Path) -> None:
-    """Messages wait, pings go on, and a close keeps its deadline; nothing that was sent is lost."""
-    await lab.serve()
-    acks = Acknowledgements(matcher=acknowledged, render=numbered, timeout=10.0)
-    outbox = Outbox(path=tmp_path / "outbox.db", acknowledgements=acks)
-    async with running(outbox=outbox) as feed:
-        await feed.send(5)
-        await feed.tick(12)
-        back = threading.Event()
-        writer_of(feed.ws)._thread.jobs.put((back.wait, list))
-        sending = asyncio.ensure_future(feed.send(1))
-        await feed.tick(40)  # longer than the heartbeat allows
-        assert not feed.closes
-        assert not sending.done()
-        await feed.ws.close()
-        assert feed.ws.state is State.CLOSED
-        assert not sending.done()
-        back.set()
-        await sending
-        feed.ws.connect()
-        await feed.open()
-        await feed.send(4)
-    await lab.end()
-    assert set(lab.received) == set(range(1, 11))
 
 
 FLOODED = """

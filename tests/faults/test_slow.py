@@ -1,9 +1,8 @@
-"""A network that is slow, a peer that hesitates, and clocks and certificates that are wrong."""
+"""A network that is slow, a peer that hesitates, and certificates that have run out."""
 
 import asyncio
 import signal
 import ssl
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -141,24 +140,3 @@ async def test_a_certificate_that_runs_out_and_is_renewed(lab: Lab, tmp_path: Pa
         await feed.tick()
     await lab.end()
     assert lab.received == list(range(1, 6))
-
-
-@pytest.mark.spec("F6.1", "F6.2", "D7.3")
-@pytest.mark.parametrize("step", [3600.0, -3600.0], ids=["forward", "back"])
-async def test_a_step_of_the_wall_clock_ends_nothing(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, step: float
-) -> None:
-    await lab.serve()
-    async with running() as feed:
-        await feed.send(5)
-        await feed.tick(12)
-        wall = time.time
-        monkeypatch.setattr(time, "time", lambda: wall() + step)
-        await feed.tick(30)
-        await feed.send(5)
-        await feed.ws.drain()
-        monkeypatch.undo()
-        await feed.tick(10)
-        assert not feed.closes
-    await lab.end()
-    assert lab.received == list(range(1, 11))
