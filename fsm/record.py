@@ -83,7 +83,8 @@ class Cause(Word):
     VALIDITY = "validity"
     """The certificate is outside its validity period: expired, or not valid yet (code 1015)."""
     DIAL = "dial"
-    """The dial failed with an error that the transport does not know; see `Close.error`."""
+    """The dial failed within this process: no file descriptor is left, or the transport does not
+    know the error. `Close.error` says which."""
     CONNECT_TIMEOUT = "connect_timeout"
     """The dial, `on_open` included, took longer than `Timeouts.connect`."""
     CLOSE_TIMEOUT = "close_timeout"

@@ -30,6 +30,7 @@ from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
 from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
 from recloser.transport import socks
 from recloser.transport.compression import unfit_answer
+from recloser.transport.descriptors import descriptors_spent
 from recloser.transport.errors import ProxyUnusable, UnsupportedAiohttp
 
 _UPGRADED: Final = 101
@@ -122,6 +123,9 @@ def dial_failed(error: Exception, *, secure: bool, now: datetime) -> Close:
         return _refused(error, now)
     if isinstance(error, ClientResponseError):
         error = _without_secrets(error)
+    spent = descriptors_spent(error)
+    if spent is not None:
+        return Close(code=ABNORMAL, origin=Origin.ENGINE, cause=Cause.DIAL, error=spent)
     code, origin, cause = _kind(error, secure=secure)
     # A 101 that must not be taken: whoever asks again gets the same answer.
     status = _UPGRADED if isinstance(error, WSServerHandshakeError) else None

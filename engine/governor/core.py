@@ -108,13 +108,15 @@ class GovernorCore:
         while (due := self.deadline) is not None and due <= now:
             key = heappop(self._due)[1]
             host = self._hosts[key]
+            host.listed = None
             found += host.admit(now)
             self._settle(key, host)
         return found
 
     def _settle(self, key: str, host: Host) -> None:
         """Keep when time moves the host on, or forget a host without engines."""
-        if host.due is not None:
+        if host.due is not None and host.due != host.listed:
             heappush(self._due, (host.due, key))
-        elif host.idle:
+        host.listed = host.due
+        if host.idle:
             del self._hosts[key]

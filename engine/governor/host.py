@@ -16,6 +16,9 @@ _EVIDENCE: Final = 60.0
 """Seconds within which two engines must fail for the host to count as down."""
 _FIRST_GAP: Final = 1.0
 _LONGEST_GAP: Final = 10.0
+_ENGINE_SECONDS: Final = 10_000.0
+"""Seconds of waiting, added up over the engines, that make up for one probe: the probe of a large
+crowd costs each engine little, so that the longest gap is shorter there."""
 _GAP_SHARE: Final = 0.125
 """The gap between two probes as a share of the time for which the host has been down."""
 _LONGEST_SILENCE: Final = 300.0
@@ -68,6 +71,7 @@ class Host:
         "_tries",
         "_waiting",
         "due",
+        "listed",
     )
 
     def __init__(self, key: str, limits: DialLimits, ramp: float) -> None:
@@ -102,6 +106,8 @@ class Host:
         self._spread_until: float | None = None
         self.due: float | None = None
         """When time alone lets the next one dial; None if that takes an event."""
+        self.listed: float | None = None
+        """The `due` that stands in the core's list of deadlines."""
 
     # -- what engines say ----------------------------------------------------------------
 
@@ -121,14 +127,14 @@ class Host:
         if engine in self._dialling or engine in self._ahead or engine in self._waiting:
             return []  # it dials on, for the connection that it has just lost
         kind = reading(close)
-        if close.spread is not None:
-            self._spread_until = now + close.spread
         ripe = inf
         told = close.retry_after is not None or close.spread is not None
         if wake and kind in _TROUBLE and not told:
             tries = self._tries.get(engine, 0)
             ripe = now + 2.0 ** min(tries - 1, 10) if tries else now
         self._rest(engine, ripe)
+        if close.spread is not None:
+            self._spread(close.spread, now)
         found: list[Effect] = []
         clear = self._pace is None and self._down_since is None
         if clear and kind in _TROUBLE:
@@ -176,7 +182,7 @@ class Host:
     def hear(self, news: News, now: float) -> list[Effect]:
         """Take the news of another process."""
         if news.spread is not None:
-            self._spread_until = now + news.spread
+            self._spread(news.spread, now)
         if news.reading is Reading.UP:
             if self._down_since is not None:
                 self._begin_return(now)
@@ -245,6 +251,17 @@ class Host:
         else:
             self._pace = Pace(max(count / FULL_RETURN, SLOWEST), now, ramp=self._ramp)
         self._next_at = max(self._next_at, now + 1 / self._pace.rate)
+
+    def _spread(self, seconds: float, now: float) -> None:
+        """Take the spread that the host asks for.
+
+        A drain takes its time, and the first may be back before it ends: the pace follows the
+        number of those who have been asked.
+        """
+        self._spread_until = now + seconds
+        if self._pace is not None and self._limits.rate is None and seconds > 0:
+            self._pace.at_least(self._engines / seconds)
+            self._next_at = min(self._next_at, now + 1 / self._pace.rate)
 
     def _rest(self, engine: int, ripe: float) -> None:
         self._slept += 1
@@ -324,7 +341,8 @@ class Host:
         if self._down_since is None:
             return Grant(engine)
         grown = (now - self._down_since) * _GAP_SHARE
-        gap = min(max(grown, _FIRST_GAP), _LONGEST_GAP)
+        longest = min(max(_ENGINE_SECONDS / self._engines, _FIRST_GAP), _LONGEST_GAP)
+        gap = min(max(grown, _FIRST_GAP), longest)
         self._probe_at = now + gap
         return Grant(engine, gap)
 

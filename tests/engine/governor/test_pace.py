@@ -1,4 +1,4 @@
-"""The pace of a return: it doubles at most, follows the host, and never stands still."""
+"""The pace of a return: it doubles in steps, follows the host, and never stands still."""
 
 from math import log
 
@@ -6,22 +6,65 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recloser.governor.pace import Pace
+from recloser.governor.pace import STEP, Pace
 
 GAPS = st.floats(0.0, 20.0)
 
 
 @pytest.mark.spec("M3.3")
-@given(st.floats(0.25, 100.0), st.floats(1.0, 4.0), st.lists(GAPS, max_size=30))
-def test_it_grows_by_the_ramp_in_a_second_at_most(
+@given(st.floats(0.25, 100.0), st.floats(1.0, 4.0), st.lists(GAPS, max_size=500))
+def test_it_grows_by_the_ramp_in_a_second_and_in_two_hundred_dials_at_most(
     first: float, ramp: float, gaps: list[float]
 ) -> None:
     """However the dials that open are spread."""
     pace, now = Pace(first, 0.0, ramp=ramp), 0.0
-    for gap in gaps:
+    for number, gap in enumerate(gaps, start=1):
         now += gap
         pace.opened(now)
-        assert log(pace.rate) <= log(first) + now * log(ramp) + 1e-9
+        steps = now + number // STEP
+        assert log(pace.rate) <= log(first) + steps * log(ramp) + 1e-9
+
+
+@pytest.mark.spec("M3.3")
+def test_a_large_crowd_learns_faster_than_once_a_second() -> None:
+    """Ten thousand begin at 56 a second, and dial 1,700 a second after 3.3 s instead of 5 s."""
+    pace, now = Pace(10_000 / 180, 0.0), 0.0
+    while pace.rate < 1700:
+        now += 1 / pace.rate
+        pace.opened(now)
+    assert 2.5 < now < 3.5
+
+
+@pytest.mark.spec("M3.3")
+@given(st.floats(10.0, 1000.0))
+def test_dials_that_open_slowly_lead_to_twice_their_own_pace_at_most(taken: float) -> None:
+    """A host that holds a queue opens no more than it can take; seconds still count."""
+    pace, now = Pace(100.0, 0.0, ramp=2.0), 0.0
+    for _ in range(STEP):
+        now += 1 / taken
+        pace.opened(now)
+    assert pace.rate <= max(2 * taken, 100.0 * 2**now) + 1e-6
+
+
+@pytest.mark.spec("M3.3")
+def test_a_ramp_of_one_does_not_grow() -> None:
+    pace = Pace(100.0, 0.0, ramp=1.0)
+    for number in range(1, 10 * STEP):
+        pace.opened(number / 100)
+    assert pace.rate == pytest.approx(100.0)
+
+
+@pytest.mark.spec("M3.3")
+def test_a_host_that_has_asked_for_a_pace_gets_it_until_it_refuses_a_dial() -> None:
+    pace = Pace(4.0, 0.0)
+    pace.at_least(40.0)
+    assert pace.rate == 40.0
+    pace.at_least(10.0)
+    assert pace.rate == 40.0
+    pace.refused(1.0)
+    lowered = pace.rate
+    pace.at_least(40.0)
+    assert pace.rate == lowered
 
 
 @pytest.mark.spec("M3.3")
