@@ -266,5 +266,5 @@ class World(ScriptedTransport):
 
 def rings(handle: asyncio.Handle) -> bool:
     """Whether a handle of the loop is the alarm of an engine."""
-    function = getattr(cast("Any", handle)._callback, "func", None)
-    return isinstance(getattr(function, "__self__", None), Alarm) and not handle.cancelled()
+    owner = getattr(cast("Any", handle)._callback, "__self__", None)
+    return isinstance(owner, Alarm) and not handle.cancelled()
