@@ -61,7 +61,9 @@ def dies(should: str = "soon") -> Event:
 
 def message(should: str, **more: Any) -> Event:
     """A message, and SIGTERM behind it."""
-    return stop(should, name="message", how="a message, then SIGTERM", message=True, **more)
+    return stop(
+        should, **{"name": "message", "how": "a message, then SIGTERM", "message": True, **more}
+    )
 
 
 def kill(**more: Any) -> Event:

@@ -154,8 +154,7 @@ class Experiment:
             return self._stayed(seen, began, generation)
         first = await self._first_record(before)
         back = None if first is None else await self._back(before)
-        note = "it was answered" if answered else "it was not answered"
-        said = note if self.event.message else ""
+        said = self._fate(answered=answered) if self.event.message else ""
         outcome = Outcome(self._row(seen, began, max(served, seen.at), first, said))
         outcome.faults.extend(self._compare(seen, first))
         if self.event.should == "stop":
@@ -167,6 +166,8 @@ class Experiment:
             waiting = len(self.life.ws.outbox)
             outcome.faults.append(f"{waiting} of {self.life.sent} messages were not acknowledged")
             outcome.faults.append(f"{reported} were reported as dropped")
+        if unknown := self.life.unknown(self.place.folder):
+            outcome.faults.append(f"messages {unknown} neither arrived nor were reported")
         return outcome
 
     async def _back_in_service(self, target: Process) -> float:
@@ -203,6 +204,14 @@ class Experiment:
                 return None
             await pause(0.02)
         return next(opened(), None)
+
+    def _fate(self, *, answered: bool) -> str:
+        """What became of the message just before the stop, as far as it can be known."""
+        path = self.place.folder / "received"
+        if answered or not path.exists():
+            return "it was answered" if answered else "it was not answered"
+        arrived = b"last" in path.read_bytes().split()
+        return "it arrived, and was not answered" if arrived else "it did not arrive"
 
     def _stayed(self, seen: Wire, began: float, generation: int) -> Outcome:
         outcome = Outcome(self._row(seen, began, began, None))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import recloser
 from recloser import Acknowledgements, Outbox, State, StateChange
@@ -91,6 +92,19 @@ class Life:
         except (TimeoutError, recloser.ConnectionClosed):
             return False
         return True
+
+    def unknown(self, folder: Path) -> list[int]:
+        """The messages that neither the application of the server nor the engine tells of.
+
+        An application of ours writes down what comes in; see `apps/received.py`. Empty where the
+        server runs none.
+        """
+        path = folder / "received"
+        if not path.exists():
+            return []
+        arrived = {self._number(line) for line in path.read_text("latin-1").splitlines()}
+        dropped = {each.message.number for each in self.dropped}
+        return sorted(set(range(1, self.sent + 1)) - arrived - dropped)
 
     async def leave(self) -> None:
         """End the engine."""

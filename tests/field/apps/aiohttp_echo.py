@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from aiohttp import WSMsgType, web
+from received import note
 
 
 async def echo(request: web.Request) -> web.WebSocketResponse:
@@ -14,6 +15,7 @@ async def echo(request: web.Request) -> web.WebSocketResponse:
     await ws.prepare(request)
     async for message in ws:
         if message.type is WSMsgType.TEXT:
+            note(message.data)
             await ws.send_str(message.data)
     return ws
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+
+from received import note
 
 
 async def app(
@@ -28,11 +31,19 @@ async def _lifespan(receive: Any, send: Any) -> None:
         if message["type"] == "lifespan.startup":
             if "STARTUP" in os.environ:
                 _say_that_it_starts()
-                await asyncio.wait({asyncio.Future()}, timeout=float(os.environ["STARTUP"]))
+                await _pause(float(os.environ["STARTUP"]))
             await send({"type": "lifespan.startup.complete"})
         else:
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+async def _pause(seconds: float) -> None:
+    trio = sys.modules.get("trio")
+    if trio is None:
+        await asyncio.wait({asyncio.Future()}, timeout=seconds)
+    else:
+        await trio.sleep(seconds)
 
 
 def _say_that_it_starts() -> None:
@@ -49,6 +60,7 @@ async def _websocket(scope: dict[str, Any], receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "websocket.disconnect":
             return
+        note(message.get("text") or message.get("bytes"))
         if message.get("text") is not None:
             await send({"type": "websocket.send", "text": message["text"]})
         elif message.get("bytes") is not None:

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from received import note
+
 flavour, port = sys.argv[1], int(os.environ["PORT"])
 if flavour == "twisted":
     from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -15,6 +17,7 @@ class Echo(WebSocketServerProtocol):
 
     def onMessage(self, payload, isBinary):  # noqa: N802, N803 - the names that autobahn calls
         """Answer."""
+        note(payload)
         self.sendMessage(payload, isBinary)
 
 

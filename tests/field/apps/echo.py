@@ -5,6 +5,7 @@ import http
 import os
 import signal
 
+from received import note
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
@@ -12,6 +13,7 @@ from websockets.http11 import Request, Response
 async def echo(connection: ServerConnection) -> None:
     """Answer each message with itself."""
     async for message in connection:
+        note(message)
         await connection.send(message)
 
 

@@ -1,9 +1,16 @@
-"""An echo over flask-sock, which stands on simple-websocket."""
+"""An echo over flask-sock, which stands on simple-websocket; it takes $STARTUP seconds to load."""
 
 import os
+import threading
+from pathlib import Path
 
 from flask import Flask
 from flask_sock import Sock
+from received import note
+
+if "STARTUP" in os.environ:
+    Path("starting").touch()
+    threading.Event().wait(float(os.environ["STARTUP"]))
 
 app = Flask(__name__)
 if "PINGS" in os.environ:
@@ -15,7 +22,9 @@ sock = Sock(app)
 def echo(ws: object) -> None:
     """Answer each message with itself."""
     while True:
-        ws.send(ws.receive())
+        message = ws.receive()
+        note(message)
+        ws.send(message)
 
 
 if __name__ == "__main__":

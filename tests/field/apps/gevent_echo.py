@@ -4,6 +4,7 @@ import os
 
 from gevent.pywsgi import WSGIServer
 from geventwebsocket.handler import WebSocketHandler
+from received import note
 
 
 def app(environ, start_response):
@@ -13,6 +14,7 @@ def app(environ, start_response):
         start_response("404 Not Found", [])
         return [b"no WebSocket"]
     while (message := ws.receive()) is not None:
+        note(message)
         ws.send(message)
     return []
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 
 from picows import WSListener, WSMsgType, ws_create_server
+from received import note
 
 
 class Echo(WSListener):
@@ -15,7 +16,9 @@ class Echo(WSListener):
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            transport.send(frame.msg_type, frame.get_payload_as_bytes())
+            message = frame.get_payload_as_bytes()
+            note(message)
+            transport.send(frame.msg_type, message)
 
 
 async def main():

@@ -4,12 +4,14 @@ import os
 import signal
 import threading
 
+from received import note
 from websockets.sync.server import ServerConnection, serve
 
 
 def echo(connection: ServerConnection) -> None:
     """Answer each message with itself."""
     for message in connection:
+        note(message)
         connection.send(message)
 
 

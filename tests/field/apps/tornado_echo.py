@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+from received import note
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
@@ -16,6 +17,7 @@ class Echo(WebSocketHandler):
 
     def on_message(self, message: str | bytes) -> None:
         """Answer."""
+        note(message)
         self.write_message(message, binary=isinstance(message, bytes))
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 
 import trio
+from received import note
 from trio_websocket import ConnectionClosed, serve_websocket
 
 
@@ -12,7 +13,9 @@ async def echo(request):
     ws = await request.accept()
     try:
         while True:
-            await ws.send_message(await ws.get_message())
+            message = await ws.get_message()
+            note(message)
+            await ws.send_message(message)
     except ConnectionClosed:
         return
 

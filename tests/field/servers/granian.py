@@ -1,7 +1,7 @@
 """granian, over ASGI."""
 
-from tests.field.events import kill, message, refused, reload, starting, stop
-from tests.field.software import Place, Software
+from tests.field.events import kill, message, overload, refused, reload, starting, stop
+from tests.field.software import Event, Place, Software
 from tests.field.sources import Pip
 
 
@@ -20,6 +20,21 @@ SOFTWARE = (
             kill(),
             reload("soon", watch=20.0),
             refused("/nowhere"),
+            Event(
+                name="age",
+                how="--workers-lifetime 60",
+                should="soon",
+                options=("--workers-lifetime", "60"),
+                watch=100.0,
+            ),
+            overload(
+                1,
+                "stay",
+                "--backpressure 1",
+                *("--backpressure", "1"),
+                watch=4.0,
+                note="open connections do not count as requests",
+            ),
             starting("spread"),
         ),
     ),

@@ -1,6 +1,6 @@
 """gunicorn, with the workers that can serve a WebSocket."""
 
-from tests.field.events import kill, message, refused, reload, starting, stop
+from tests.field.events import asks, kill, message, overload, refused, reload, starting, stop
 from tests.field.software import Event, Place, Software
 from tests.field.sources import Pip
 
@@ -27,6 +27,22 @@ def _software(
     )
 
 
+def _age(should: str) -> Event:
+    return Event(
+        name="age",
+        how=f"--max-requests 3, {GRACE} 3",
+        should=should,
+        act=asks(3),
+        options=("--max-requests", "3"),
+        watch=20.0,
+    )
+
+
+PRELOADED = starting(
+    "spread", how="a dial in the 3 s of start-up, --preload", options=("--preload",)
+)
+
+
 def _events(fleet: str, reloads: str, *more: Event) -> tuple[Event, ...]:
     return (
         stop(fleet, how=f"SIGTERM, {GRACE} 3", watch=20.0),
@@ -43,16 +59,27 @@ SOFTWARE = (
         ("-k", "uvicorn_worker.UvicornWorker"),
         "asgi:app",
         ("uvicorn-worker==0.4.0", "uvicorn==0.54.0", "websockets==17.4"),
-        _events("spread", "spread", refused("/nowhere"), starting("stay")),
+        _events("spread", "spread", refused("/nowhere"), starting("stay"), _age("spread")),
     ),
     _software(
         "gthread",
         ("-k", "gthread", "--threads", "8"),
         "flask_echo:app",
         ("flask-sock==0.7.0", "simple-websocket==1.1.0"),
-        _events("soon", "stay", refused("/nowhere")),
+        _events(
+            "soon",
+            "stay",
+            refused("/nowhere"),
+            starting("stay"),
+            PRELOADED,
+            overload(2, "spread", "--threads 2", "--threads", "2", watch=4.0),
+        ),
     ),
     _software(
-        "asgi", ("-k", "asgi"), "asgi:app", (), _events("soon", "spread", refused("/nowhere"))
+        "asgi",
+        ("-k", "asgi"),
+        "asgi:app",
+        (),
+        _events("soon", "spread", refused("/nowhere"), starting("stay"), _age("spread")),
     ),
 )

@@ -2,7 +2,7 @@
 
 import signal
 
-from tests.field.events import idle, overload, reload, sends, stop
+from tests.field.events import idle, message, overload, reload, sends, stop
 from tests.field.proxies import proxy
 
 CONFIGURATION = """
@@ -31,6 +31,7 @@ SOFTWARE = (
         ("haproxy.cfg", CONFIGURATION),
         ("-W", "-db", "-f", "{file}"),
         stop("soon"),
+        message("soon"),
         stop("soon", how="SIGUSR1, hard-stop-after 2 s", act=sends(signal.SIGUSR1), settings=SHORT),
         reload("stay", "SIGUSR2", act=RELOADS, watch=4.0),
         reload("soon", "SIGUSR2, hard-stop-after 2 s", act=RELOADS, settings=SHORT),
@@ -41,5 +42,6 @@ SOFTWARE = (
             "maxconn 1 of the server, timeout queue 1 s",
             settings={"server": "maxconn 1"},
         ),
+        overload(1, "spread", "maxconn 1", settings={"defaults": "maxconn 1"}, watch=4.0),
     ),
 )

@@ -1,7 +1,7 @@
 """hypercorn, with each kind of worker that needs no compiler."""
 
-from tests.field.events import kill, message, refused, starting, stop
-from tests.field.software import Place, Software
+from tests.field.events import asks, kill, message, refused, starting, stop
+from tests.field.software import Event, Place, Software
 from tests.field.sources import Pip
 
 
@@ -22,7 +22,15 @@ def _software(kind: str, *packages: str) -> Software:
             message(fleet),
             kill(),
             refused("/nowhere"),
-            *(() if kind == "trio" else (starting("spread"),)),
+            Event(
+                name="age",
+                how="--max-requests 3",
+                should=fleet,
+                act=asks(3),
+                options=("--max-requests", "3"),
+                watch=15.0,
+            ),
+            starting("stay" if kind == "trio" else "spread"),
         ),
     )
 

@@ -1,6 +1,6 @@
 """lighttpd in front of a WebSocket server."""
 
-from tests.field.events import idle, stop
+from tests.field.events import idle, message, overload, stop
 from tests.field.proxies import proxy
 
 CONFIGURATION = """
@@ -21,6 +21,14 @@ SOFTWARE = (
         ("lighttpd.conf", CONFIGURATION),
         ("-D", "-f", "{file}"),
         stop("soon"),
+        message("soon"),
+        overload(
+            2,
+            "spread",
+            "server.max-connections 2",
+            settings={"more": "server.max-connections = 2"},
+            watch=4.0,
+        ),
         idle("soon", "max-read-idle 2 s", settings={"more": "server.max-read-idle = 2"}),
     ),
 )

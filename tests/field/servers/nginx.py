@@ -39,6 +39,12 @@ SOFTWARE = (
         reload("soon", "SIGHUP, worker_shutdown_timeout 2 s", settings=SHORT),
         idle("soon", "proxy_read_timeout 2 s", settings={"location": "proxy_read_timeout 2s;"}),
         overload(1, "spread", "limit_conn 1", settings={"location": "limit_conn all 1;"}),
+        overload(
+            1,
+            "spread",
+            "limit_conn 1, limit_conn_status 429",
+            settings={"location": "limit_conn all 1; limit_conn_status 429;"},
+        ),
         refused("/nowhere"),
     ),
 )

@@ -1,6 +1,6 @@
 """sanic, with one process and with workers."""
 
-from tests.field.events import kill, message, refused, stop, unanswered_pings
+from tests.field.events import kill, message, refused, starting, stop, unanswered_pings
 from tests.field.software import Software, script
 from tests.field.sources import Pip
 
@@ -18,6 +18,7 @@ def _software(variant: str, **environment: str) -> Software:
             kill(),
             unanswered_pings("spread", "interval and timeout 2 s", environment={"PINGS": "2"}),
             refused("/nowhere"),
+            starting("stay"),
         ),
     )
 
