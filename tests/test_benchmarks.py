@@ -36,7 +36,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 TOGETHER = (
     ("memory",),
     ("framing", "transition", "imports"),
-    ("comeback", "idle"),
+    ("comeback", "idle", "disk"),
     ("receive", "pingpong", "send", "durable"),
 )
 """Those that one process runs, one after the other."""
