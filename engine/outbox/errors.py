@@ -4,7 +4,7 @@ RecloserError
  +-- OutboxFull         sending while not open, with no room left to keep the message
  +-- OutboxUnusable     the file of a durable outbox cannot be used; it was left as it is
       +-- OutboxInUse       another engine or process has it
-      +-- OutboxForeign     it is something else, or from a newer version
+      +-- OutboxForeign     it is something else, or from another version
       +-- OutboxDamaged     it cannot be read
       +-- OutboxNotSaved    it cannot be written: a full disk, say
 """
@@ -53,7 +53,7 @@ class OutboxInUse(OutboxUnusable):
 
 
 class OutboxForeign(OutboxUnusable):
-    """The file is not an outbox, or a newer version of recloser wrote it."""
+    """The file is not an outbox, or another version of recloser wrote it."""
 
     advice = "give another path, or use the version that wrote it"
 

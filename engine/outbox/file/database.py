@@ -23,7 +23,7 @@ from recloser.outbox.message import Id
 APPLICATION: Final = 0x52434C52
 """`application_id` of the file, "RCLR": SQLite's means to tell files apart."""
 VERSION: Final = 3
-"""`user_version` of the file; a newer one is refused."""
+"""`user_version` of the file; any other is refused."""
 
 _SCHEMA: Final = f"""
 BEGIN IMMEDIATE;

@@ -138,6 +138,11 @@ def newer(path: Path) -> None:
     changed(path, f"PRAGMA user_version = {VERSION + 1}")
 
 
+def older(path: Path) -> None:
+    filled(path, 3)
+    changed(path, f"PRAGMA user_version = {VERSION - 1}")
+
+
 def another(path: Path) -> None:
     changed(path, "CREATE TABLE message (number INTEGER PRIMARY KEY, data)")
 
@@ -159,6 +164,7 @@ def note(path: Path) -> None:
     ("write", "problem"),
     [
         (newer, f"has schema version {VERSION + 1}, and this recloser knows {VERSION}"),
+        (older, f"has schema version {VERSION - 1}, and this recloser knows {VERSION}"),
         (another, "is not an outbox of recloser"),
         (another_empty, "is not an outbox of recloser"),
         (diary, "is not an outbox of recloser"),
