@@ -25,6 +25,9 @@ MEASURES = (
     "idle",
     "comeback",
     "transition",
+    "check",
+    "storm",
+    "governed",
     "imports",
 )
 PACKAGES = ("aiohttp", "aiosqlite", "picows", "structlog", "transitions", "uvloop", "websockets")

@@ -24,6 +24,9 @@ TITLES = {
     "idle": "Idle, 50 connections",
     "comeback": "Coming back, 50 connections",
     "transition": "A transition",
+    "check": "A check of the standard policy",
+    "storm": "A storm of 50 engines, CPU",
+    "governed": "A storm of 100 engines with governors",
     "imports": "Processes from start to end",
 }
 

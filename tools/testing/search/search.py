@@ -134,11 +134,9 @@ class Search:
 
     def _ask(self, asker: Interview, laws: list[Law], chunk: list[cases.Case]) -> list[Law]:
         """Put questions under the laws that hold so far; return those that still do."""
+        checks = [(law, law.decision) for law in laws if law.decision is not None]
         for close, context in chunk:
-            for law in laws:
-                check = law.decision
-                if check is None:
-                    continue
+            for law, check in checks:
                 try:
                     problem = check(asker, close, context)
                 except Unanswered:
@@ -146,6 +144,7 @@ class Search:
                 if problem is not None:
                     self._blame(law, Question(close, context), problem)
                     laws = [each for each in laws if each is not law]
+                    checks = [each for each in checks if each[0] is not law]
         return laws
 
     def _blame(self, law: Law, question: Question, problem: str) -> None:
