@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import coverage
 import pytest
@@ -43,13 +44,16 @@ class Lines:
         return {each for line in range(first, last + 1) for each in lines.get(str(line), ())}
 
 
-def forget() -> None:
-    """Empty every cache of a function: what it keeps was made by another test, or at import."""
+def caches() -> list[Any]:
+    """The caches of functions of ours: what they keep was made by another test, or at import."""
     gc.unfreeze()
-    for each in gc.get_objects():
-        if isinstance(each, functools._lru_cache_wrapper) and each.__module__.startswith(OURS):
-            each.cache_clear()
+    found = [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, functools._lru_cache_wrapper) and each.__module__.startswith(OURS)
+    ]
     gc.freeze()
+    return found
 
 
 def measure(measured: coverage.Coverage, items: Sequence[pytest.Item], file: Path) -> str:
@@ -59,8 +63,10 @@ def measure(measured: coverage.Coverage, items: Sequence[pytest.Item], file: Pat
     """
     seconds: dict[str, float] = {}
     failed = []
+    ours = caches()
     for item in items:
-        forget()
+        for each in ours:
+            each.cache_clear()
         measured.switch_context(item.nodeid)
         begin = time.process_time()
         reports = runtestprotocol(item, log=False, nextitem=None)

@@ -21,7 +21,7 @@ from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
 from tests.mutants.change import Change
-from tests.mutants.lines import Lines, forget
+from tests.mutants.lines import Lines, caches
 
 OPTIONS = (
     *("-q", "--tb=line", "--no-header", "-p", "no:cacheprovider"),
@@ -81,7 +81,8 @@ def collect(tests: Sequence[str], work: Callable[[list[pytest.Item]], str]) -> s
 def run(items: Sequence[pytest.Item], lines: Lines) -> str:
     """Run tests in this order until one fails, and give its name, or "survived"."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    forget()
+    for each in caches():
+        each.cache_clear()
     for item, following in zip(items, [*items[1:], None], strict=True):
         limit = max(LEAST, SHARE * lines.seconds.get(item.nodeid, 0.0))
         signal.setitimer(signal.ITIMER_PROF, limit)

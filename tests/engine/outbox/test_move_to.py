@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from recloser import Acknowledgements, Delivery
-from tests.engine.outbox.engines import ACKNOWLEDGED, data_of, in_backoff, in_memory, open_
+from recloser.outbox.effects import Hide
+from recloser.outbox.events import MovedOut
+from tests.engine.outbox.engines import (
+    ACKNOWLEDGED,
+    data_of,
+    in_backoff,
+    in_memory,
+    open_,
+    sender_of,
+)
 from tests.engine.outbox.files import killed, make, real, rows
 from tests.engine.rig import DOWN, UP, turns, virtual
 
@@ -132,3 +141,17 @@ async def test_what_was_moved_is_not_read_again_before_the_other_file_has_it(
         assert transport.wires[0].sent == []
     await other.close()
     assert (rows(path), rows(tmp_path / "other.db")) == ([], [(1, "a")])
+
+
+@pytest.mark.spec("G1.2", "G6")
+@real
+async def test_what_moves_out_is_hidden_in_its_file_and_not_taken_out(path: Path) -> None:
+    """A kill before the other file has it would lose it; where there is no file it just goes."""
+    stored, _ = make(path, DOWN)
+    kept, _ = in_memory(DOWN)
+    for ws, expected in ((stored, [Hide((1,))]), (kept, [])):
+        await in_backoff(ws)
+        await ws.send("a")
+        core = sender_of(ws).core
+        assert core.handle(MovedOut(core.entries()), 0.0) == expected
+        await ws.close()

@@ -343,7 +343,7 @@ async def test_a_message_that_cannot_be_rendered_is_refused_or_reported() -> Non
         await ws.send("no JSON")
     with pytest.raises(TypeError, match="render must give str or bytes, not int"):
         await ws.send("number")
-    assert len(ws.outbox) == 0
+    assert (len(ws.outbox), drops) == (0, [])
     await ws.send("1")
     wire.end(CUT)
     for each in ("no JSON", "2", "number", "3"):
@@ -354,6 +354,7 @@ async def test_a_message_that_cannot_be_rendered_is_refused_or_reported() -> Non
         ("no JSON", Reason.UNRENDERED),
         ("number", Reason.UNRENDERED),
     ]
+    assert [drop.message.deliveries for drop in drops] == [0, 0]
     await ws.close()
 
 
