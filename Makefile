@@ -214,9 +214,10 @@ fleet-ends: $(READY)  ## The contract of the store and a killed holder; skipped 
 	$(PYTEST) -m fleet -rs tests/engine/fleet/test_redis_store.py -k contract
 	$(PYTEST) -m fleet -rs tests/engine/fleet/test_processes.py -k killed
 
-fleet: $(READY)  ## Leases on real processes with a real redis-server; then ten thousand engines and the restarts of their server
+fleet: $(READY)  ## Leases on real processes with a real redis-server; then ten thousand engines, the restarts of their server, and a restart under load
 	$(PYTEST) -m fleet -rs tests/engine/fleet
 	$(BIN)/python benchmarks/restart.py
+	$(BIN)/python benchmarks/load.py
 
 bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets; AGAINST=COMMIT for ratios to a commit
 	$(BIN)/python benchmarks/run.py $(if $(AGAINST),--against $(AGAINST))
