@@ -231,9 +231,9 @@ def lease_won(app_fields: Mapping[str, object], key: str, token: int) -> None:
     _line(logging.INFO, LEASE_WON, app_fields, {"key": key, "token": token})
 
 
-def lease_lost(app_fields: Mapping[str, object], key: str, token: int, *, taken: bool) -> None:
+def lease_lost(app_fields: Mapping[str, object], key: str, token: int, *, foreign: bool) -> None:
     """Write a warning: the lease is over, because its time is, or because another has it."""
-    _line(logging.WARNING, LEASE_LOST, app_fields, {"key": key, "token": token, "taken": taken})
+    _line(logging.WARNING, LEASE_LOST, app_fields, {"key": key, "token": token, "foreign": foreign})
 
 
 def store_unreachable(app_fields: Mapping[str, object], key: str, error: Exception) -> None:

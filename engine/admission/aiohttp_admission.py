@@ -10,6 +10,8 @@ from recloser.admission.admission import Admission
 
 _PREPARING: Final = 0.01
 """Seconds between two looks at a connection whose upgrade is being answered."""
+_ADMISSION: Final = web.AppKey("recloser_admission", Admission)
+"""Where an application keeps its admission."""
 
 
 def aiohttp_admission(app: web.Application, admission: Admission) -> None:
@@ -18,8 +20,12 @@ def aiohttp_admission(app: web.Application, admission: Admission) -> None:
     An upgrade that is not admitted is answered with 503 and a Retry-After; other requests pass.
     Call it before the application starts. On shutdown every connection is closed with 1012, before
     aiohttp ends its handlers; call `admission.drain()` yourself, at SIGTERM, and the refusals tell
-    who comes meanwhile when to come again.
+    who comes meanwhile when to come again. Raises `ValueError` for an application that has an
+    admission: it would count each connection twice.
     """
+    if _ADMISSION in app:
+        raise ValueError("this application has an admission: call aiohttp_admission once for it")
+    app[_ADMISSION] = admission
     # aiohttp's requests are not hashable; an id is unique as long as its request is handled.
     admitted = set[int]()
 

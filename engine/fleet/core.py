@@ -163,7 +163,7 @@ class Lose(NamedTuple):
     """End the connection."""
 
     token: int
-    taken: bool
+    foreign: bool
     """The store says that the lease is another's; else its time is over."""
 
 
@@ -238,7 +238,7 @@ class LeaseCore:
         """Handle one event completely; return the effects to perform, in order."""
         found: list[Effect] = []
         if self.state is LeaseState.HOLDER and not self.usable(now):
-            found = self._lose(taken=False)
+            found = self._lose(foreign=False)
         match event:
             case Campaign() if self.state is LeaseState.RELEASED:
                 self.state = LeaseState.CANDIDATE
@@ -295,7 +295,7 @@ class LeaseCore:
             self._hold(sent)
         else:
             self.owed = False
-            return self._lose(taken=True)
+            return self._lose(foreign=True)
         return []
 
     def _granted(self, sent: Instant | None, now: Instant) -> list[Effect]:
@@ -313,6 +313,6 @@ class LeaseCore:
             self._sent = sent
             self._next = sent.monotonic + self.times.ttl / _SHARE
 
-    def _lose(self, *, taken: bool) -> list[Effect]:
+    def _lose(self, *, foreign: bool) -> list[Effect]:
         self.state, self._next = LeaseState.LOST, None
-        return [Lose(self.floor, taken)]
+        return [Lose(self.floor, foreign)]

@@ -229,9 +229,9 @@ class Lease:
             case Won(token):
                 log.lease_won(engine.fields, self._key, token)
                 self._wake(engine)
-            case Lose(token, taken):
-                log.lease_lost(engine.fields, self._key, token, taken=taken)
-                polite = self._core.times.margin >= 2 * FAREWELL and self.writable() and not taken
+            case Lose(token, foreign):
+                log.lease_lost(engine.fields, self._key, token, foreign=foreign)
+                polite = self._core.times.margin >= 2 * FAREWELL and self.writable() and not foreign
                 engine.revoke(Close.by_engine(Cause.LEASE), GOING_AWAY if polite else None)
                 if engine.core.state is State.BACKOFF:
                     self._handle(Ended())  # there was no connection

@@ -63,7 +63,7 @@ WRITERS = {
     log.RATE_UNUSUAL: lambda: log.close_rate_unusual(BOUND, facts_of(ALARM)),
     log.RATE_USUAL: lambda: log.close_rate_usual(BOUND, facts_of(ALARM)),
     log.LEASE_WON: lambda: log.lease_won(BOUND, "prices", 7),
-    log.LEASE_LOST: lambda: log.lease_lost(BOUND, "prices", 7, taken=False),
+    log.LEASE_LOST: lambda: log.lease_lost(BOUND, "prices", 7, foreign=False),
     log.STORE_UNREACHABLE: lambda: log.store_unreachable(BOUND, "prices", OSError(111, "refused")),
     log.STORE_REACHED: lambda: log.store_reached(BOUND, "prices"),
     log.BUDGET_NOT_SAVED: lambda: log.budget_not_saved(BOUND, "dials.db", OSError(28, "full")),

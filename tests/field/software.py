@@ -15,6 +15,8 @@ from tests.field.sources import Installed, Source, Unavailable
 APPS = Path(__file__).parent / "apps"
 START = 60.0
 """Seconds in which a server must be there."""
+ERLANG_NAMES = "epmd &\nuntil epmd -names >/dev/null 2>&1; do :; done\n"
+"""Starts Erlang's daemon of names in the same group of processes, so that it ends with them."""
 
 
 @dataclass(frozen=True)

@@ -160,3 +160,13 @@ def test_a_drain_closes_all_and_admits_nobody() -> None:
 @pytest.mark.spec("M4.4")
 def test_a_shutdown_drains() -> None:
     asyncio.run(a_shutdown_drains())
+
+
+def test_an_application_has_one_admission() -> None:
+    app = web.Application()
+    aiohttp_admission(app, Admission(capacity=5))
+    before = list(app.middlewares), list(app.on_response_prepare), list(app.on_shutdown)
+    with pytest.raises(ValueError, match="call aiohttp_admission once"):
+        aiohttp_admission(app, Admission(capacity=5))
+    assert (list(app.middlewares), list(app.on_response_prepare), list(app.on_shutdown)) == before
+    aiohttp_admission(web.Application(), Admission(capacity=5))

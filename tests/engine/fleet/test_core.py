@@ -76,10 +76,10 @@ def test_a_holder_loses_at_its_deadline_and_whatever_comes_first_after_it() -> N
         [renewal] = rig.do(Passed(), TTL / 3)
         assert renewal == Renew(2, 7)
         assert rig.core.deadline == 100.0 + TTL * 0.9
-        assert rig.do(event, TTL)[0] == Lose(7, taken=False)
+        assert rig.do(event, TTL)[0] == Lose(7, foreign=False)
     rig = Rig().hold()
     rig.do(Passed(), TTL / 3)
-    assert rig.do(Answered(2, answer=False)) == [Lose(7, taken=True)]
+    assert rig.do(Answered(2, answer=False)) == [Lose(7, foreign=True)]
     assert rig.core.state is LeaseState.LOST
     assert rig.do(Ended()) == [Acquire(3, 7)]
 
@@ -107,7 +107,7 @@ def test_a_renewal_that_fails_is_tried_again_until_the_lease_is_over() -> None:
         found = rig.do(Passed(), rig.core.deadline - rig.now.monotonic)
         number += 1
     assert number > 6
-    assert found == [Lose(7, taken=False)]
+    assert found == [Lose(7, foreign=False)]
     assert rig.now.monotonic == pytest.approx(100.0 + TTL * 0.9)
 
 

@@ -1,13 +1,11 @@
 """RabbitMQ: MQTT and STOMP over WebSocket, from a node of its own with an epmd of its own."""
 
 from tests.field.events import idle, kill, stop
-from tests.field.software import Place, Software
+from tests.field.software import ERLANG_NAMES, Place, Software
 from tests.field.sources import Debian
 
 CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x04\x00\x00"
 STOMP = "CONNECT\naccept-version:1.2\nheart-beat:4000,4000\nlogin:guest\npasscode:guest\n\n\x00"
-NAMES = "epmd &\nuntil epmd -names >/dev/null 2>&1; do :; done\n"
-"""The daemon of names stays in the same group of processes, and ends with them."""
 CONFIGURATION = """
 listeners.tcp = none
 mqtt.listeners.tcp = none
@@ -40,7 +38,7 @@ def _software(plugin: str, subprotocol: str, path: str, greeting: str | bytes) -
         }
         folder.chmod(0o777)
         script = "".join(f"export {name}={value}\n" for name, value in facts.items())
-        (folder / "node").write_text(f"{script}{NAMES}exec rabbitmq-server\n")
+        (folder / "node").write_text(f"{script}{ERLANG_NAMES}exec rabbitmq-server\n")
         return ("sh", str(folder / "node"))
 
     return Software(

@@ -1,8 +1,7 @@
 """XMPP over WebSocket: prosody and ejabberd."""
 
 from tests.field.events import kill, refused, stop, unanswered
-from tests.field.servers.rabbitmq import NAMES
-from tests.field.software import Place, Software
+from tests.field.software import ERLANG_NAMES, Place, Software
 from tests.field.sources import Debian
 
 OPEN = '<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" to="localhost" version="1.0"/>'
@@ -55,7 +54,8 @@ def _ejabberd(place: Place) -> tuple[str, ...]:
     script = (
         f"export ERL_EPMD_PORT={place.upstream} HOME={folder}\n"
         f"export EJABBERD_CONFIG_PATH={folder}/ejabberd.yml SPOOL_DIR={folder}\n"
-        f"{NAMES}exec erl -noinput -sname field{place.port}@localhost -mnesia dir '\"{folder}\"'"
+        f"{ERLANG_NAMES}exec erl -noinput -sname field{place.port}@localhost"
+        f" -mnesia dir '\"{folder}\"'"
         f" -kernel inet_dist_listen_min {place.spare} inet_dist_listen_max {place.spare}"
         " -pa /usr/lib/*/ejabberd-*/ebin -s ejabberd\n"
     )
