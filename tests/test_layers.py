@@ -124,7 +124,7 @@ ROOMS = {
     ),
     "engine/metrics": room(
         "engine/metrics",
-        ours=("recloser.redact", "engine/statistics: detector", "fsm"),
+        ours=("recloser.log", "recloser.redact", "engine/statistics: detector", "fsm"),
         others=("opentelemetry", "prometheus_client"),
     ),
     "engine/journal": room(

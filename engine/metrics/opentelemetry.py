@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
-from opentelemetry.metrics import MeterProvider
+from opentelemetry.metrics import MeterProvider, Observation
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
+from recloser.log import stores_away
 from recloser.metrics.meter import DURATIONS, UPTIMES, EngineMeter
 from recloser.metrics.spans import GenerationSpans, address
 from recloser.statistics.kinds import CloseKind, KindBound
@@ -80,6 +81,12 @@ class _Shared:
             "recloser.gave_up",
             unit="{engine}",
             description="Engines that ended without being asked to.",
+        )
+        meter.create_observable_gauge(
+            "recloser.stores_away",
+            [lambda _: [Observation(stores_away())]],
+            unit="{user}",
+            description="Leases, governors and others whose store gives no answer.",
         )
 
 

@@ -6,6 +6,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
+from recloser.log import stores_away
 from recloser.metrics.meter import DURATIONS, UPTIMES, EngineMeter
 from recloser.statistics.kinds import CloseKind, KindBound
 
@@ -75,6 +76,12 @@ class _Instruments:
         self._gave_up = Counter(
             "recloser_gave_up", "Engines that ended without being asked to.", registry=registry
         )
+        self._stores_away = Gauge(
+            "recloser_stores_away",
+            "Leases, governors and others whose store gives no answer.",
+            registry=registry,
+        )
+        self._stores_away.set_function(stores_away)
 
     def move(self, previous: State, current: State) -> None:
         if previous is not State.CLOSED:

@@ -8,6 +8,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from recloser import Retry, State
+from recloser.log import StoreContact
 from recloser.metrics import GenerationSpans, OpenTelemetryMetrics
 from tests.engine.rig import DOWN, KICKED, UP, Answering, opened, pass_time, virtual
 
@@ -80,3 +81,18 @@ async def test_an_exemplar_has_the_span_of_its_generation() -> None:
     assert [each.span_id for each in lived.exemplars] == [span.get_span_context().span_id]
     reading.provider.shutdown()
     tracers.shutdown()
+
+
+@pytest.mark.spec("I6.1", "M1.7")
+def test_a_store_that_gives_no_answer_is_counted() -> None:
+    reading = Reading()
+    metrics = OpenTelemetryMetrics(reading.provider)
+    contact = StoreContact()
+    (before,) = reading.points()["recloser.stores_away"]
+    contact.failed("feed", OSError("no route"), {})
+    (away,) = reading.points()["recloser.stores_away"]
+    assert away.value == before.value + 1
+    contact.answered("feed", {})
+    (back,) = reading.points()["recloser.stores_away"]
+    assert back.value == before.value
+    del metrics

@@ -1,5 +1,6 @@
 """Metrics for Prometheus: the real prometheus-client, its text read back by its own parser."""
 
+import gc
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from recloser import Close, Retry, State, Stop
+from recloser.log import StoreContact
 from recloser.metrics import PrometheusMetrics
 from tests.engine.journal.changes import LOST, OPENED
 from tests.engine.rig import CUT, DOWN, KICKED, UP, Answering, opened, pass_time, turns, virtual
@@ -29,13 +31,19 @@ class Scrape:
         return generate_latest(self.registry).decode()
 
     def samples(self) -> dict[tuple[str, ...], float]:
-        """Each sample that is not zero, by its name and its labels' values."""
+        """Each sample of engines that is not zero, by its name and its labels' values."""
         return {
             (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(self.text)
             for sample in family.samples
-            if sample.value and not sample.name.endswith(("_created", "_bucket"))
+            if sample.value and not sample.name.endswith(("_created", "_bucket", "_stores_away"))
         }
+
+    @property
+    def stores_away(self) -> float | None:
+        """That of the process, whatever other tests have left in it."""
+        gc.collect()
+        return self.registry.get_sample_value("recloser_stores_away")
 
 
 @pytest.mark.spec("I6.1")
@@ -66,6 +74,24 @@ async def test_a_scrape_tells_of_every_change() -> None:
         ("recloser_connection_duration_seconds_count", at): 2,
         ("recloser_connection_duration_seconds_sum", at): pytest.approx(90),
     } | {key: value for key, value in found.items() if key[0].endswith("dial_duration_seconds_sum")}
+
+
+@pytest.mark.spec("I6.1", "M1.7")
+def test_a_store_that_gives_no_answer_is_counted_until_it_does_or_nobody_asks_any_more() -> None:
+    scrape = Scrape()
+    before = scrape.stores_away
+    assert before is not None
+    contacts = [StoreContact(), StoreContact()]
+    for contact in contacts:
+        contact.answered("feed", {})
+    assert scrape.stores_away == before
+    for contact in (*contacts, *contacts):
+        contact.failed("feed", OSError("no route"), {})
+    assert scrape.stores_away == before + 2
+    contacts[0].answered("feed", {})
+    assert scrape.stores_away == before + 1
+    del contact, contacts
+    assert scrape.stores_away == before
 
 
 @pytest.mark.spec("I6.1")
