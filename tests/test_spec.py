@@ -150,7 +150,7 @@ def test_pytest_selects_the_tests_of_a_clause() -> None:
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [("A111", "no clause A111; near it: A11"), ("a1", "near it: A1"), ("M2", "planned")],
+    [("A111", "no clause A111; near it: A11"), ("a1", "near it: A1"), ("B6.4", "given up")],
 )
 def test_pytest_refuses_the_number_of_no_clause(number: str, said: str) -> None:
     result = collected("--clause", number)

@@ -504,3 +504,28 @@ async def test_no_engine_is_kept_alive() -> None:
     gc.collect()
     assert gone() is None
     assert timers() == []
+
+
+@pytest.mark.spec("M2", "J1")
+@virtual
+async def test_a_crowd_comes_back_and_each_is_open_or_on_its_way_at_every_moment() -> None:
+    """Two hundred lose their server, which refuses three probes; nobody dials it twice."""
+    count = 200
+    fleet = Fleet(count, *[UP] * count, *[GONE] * 3, *[UP] * count)
+    await fleet.open()
+    tasks, wires = len(others()), [*fleet.transport.wires]
+    for changes in fleet.changes:
+        changes.clear()
+    since = now()
+    for wire in wires:
+        wire.end(CUT)
+    await turns()
+    while fleet.states.count(State.OPEN) < count:
+        await pass_time(1.0)
+        assert now() - since < 60.0
+    on_the_way = {State.BACKOFF, State.CONNECTING, State.OPEN}
+    assert {change.current for changes in fleet.changes for change in changes} == on_the_way
+    assert fleet.dials == 2 * count + 3
+    assert len(others()) == tasks
+    await fleet.close()
+    await pass_time(2.0)
