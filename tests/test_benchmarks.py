@@ -40,6 +40,7 @@ TOGETHER = (
     ("memory",),
     ("framing", "transition", "imports"),
     ("comeback", "idle", "disk"),
+    ("check", "storm", "governed"),
     ("receive", "pingpong", "send", "durable"),
 )
 """Those that one process runs, one after the other."""

@@ -150,6 +150,9 @@ TABLE: dict[tuple[str, str], Advice | Shown] = {
     ("engine/checks.py", "give a plain function"): Shown(
         "engine/test_bad_input.py::test_a_function_that_turns_out_to_give_a_coroutine_is_told_of"
     ),
+    ("engine/admission/aiohttp_admission.py", "call aiohttp_admission once for it"): Shown(
+        "engine/admission/test_aiohttp_admission.py::test_an_application_has_one_admission"
+    ),
     ("engine/fleet/lease.py", "make one for each engine"): Shown(
         "engine/fleet/test_lease.py::test_a_lease_belongs_to_one_engine"
     ),

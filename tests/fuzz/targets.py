@@ -34,7 +34,7 @@ from recloser.journal.replay import Replay
 from recloser.journal.suspicions import Suspicions
 from recloser.journal.totals import Totals
 from recloser.outbox.errors import OutboxUnusable
-from recloser.outbox.file.database import Database, StoredMessage, put
+from recloser.outbox.file.database import Database, StoredMessage
 from recloser.outbox.file.recovery import salvage
 from recloser.testing.doubles.faults import ScriptError, parse_script
 from recloser.transport import classify
@@ -150,7 +150,7 @@ def _outbox() -> bytes:
             StoredMessage(number, number, None, f"message {number}", None, 0)
             for number in range(1, _MESSAGES + 1)
         ]
-        database.write([(put(1), row.sealed()) for row in rows])
+        database.write(rows, {}, ())
         database.close()
         return path.read_bytes()
 
