@@ -286,8 +286,13 @@ def haproxy(one: int, two: int, most: int) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "haproxy.cfg"
         file.write_text(CONFIG.format(most=most, front=front, one=one, two=two), encoding="utf-8")
-        process = subprocess.Popen([program, "-db", "-f", str(file)], stderr=subprocess.DEVNULL)
+        log = Path(folder) / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen([program, "-db", "-f", str(file)], stderr=output)
         try:
+            time.sleep(1.0)  # until it has looked whether the servers are up
+            if process.poll() is not None:
+                raise RuntimeError(f"haproxy did not start: {log.read_text(encoding='utf-8')}")
             yield f"ws://127.0.0.1:{front}/"
         finally:
             process.terminate()
@@ -301,7 +306,6 @@ async def rolling(count: int) -> Table:
         server.start()
     try:
         with haproxy(servers[0].port, servers[1].port, count + 100) as url:
-            await asyncio.sleep(1.0)
             optimum = await without_a_pause(count, url.replace("ws", "http", 1))
             account = Account(count, optimum)
             async with crowd_at(count, url) as crowd:
@@ -333,8 +337,8 @@ def main(count: int, *parts: str) -> None:
     if shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}") is None:
         print("rolling restart: not run, there is no haproxy")
         return
-    # haproxy has two descriptors for each connection.
-    print(asyncio.run(rolling(min(count, most // 2))).markdown())
+    # haproxy has two descriptors for each connection, and refuses to start with too few of them.
+    print(asyncio.run(rolling(min(count, most // 2 - 100))).markdown())
 
 
 if __name__ == "__main__":
