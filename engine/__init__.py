@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from recloser.queries import Queries
     from recloser.settled import Settled, Status
     from recloser.supervisor import Supervisor
-    from recloser.transport import Delivery, Heartbeat
+    from recloser.transport import Delivery, Heartbeat, ResumingContext
     from recloser.transport.errors import (
         ConcurrentReceive,
         NotOpen,
@@ -86,6 +86,7 @@ _HOMES = {
     "Queries": "recloser.queries",
     "RecloserError": "recloser.fsm.errors",
     "ReconnectingWebSocket": "recloser.client",
+    "ResumingContext": "recloser.transport",
     "Retry": "recloser.fsm.decisions",
     "Session": "recloser.fsm.decisions",
     "SessionClosed": "recloser.transport.errors",
@@ -137,6 +138,7 @@ __all__ = [
     "Queries",
     "RecloserError",
     "ReconnectingWebSocket",
+    "ResumingContext",
     "Retry",
     "Session",
     "SessionClosed",

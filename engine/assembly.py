@@ -134,7 +134,7 @@ def connect(
     session: an aiohttp session to dial through, with its proxy, headers, middlewares, limits and
         so on. It stays the application's to close, and aiohttp may repeat a dial on it once by
         itself.
-    ssl: as in aiohttp, for every dial.
+    ssl: as in aiohttp, for every dial; with a `ResumingContext` TLS sessions are resumed.
     proxy: the URL of an HTTP or SOCKS proxy; "env" asks the environment before every dial, as curl
         does. A SOCKS proxy needs aiohttp-socks.
     heartbeat: how silence is noticed; a number of seconds is used as interval and as time-out,

@@ -90,6 +90,7 @@ ELSEWHERE = {
         "transport/test_dialling.py",
         "transport/test_cancelling.py",
     ),
+    "transport/aiohttp_wire.py": ("transport/test_receiving.py", "transport/test_resumption.py"),
     "transport/picows_frames.py": ("transport/test_picows_transport.py",),
     "transport/picows_upgrade.py": ("transport/test_picows_transport.py",),
     "transport/socket_wire.py": ("transport/test_own_close.py", "transport/test_peer_ends.py"),

@@ -6,6 +6,7 @@ from recloser.transport.flow_control import FlowControl
 from recloser.transport.frame_writer import FrameWriter
 from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.outgoing import Outgoing
+from recloser.transport.resumption import ResumingContext
 from recloser.transport.socket_wire import SocketWire
 from recloser.transport.wire import Transport, Wire
 
@@ -21,6 +22,7 @@ __all__ = [
     "Opcode",
     "Outgoing",
     "Request",
+    "ResumingContext",
     "SocketWire",
     "Transport",
     "Wire",

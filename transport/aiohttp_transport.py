@@ -29,6 +29,7 @@ from recloser.transport.proxies import (
     read_proxy,
 )
 from recloser.transport.redirects import Trail
+from recloser.transport.resumption import ResumingContext, Resumption, resuming
 from recloser.transport.socks import check_socks
 from recloser.transport.upgrade import Upgrade
 
@@ -85,6 +86,7 @@ class AiohttpTransport:
         "heartbeat",
         "max_message_size",
         "pings_missed",
+        "resumption",
     )
 
     wire_class: ClassVar[type[AiohttpWire]] = AiohttpWire
@@ -135,6 +137,7 @@ class AiohttpTransport:
         self._lent = session
         self._shares: tuple[sessions.SessionShare, ...] = ()
         self._ssl = ssl
+        self.resumption = Resumption() if isinstance(ssl, ResumingContext) else None
         self.max_message_size: int = max_message_size
         self._compression = check_compression(compression, max_message_size)
         if self._compression and not self.upgrade_class.inflates:
@@ -217,7 +220,7 @@ class AiohttpTransport:
         headers = CIMultiDict[str]() if lent is None or cross_origin else lent.headers.copy()
         headers.update(request.headers)
         try:
-            with sessions.without_cookies(cross_origin=cross_origin):
+            with sessions.without_cookies(cross_origin=cross_origin), resuming(self.resumption):
                 upgrade = await session.ws_connect(
                     _target(request.url),
                     protocols=request.subprotocols,

@@ -12,6 +12,7 @@ from recloser.fsm.record import Close
 from recloser.transport import classify, socket_wire
 from recloser.transport.base import Frame
 from recloser.transport.handshake import lowered
+from recloser.transport.resumption import Resumption
 from recloser.transport.socket_wire import SocketWire
 from recloser.transport.upgrade import MASKED, Upgrade
 
@@ -22,6 +23,11 @@ class Owner(socket_wire.Owner, Protocol):
     @property
     def max_message_size(self) -> int:
         """Bytes from which a message is refused; 0 for no limit."""
+        ...
+
+    @property
+    def resumption(self) -> Resumption | None:
+        """What is kept of TLS for the next dial; None without a `ResumingContext`."""
         ...
 
     def session_closed(self) -> bool:
@@ -63,6 +69,8 @@ class AiohttpWire(SocketWire):
         """See `Wire.finish`."""
         if self._parser is not None:
             self._parser.wire = None  # or each would keep the other alive
+        if self._owner.resumption is not None:
+            self._owner.resumption.keep(self.transport)
         super().finish()
 
     @property

@@ -30,6 +30,7 @@ from recloser.transport.compatibility import check_aiohttp
 from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import DialDropped, UpgradeRefused, invalid_upgrade
 from recloser.transport.proxies import SocksProxy
+from recloser.transport.resumption import keep_ticket
 from recloser.transport.socks import socks_connector
 from recloser.transport.upgrade import Answer, Upgrade, first_bytes
 
@@ -86,6 +87,7 @@ async def valid_answer(request: ClientRequest, handler: ClientHandlerType) -> Cl
     if problem is None:
         return response
     body = b"" if response.status == 101 else await first_bytes(response)  # noqa: PLR2004 - as above
+    keep_ticket(response.transport if isinstance(response, Answer) else None)
     response.close()
     raise UpgradeRefused(
         response.request_info,

@@ -17,6 +17,7 @@ def beats(**given: Any) -> object:
 
 
 WIRE = "transport/test_wire.py::"
+RESUMPTION = "transport/test_resumption.py::"
 AIOHTTP = "transport/test_lent_sessions.py::"
 TABLE: Table = {
     **shown(
@@ -35,6 +36,34 @@ TABLE: Table = {
         "test_a_peer_that_sends_and_hears_no_more_is_told_of_and_left",
         compression="transport/test_compression.py::test_the_offer",
         ask_kernel="transport/test_liveness.py::test_any_frame_is_life_and_pings_go_out_all_the_same",
+    ),
+    **shown(
+        "ResumingContext",
+        cafile=f"{RESUMPTION}test_the_settings_are_those_of_the_default_context",
+        capath=f"{RESUMPTION}test_the_settings_are_those_of_the_default_context",
+        cadata=f"{RESUMPTION}test_the_settings_are_those_of_the_default_context",
+    ),
+    **shown(
+        "ResumingContext.load_cert_chain",
+        args=f"{RESUMPTION}test_a_change_of_the_context_ends_what_was_before",
+        kwargs=f"{RESUMPTION}test_a_change_of_the_context_ends_what_was_before",
+    ),
+    **shown(
+        "ResumingContext.load_verify_locations",
+        args=f"{RESUMPTION}test_the_settings_are_those_of_the_default_context",
+        kwargs=f"{RESUMPTION}test_a_change_of_the_context_ends_what_was_before",
+    ),
+    **made_by(
+        "connect",
+        "ResumingContext.wrap_bio",
+        "incoming",
+        "outgoing",
+        "server_side",
+        "server_hostname",
+    ),
+    **shown(
+        "ResumingContext.wrap_bio",
+        session=f"{RESUMPTION}test_a_session_that_is_given_is_offered",
     ),
     **made_by("connect", "AiohttpTransport.dial", "request", "ended"),
     **kept(DialFailed),

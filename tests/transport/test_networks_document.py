@@ -14,7 +14,8 @@ from tests.aiohttp_releases import supported
 from tests.engine.served import echo, serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
-RELEASES, PROXIES, TLS, COMPRESSION = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+RELEASES, PROXIES, TLS, RESUMING, COMPRESSION = BLOCKS
 
 
 @pytest.mark.spec("N1.2")
@@ -33,8 +34,8 @@ def test_the_oldest_release_is_the_one_of_the_project() -> None:
     assert f"Every release from {supported()[0]} on works" in PAGE
 
 
-@pytest.mark.spec("N2.1", "N2.2", "N3.1")
-@pytest.mark.parametrize("block", [PROXIES, COMPRESSION])
+@pytest.mark.spec("N2.1", "N2.2", "N3.1", "E9.1")
+@pytest.mark.parametrize("block", [PROXIES, RESUMING, COMPRESSION])
 def test_the_example_makes_an_engine(block: str) -> None:
     space: dict[str, Any] = {}
     exec(compile(block, "docs/networks.md", "exec"), space)
