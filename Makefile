@@ -25,7 +25,7 @@ export PYTEST_DEBUG_TEMPROOT := $(MEMORY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow compat compat-ends services field field-ends faults soak fuzz clients browser mutants prove fleet fleet-ends bench dist clean
+.PHONY: help demo test check fmt fmt-check lint layers types diagrams generated site docs diagrams-check cov slow autobahn compat compat-ends services field field-ends faults soak fuzz clients browser mutants prove fleet fleet-ends bench dist clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  */\1 /p' $(MAKEFILE_LIST) | awk '{n = $$1; $$1 = ""; printf "  %-16s%s\n", n, $$0}'
@@ -144,6 +144,10 @@ cov: $(READY)  ## All tests with branch coverage; that of fsm/ and policies/ mus
 
 slow: $(READY)  ## All tests with many more examples, and those marked slow
 	HYPOTHESIS_PROFILE=slow $(PYTEST) -n $(WORKERS) --dist worksteal -m "not prove and not site and not faults"
+
+PYTHON27 ?=
+autobahn: $(READY)  ## The client cases of Autobahn's test suite, over each transport and its library; it needs a Python 2.7; CASES='1.* 12.1.1' for some
+	@$(BIN)/python -m tests.autobahn $(if $(PYTHON27),--python27 '$(PYTHON27)') $(foreach case,$(CASES),'$(case)')
 
 compat: $(READY)  ## The tests of the transport on each release of aiohttp that is supported
 	$(BIN)/python tests/aiohttp_releases.py

@@ -14,6 +14,7 @@ README = (TESTS / "README.md").read_text(encoding="utf-8")
 SOURCES = ("engine", "fsm", "policies", "tools", "transport")
 CROSS_CUTTING = (
     "advice",
+    "autobahn",
     "examples",
     "faults",
     "field",
