@@ -84,10 +84,9 @@ class _Event(transitions.Event):
 
     def trigger(self, model: object, *_: object, **__: object) -> bool:
         """Try the rows of the model's state in order; return whether one moved it."""
-        rows = self.transitions.get(cast("Model", model).state.name)
+        rows = self.transitions.get(cast("Model", model).state.name, ())
         if not rows:
             self._is_valid_source(self.machine.get_model_state(model))  # it raises `MachineError`
-            return False
         event = EventData(None, self, self.machine, model, (), {})
         for row in rows:  # noqa: SIM110 - a generator would cost as much as all else here
             if row.execute(event):
