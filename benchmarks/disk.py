@@ -10,15 +10,13 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from durable import AWAY, MESSAGE, Never
+from durable import MESSAGE, away, outbox_flush
 from harness import AGAIN, Variant, median_ratio, rounds
 from memory import STATM, resident
 from table import Table
 
-import recloser
-from recloser import Outbox, State
+from recloser import Outbox
 from recloser.outbox.file.database import Database, StoredMessage
-from recloser.testing import Plan, ScriptedTransport
 
 STALL = 0.05
 """Seconds for which the disk keeps each message waiting."""
@@ -50,7 +48,7 @@ async def _pauses(folder: Path, count: int) -> Table:
         ["ms", "over asyncio"],
         judged="ms over asyncio",
     )
-    ws = _engine(Outbox(path=folder / "stalled.db"))
+    ws = away(Outbox(path=folder / "stalled.db"))
     ws.connect()
     await ws.send("first")
     # The thread waits in SQLite, as it does for a disk; a nap lets go of the interpreter's lock.
@@ -101,7 +99,7 @@ async def _many(folder: Path, count: int) -> Table:
     path = _filled(folder / "many.db", count)
     for end in ("", AGAIN):
         before = resident() if STATM.exists() else None
-        ws = _engine(Outbox(path=path))
+        ws = away(Outbox(path=path))
         began = time.perf_counter()
         ws.connect()
         took = (time.perf_counter() - began) * 1e3
@@ -112,37 +110,14 @@ async def _many(folder: Path, count: int) -> Table:
         await ws.close()
         del ws
     memory, some = "memory", count // 10
-    kept = Outbox(max_messages=some, max_bytes=2**40)
-    kinds = {memory: kept, memory + AGAIN: kept, "file": Outbox(path=folder / "some.db")}
-    found = await rounds({name: _flush(each, some) for name, each in kinds.items()}, 3, warm=1)
+    kept = outbox_flush(lambda: Outbox(max_messages=some, max_bytes=2**40), some)
+    full = outbox_flush(lambda: Outbox(path=_filled(folder / "some.db", some)), 0)
+    found = await rounds({memory: kept, memory + AGAIN: kept, "file": full}, 3, warm=1)
     for name, series in found.items():
         ratio = median_ratio(series.wall, found[memory].wall)
         goal = FLUSH if name == "file" else None
         table.add(f"flush from {name}, to memory", f"{ratio:.2f}", judged=ratio, goal=goal)
     return table
-
-
-def _flush(outbox: Outbox, count: int) -> Variant:
-    engines: list[recloser.ReconnectingWebSocket] = []
-
-    async def before() -> None:
-        if outbox.path is not None:
-            _filled(Path(outbox.path), count)
-        ws = _engine(outbox)
-        engines.append(ws)
-        ws.connect()
-        await ws.wait_for(State.BACKOFF)
-        if outbox.path is None:
-            await asyncio.gather(*(ws.send(MESSAGE) for _ in range(count)))
-
-    async def turn() -> None:
-        engines[-1].connect()
-        await engines[-1].drain()
-
-    async def after() -> None:
-        await engines.pop().close()
-
-    return Variant(turn, before=before, after=after)
 
 
 def _filled(path: Path, count: int) -> Path:
@@ -153,8 +128,3 @@ def _filled(path: Path, count: int) -> Path:
             rows = [StoredMessage(number, None, None, MESSAGE, None, 0) for number in numbers]
             database.write(rows, {}, ())
     return path
-
-
-def _engine(outbox: Outbox) -> recloser.ReconnectingWebSocket:
-    transport = ScriptedTransport([AWAY, Plan()])
-    return recloser.connect("ws://away", transport=transport, policy=Never(), outbox=outbox)

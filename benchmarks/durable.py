@@ -102,9 +102,9 @@ async def _flush(folder: Path, count: int, size: int) -> Table:
     memory = "recloser, memory"
     numbers = itertools.count()
     variants = {
-        memory: _flushing(Outbox, size),
-        memory + AGAIN: _flushing(Outbox, size),
-        "recloser, file": _flushing(
+        memory: outbox_flush(Outbox, size),
+        memory + AGAIN: outbox_flush(Outbox, size),
+        "recloser, file": outbox_flush(
             lambda: Outbox(path=folder / f"flush {next(numbers)}.db"), size
         ),
     }
@@ -128,12 +128,12 @@ async def _flush(folder: Path, count: int, size: int) -> Table:
     return table
 
 
-def _flushing(outbox: Callable[[], Outbox], size: int) -> Variant:
+def outbox_flush(outbox: Callable[[], Outbox], size: int) -> Variant:
+    """Flush the messages of an outbox, and `size` that are sent while the server is away."""
     engines: list[recloser.ReconnectingWebSocket] = []
 
     async def before() -> None:
-        transport = ScriptedTransport([AWAY, Plan()])
-        ws = recloser.connect("ws://away", transport=transport, policy=Never(), outbox=outbox())
+        ws = away(outbox())
         engines.append(ws)
         ws.connect()
         await ws.wait_for(State.BACKOFF)
@@ -169,8 +169,8 @@ async def _all(folder: Path, size: int) -> AsyncIterator[dict[str, Variant]]:
     variants[AIOSQLITE] = _aiosqlite(database, size)
     variants["asyncio, a task and a future each"] = _tasks(size)
     engines = {
-        "recloser, file": _engine(Outbox(path=folder / f"outbox {size}.db")),
-        "recloser, memory": _engine(Outbox()),
+        "recloser, file": away(Outbox(path=folder / f"outbox {size}.db")),
+        "recloser, memory": away(Outbox()),
     }
     for name, ws in engines.items():
         ws.connect()
@@ -239,8 +239,9 @@ def _tasks(size: int) -> Variant:
     return Variant(turn)
 
 
-def _engine(outbox: Outbox) -> recloser.ReconnectingWebSocket:
-    transport = ScriptedTransport([AWAY])
+def away(outbox: Outbox) -> recloser.ReconnectingWebSocket:
+    """Make an engine whose server is away at the first dial alone."""
+    transport = ScriptedTransport([AWAY, Plan()])
     return recloser.connect("ws://away", transport=transport, policy=Never(), outbox=outbox)
 
 

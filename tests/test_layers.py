@@ -77,6 +77,7 @@ ROOMS = {
         "engine/private_file.py",
         "engine/providers.py",
         "engine/redact.py",
+        "engine/store_contact.py",
         "engine/waiter.py",
         ours=("fsm", *WIRE),
         others=("aiohttp", "structlog", "yarl"),
@@ -124,7 +125,7 @@ ROOMS = {
     ),
     "engine/metrics": room(
         "engine/metrics",
-        ours=("recloser.log", "recloser.redact", "engine/statistics: detector", "fsm"),
+        ours=("recloser.redact", "recloser.store_contact", "engine/statistics: detector", "fsm"),
         others=("opentelemetry", "prometheus_client"),
     ),
     "engine/journal": room(

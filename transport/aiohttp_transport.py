@@ -29,7 +29,7 @@ from recloser.transport.proxies import (
     read_proxy,
 )
 from recloser.transport.redirects import Trail
-from recloser.transport.resumption import ResumingContext, Resumption, resuming
+from recloser.transport.resumption import ResumingContext, Resumption, offer_ticket
 from recloser.transport.socks import check_socks
 from recloser.transport.upgrade import Upgrade
 
@@ -220,7 +220,8 @@ class AiohttpTransport:
         headers = CIMultiDict[str]() if lent is None or cross_origin else lent.headers.copy()
         headers.update(request.headers)
         try:
-            with sessions.without_cookies(cross_origin=cross_origin), resuming(self.resumption):
+            without_cookies = sessions.without_cookies(cross_origin=cross_origin)
+            with without_cookies, offer_ticket(self.resumption):
                 upgrade = await session.ws_connect(
                     _target(request.url),
                     protocols=request.subprotocols,

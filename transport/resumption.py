@@ -3,8 +3,6 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
 from ssl import (
@@ -19,6 +17,8 @@ from ssl import (
 )
 from time import time
 from typing import Any, Final, NamedTuple, Self
+
+from recloser.transport.dial_value import DialValue
 
 LONGEST: Final = 86400.0
 """Seconds for which a certificate counts as checked: a day."""
@@ -195,17 +195,9 @@ class Resumption:
 _RESUMPTION: Final = ContextVar[Resumption | None]("recloser_resumption", default=None)
 
 
-@contextmanager
-def resuming(resumption: Resumption | None) -> Iterator[None]:
+def offer_ticket(resumption: Resumption | None) -> DialValue[Resumption | None]:
     """Offer the ticket of a transport to what its dial connects to in the block."""
-    if resumption is None:
-        yield  # the usual case: a context in which it was set costs each connection 120 bytes
-        return
-    before = _RESUMPTION.set(resumption)
-    try:
-        yield
-    finally:
-        _RESUMPTION.reset(before)
+    return DialValue(_RESUMPTION, resumption)
 
 
 def keep_ticket(transport: asyncio.BaseTransport | None) -> None:

@@ -264,9 +264,9 @@ class Releaser:
         last: bool = False,
     ) -> None:
         """Release these generations in a task; the first task takes all that have ended."""
-        taken = self._ended if self._task is None else generations
+        whose = self._ended if self._task is None else generations
         task = loop.create_task(
-            self._release(self._task, taken, last=last), name="recloser release"
+            self._release(self._task, whose, last=last), name="recloser release"
         )
         self._task = task
         task.add_done_callback(self._done)

@@ -37,6 +37,7 @@ from recloser.fsm.events import Hint
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import Guard, State
 from recloser.fsm.timeouts import FAREWELL
+from recloser.store_contact import StoreContact
 from recloser.transport.base import DialFailed
 
 _STORE: Final = ("acquire", "renew", "release", "watch")
@@ -122,7 +123,7 @@ class Lease:
         self._request: asyncio.Task[None] | None = None
         self._answer: asyncio.Event | None = None
         self._unwatch: Callable[[], None] | None = None
-        self._contact = log.StoreContact()
+        self._contact = StoreContact()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._key!r} {self.state.value}>"

@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from uuid import uuid4
 
-from recloser import log
 from recloser.credentials.store import Credential, Provider
 from recloser.credentials.token import Token
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.numbers import check_seconds
 from recloser.providers import resolve
+from recloser.store_contact import StoreContact
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -97,7 +97,7 @@ class SharedProvider:
         self._owner = uuid4().hex
         self._given = ""
         """The id of the credential that was given last: whoever asks again needs another."""
-        self._contact = log.StoreContact()
+        self._contact = StoreContact()
 
     async def __call__(self) -> Credential:
         """Return the credential of the fleet, or another than was returned before.

@@ -6,11 +6,11 @@ from contextlib import suppress
 from typing import Final, Protocol, Self
 from uuid import uuid4
 
-from recloser import log
 from recloser.clock import LoopClock
 from recloser.fleet.core import Instant, times_of
 from recloser.fleet.rendezvous import Assignment, rendezvous
 from recloser.fsm.errors import RecloserError
+from recloser.store_contact import StoreContact
 
 _SHARE: Final = 3
 """A member says that it lives when one part in so many of its time has passed."""
@@ -74,7 +74,7 @@ class Workers:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] = self._news.clear
-        self._contact = log.StoreContact()
+        self._contact = StoreContact()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._group!r} {len(self.members)} members>"

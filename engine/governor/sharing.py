@@ -6,10 +6,10 @@ from itertools import count
 from typing import Any, Final
 from uuid import uuid4
 
-from recloser import log
 from recloser.governor.limits import DialLimits
 from recloser.governor.news import News
 from recloser.governor.store import GovernorStore
+from recloser.store_contact import StoreContact
 
 _LEASE: Final = 120.0
 """Seconds after which the permit of a dial ends whose process has died."""
@@ -35,7 +35,7 @@ class Sharing:
         self._names = count(1)
         self._permits: dict[int, tuple[str, str]] = {}
         """The key and the name of the permit of each engine that dials."""
-        self._contact = log.StoreContact()
+        self._contact = StoreContact()
         self._away_until: float | None = None
         """When to ask again a store that gave no answer; None while it answers."""
         self._end: Callable[[], None] | None = None

@@ -9,10 +9,10 @@ from opentelemetry.metrics import MeterProvider, Observation
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
-from recloser.log import stores_away
 from recloser.metrics.meter import DURATIONS, UPTIMES, EngineMeter
 from recloser.metrics.spans import GenerationSpans, address
 from recloser.statistics.kinds import CloseKind, KindBound
+from recloser.store_contact import stores_away
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue

@@ -6,9 +6,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
-from recloser.log import stores_away
 from recloser.metrics.meter import DURATIONS, UPTIMES, EngineMeter
 from recloser.statistics.kinds import CloseKind, KindBound
+from recloser.store_contact import stores_away
 
 
 class PrometheusMetrics:

@@ -2,7 +2,8 @@
 
 import asyncio
 import errno
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -25,6 +26,21 @@ ICMP = pytest.mark.parametrize("code", ERRORS)
 EVERY_FIFTH = "numgen inc mod 5 == 0 drop"
 HALF_BY_CHANCE = "numgen random mod 2 == 0 drop"
 SYN = "tcp flags & syn == syn"
+
+
+@asynccontextmanager
+async def fed(lab: Lab, times: int = 1) -> AsyncIterator[Feed]:
+    """Five messages and some ticks before the block, which sends five more; then all is well."""
+    await lab.serve()
+    async with running() as feed:
+        await feed.send(5)
+        await feed.tick(times)
+        yield feed
+        lab.restore()
+        await feed.open()
+        await feed.tick()
+    await lab.end()
+    assert set(lab.received) == set(range(1, 11))
 
 
 async def failed_dial(feed: Feed) -> Close:
@@ -94,79 +110,47 @@ async def test_the_first_packet_of_a_dial_is_lost(lab: Lab, way: Direction) -> N
 @WAYS
 async def test_tcp_opens_and_the_handshake_is_lost(lab: Lab, way: Direction) -> None:
     """The kernels shake hands; what WebSocket says behind it never arrives."""
-    await lab.serve()
-    async with running() as feed:
-        await feed.send(5)
-        await feed.tick()
+    async with fed(lab) as feed:
         lab.filter("meta length > 150 drop", way)
         feed.ws.reconnect()
         while (close := await feed.ended()).cause is not Cause.CONNECT_TIMEOUT:
             pass
         assert (close.code, close.origin) == (1006, Origin.ENGINE)
         await feed.send(5)
-        lab.restore()
-        await feed.open()
-        await feed.tick()
-    await lab.end()
-    assert set(lab.received) == set(range(1, 11))
 
 
 @pytest.mark.spec("B1.3", "G7.2")
 @WAYS
 async def test_an_open_connection_is_reset(lab: Lab, way: Direction) -> None:
     """A reset of the server reaches the client when its kernel answers the next packet."""
-    await lab.serve()
-    async with running() as feed:
-        await feed.send(5)
-        await feed.tick(12)
+    async with fed(lab, 12) as feed:
         ended = asyncio.ensure_future(feed.ended())
         lab.filter("tcp flags & rst != rst reject with tcp reset", way)
         await feed.send(5)
         close = await ended
         assert (close.code, close.cause, close.origin) == (1006, Cause.RESET, Origin.NETWORK)
-        lab.restore()
-        await feed.open()
-        await feed.tick()
-    await lab.end()
-    assert set(lab.received) == set(range(1, 11))
 
 
 @pytest.mark.spec("B3")
 async def test_a_dial_is_reset(lab: Lab) -> None:
-    await lab.serve()
-    async with running() as feed:
-        await feed.send(5)
-        await feed.tick()
+    async with fed(lab) as feed:
         lab.filter(f"{SYN} reject with tcp reset", "to the server")
         close = await failed_dial(feed)
         assert isinstance(close.error, OSError)
         assert close.error.errno == errno.ECONNREFUSED
         await feed.send(5)
-        lab.restore()
-        await feed.open()
-        await feed.tick()
-    await lab.end()
-    assert set(lab.received) == set(range(1, 11))
 
 
 @pytest.mark.spec("F1.1", "B1.3")
 @ICMP
 async def test_icmp_on_an_open_connection(lab: Lab, code: str) -> None:
     """TCP takes ICMP for a passing trouble there: the heartbeat decides."""
-    await lab.serve()
-    async with running() as feed:
-        await feed.send(5)
-        await feed.tick(12)
+    async with fed(lab, 12) as feed:
         ended = asyncio.ensure_future(feed.ended())
         lab.filter(f"reject with icmp type {code}", "to the server")
         await feed.send(5)
         close = await ended
         assert (close.code, close.cause) == (1006, Cause.HEARTBEAT)
-        lab.restore()
-        await feed.open()
-        await feed.tick()
-    await lab.end()
-    assert set(lab.received) == set(range(1, 11))
 
 
 @pytest.mark.spec("B3", "F2")
@@ -191,17 +175,9 @@ async def test_icmp_that_passes_ends_nothing(lab: Lab, code: str) -> None:
 @ICMP
 async def test_icmp_at_a_dial(lab: Lab, code: str) -> None:
     """A dial fails at once, and does not wait for its limit."""
-    await lab.serve()
-    async with running() as feed:
-        await feed.send(5)
-        await feed.tick()
+    async with fed(lab) as feed:
         lab.filter(f"{SYN} reject with icmp type {code}", "to the server")
         close = await failed_dial(feed)
         assert isinstance(close.error, OSError)
         assert close.error.errno == ERRORS[code]
         await feed.send(5)
-        lab.restore()
-        await feed.open()
-        await feed.tick()
-    await lab.end()
-    assert set(lab.received) == set(range(1, 11))

@@ -8,8 +8,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from recloser import Retry, State
-from recloser.log import StoreContact
 from recloser.metrics import GenerationSpans, OpenTelemetryMetrics
+from recloser.store_contact import StoreContact
 from tests.engine.rig import DOWN, KICKED, UP, Answering, opened, pass_time, virtual
 
 

@@ -11,8 +11,8 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from recloser import Close, Retry, State, Stop
-from recloser.log import StoreContact
 from recloser.metrics import PrometheusMetrics
+from recloser.store_contact import StoreContact
 from tests.engine.journal.changes import LOST, OPENED
 from tests.engine.rig import CUT, DOWN, KICKED, UP, Answering, opened, pass_time, turns, virtual
 
