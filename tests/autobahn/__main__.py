@@ -48,12 +48,12 @@ async def count(server: FuzzingServer) -> int:
         return int(await ws.receive_str())
 
 
-async def play(wstest: Path, agent: Agent, cases: list[str]) -> tuple[Verdicts, list[str]]:
+async def play(interpreter: Path, agent: Agent, cases: list[str]) -> tuple[Verdicts, list[str]]:
     """Play the cases with an agent; return the server's verdicts, and what was raised."""
     wrong = []
     folder = RUN / agent.name
     folder.mkdir(parents=True)
-    async with fuzzing_server(wstest, folder, cases) as server:
+    async with fuzzing_server(interpreter, folder, cases) as server:
         for number in range(1, await count(server) + 1):
             try:
                 async with asyncio.timeout(CASE):
@@ -70,10 +70,10 @@ async def play(wstest: Path, agent: Agent, cases: list[str]) -> tuple[Verdicts, 
         return server.index()[agent.name], wrong
 
 
-async def verdicts(wstest: Path, cases: list[str]) -> dict[str, Verdicts]:
+async def verdicts(interpreter: Path, cases: list[str]) -> dict[str, Verdicts]:
     """Play the cases with every agent at the same time, each against a server of its own."""
     async with asyncio.timeout(WHOLE), asyncio.TaskGroup() as group:
-        playing = [group.create_task(play(wstest, agent, cases)) for agent in AGENTS]
+        playing = [group.create_task(play(interpreter, agent, cases)) for agent in AGENTS]
     for each in playing:
         for line in each.result()[1]:
             print(line)
@@ -101,7 +101,7 @@ def main() -> int:
     given = options.parse_args()
     logging.disable(logging.CRITICAL)  # each case breaks a rule, and three clients say so
     try:
-        wstest = install(python27(given.python27), ENVIRONMENT)
+        interpreter = install(python27(given.python27), ENVIRONMENT)
         print(
             f"autobahntestsuite {VERSION}, aiohttp {version('aiohttp')}, "
             f"picows {version('picows')}, Python {sys.version.split()[0]}"
@@ -110,7 +110,7 @@ def main() -> int:
         print(f"no compression is offered by {without}: sections 12 and 13 say UNIMPLEMENTED")
         began = time.monotonic()
         shutil.rmtree(RUN, ignore_errors=True)
-        index = asyncio.run(verdicts(wstest, given.cases))
+        index = asyncio.run(verdicts(interpreter, given.cases))
     except Unavailable as error:
         print(f"skipped: {error}")
         return 0

@@ -23,6 +23,16 @@ _STARTING: Final = 30.0
 """Seconds that the server may take before it listens."""
 _ENDING: Final = 10.0
 """Seconds that it may take to end."""
+_ON_LOOPBACK: Final = """
+from pkg_resources import load_entry_point
+from twisted.internet import reactor
+listen = reactor.listenTCP
+reactor.listenTCP = lambda port, factory, backlog=50, interface="": listen(
+    port, factory, backlog, "127.0.0.1"
+)
+load_entry_point("autobahntestsuite", "console_scripts", "wstest")()
+"""
+"""Runs wstest in Python 2.7; by itself it listens on every interface."""
 
 
 class Unavailable(Exception):
@@ -58,20 +68,21 @@ def _is_python27(executable: str) -> bool:
 
 
 def install(python: Path, folder: Path) -> Path:
-    """Install the suite in an environment in the folder, once; return its `wstest`.
+    """Install the suite in an environment in the folder, once; return its interpreter.
 
     Raises `Unavailable` with what pip printed where a package cannot be had.
     """
     environment, stamp = folder / "env", folder / "installed"
+    interpreter = environment / "bin" / "python"
     if not stamp.is_file() or stamp.read_text() != _SUITE:
         shutil.rmtree(folder, ignore_errors=True)
         tool = folder / "virtualenv"
         _run(sys.executable, *_QUIET, "--target", str(tool), _VIRTUALENV)
         making = (sys.executable, "-m", "virtualenv", "-q", "-p", str(python), str(environment))
         _run(*making, PYTHONPATH=str(tool))
-        _run(str(environment / "bin" / "python"), *_QUIET, _SUITE)
+        _run(str(interpreter), *_QUIET, _SUITE)
         stamp.write_text(_SUITE)
-    return environment / "bin" / "wstest"
+    return interpreter
 
 
 def _run(*command: str, **environment: str) -> None:
@@ -103,7 +114,7 @@ class FuzzingServer:
 
 @asynccontextmanager
 async def fuzzing_server(
-    wstest: Path, folder: Path, cases: list[str]
+    interpreter: Path, folder: Path, cases: list[str]
 ) -> AsyncIterator[FuzzingServer]:
     """Run the server over the cases, which are names such as "1.1.1" or "9.*"."""
     with reserved(1) as [port]:
@@ -118,7 +129,8 @@ async def fuzzing_server(
         (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
         with (folder / "server.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                str(wstest), "-m", "fuzzingserver", "-s", "spec.json", "--webport", "0",
+                str(interpreter), "-c", _ON_LOOPBACK,
+                "-m", "fuzzingserver", "-s", "spec.json", "--webport", "0",
                 cwd=folder, stdout=log, stderr=log,
             )  # fmt: skip
         try:
