@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -83,7 +84,7 @@ def run(items: Sequence[pytest.Item], lines: Lines) -> str:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for each in caches():
         each.cache_clear()
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for item, following in zip_longest(items, items[1:]):
         limit = max(LEAST, SHARE * lines.seconds.get(item.nodeid, 0.0))
         signal.setitimer(signal.ITIMER_PROF, limit)
         signal.setitimer(signal.ITIMER_REAL, 6 * limit)
