@@ -49,10 +49,6 @@ $(READY): $(VENV)/.stamp
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation $(EDITABLE) .
 	@touch $@
 
-$(VENV)/.stamp-mutants: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[mutants]'
-	@touch $@
-
 $(VENV)/.stamp-dist: $(READY)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(EDITABLE) '.[dist]'
 	@touch $@
@@ -195,7 +191,7 @@ $(VENV)/.stamp-browser: $(READY)
 browser: $(VENV)/.stamp-browser  ## The live page and the HTML picture in a real Chromium
 	$(PYTEST) -m slow tests/engine/inspector/test_browser.py tests/tools/diagram/test_html_browser.py
 
-mutants: $(VENV)/.stamp-mutants  ## Change the pure layers in small ways and see who notices; COUNT=0 for all, LAYER=outbox for one
+mutants: $(READY)  ## Change the pure layers in small ways and see who notices; COUNT=0 for all, LAYER=outbox for one
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m tests.mutants $(COUNT) $(SEED) $(addprefix --layer ,$(LAYER))
 
 dist: $(VENV)/.stamp-dist  ## Build wheel, source distribution and bill of materials; try them on every Python; PART=1 for a part
