@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from recloser import log
 from recloser.clock import Clock
-from recloser.fsm.budget import Allowance, wait_for_budget
+from recloser.fsm.allowance import Allowance, wait_for_budget
 from recloser.fsm.record import Cause, Close
 from recloser.transport.base import DialFailed
 

@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Final
 
 from recloser import private_file
-from recloser.fsm.budget import Allowance, wait_for_budget
+from recloser.fsm.allowance import Allowance, wait_for_budget
 
 _PATIENCE: Final = 1.0
 """Seconds for which a dial waits for another process that writes the file."""

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping
-from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from recloser.checks import check_advice, check_generation
 from recloser.closed import closed_error
 from recloser.driver.driver import Driver
-from recloser.driver.inbound import Inbound, ReceiveBody, receiver
-from recloser.driver.message_records import DataOfRecords, RecordedMessages, Recorder
+from recloser.driver.inbound import ReceiveBody, receiver
 from recloser.driver.scope import Scope
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
@@ -20,15 +18,16 @@ from recloser.fsm.record import Close
 from recloser.fsm.states import State, Wish
 from recloser.ownership import close_forgotten, enter, leave
 from recloser.rest import rest_until
-from recloser.settled import Settled
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
 from recloser.transport.heartbeat import Heartbeat, heartbeat_of
 
 if TYPE_CHECKING:
+    from recloser.driver.message_records import RecordedMessages
     from recloser.outbox.message import Id
     from recloser.outbox.options import MessageOptions
     from recloser.outbox.view import OutboxView
+    from recloser.settled import Settled
 
 
 class ReconnectingWebSocket:
@@ -123,12 +122,14 @@ class ReconnectingWebSocket:
         """
         return self._driver.observers.subscribe(callback)
 
-    def settled(self, after: float = 2.0) -> Settled:
+    def settled(self, after: float = 2.0) -> "Settled":
         """Return a slow view for people: online, offline or gave up.
 
         Interruptions shorter than `after` seconds do not show; see `Settled`. Raises
         `TypeError` or `ValueError` unless `after` is a finite number of at least 0.
         """
+        from recloser.settled import Settled  # noqa: PLC0415 - most engines have none
+
         return Settled(self._driver, after)
 
     async def wait_for(self, state: State) -> None:
@@ -348,17 +349,16 @@ class ReconnectingWebSocket:
         """Wait for the next message, and read it as JSON; raises as `receive` and `loads` do."""
         return loads(await self.receive())
 
-    def records(self) -> RecordedMessages:
+    def records(self) -> "RecordedMessages":
         """Iterate over the messages as records: data, generation, number, time of receipt.
 
         The engine records from the first call on; what had arrived before has the time of that
         call. `receive` and iteration over the engine go on with the data alone.
         """
+        from recloser.driver.message_records import record  # noqa: PLC0415 - few engines record
+
         self._driver.bind()
-        records = RecordedMessages(self._driver.inbound)
-        if isinstance(self._inbound, Inbound):
-            self._driver.inbound.record(partial(Recorder, self._driver.clock))
-            self._inbound = cast("Inbound", DataOfRecords(records))
+        records, self._inbound = record(self._driver.inbound, self._driver.clock, self._inbound)
         return records
 
     receive: ClassVar[ReceiveBody] = receiver(iterating=False)

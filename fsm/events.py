@@ -1,10 +1,10 @@
 """The events that go into the core. Events of a generation carry its number.
 
 They are tuples: a tuple costs half of a data class to make, and a sixth to define. Events without
-a fact are data classes, since one empty tuple equals another.
+a fact are plain objects, since one empty tuple equals another.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from recloser.fsm.closecodes import NORMAL
@@ -45,14 +45,31 @@ class Move(NamedTuple):
     """Its time was over; as in `Reconnect`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class _Factless:
+    """An event without a fact: it equals each other one of its class, and no other object."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Hint(_Factless):
     """A hint from outside: dialling may be worth while now."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class Healthy:
+
+class Healthy(_Factless):
     """The application says that this generation works: its failures are forgotten."""
+
+    __slots__ = ()
 
 
 class Opened(NamedTuple):

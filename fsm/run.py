@@ -23,7 +23,7 @@ REFUSALS_FORGOTTEN: Final = 3600.0
 """Seconds: a generation that lasted this long before we refused a frame begins a new row (B16)."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Run:
     """Counters and moments of one run; replaced, never reset, when the failures are forgotten."""
 

@@ -17,7 +17,7 @@ from recloser.fsm.closecodes import (
 from recloser.fsm.record import Cause, Close, bare
 from recloser.transport.errors import SessionClosed
 
-_SPREAD: Final = re.compile(r"(?<![\w.])spread=(\d{1,5}(?:\.\d{1,3})?)(?![\w.])")
+_SPREAD: Final = r"(?<![\w.])spread=(\d{1,5}(?:\.\d{1,3})?)(?![\w.])"
 _MOVED: Final = (GOING_AWAY, SERVICE_RESTART, TRY_LATER)
 """Codes that all clients of a server get at once (RFC 6455 section 7.4.1, IANA's registry)."""
 
@@ -27,7 +27,7 @@ def close_frame(code: int, reason: str, sent_code: int | None) -> Close:
 
     Where the code says that a fleet moves, `spread=SECONDS` in the reason is the spread.
     """
-    found = _SPREAD.search(reason) if code in _MOVED else None
+    found = re.search(_SPREAD, reason) if code in _MOVED else None
     spread = None if found is None else float(found[1]) or None
     return Close.frame(code or NO_STATUS, reason, sent_code=sent_code, spread=spread)
 

@@ -39,7 +39,7 @@ _PROXY_AUTHENTICATION: Final = 407
 _DATES: Final = frozenset({9, 10, 11, 12})
 """Of OpenSSL's verification errors (x509_vfy.h) those of time: a certificate that is not yet valid
 or has expired, and a revocation list that is not yet valid or has expired."""
-_SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+_SECONDS: Final = r"[0-9]{1,15}(\.[0-9]{1,15})?"
 """Some services send fractions, which the RFC does not know (Discord: "0.65")."""
 
 _ANSWERED: Final = (WSServerHandshakeError, ClientHttpProxyError)
@@ -216,7 +216,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     120.0
     """
     text = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(text):
+    if re.fullmatch(_SECONDS, text):
         return float(text)
     until = _date(text)
     if until is None:

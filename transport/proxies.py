@@ -5,9 +5,8 @@ What curl does was tried with libcurl 8.23.0; tests/transport/test_proxies.py ha
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Final, NamedTuple
 
 from yarl import URL
 
@@ -26,14 +25,13 @@ out."""
 
 _EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 
-_WORDS: Final = re.compile(r"[^ \t]+")
+_WORDS: Final = r"[^ \t]+"
 
 _PORT: Final = 1080
 """What curl takes for a proxy without a port, unless it is an https one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SocksProxy:
+class SocksProxy(NamedTuple):
     """A SOCKS proxy: where it is, which version it speaks, who looks names up."""
 
     host: str
@@ -42,8 +40,13 @@ class SocksProxy:
     """4 or 5."""
     remote_names: bool
     """The proxy looks up the server's name, and this machine does not."""
-    user: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    user: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        """Show no user and no password."""
+        kind = type(self).__name__
+        return f"<{kind} {self.host}:{self.port} version {self.version}>"
 
 
 Proxy = URL | SocksProxy
@@ -119,7 +122,7 @@ def excepted(host: str, exceptions: str) -> bool:
     if exceptions == "*":
         return True
     # The first word of each, and a line break is no blank.
-    entries = [words[0] for each in exceptions.split(",") if (words := _WORDS.findall(each))]
+    entries = [words[0] for each in exceptions.split(",") if (words := re.findall(_WORDS, each))]
     try:
         address = ip_address(host)
     except ValueError:

@@ -1,6 +1,7 @@
 """Records of received messages: what a consumer gets that asks for more than the data."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self, cast
 
 from recloser.clock import Clock
@@ -102,3 +103,15 @@ class DataOfRecords:
         records = self._records
         record = await (records.__anext__() if iterating else records.receive())
         return record.data
+
+
+def record(inbound: Inbound, clock: Clock, source: Inbound) -> tuple[RecordedMessages, Inbound]:
+    """Return the records of an engine, and where its `receive` takes the data from now on.
+
+    `source` is where it took the data until now: `inbound`, unless the engine records already.
+    """
+    records = RecordedMessages(inbound)
+    if source is inbound:
+        inbound.record(partial(Recorder, clock))
+        source = cast("Inbound", DataOfRecords(records))
+    return records, source

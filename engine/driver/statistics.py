@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
 
+_NO_CLOSES: Final[Mapping[tuple[int, str, bool], int]] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
+
+class Statistics(NamedTuple):
     """The counters of an engine since it was made. Times are in seconds."""
 
     dials: int = 0
@@ -19,7 +20,7 @@ class Statistics:
     """Generations that opened."""
     uptime: float = 0.0
     """Time spent open by the generations that have ended."""
-    closes: Mapping[tuple[int, str, bool], int] = field(default_factory=dict)
+    closes: Mapping[tuple[int, str, bool], int] = _NO_CLOSES
     """Ends of generations and failed dials, by code, origin and intent."""
     undelivered: int = 0
     """Received messages that no consumer gets: they did not fit into the receive buffer, were

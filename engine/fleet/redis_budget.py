@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from recloser.fleet.redis_link import RedisLink
-from recloser.fsm.budget import Allowance
+from recloser.fsm.allowance import Allowance
 
 _PATIENCE: Final = 2.0
 """Seconds for an answer."""

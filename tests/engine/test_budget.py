@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 import recloser
 from recloser import Budget, Retry, State, StateChange, Timeouts, policies
 from recloser.fsm import Cause
-from recloser.fsm.budget import Allowance, wait_for_budget
+from recloser.fsm.allowance import Allowance, wait_for_budget
 from recloser.transport.base import DialFailed
 from tests.engine.credentials.rig import HandClock
 from tests.engine.rig import (

@@ -7,13 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.fsm import Cause, Close, Context, Hold, Phase, Retry, State, Stop
-from recloser.fsm.budget import (
-    BUDGET_SPENT,
-    Allowance,
-    unlimited,
-    wait_for_budget,
-    within_budget,
-)
+from recloser.fsm.allowance import Allowance, wait_for_budget
+from recloser.fsm.budget import BUDGET_SPENT, unlimited, within_budget
 from recloser.fsm.core import Core
 from recloser.fsm.events import Ask, Lost
 from recloser.fsm.judge import judge

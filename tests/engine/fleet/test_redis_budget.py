@@ -7,7 +7,7 @@ import pytest
 from recloser import Budget
 from recloser.fleet import RedisStore
 from recloser.fsm import Cause
-from recloser.fsm.budget import Allowance
+from recloser.fsm.allowance import Allowance
 from recloser.testing import HandClock
 from recloser.transport.base import DialFailed
 from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis

@@ -8,7 +8,7 @@ from redis import asyncio as redis
 from redis.exceptions import NoPermissionError
 
 from recloser.fleet import Grant, RedisStore, Refusal, StoreUnreachable
-from recloser.fsm.budget import Allowance
+from recloser.fsm.allowance import Allowance
 from recloser.governor import DialLimits, News, Reading
 from tests.engine.fleet.contract import CONTRACT, TTL
 from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis
