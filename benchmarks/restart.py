@@ -54,8 +54,13 @@ async def serve(port: int, capacity: float) -> None:
             await ws.send_str(message.data)
         return ws
 
+    async def health(request: web.Request) -> web.Response:
+        del request
+        return web.Response(status=503 if admission.draining else 200)
+
     app = web.Application()
     app.router.add_get("/", feed)
+    app.router.add_get("/health", health)
     admission = Admission(capacity or 1e6, window=10.0)
     aiohttp_admission(app, admission)
     runner = web.AppRunner(app, shutdown_timeout=1.0, access_log=None)
@@ -271,6 +276,7 @@ frontend ws
 backend app
     balance leastconn
     option redispatch
+    option httpchk GET /health
     server one 127.0.0.1:{one} check inter 200 fall 1 rise 1
     server two 127.0.0.1:{two} check inter 200 fall 1 rise 1
 """

@@ -121,12 +121,15 @@ class Admission:
         over, within = check_seconds("over", over), check_seconds("within", within)
         self._draining = True
         waiting = [*self._open]
-        gap = over / len(waiting) if waiting else 0.0
-        for connection in waiting:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for number, connection in enumerate(waiting):
+            # By the clock: a timer takes a millisecond at least, and a fleet has shorter gaps.
+            early = began + over * number / len(waiting) - loop.time()
+            if early > 0:
+                await self._emptied(early)
             if connection in self._open:
                 self._begin_close(connection)
-                if gap and connection is not waiting[-1]:
-                    await self._emptied(gap)
         await self._emptied(within)
         return len(self._open)
 

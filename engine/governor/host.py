@@ -236,6 +236,13 @@ class Host:
         self._probe_at = self._silent_until = -inf
 
     def _stay_away(self, seconds: float, now: float) -> None:
+        """Send no probe for so long, unless the host has asked for a spread that lasts.
+
+        Then a Retry-After is the turn of one client at a server that drains, and another server
+        may stand behind the same address.
+        """
+        if self._spread_until is not None and now < self._spread_until:
+            return
         self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_SILENCE))
 
     def _begin_return(self, now: float) -> None:

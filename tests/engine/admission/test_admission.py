@@ -8,7 +8,7 @@ import pytest
 
 from recloser.admission import Admission
 from recloser.admission.admission import CloseConnection
-from recloser.testing import run
+from recloser.testing import VirtualTimeLoop, run
 from recloser.transport import classify
 from tests.engine.rig import pass_time
 
@@ -75,6 +75,28 @@ def test_close_frames_are_sent_over_a_time() -> None:
         assert await admission.drain(over=20.0) == 0
         gaps = [later - earlier for earlier, later in pairwise(moments)]
         assert gaps == pytest.approx([2.0] * 9)
+
+    run(story())
+
+
+@pytest.mark.spec("M4.4")
+def test_the_close_frames_of_a_fleet_take_no_longer_though_each_takes_time() -> None:
+    async def story() -> None:
+        admission, moments = Admission(5.0), list[float]()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+
+        async def close(code: int, reason: str) -> None:
+            loop.advance(0.001)
+            moments.append(loop.time())
+
+        for number in range(1000):
+            admission.enter(number, close)
+        assert await admission.drain(over=2.0) == 0
+        assert len(moments) == 1000
+        assert moments[0] < 0.01
+        assert moments[499] == pytest.approx(1.0, abs=0.01)
+        assert moments[-1] == pytest.approx(2.0, abs=0.01)
 
     run(story())
 

@@ -365,6 +365,34 @@ def test_the_retry_after_that_shows_a_host_down_keeps_the_first_probe_away() -> 
 
 
 @pytest.mark.spec("M3.5")
+def test_a_retry_after_of_a_server_that_drains_keeps_no_probe_away() -> None:
+    """Behind a load balancer another server takes those whom it refuses."""
+    town = Town()
+    town.sleep(901, 902, close=Close.frame(1012, spread=30.0))
+    town.ask(1)
+    town.ended(1, Close.refused(503, retry_after=20.0))
+    town.ask(2)
+    town.until(1.0)
+    assert town.probes == [(0.0, 1), (1.0, 2)]
+    town.ended(2)
+    town.ask(3, 4)
+    town.serve(30.0)
+    assert [engine for _, engine in town.granted] == [3, 4]
+
+
+@pytest.mark.spec("M3.5")
+def test_a_retry_after_counts_again_once_the_spread_is_over() -> None:
+    town = Town()
+    town.sleep(901, 902, close=Close.frame(1012, spread=30.0))
+    town.until(30.0)
+    town.ask(1)
+    town.ended(1, Close.refused(503, retry_after=20.0))
+    town.ask(2)
+    town.until(60.0)
+    assert town.probes == [(30.0, 1), (50.0, 2)]
+
+
+@pytest.mark.spec("M3.5")
 def test_a_retry_after_of_hours_keeps_probes_away_for_five_minutes() -> None:
     town = Town()
     town.down()
