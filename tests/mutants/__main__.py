@@ -1,6 +1,6 @@
 """Mutation testing: changes the code in small ways, and sees which change no test notices.
 
-    python -m tests.mutants [COUNT] [SEED] [--layer LAYER] [--workers N]
+    python -m tests.mutants [COUNT] [SEED] [--layer LAYER] [--quick] [--workers N]
 
 COUNT changes of each layer are drawn at random (0: all). What is known stands in `build/mutants`
 and is not tried again: a change that was noticed while its file is as it was, one that was not
@@ -28,13 +28,11 @@ from tests.mutants.forks import forked
 from tests.mutants.layers import LAYERS, ROOT, Layer
 from tests.mutants.lines import Lines, measure
 from tests.mutants.results import Outcome, Results
-from tests.mutants.trial import Functions, collect, install, run
+from tests.mutants.trial import Functions, collect, install, installed, run
 
 BUILD = ROOT / "build" / "mutants"
-QUICK = 3.0
+QUICK = 2.0
 """Seconds of tests that every change meets before any change meets the tests that take longer."""
-FIRST = 3
-"""Files whose tests are tried alone, before all, against a change of what runs at import."""
 
 
 class Run:
@@ -63,97 +61,91 @@ class Run:
                     print("left out, since they fail alone:", answer, sep="\n", flush=True)
         return Lines(file)
 
-    def try_all(self, asked: Sequence[Change]) -> None:
-        """Try what is not known."""
-        pending = [each for each in asked if self._results.get(each) is None]
-        again: list[Change] = [each for each in pending if not each.function]
-        inside = [each for each in pending if each.function]
+    def try_quick(self, asked: Sequence[Change]) -> None:
+        """Try what is not known against the quick tests."""
+        self._try([each for each in asked if self._status(each) is None], None)
+
+    def try_later(self, asked: Sequence[Change]) -> None:
+        """Try what the quick tests have not noticed against the other ones."""
+        self._try([each for each in asked if self._status(each) == "later"], "later")
+
+    def _try(self, pending: Sequence[Change], known: str | None) -> None:
+        inside = [each for each in pending if self._runs(each)]
         if inside:
-            for _, answer in forked(["inside"], lambda _: self._collected(inside)):
+            for _, answer in forked([known], lambda known: self._collected(inside, known)):
                 if answer:
                     raise SystemExit(f"the tests of {self._layer.name} were not run: {answer}")
             # The fork has written its results down.
             self._results = Results(BUILD / f"{self._layer.name}.jsonl", self._layer)
-            again += [each for each in inside if self._results.get(each) is None]
-        first = [(each, True) for each in again]
-        rest: list[tuple[Change, bool]] = []
-        for (each, _), answer in forked(first, self._anew, self._workers):
-            if not self._note(each, answer, last=False):
-                rest.append((each, False))
-        for (each, _), answer in forked(rest, self._anew, self._workers):
-            self._note(each, answer, last=True)
+        anew = [(each, known) for each in pending if self._status(each) == known]
+        for (change, _), answer in forked(anew, self._anew, self._workers):
+            self._note(change, answer)
 
-    def _collected(self, pending: Sequence[Change]) -> str:
-        """Try changes inside functions; those that need a new import stay unknown."""
+    def _status(self, change: Change) -> str | None:
+        outcome = self._results.get(change)
+        return outcome.status if outcome is not None else None
+
+    def _runs(self, change: Change) -> bool:
+        """Whether the change is one of what runs in tests, and not at import."""
+        return bool(change.function) and not self._lines.at_import(change)
+
+    def _collected(self, pending: Sequence[Change], known: str | None) -> str:
+        """Try changes inside functions; those of no function that is there stay as they are."""
 
         def work(items: list[pytest.Item]) -> str:
             functions = Functions(self._layer.sources)
 
-            def one(job: tuple[Change, bool]) -> str:
-                change, quick = job
+            def one(change: Change) -> str:
                 if not change.compiles():
                     return "invalid"
-                chosen = self._order(items, change, self._lines.tests(change))
-                if not chosen or not functions.change(change):
-                    return "again"
-                cheap = self._cheap(chosen)
-                if quick:
-                    answer = run(chosen[:cheap], self._lines)
-                    return "later" if answer == "survived" and chosen[cheap:] else answer
-                return run(chosen[cheap:], self._lines)
+                chosen = self._part(items, change, self._lines.tests(change), known)
+                return run(chosen, self._lines) if functions.change(change) else "again"
 
-            later: list[tuple[Change, bool]] = []
-            for quick in (True, False):
-                jobs = [(each, True) for each in pending] if quick else later
-                for (change, _), answer in forked(jobs, one, self._workers):
-                    if answer == "later":
-                        later.append((change, False))
-                    elif answer != "again" and not (
-                        answer == "survived" and self._lines.at_import(change)
-                    ):
-                        self._note(change, answer, last=True)
+            for change, answer in forked(pending, one, self._workers):
+                if answer != "again":
+                    self._note(change, answer)
             return ""
 
         return collect(self._layer.tests, work)
 
-    def _anew(self, job: tuple[Change, bool]) -> str:
-        """Try one change in a new import of everything, with the likely tests or with all."""
-        change, first = job
-        tests = self._layer.tests
-        if first:
-            found = [each.split("::")[0] for each in self._results.killers(change)]
-            tests = tuple(dict.fromkeys(found))[:FIRST] or tests
+    def _anew(self, job: tuple[Change, str | None]) -> str:
+        """Try one change in a new import of everything, with all tests."""
+        change, known = job
         if not change.compiles():
             return "invalid"
         install(change)
-        return collect(tests, lambda items: run(self._order(items, change, None), self._lines))
 
-    def _cheap(self, items: Sequence[pytest.Item]) -> int:
-        """How many tests are run against every change, before any change meets the other ones."""
-        spent = accumulate(self._lines.seconds[each.nodeid] for each in items)
-        return sum(1 for each in spent if each <= QUICK)
+        def work(items: list[pytest.Item]) -> str:
+            if not installed(change):
+                raise AssertionError(f"{change.path} was imported without {change}")
+            return run(self._part(items, change, None, known), self._lines)
 
-    def _order(
-        self, items: Sequence[pytest.Item], change: Change, names: set[str] | None
+        return collect(self._layer.tests, work)
+
+    def _part(
+        self,
+        items: Sequence[pytest.Item],
+        change: Change,
+        names: set[str] | None,
+        known: str | None,
     ) -> list[pytest.Item]:
-        likely = {name: rank for rank, name in enumerate(self._results.killers(change)[:8])}
-        wanted = self._lines.seconds if names is None else names
-        chosen = [each for each in items if each.nodeid in wanted]
-        return sorted(
-            chosen,
-            key=lambda each: (
-                likely.get(each.nodeid, len(likely)),
-                self._lines.seconds.get(each.nodeid, 0.0),
-            ),
-        )
+        """The quick tests, or those that come later; what noticed other changes comes first."""
+        seconds = self._lines.seconds
+        chosen = [each for each in items if each.nodeid in (seconds if names is None else names)]
+        chosen.sort(key=lambda each: seconds[each.nodeid])
+        spent = accumulate(seconds[each.nodeid] for each in chosen)
+        quick = sum(1 for each in spent if each <= QUICK)
+        if known == "later":
+            return chosen[quick:]
+        rank = {name: place for place, name in enumerate(self._results.killers(change)[:8])}
+        return sorted(chosen[:quick], key=lambda each: rank.get(each.nodeid, len(rank)))
 
-    def _note(self, change: Change, answer: str, *, last: bool) -> bool:
-        """Write down an answer; whether it is the last one for this change."""
-        if answer == "survived" and not last:
-            return False
-        alone = answer in ("survived", "invalid")
+    def _note(self, change: Change, answer: str) -> None:
+        """Write down an answer. What survives the quick tests is tried once more later."""
+        if answer == "survived" and self._status(change) is None:
+            answer = "later"
+        alone = answer in ("survived", "later", "invalid")
         self._results.put(change, Outcome(answer) if alone else Outcome("killed", answer))
-        return True
 
     def report(self, asked: Sequence[Change], table: Table) -> Iterator[str]:
         """A line for each survivor that is not named, and the counts."""
@@ -182,6 +174,7 @@ def main() -> int:
     parser.add_argument("seed", type=int, nargs="?", default=1)
     parser.add_argument("--layer", action="append", choices=LAYERS, default=[])
     parser.add_argument("--file", action="append", default=[], help="of these files alone")
+    parser.add_argument("--quick", action="store_true", help="leave out the tests that take long")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -194,7 +187,9 @@ def main() -> int:
         if given.count:
             asked = random.Random(given.seed).sample(asked, min(given.count, len(asked)))
         trial = Run(layer, given.workers)
-        trial.try_all(asked)
+        trial.try_quick(asked)
+        if not given.quick:
+            trial.try_later(asked)
         *lines, counts = trial.report(asked, table)
         if not given.count and not given.file:
             lines += [f"{each}: no such change" for each in table.stale(layer.sources)]

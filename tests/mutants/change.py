@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from cosmic_ray.ast import ast_nodes, get_ast  # type: ignore[import-untyped] # it has no types
@@ -39,12 +39,7 @@ class Change:
 
     def source(self) -> str:
         """The whole file with the change in it."""
-        changed = mutate_code(
-            self.path.read_text(encoding="utf-8"), get_operator(self.operator)(), self.occurrence
-        )
-        if changed is None:
-            raise AssertionError(f"cosmic-ray finds no place for {self}")
-        return str(changed)
+        return _changed(self.path, self.operator, self.occurrence)
 
     def compiles(self) -> bool:
         """Whether the changed file is a program: `/` and `*` in a signature are no operators."""
@@ -64,6 +59,14 @@ class Change:
         new = self.source().splitlines()
         pairs = zip(old, new, strict=False)
         return next((a.strip(), b.strip()) for a, b in pairs if a != b)
+
+
+@lru_cache(maxsize=1)
+def _changed(path: Path, operator: str, occurrence: int) -> str:
+    changed = mutate_code(path.read_text(encoding="utf-8"), get_operator(operator)(), occurrence)
+    if changed is None:
+        raise AssertionError(f"cosmic-ray finds no place {occurrence} for {operator} in {path}")
+    return str(changed)
 
 
 def changes(path: Path) -> Iterator[Change]:

@@ -10,7 +10,9 @@ from tests.mutants.layers import Layer, digest
 
 @dataclass(frozen=True)
 class Outcome:
-    """`status` is "killed", "survived" or "invalid" (it does not compile).
+    """`status` is "killed", "survived", "invalid" (it does not compile), or "later".
+
+    "later" is what survived the quick tests, and has not met the other ones yet.
 
     `by` is the test that noticed, "timeout" where none ended, "import" where nothing could be
     collected, and empty for a survivor.
@@ -41,7 +43,7 @@ class Results:
     def get(self, change: Change) -> Outcome | None:
         """What is known: a survivor is tried again when the tests have changed."""
         tests, outcome = self._known.get(self._key(change), ("", None))
-        if outcome is not None and outcome.status == "survived" and tests != self._tests:
+        if outcome is not None and outcome.status in ("survived", "later") and tests != self._tests:
             return None
         return outcome
 

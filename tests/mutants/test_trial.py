@@ -1,10 +1,46 @@
-"""A change that no test runs survives."""
+"""A trial runs the program with the change in it, and a change that no test runs survives."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from tests.mutants.forks import forked
+from tests.mutants.layers import ROOT
 from tests.mutants.lines import Lines
 from tests.mutants.trial import run
+
+SEEN = """
+from tests.mutants.change import changes
+from tests.mutants.forks import forked
+from tests.mutants.layers import ROOT
+from tests.mutants.trial import collect, install, installed
+
+found = changes(ROOT / "fsm/decisions.py")
+change = next(each for each in found if each.before().startswith("MIN_GAP"))
+BEFORE
+install(change)
+
+def seen(items):
+    from recloser.fsm.decisions import MIN_GAP
+    return f"{len(items) > 0} {MIN_GAP} {installed(change)}"
+
+[(_, answer)] = forked(["tests/fsm/test_run.py"], lambda file: collect([file], seen))
+print(answer)
+"""
+"""What tests see of a changed constant, and whether its file was imported with the change."""
+
+
+@pytest.mark.parametrize(
+    ("before", "seen"), [("", "True 2.0 True"), ("import recloser.fsm.decisions", "True 1.0 False")]
+)
+def test_a_change_is_seen_unless_its_file_was_imported_before(before: str, seen: str) -> None:
+    program = SEEN.replace("BEFORE", before)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.stdout.strip(), done.stderr) == (seen, "")
 
 
 def test_what_no_test_runs_has_survived(tmp_path: Path) -> None:

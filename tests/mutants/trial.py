@@ -26,12 +26,14 @@ from tests.mutants.lines import Lines, caches
 
 OPTIONS = (
     *("-q", "--tb=line", "--no-header", "-p", "no:cacheprovider"),
-    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # what was imported before the forks
+    "--assert=plain",  # pytest's own finder of modules would come before the one with the change
 )
-SHARE = 10.0
+SHARE = 5.0
 """A test that needs so many times what it needs without a change does not end."""
-LEAST = 3.0
+LEAST = 2.0
 """Seconds of the processor that each test has."""
+EXAMPLES = 30
+"""Of each property."""
 MEMORY = 4 << 30
 """Bytes of a fork: a change may make a list grow for ever."""
 
@@ -52,6 +54,7 @@ class Session:
             "mutants",
             parent=settings.get_profile("ci"),
             phases=[Phase.explicit, Phase.generate],
+            max_examples=EXAMPLES,
             print_blob=False,
         )
         settings.load_profile("mutants")
@@ -82,12 +85,10 @@ def collect(tests: Sequence[str], work: Callable[[list[pytest.Item]], str]) -> s
 def run(items: Sequence[pytest.Item], lines: Lines) -> str:
     """Run tests in this order until one fails, and give its name, or "survived"."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    for each in caches():
-        each.cache_clear()
     for item, following in zip_longest(items, items[1:]):
         limit = max(LEAST, SHARE * lines.seconds.get(item.nodeid, 0.0))
         signal.setitimer(signal.ITIMER_PROF, limit)
-        signal.setitimer(signal.ITIMER_REAL, 6 * limit)
+        signal.setitimer(signal.ITIMER_REAL, 30 * limit)
         if any(each.failed for each in runtestprotocol(item, log=False, nextitem=following)):
             return item.nodeid
     return "survived"
@@ -105,6 +106,7 @@ class Functions:
                 path = os.path.realpath(each.__code__.co_filename)
                 if path in wanted:
                     self._found.setdefault(path, []).append(each)
+        self._caches = caches()
         gc.collect()
         gc.freeze()
 
@@ -121,6 +123,8 @@ class Functions:
             if code is not None and code != each.__code__:
                 each.__code__ = code
                 done = True
+        for each in self._caches:
+            each.cache_clear()
         return done
 
 
@@ -165,5 +169,16 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 def install(change: Change) -> None:
-    """Let the next import of the file have the change."""
+    """Let the import of the file have the change."""
     sys.meta_path.insert(0, Changed(change))  # type: ignore[arg-type] # it is asked as an object
+
+
+def installed(change: Change) -> bool:
+    """Whether the file has been imported with the change, and never without it."""
+    found = [
+        isinstance(module.__loader__, _Loader)
+        for name, module in list(sys.modules.items())
+        if name.startswith("recloser.")
+        and os.path.realpath(getattr(module, "__file__", None) or "") == str(change.path)
+    ]
+    return bool(found) and all(found)
