@@ -1,20 +1,24 @@
-"""Reads what the kernel still holds of a connection that died, before its socket is closed.
+"""Reads what the kernel and TLS still hold of a connection, before its socket is closed.
 
 A write that fails ends a transport at once, and the loop closes the socket unread: last
 messages and the close frame behind them would be lost, though they had arrived (B2.3). The
 protocol of the socket's own transport is told while the socket is still open. So it is wrapped:
 data goes to the protocol as before, without a call in between; the end comes here first.
 
+TLS of asyncio and of uvloop keeps records undecrypted while its reader is paused, and forgets
+them when it is told of an end or aborted. So its own object is asked to decrypt them.
+
 The wrapper also wakes an idle wire when bytes arrive: for that one time there is a call in between.
 """
 
 import asyncio
 import os
+import ssl
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any, Final
 
-from recloser.transport.layers import layers
+from recloser.transport.layers import feed, layers
 from recloser.transport.ticker import Sleeper
 
 BOUND: Final = 8 * 2**20
@@ -73,6 +77,7 @@ class _LastRead(asyncio.BaseProtocol, ABC):
 
     def eof_received(self) -> bool | None:
         self._wake()
+        self.read()  # uvloop's TLS would shut down with records undecrypted
         kept: bool | None = self._protocol.eof_received()
         return kept
 
@@ -83,25 +88,46 @@ class _LastRead(asyncio.BaseProtocol, ABC):
         self._protocol.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.wanted:
-            self._read()
+        self.read()
         self._protocol.connection_lost(exc)
 
-    def _read(self) -> None:
+    def read(self) -> bool:
+        """Give the reader above what has arrived: of each layer of TLS, then of the kernel.
+
+        Returns whether that was anything. Once the end was told or the socket is closed, it is not.
+        """
+        found = layers(self._transport) if self.wanted else None
+        if found is None:
+            return False
+        secured = found[-2::-1]  # from the socket upwards
+        arrived = _decrypt(secured)
         connection = self._lowest.get_extra_info("socket")
         descriptor = -1 if connection is None else connection.fileno()
-        if descriptor < 0:
-            return
-        self._transport.resume_reading()  # paused TLS would not decrypt
-        left = BOUND
+        left = BOUND if descriptor >= 0 else 0
         # An error is the end that has been seen already, and what stands before it was read.
         with suppress(OSError):
             while left > 0 and (data := os.read(descriptor, min(left, _CHUNK))):
                 left -= len(data)
-                self._feed(data)
+                arrived = True
+                feed(self._protocol, data)
+                _decrypt(secured)
+        return arrived
 
-    def _feed(self, data: bytes) -> None:
-        self._protocol.data_received(data)
+
+def _decrypt(secured: tuple[asyncio.Transport, ...]) -> bool:
+    """Have each layer of TLS hand on what it holds; return whether that was anything.
+
+    It does not matter whether its reader is paused.
+    """
+    found = False
+    for each in secured:
+        tls = each.get_extra_info("ssl_object")
+        # `SSLWantReadError` says that no whole record is left; another one, that none can come.
+        with suppress(ssl.SSLError):
+            while data := tls.read(_CHUNK):
+                found = True
+                feed(each.get_protocol(), data)
+    return found
 
 
 class _PlainLastRead(_LastRead, asyncio.Protocol):
@@ -143,15 +169,6 @@ class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
     def _first_bytes(self, nbytes: int) -> None:
         self._wake()
         self._protocol.buffer_updated(nbytes)
-
-    def _feed(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            room = memoryview(self._protocol.get_buffer(len(view)))
-            size = min(len(room), len(view))
-            room[:size] = view[:size]
-            self._protocol.buffer_updated(size)
-            view = view[size:]
 
 
 def last_read(transport: asyncio.Transport) -> _LastRead | None:

@@ -1,11 +1,11 @@
-"""The transports beneath a connection, and the bytes that wait in their buffers.
+"""The transports beneath a connection, the bytes that wait in their buffers, and their protocols.
 
 TLS stands on a socket, or on another TLS (a proxy's).
 """
 
 import asyncio
 import gc
-from typing import Final, cast
+from typing import Any, Final, cast
 
 _DEPTH: Final = 4
 """More layers than anybody stacks: TLS in TLS has three."""
@@ -39,6 +39,19 @@ def bytes_queued(found: tuple[asyncio.Transport, ...]) -> int | None:
             return None
         queued += size
     return queued
+
+
+def feed(protocol: Any, data: bytes) -> None:
+    """Give bytes to a protocol as if its transport had read them."""
+    if not hasattr(protocol, "get_buffer"):  # uvloop's TLS has one, and is of no class of asyncio's
+        protocol.data_received(data)
+        return
+    while data:
+        room = memoryview(protocol.get_buffer(len(data)))
+        size = min(len(room), len(data))
+        room[:size] = data[:size]
+        protocol.buffer_updated(size)
+        data = data[size:]
 
 
 def _is_socket(transport: asyncio.Transport) -> bool:

@@ -12,6 +12,7 @@ from aiohttp.client_proto import ResponseHandler
 from picows import WSAutoPingStrategy
 from picows.picows import WSProtocol  # type: ignore[attr-defined] # its types leave it out
 
+from recloser.transport.layers import feed
 from recloser.transport.picows_frames import Incoming, PicowsOutgoing
 from recloser.transport.upgrade import Frames, Upgrade
 
@@ -105,16 +106,7 @@ class PicowsProtocol(WSProtocol):  # type: ignore[misc] # picows has no types fo
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         upgraded = _Upgraded(transport)
         self.connection_made(upgraded)
-        self.feed(_answer(upgraded.request))
-
-    def feed(self, data: bytes) -> None:
-        """Process bytes as if they had come from the socket."""
-        while data:
-            room = self.get_buffer(-1)
-            size = min(len(room), len(data))
-            room[:size] = data[:size]
-            self.buffer_updated(size)
-            data = data[size:]
+        feed(self, _answer(upgraded.request))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the wire, and release the senders that wait."""
@@ -163,7 +155,7 @@ class PicowsUpgrade(Upgrade):
         transport.set_protocol(protocol)
         protocol.lost.add_done_callback(partial(_gone, self._handler))
         tail, self._tail.data = self._tail.data, b""
-        protocol.feed(tail)
+        feed(protocol, tail)
         outgoing = PicowsOutgoing(protocol.transport, transport, incoming.flow)
         return Frames(incoming.read, protocol.lost, outgoing, None)
 

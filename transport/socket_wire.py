@@ -197,10 +197,7 @@ class SocketWire(Wire):
             return
         gone = address_lost(self.transport)
         if gone is not None:
-            self.drain_received()
-            if not self.over:
-                self.end(Close.cut(Cause.RESET, error=gone))
-                self.drop()
+            self._give_up(Close.cut(Cause.RESET, error=gone))
         elif self._liveness is not None:
             self._liveness.probe()
 
@@ -217,7 +214,10 @@ class SocketWire(Wire):
         """Look after the wire while no consumer reads: see `Ticking.tick`."""
         transport = self.transport
         if self.outgoing.closing:
-            # The peer's FIN came while bytes of ours were queued: asyncio does not report it.
+            # A write has failed, and nobody was told yet; or the peer's FIN came while bytes of
+            # ours were queued, which asyncio does not report.
+            if self._last_read is not None:
+                self._last_read.read()
             self.drain_received()
             if not self.over:
                 self._abort_transport()
@@ -274,10 +274,7 @@ class SocketWire(Wire):
 
     def condemned(self, error: Exception | None) -> None:
         """See `Living.condemned`: drop the socket, and report it in the same turn (F1)."""
-        self.drain_received()
-        if not self.over:
-            self.end(classify.condemned(error, self.sent_code))
-            self.drop()
+        self._give_up(classify.condemned(error, self.sent_code))
 
     def pings_missed(self, count: int, *, answered_before: bool) -> None:
         """See `Living.pings_missed`."""
@@ -286,10 +283,7 @@ class SocketWire(Wire):
 
     def deaf(self) -> None:
         """See `Living.deaf`."""
-        self.drain_received()
-        if not self.over:
-            self.end(classify.deaf(self.sent_code))
-            self.drop()
+        self._give_up(classify.deaf(self.sent_code))
 
     def set_heartbeat(self, heartbeat: Heartbeat | None) -> None:
         """See `Wire.set_heartbeat`."""
@@ -307,6 +301,25 @@ class SocketWire(Wire):
         if self._liveness is not None:
             self._liveness.stop()
             self._liveness = None
+
+    def _give_up(self, close: Close) -> None:
+        """End the connection by this record, unless what had arrived has another (B2.3)."""
+        if self.over:
+            return
+        arrived = self._last_read is not None and self._last_read.read()
+        if arrived and self.attended:
+            # The consumer that waits is woken first.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._drain_and_end, close, context=self.context)
+        else:
+            self._drain_and_end(close)
+
+    def _drain_and_end(self, close: Close) -> None:
+        if not self.over:
+            self.drain_received()
+        if not self.over:
+            self.end(close)
+            self.drop()
 
     def _reset(self) -> BaseException | None:
         lost = self.lost

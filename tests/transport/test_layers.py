@@ -1,6 +1,7 @@
 """The transports beneath a connection, on both loops; and what they hold back (G4)."""
 
 import asyncio
+import gc
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,8 +16,8 @@ from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, Delivery, Request
 from recloser.transport.errors import NotOpen
 from recloser.transport.layers import bytes_queued, layers
-from tests.transport.link import Link, linked, turns
-from tests.transport.test_last_read import LAST, WORDS, at_once, fail_to_send
+from tests.transport.link import Link, linked, turns, until
+from tests.transport.test_last_read import LAST, WORDS, fail_to_send, hang_up, paused, write
 from tests.transport.test_proxy import proxying
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
@@ -65,10 +66,33 @@ async def test_tls_in_tls_has_three_layers_and_loses_nothing(
         assert await link.wire.send("a") is Delivery.SENT
         assert await link.peer.frame() == (1, b"a")
         consumer = asyncio.ensure_future(link.all())
-        at_once(link.peer, LAST, "fin")
+        write(link.peer, LAST)
+        hang_up(link.peer, "fin")
         await fail_to_send(link, 3, 10)
         assert (await link.end()).code == 1012
         assert await consumer == WORDS
+
+    await through_proxy(tls, play)
+
+
+@pytest.mark.spec("B2.3", "B2.4")
+async def test_what_a_paused_reader_left_to_tls_in_tls_is_read(
+    loop_factory: Factory, tls: Contexts
+) -> None:
+    async def play(link: Link) -> None:
+        expected = [*await paused(link), *WORDS]
+        found = layers(link.wire.transport)
+        assert found is not None
+        inner = found[1].get_protocol()
+        # asyncio's are attributes; uvloop shows its own to the garbage collector alone.
+        held = getattr(inner, "__dict__", {}).values() or gc.get_referents(inner)
+        buffers = [each for each in held if isinstance(each, ssl.MemoryBIO)]
+        write(link.peer, LAST)
+        await until(lambda: any(each.pending for each in buffers))
+        link.wire.condemned(None)
+        assert not any(each.pending for each in buffers)
+        messages = await link.all()
+        assert messages == expected[: len(messages)]
 
     await through_proxy(tls, play)
 
@@ -211,7 +235,7 @@ async def test_a_burst_into_a_dead_socket_is_told_by_no_line_of_asyncio(
     """asyncio warns of each write but the first five to a socket that it knows to be dead."""
     async with linked(tls=tls if secure else None) as link:
         await turns(5)
-        at_once(link.peer, b"", end)
+        hang_up(link.peer, end)
         await fail_to_send(link, 50, 1000)
         assert (await link.end()).code == 1006
         await fail_to_send(link, 50, 1000)
