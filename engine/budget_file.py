@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
-from threading import Thread
 from typing import Final
 
 from recloser import private_file
+from recloser.file_thread import FileThread
 from recloser.fsm.allowance import Allowance, wait_for_budget
 
 _PATIENCE: Final = 1.0
@@ -33,10 +33,11 @@ class BudgetFile:
     Raises `OSError` for a file that cannot be opened, or belongs to something else.
     """
 
-    __slots__ = ("_path", "_under_way")
+    __slots__ = ("_path", "_thread", "_under_way")
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._thread = FileThread("recloser budget")
         self._under_way: Future[Answer | Exception] | None = None
         """The last write, which may go on after its dial was cancelled or no longer waits."""
         try:
@@ -65,10 +66,10 @@ class BudgetFile:
         """Keep dials in a thread, and say whether the last of them may start."""
         try:
             async with asyncio.timeout(_DEADLINE):
-                if self._under_way is not None:
+                if self._under_way is not None and self._thread.alive:
                     await asyncio.wait({asyncio.wrap_future(self._under_way)})
                 work = partial(self._write, owner, dials, own, allowances)
-                self._under_way = _in_a_thread(work)
+                self._under_way = self._begin(work)
                 answering = asyncio.wrap_future(self._under_way)
                 await asyncio.wait({answering})  # which does not cancel it
         except TimeoutError:
@@ -77,6 +78,23 @@ class BudgetFile:
         if isinstance(answer, Exception):
             raise OSError(str(answer)) from answer
         return answer
+
+    def _begin(self, work: Callable[[], Answer]) -> Future[Answer | Exception]:
+        """Do it in the thread; the future has what the work raised as its result.
+
+        Raises `OSError` where no thread can be started.
+        """
+        future: Future[Answer | Exception] = Future()
+        future.set_running_or_notify_cancel()  # nobody can cancel it from now on
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except Exception as error:  # noqa: BLE001 - it is given to the dial that asked
+                future.set_result(error)
+
+        self._thread.do(run)
+        return future
 
     def _write(
         self,
@@ -114,25 +132,3 @@ class BudgetFile:
             )
         file.execute(f"PRAGMA application_id = {_APPLICATION}")
         file.execute(_TABLE)
-
-
-def _in_a_thread(work: Callable[[], Answer]) -> Future[Answer | Exception]:
-    """Do it in a daemon thread: a disk that stalls must not keep the interpreter from ending.
-
-    The future has what the work raised as its result. Raises `OSError` where no thread can be
-    started.
-    """
-    future: Future[Answer | Exception] = Future()
-    future.set_running_or_notify_cancel()  # nobody can cancel it from now on
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - it is given to the dial that asked
-            future.set_result(error)
-
-    try:
-        Thread(target=run, name="recloser budget", daemon=True).start()
-    except RuntimeError as error:
-        raise OSError(str(error)) from error
-    return future

@@ -53,6 +53,8 @@ UNDELIVERED: Final = "websocket.messages_undelivered"
 OVERFLOWED: Final = "websocket.receive_buffer_full"
 DROPPED: Final = "websocket.messages_dropped"
 BUDGET_NOT_SAVED: Final = "websocket.budget_not_saved"
+JOURNAL_NOT_WRITTEN: Final = "websocket.journal_not_written"
+JOURNAL_WRITTEN: Final = "websocket.journal_written"
 SUSPECTED: Final = "websocket.messages_suspected"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
 MOVE_FAILED: Final = "websocket.move_failed"
@@ -210,6 +212,16 @@ def budget_not_saved(app_fields: Mapping[str, object], path: str, error: Excepti
     _problem(BUDGET_NOT_SAVED, app_fields, path=path, error=error_text(error))
 
 
+def journal_not_written(app_fields: Mapping[str, object], path: str, error: Exception) -> None:
+    """Write a line: a journal, or the log of `recloser connect`, loses what it is told."""
+    _problem(JOURNAL_NOT_WRITTEN, app_fields, path=path, error=error_text(error))
+
+
+def journal_written(app_fields: Mapping[str, object], path: str, lost: int) -> None:
+    """Write a line: it is written again, and says itself that `lost` changes are missing."""
+    _line(logging.INFO, JOURNAL_WRITTEN, app_fields, {"path": path, "lost": lost})
+
+
 def session_limit(
     app_fields: Mapping[str, object], *, age: float, waited: float, quiet: bool
 ) -> None:
@@ -296,10 +308,17 @@ def _standard(level: int, event: str, **fields: object) -> None:
 
 
 def _unwritten(event: str, error: Exception) -> None:
-    """Report a line that could not be written to the exception handler of the event loop."""
-    asyncio.get_running_loop().call_exception_handler(
-        {"message": f"recloser could not log {event}", "exception": error}
-    )
+    """Report a line that could not be written to the exception handler of the event loop.
+
+    Outside a loop it goes where the handler of a loop sends it if nobody has set another one.
+    """
+    message = f"recloser could not log {event}"
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        logging.getLogger("asyncio").exception(message, exc_info=error)
+    else:
+        loop.call_exception_handler({"message": message, "exception": error})
 
 
 def _name(who: object) -> str:

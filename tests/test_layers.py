@@ -73,6 +73,7 @@ ROOMS = {
         "engine/clock.py",
         "engine/closed.py",
         "engine/contract.py",
+        "engine/file_thread.py",
         "engine/log.py",
         "engine/private_file.py",
         "engine/providers.py",
@@ -125,13 +126,17 @@ ROOMS = {
     ),
     "engine/metrics": room(
         "engine/metrics",
-        ours=("recloser.redact", "recloser.store_contact", "engine/statistics: detector", "fsm"),
+        ours=(
+            *("recloser.journal.line_writer", "recloser.redact", "recloser.store_contact"),
+            *("engine/statistics: detector", "fsm"),
+        ),
         others=("opentelemetry", "prometheus_client"),
     ),
     "engine/journal": room(
         "engine/journal",
         ours=(
-            *("recloser.change_line", "recloser.private_file", "recloser.redact"),
+            *("recloser.change_line", "recloser.file_thread", "recloser.log"),
+            *("recloser.private_file", "recloser.redact"),
             *("engine/statistics: detector", "fsm"),
         ),
     ),

@@ -50,6 +50,7 @@ ELSEWHERE = {
     ),
     "fsm/events.py": ("fsm/test_core_fail.py", "fsm/test_core.py", "fsm/test_core_intent.py"),
     "engine/hints/signals.py": ("engine/hints/test_hints.py",),
+    "engine/journal/destinations.py": ("engine/journal/test_writer.py",),
     "engine/journal/facts.py": ("engine/journal/test_lines.py",),
     "engine/outbox/file": (
         "engine/outbox/test_damaged.py",

@@ -9,6 +9,7 @@ from opentelemetry.metrics import MeterProvider, Observation
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
+from recloser.journal.line_writer import changes_lost
 from recloser.metrics.meter import DURATIONS, UPTIMES, EngineMeter
 from recloser.metrics.spans import GenerationSpans, address
 from recloser.statistics.kinds import CloseKind, KindBound
@@ -81,6 +82,12 @@ class _Shared:
             "recloser.gave_up",
             unit="{engine}",
             description="Engines that ended without being asked to.",
+        )
+        meter.create_observable_counter(
+            "recloser.journal.lost_changes",
+            [lambda _: [Observation(changes_lost())]],
+            unit="{change}",
+            description="Changes that the journals of this process have lost.",
         )
         meter.create_observable_gauge(
             "recloser.stores_away",

@@ -1,11 +1,14 @@
 """`PrometheusMetrics`: the numbers of engines for prometheus-client."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.states import State
+from recloser.journal.line_writer import changes_lost
 from recloser.metrics.meter import DURATIONS, UPTIMES, EngineMeter
 from recloser.statistics.kinds import CloseKind, KindBound
 from recloser.store_contact import stores_away
@@ -82,6 +85,7 @@ class _Instruments:
             registry=registry,
         )
         self._stores_away.set_function(stores_away)
+        registry.register(_LostChanges())
 
     def move(self, previous: State, current: State) -> None:
         if previous is not State.CLOSED:
@@ -113,3 +117,16 @@ class _Instruments:
 
     def gave_up(self) -> None:
         self._gave_up.inc()
+
+
+class _LostChanges(Collector):
+    """A counter that journals keep; prometheus-client's own counters call no function."""
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        yield CounterMetricFamily(
+            "recloser_journal_lost_changes",
+            "Changes that the journals of this process have lost.",
+            value=changes_lost(),
+        )
+
+    describe = collect

@@ -1,6 +1,7 @@
 """A budget of dials: over all lives of an engine, over several engines, and over processes."""
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -288,6 +289,54 @@ async def test_a_dial_does_not_wait_for_a_disk_that_does_not_answer(
     monkeypatch.setattr("recloser.budget_file._DEADLINE", 60.0)
     assert await dial(budget, clock), "it waits for the write that is under way"
     assert not await dial(Budget((3, 60.0), path=path), clock), "all three are in the file"
+
+
+FORKED = """
+import asyncio, os, sys
+from recloser import Budget, budget_file
+from tests.engine.credentials.rig import HandClock
+from tests.engine.test_budget import dial
+
+budget, clock = Budget((3, 60.0), path=sys.argv[1]), HandClock()
+print("made", flush=True)
+sys.stdin.readline()
+budget_file._PATIENCE, budget_file._DEADLINE = 60.0, 0.05
+asyncio.run(dial(budget, clock))
+budget_file._DEADLINE = 5.0
+if not (child := os.fork()):
+    sys.stdin.readline()
+    asyncio.run(dial(budget, clock))
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+os._exit(0)
+"""
+
+
+@pytest.mark.spec("D9.5")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_waits_for_no_write_of_its_parent(tmp_path: Path) -> None:
+    """The file is locked while the parent dials and forks, and free when the child dials."""
+    path = tmp_path / "dials.db"
+    process = subprocess.Popen(
+        [sys.executable, "-c", FORKED, path],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "made\n"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert "budget_not_saved" in process.stderr.readline()
+        other.execute("ROLLBACK")
+        out, err = process.communicate("\n")
+    assert (out, err) == ("0\n", "")
 
 
 @pytest.mark.spec("D9.5")

@@ -68,6 +68,8 @@ WRITERS = {
     log.STORE_REACHED: lambda: log.store_reached(BOUND, "prices"),
     log.BUDGET_NOT_SAVED: lambda: log.budget_not_saved(BOUND, "dials.db", OSError(28, "full")),
     log.SUSPECTED: lambda: log.messages_suspected(BOUND, 3),
+    log.JOURNAL_NOT_WRITTEN: lambda: log.journal_not_written(BOUND, "j.jsonl", OSError(28, "full")),
+    log.JOURNAL_WRITTEN: lambda: log.journal_written(BOUND, "j.jsonl", 3),
     log.SESSION_LIMIT: lambda: log.session_limit(BOUND, age=60.0, waited=0.0, quiet=True),
     log.MOVE_FAILED: lambda: log.move_failed(BOUND, Close.cut(), Retry(5.0, rule="later")),
     log.TASK_STUCK: lambda: log.task_stuck(BOUND, "poller", 5.0),

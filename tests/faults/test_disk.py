@@ -11,6 +11,7 @@ import pytest
 
 import recloser
 from recloser import Acknowledgements, Outbox, State
+from recloser.journal import Journal, Reader
 from tests.faults.feed import acknowledged, numbered, running
 from tests.faults.lab import Lab, needs
 
@@ -100,6 +101,38 @@ async def test_a_disk_that_stalls_under_the_budget(lab: Lab, tmp_path: Path) -> 
             feed.ws.reconnect()
             await feed.ended()
             await feed.open()
+    await lab.end()
+    assert set(lab.received) == set(range(1, 11))
+
+
+@pytest.mark.spec("I7.1", "I7.2", "I3.6", "F1.2")
+async def test_a_disk_that_stalls_under_the_journal(lab: Lab, tmp_path: Path) -> None:
+    """Pings go on, ends are noticed and dials made; each line is there once the disk is back."""
+    await lab.serve()
+    with mounted(tmp_path) as disk:
+        path = disk.path / "journal.jsonl"
+        with Journal(path) as journal:
+            async with running(observers=[journal]) as feed:
+                await feed.send(5)
+                await feed.tick()
+                disk.stall()
+                for _ in range(3):
+                    feed.ws.reconnect()
+                    await feed.ended()
+                    await feed.open()
+                await feed.tick(40)  # longer than the heartbeat allows
+                assert len(feed.closes) == 3
+                await feed.send(5)
+                with pytest.raises(TimeoutError, match="look at its disk"):
+                    await asyncio.to_thread(journal.flush)
+                assert journal.lost == 0
+                disk.go_on()
+            journal.flush()
+            with path.open("rb") as file:
+                reader = Reader(file)
+                written = [entry.change for entry in reader]
+        assert written == feed.changes
+        assert (reader.broken, reader.lost) == (0, 0)
     await lab.end()
     assert set(lab.received) == set(range(1, 11))
 

@@ -265,9 +265,9 @@ def written(
     """What two streams have after one change."""
     files = {"first": io.StringIO(), "second": io.StringIO()}
     options = {"wall": lambda: 0.0, "engine": "a", **options}
-    journal = Journal(files[name], **options)
-    observer = journal if bind is None else journal.bind(**{"engine": "a", **bind})
-    observer(CHANGE)
+    with Journal(files[name], **options) as journal:
+        observer = journal if bind is None else journal.bind(**{"engine": "a", **bind})
+        observer(CHANGE)
     return [file.getvalue() for file in files.values()]
 
 

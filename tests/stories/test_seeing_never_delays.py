@@ -1,5 +1,6 @@
 """Nothing that watches delays a transition: each is made to raise or to block, and life goes on."""
 
+import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -125,6 +126,24 @@ async def test_an_observer_that_raises(what: str, monkeypatch: pytest.MonkeyPatc
         "statistics": statistics,
     }
     assert await life(watching[what]) == LIFE
+
+
+@pytest.mark.spec("I3.6", "I7.1")
+@virtual
+async def test_a_journal_whose_disk_blocks(blocks: Blocks) -> None:
+    class Stuck(io.StringIO):
+        def write(self, text: str) -> int:
+            blocks.wait()
+            return super().write(text)
+
+    stream = Stuck()
+    with Journal(stream) as journal:
+        assert await life(journal) == LIFE
+        assert blocks.begun.wait(60)
+        assert await life(journal) == LIFE
+        assert not stream.getvalue()
+        blocks.over.set()
+    assert len(stream.getvalue().splitlines()) == 2 * len(LIFE)
 
 
 @pytest.mark.spec("I3.6", "I3.4")

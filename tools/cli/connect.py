@@ -7,8 +7,9 @@ import ssl
 import termios
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import click
 import structlog
@@ -24,7 +25,8 @@ from recloser.cli.terminal.token_command import headers_from
 from recloser.client import ReconnectingWebSocket
 from recloser.driver.inputs import Headers
 from recloser.journal import Journal
-from recloser.private_file import opener
+from recloser.journal.destinations import PathDestination
+from recloser.journal.line_writer import LineWriter
 
 _STDIN: Final = 0
 _STDOUT: Final = 1
@@ -126,12 +128,11 @@ def command(
             with _openable("--journal"):
                 journal = Journal(journal_file, fields={"url": redact.url(url)})
             observers.append(stack.enter_context(journal))
-        log_stream = None
+        log_lines = None
         if log_file is not None:
             with _openable("--log"):
-                log_stream = stack.enter_context(
-                    open(log_file, "a", buffering=1, encoding="utf-8", opener=opener)
-                )
+                log_lines = LineWriter(PathDestination(log_file), {})
+            stack.callback(log_lines.close)
         try:
             ws = connect(
                 url,
@@ -150,7 +151,7 @@ def command(
             raw_bytes=binary,
             prompt=None if typed is None else typed.current,
         )
-        _configure_log(log_stream, display)
+        _configure_log(log_lines, display)
         stack.callback(structlog.reset_defaults)
         conversation = Conversation(
             ws,
@@ -245,18 +246,31 @@ def _with_token(token_command: str | None, headers: Mapping[str, str]) -> Header
     return headers if token_command is None else headers_from(token_command, headers)
 
 
-def _configure_log(stream: TextIO | None, display: Display) -> None:
+class _LogFile:
+    """Takes the lines that structlog has made, for a thread that writes them."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        self._writer = writer
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        self._writer.write(f"{line}\n", datetime.now(UTC).isoformat(timespec="microseconds"))
+
+    info = warning = error = msg
+
+
+def _configure_log(writer: LineWriter | None, display: Display) -> None:
     """Write the engine's log to a file if one is given; show events that are no changes."""
 
     def show(logger: object, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
         del logger, method
         if line["event"] not in (CHANGED, POLICY_FAILED):
             display.note(" ".join(f"{name}={value}" for name, value in line.items()))
-        if stream is None:
+        if writer is None:
             raise structlog.DropEvent
         return line
 
     structlog.configure(
         processors=[show, structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=None if writer is None else lambda _: _LogFile(writer),
     )

@@ -7,11 +7,11 @@ from functools import partial
 
 from recloser import log
 from recloser.contract import Engine
+from recloser.file_thread import FileThread
 from recloser.outbox.effects import Change, Forget, Hide, Mark, Note
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Restored
 from recloser.outbox.file.database import Database, StoredMessage, named
-from recloser.outbox.file.thread import FileThread
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 
@@ -195,8 +195,8 @@ class GroupCommitWriter:
             database.close()
             self.ready = False
         else:
-            thread.jobs.put((database.close, self._closed))
-            thread.jobs.put(None)
+            thread.do_for(asyncio.get_running_loop(), database.close, self._closed)
+            thread.end()
             await self._step()
         return written
 
@@ -225,7 +225,6 @@ class GroupCommitWriter:
             return
         self.database = self._thread = None
         if thread is not None:
-            thread.jobs.put(None)
             thread.join()
         if self._loop is None or self._loop.is_closed():
             self._busy, self._waiters, self._steps = [], [], []  # their tasks have ended
@@ -328,17 +327,17 @@ class GroupCommitWriter:
 
     def _commit(self, database: Database) -> None:
         """Give the changes so far to the thread; without one, those who wait are told."""
+        thread, batch = self._thread or FileThread("recloser outbox"), self._batch
+        job = partial(self._transact, database, batch)
         try:
-            self._thread = self._thread or FileThread(asyncio.get_running_loop())
-        except RuntimeError as error:
+            thread.do_for(asyncio.get_running_loop(), job, self._written)
+        except OSError as error:
             problem = named(database.path, error)
             self._log(problem)
             _tell(self._waiters, problem)
             return
-        batch = self._batch
-        self._under_way, self._batch = batch, Batch()
+        self._thread, self._under_way, self._batch = thread, batch, Batch()
         self._busy, self._waiters = self._waiters, []
-        self._thread.jobs.put((partial(self._transact, database, batch), self._written))
 
     def _transact(self, database: Database, batch: Batch) -> None:
         """Write a batch, in the thread."""

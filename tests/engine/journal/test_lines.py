@@ -20,7 +20,8 @@ WALL = 1_700_000_000.123456
 def written(change: StateChange, **options) -> str:
     """The line of one change."""
     stream = StringIO()
-    Journal(stream, wall=lambda: WALL, **options)(change)
+    with Journal(stream, wall=lambda: WALL, **options) as journal:
+        journal(change)
     return stream.getvalue()
 
 
@@ -101,10 +102,10 @@ def test_fields_that_json_does_not_know_are_told_by_their_repr():
 
 def test_a_mapping_of_fields_is_read_at_each_line():
     stream, fields = StringIO(), {"session": 1}
-    journal = Journal(stream, fields=fields)
-    journal(OPENED)
-    fields["session"] = 2
-    journal(LOST)
+    with Journal(stream, fields=fields) as journal:
+        journal(OPENED)
+        fields["session"] = 2
+        journal(LOST)
     entries = list(Reader(BytesIO(stream.getvalue().encode())))
     assert [entry.fields["session"] for entry in entries] == [1, 2]
 

@@ -12,9 +12,9 @@ from recloser.journal.reader import LONGEST
 from tests.engine.journal.changes import LOST, OPENED
 
 STREAM = StringIO()
-_journal = Journal(STREAM, engine="ada", wall=lambda: 1_700_000_000.0)
-_journal(OPENED)
-_journal(LOST)
+with Journal(STREAM, engine="ada", wall=lambda: 1_700_000_000.0) as _journal:
+    _journal(OPENED)
+    _journal(LOST)
 GOOD, ENDED = STREAM.getvalue().encode().splitlines()
 
 

@@ -57,7 +57,7 @@ def test_the_policy_that_wrote_a_journal_agrees_with_all_of_it(name, story):
     @virtual
     async def live():
         plans = [UP if up else Plan(refused=close) for close, up, _ in story]
-        ws, transport = engine(*plans, policy=policy, observers=[Journal(stream)])
+        ws, transport = engine(*plans, policy=policy, observers=[journal])
         for close, up, uptime in story:
             ws.connect()
             await turns()
@@ -67,7 +67,8 @@ def test_the_policy_that_wrote_a_journal_agrees_with_all_of_it(name, story):
                 await turns()
         await ws.close()
 
-    live()
+    with Journal(stream) as journal:
+        live()
     reader, found = Reader(BytesIO(stream.getvalue().encode())), Replay(policy)
     assert not [entry for entry in reader if found.add(entry)]
     assert (reader.broken, found.without) == (0, 0)

@@ -12,6 +12,7 @@ import structlog
 from recloser import Context, State
 from recloser.fsm import Phase
 from recloser.journal import Journal, Reader
+from recloser.journal.line_writer import changes_lost
 from tests.engine.journal.changes import LOST, OPENED
 from tests.engine.rig import KICKED, UP, Answering, engine, opened, turns, virtual
 
@@ -45,17 +46,21 @@ async def test_an_engine_writes_what_it_lives_through(tmp_path):
     assert [type(entry.change.context) for entry in entries if entry.change.close] == [Context]
 
 
+@pytest.mark.spec("I7.2")
 @virtual
-async def test_each_line_is_in_the_file_when_the_change_has_been_told(tmp_path):
+async def test_lines_are_in_the_order_of_the_changes(tmp_path):
     path = tmp_path / "feed.jsonl"
     journal = Journal(path)
-    lengths = []
-    ws, _, _ = await opened(
-        observers=[journal, lambda change: lengths.append(len(path.read_bytes().splitlines()))]
-    )
-    await ws.close()
+    seen, lengths = [], []
+    for _ in range(3):
+        ws, _, _ = await opened(observers=[journal, seen.append])
+        await ws.close()
+        journal.flush()
+        lengths.append(len(path.read_bytes().splitlines()))
+    _, entries = reader(path)
+    assert [entry.change for entry in entries] == seen
+    assert lengths == [4, 8, 12]
     journal.close()
-    assert lengths == [1, 2, 3, 4]
 
 
 def test_engines_share_a_file_and_are_told_apart(tmp_path):
@@ -81,6 +86,7 @@ def test_without_a_name_each_journal_has_its_own(tmp_path):
     assert len({entry.engine for entry in entries}) == 2
 
 
+@pytest.mark.spec("I7.4", "I3.6")
 @pytest.mark.skipif(not Path(FULL).exists(), reason=f"there is no {FULL} here")
 @virtual
 async def test_a_full_disk_harms_no_engine_and_is_reported_once():
@@ -92,9 +98,11 @@ async def test_a_full_disk_harms_no_engine_and_is_reported_once():
             ws.connect()
             await ws.wait_for(State.OPEN)
             await ws.close()
-        told = [line for line in logs if line["event"] == "websocket.listener_failed"]
-        assert len(told) == 1
-        assert "No space left" in told[0]["error"]
+            journal.flush()
+            assert journal.lost == 7
+        [told] = [line for line in logs if line["event"] == "websocket.journal_not_written"]
+        assert told["path"] == FULL
+        assert "No space left" in told["error"]
         assert journal.lost == 7
 
 
@@ -127,25 +135,38 @@ class Failing:
         pass
 
 
+@pytest.mark.spec("I7.4")
 def test_what_was_lost_is_told_when_writing_works_again(tmp_path):
     stream = Failing()
     journal = Journal(stream)
-    journal(OPENED)
-    stream.failing = True
-    with pytest.raises(OSError, match="no"):
+    before = changes_lost()
+    with structlog.testing.capture_logs() as logs:
+        for failing, change in [(False, OPENED), (True, LOST), (True, OPENED)]:
+            stream.failing = failing
+            journal(change)
+            journal.flush()
+        assert (journal.lost, changes_lost() - before) == (2, 2)
+        stream.failing = False
         journal(LOST)
-    journal(OPENED)
-    assert journal.lost == 2
-    stream.failing = False
-    journal(LOST)
-    journal(OPENED)
-    path = tmp_path / "x"
-    path.write_text(stream.text)
-    found, entries = reader(path)
-    assert (len(entries), found.lost, journal.lost) == (3, 2, 0)
-    stream.failing = True
-    with pytest.raises(OSError, match="no"):  # the next failure is reported again
+        journal(OPENED)
+        journal.flush()
+        path = tmp_path / "x"
+        path.write_text(stream.text)
+        found, entries = reader(path)
+        assert (len(entries), found.lost, journal.lost) == (3, 2, 0)
+        stream.failing = True
         journal(LOST)
+        journal.flush()
+        stream.failing = False
+        journal.close()
+    assert json.loads(stream.text.splitlines()[-1])["lost"] == 1, "a closing journal tells, too"
+    assert [(line["event"], line.get("lost")) for line in logs] == [
+        ("websocket.journal_not_written", None),
+        ("websocket.journal_written", 2),
+        ("websocket.journal_not_written", None),
+        ("websocket.journal_written", 1),
+    ]
+    assert changes_lost() - before == 3
 
 
 class Unprintable(Exception):
@@ -159,6 +180,7 @@ def test_a_change_that_cannot_be_written_down_is_counted_too():
     with pytest.raises(ZeroDivisionError):
         journal(replace(LOST, close=replace(LOST.close, error=Unprintable())))
     journal(OPENED)
+    journal.close()
     assert json.loads(stream.text.splitlines()[0])["lost"] == 1
 
 
@@ -172,12 +194,15 @@ def test_a_line_that_went_in_part_is_ended_before_the_next(tmp_path):
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "journal = Journal(sys.argv[1], engine='a')\n"
         "journal(LOST)\n"
+        "journal.flush()\n"
         "import os\n"
         "size = os.path.getsize(sys.argv[1])\n"
         "_, most = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (size + 40, most))\n"
-        "try:\n    journal(LOST)\nexcept OSError as error:\n    print(error)\n"
         "journal(LOST)\n"
+        "journal.flush()\n"
+        "journal(LOST)\n"
+        "journal.flush()\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
         "journal(OPENED)\n"
     )
@@ -189,7 +214,8 @@ def test_a_line_that_went_in_part_is_ended_before_the_next(tmp_path):
         text=True,
         check=True,
     )
-    assert "only a part of the line was written" in done.stdout
+    assert done.stderr.count("websocket.journal_not_written") == 1
+    assert "File too large" in done.stderr
     found, entries = reader(path)
     assert [entry.change for entry in entries] == [LOST, OPENED]
     assert (found.broken, found.lost, found.lines) == (1, 2, 4)
@@ -217,6 +243,7 @@ def test_after_a_rotation_it_can_be_opened_again(tmp_path):
     path, moved = tmp_path / "x.jsonl", tmp_path / "x.1"
     with Journal(path) as journal:
         journal(OPENED)
+        journal.flush()
         path.rename(moved)
         journal(LOST)
         journal.reopen()

@@ -1,5 +1,6 @@
 """Metrics for OpenTelemetry: the real SDK, read by its in-memory reader and over OTLP."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from recloser import Retry, State
+from recloser.journal import Journal
 from recloser.metrics import GenerationSpans, OpenTelemetryMetrics
 from recloser.store_contact import StoreContact
+from tests.engine.journal.changes import LOST
 from tests.engine.rig import DOWN, KICKED, UP, Answering, opened, pass_time, virtual
 
 
@@ -95,4 +98,18 @@ def test_a_store_that_gives_no_answer_is_counted() -> None:
     contact.answered("feed", {})
     (back,) = reading.points()["recloser.stores_away"]
     assert back.value == before.value
+    del metrics
+
+
+@pytest.mark.spec("I6.1", "I7.4")
+def test_a_change_that_a_journal_loses_is_counted(tmp_path: Path) -> None:
+    reading = Reading()
+    metrics = OpenTelemetryMetrics(reading.provider)
+    (before,) = reading.points()["recloser.journal.lost_changes"]
+    journal = Journal(tmp_path / "x")
+    journal.close()
+    with pytest.raises(ValueError, match="closed"):
+        journal(LOST)
+    (after,) = reading.points()["recloser.journal.lost_changes"]
+    assert after.value == before.value + 1
     del metrics

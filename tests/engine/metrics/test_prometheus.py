@@ -11,12 +11,17 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from recloser import Close, Retry, State, Stop
+from recloser.journal import Journal
 from recloser.metrics import PrometheusMetrics
 from recloser.store_contact import StoreContact
 from tests.engine.journal.changes import LOST, OPENED
 from tests.engine.rig import CUT, DOWN, KICKED, UP, Answering, opened, pass_time, turns, virtual
 
 ROOT = Path(__file__).parents[3]
+
+
+OF_PROCESS = ("_stores_away", "_journal_lost_changes_total")
+"""What other tests of the process may have left."""
 
 
 class Scrape:
@@ -36,7 +41,7 @@ class Scrape:
             (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(self.text)
             for sample in family.samples
-            if sample.value and not sample.name.endswith(("_created", "_bucket", "_stores_away"))
+            if sample.value and not sample.name.endswith(("_created", "_bucket", *OF_PROCESS))
         }
 
     @property
@@ -44,6 +49,10 @@ class Scrape:
         """That of the process, whatever other tests have left in it."""
         gc.collect()
         return self.registry.get_sample_value("recloser_stores_away")
+
+    @property
+    def lost_changes(self) -> float | None:
+        return self.registry.get_sample_value("recloser_journal_lost_changes_total")
 
 
 @pytest.mark.spec("I6.1")
@@ -92,6 +101,19 @@ def test_a_store_that_gives_no_answer_is_counted_until_it_does_or_nobody_asks_an
     assert scrape.stores_away == before + 1
     del contact, contacts
     assert scrape.stores_away == before
+
+
+@pytest.mark.spec("I6.1", "I7.4")
+def test_a_change_that_a_journal_loses_is_counted(tmp_path: Path) -> None:
+    scrape = Scrape()
+    before = scrape.lost_changes
+    assert before is not None
+    with Journal(tmp_path / "x") as journal:
+        journal(LOST)
+    assert scrape.lost_changes == before
+    with pytest.raises(ValueError, match="closed"):
+        journal(LOST)
+    assert scrape.lost_changes == before + 1
 
 
 @pytest.mark.spec("I6.1")

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -301,6 +302,35 @@ async def test_a_log_and_a_journal_are_kept(quick, tmp_path):
     assert "tiger" not in err
 
 
+@pytest.mark.spec("I7.1", "L3")
+async def test_a_disk_that_stalls_under_log_and_journal_holds_nothing_up(quick, tmp_path):
+    """Two named pipes that are full; what is written is there once they are emptied."""
+    ends = []
+    for name in ("log", "journal"):
+        os.mkfifo(tmp_path / name)
+        ends.append(os.open(tmp_path / name, os.O_RDWR | os.O_NONBLOCK))
+        with suppress(BlockingIOError):
+            while True:
+                os.write(ends[-1], b"\n")
+    arguments = ("--log", "log", "--journal", "journal", "--linger", "inf", *quick)
+    async with (
+        serving(echo, echo) as peer,
+        in_pipes("connect", peer.url, *arguments, cwd=tmp_path) as client,
+    ):
+        for message in ("one", "two"):
+            client.stdin.write(f"{message}\n".encode())
+            assert await line(client) == f"echo {message}"
+        for end in ends:
+            os.set_blocking(end, True)
+            while not (data := os.read(end, 1 << 16).strip()):
+                pass
+            assert json.loads(data.splitlines()[0])["to"] == "connecting"
+            os.close(end)
+        client.send_signal(signal.SIGINT)
+        status, _, _ = await finished(client)
+    assert status == 0
+
+
 @pytest.mark.spec("L3.1", "L3.2", "B1.4")
 @pytest.mark.parametrize("trust", ["--cacert", "--insecure", None])
 async def test_whom_to_trust(trust, tmp_path):
@@ -329,7 +359,7 @@ async def test_a_journal_that_cannot_be_written_is_told_and_harms_nobody():
     async with serving() as peer, in_pipes("connect", peer.url, *arguments) as client:
         status, _, err = await finished(client, b"one\n")
         assert status == 0
-        [told] = [each for each in err.splitlines() if "listener_failed" in each]
+        [told] = [each for each in err.splitlines() if "journal_not_written" in each]
         assert "No space left on device" in told
         assert peer.received == ["one"]
 

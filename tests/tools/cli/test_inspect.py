@@ -53,6 +53,7 @@ async def test_a_journal_that_grows(tmp_path: Path, capsys: pytest.CaptureFixtur
     path = tmp_path / "feed.jsonl"
     with Journal(path, engine="ada") as journal:
         journal(OPENED)
+        journal.flush()
         async with served(path, capsys) as session, session.get("events") as response:
             snapshot = await read(response, "snapshot")
             assert [row["state"] for row in snapshot["rows"]] == ["open"]
