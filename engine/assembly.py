@@ -23,7 +23,7 @@ from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
 from recloser.driver.limits import MaxAge, limits_of
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
-from recloser.driver.terms import Terms
+from recloser.driver.terms import FREE, Terms
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
@@ -186,7 +186,8 @@ def connect(
     )
     trust = None if ssl is True else ssl, proxy, session, transport
     usual = governor == "shared" and trust == _USUAL and clock is None
-    terms = _usual_terms() if usual else Terms(governor=_route(governor, trust, clock))
+    route = None if usual else _route(governor, trust, clock)
+    terms = _usual_terms() if usual else FREE if route is None else Terms(governor=route)
     if lease is not None or budget is not None:
         terms = terms._replace(lease=lease, budget=budget)
     inputs = Inputs(url, headers, subprotocols, _credentials(credentials))

@@ -58,13 +58,15 @@ _FAR: Final = 86_400.0
 class Alarm:
     """Rings once for each deadline that it is set to."""
 
-    __slots__ = ("_call", "_deadline", "_timer")
+    __slots__ = ("_clock", "_deadline", "_ring", "_timer", "_when")
 
     def __init__(self) -> None:
         self._deadline: float | None = None
         self._timer: Timer | None = None
-        self._call: tuple[float, Clock, Callable[[float], None]] | None = None
-        """The moment of the timer, its clock, and whom it calls; None while none is set."""
+        self._when = 0.0
+        """The moment of the timer; with its clock, and whom it calls. None while none is set."""
+        self._clock: Clock | None = None
+        self._ring: Callable[[float], None] | None = None
 
     def set(self, deadline: float | None, clock: Clock, ring: Callable[[float], None]) -> None:
         """Call `ring(deadline)` at this deadline; the deadline before is forgotten."""
@@ -72,20 +74,19 @@ class Alarm:
             return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = self._call = None
+            self._timer = self._clock = self._ring = None
         self._deadline = deadline
         if deadline is not None:
-            when = min(deadline, clock.monotonic() + _FAR)
-            self._call = when, clock, ring
+            when = self._when = min(deadline, clock.monotonic() + _FAR)
+            self._clock, self._ring = clock, ring
             self._timer = clock.call_at(when, self._due)
 
     def _due(self) -> None:
-        deadline, call = self._deadline, self._call
-        self._timer = self._deadline = self._call = None
-        if deadline is None or call is None:
+        deadline, clock, ring = self._deadline, self._clock, self._ring
+        self._timer = self._deadline = self._clock = self._ring = None
+        if deadline is None or clock is None or ring is None:
             return
-        when, clock, ring = call
-        if when < deadline:
+        if self._when < deadline:
             self.set(deadline, clock, ring)
         else:
             ring(deadline)

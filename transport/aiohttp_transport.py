@@ -18,6 +18,7 @@ from recloser.transport import classify, sessions
 from recloser.transport.aiohttp_wire import AiohttpWire
 from recloser.transport.base import DialFailed, Request, exact_url
 from recloser.transport.compression import check_compression
+from recloser.transport.dial_value import reset_value
 from recloser.transport.errors import ProxyUnusable, SessionClosed
 from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.heartbeat import Heartbeat
@@ -176,16 +177,45 @@ class AiohttpTransport:
             await share.release()
 
     async def _upgrade(self, trail: Trail) -> Upgrade:
+        """Dial until an upgrade is answered with no redirect that may be followed."""
+        lent = self._lent
         while True:
-            proxy = self._proxy_for(trail.request)
+            request = trail.request
+            proxy = self._proxy_for(request)
+            session = await self._session(proxy)
+            crosses = trail.cross_origin
+            headers = CIMultiDict[str]() if lent is None or crosses else lent.headers.copy()
+            headers.update(request.headers)
+            hidden = sessions.without_cookies(cross_origin=crosses)
+            offered = offer_ticket(self.resumption)
             try:
-                return await self._once(trail.request, proxy, cross_origin=trail.cross_origin)
+                upgrade = await session.ws_connect(
+                    _target(request.url),
+                    protocols=request.subprotocols,
+                    headers=headers,
+                    ssl=self._ssl,
+                    proxy=proxy if isinstance(proxy, URL) else None,
+                    max_msg_size=self.max_message_size,
+                    compress=self._compression,
+                )
             except WSServerHandshakeError as refusal:
                 if not trail.follow(refusal):
                     raise
-            except BaseException:  # a deadline of the engine's cancels the dial
-                self._expire_look_ups(trail.request, proxy)
-                raise
+            except BaseException as error:  # a deadline of the engine's cancels the dial
+                self._expire_look_ups(request, proxy)
+                if not isinstance(error, asyncio.CancelledError):
+                    raise
+                task = asyncio.current_task()
+                if not session.closed or task is None or task.cancelling():
+                    raise
+                # This task was not cancelled: aiohttp cancels the look-ups of a session that is
+                # closed.
+                raise DialDropped("the session was closed during a look-up") from error
+            else:
+                return cast("Upgrade", upgrade)  # the session's ws_response_class
+            finally:
+                reset_value(offered)
+                reset_value(hidden)
 
     def _proxy_for(self, request: Request) -> Proxy | None:
         """Return the proxy of a request; the environment is read anew for each."""
@@ -213,31 +243,6 @@ class AiohttpTransport:
                     with suppress(ValueError):  # it is no URL, which is what the dial failed of
                         if address is not None:
                             sessions.expire_look_up(share.session, exact_url(str(address)))
-
-    async def _once(self, request: Request, proxy: Proxy | None, *, cross_origin: bool) -> Upgrade:
-        lent = self._lent
-        session = await self._session(proxy)
-        headers = CIMultiDict[str]() if lent is None or cross_origin else lent.headers.copy()
-        headers.update(request.headers)
-        try:
-            without_cookies = sessions.without_cookies(cross_origin=cross_origin)
-            with without_cookies, offer_ticket(self.resumption):
-                upgrade = await session.ws_connect(
-                    _target(request.url),
-                    protocols=request.subprotocols,
-                    headers=headers,
-                    ssl=self._ssl,
-                    proxy=proxy if isinstance(proxy, URL) else None,
-                    max_msg_size=self.max_message_size,
-                    compress=self._compression,
-                )
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if not session.closed or task is None or task.cancelling():
-                raise
-            # This task was not cancelled: aiohttp cancels the look-ups of a session that is closed.
-            raise DialDropped("the session was closed during a look-up") from error
-        return cast("Upgrade", upgrade)  # the session's ws_response_class
 
     async def _session(self, proxy: Proxy | None) -> ClientSession:
         """Return the session to dial on; a new one if ours was closed, or its loop has gone.

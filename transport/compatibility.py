@@ -62,9 +62,9 @@ ATTRIBUTES: Final[tuple[tuple[type, set[str]], ...]] = (
 
 SESSION: Final = {
     "_connector_owner", "_default_headers", "_default_proxy", "_middlewares",
-    "_raise_for_status", "_response_class", "_timeout", "_ws_response_class",
+    "_raise_for_status", "_response_class", "_retry_connection", "_timeout", "_ws_response_class",
 }  # fmt: skip
-"""Attributes of each session, which a copy of a lent one changes (E1.6)."""
+"""Attributes of each session, which a copy of a lent one changes (E1.6), or a session of ours."""
 
 
 def missing() -> list[str]:

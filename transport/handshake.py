@@ -46,10 +46,7 @@ _ANSWERED: Final = (WSServerHandshakeError, ClientHttpProxyError)
 
 
 class DialDropped(ClientError):
-    """The connection ended during the upgrade; the cause is what aiohttp raised.
-
-    On an error of its own class aiohttp would dial once more, unseen by the engine.
-    """
+    """The dial was given up by aiohttp, which raised what is no error of a connection."""
 
 
 class UpgradeRefused(WSServerHandshakeError):
@@ -189,8 +186,6 @@ def _kind(error: Exception, *, secure: bool) -> tuple[int, Origin, Cause]:
             return ABNORMAL, Origin.ENGINE, Cause.CONFIGURATION
         case ServerDisconnectedError():
             return ABNORMAL, Origin.NETWORK, Cause.EOF
-        case DialDropped(__cause__=Exception() as dropped):
-            return _kind(dropped, secure=secure)
         case OSError(__cause__=ssl.SSLError() as beneath):
             return _kind(beneath, secure=secure)
         case ClientError() | OSError() | AssertionError():  # aiohttp asserts a live transport

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from math import inf
 from ssl import (
     PROTOCOL_TLS_CLIENT,
@@ -18,7 +18,7 @@ from ssl import (
 from time import time
 from typing import Any, Final, NamedTuple, Self
 
-from recloser.transport.dial_value import DialValue
+from recloser.transport.dial_value import set_value
 
 LONGEST: Final = 86400.0
 """Seconds for which a certificate counts as checked: a day."""
@@ -195,9 +195,9 @@ class Resumption:
 _RESUMPTION: Final = ContextVar[Resumption | None]("recloser_resumption", default=None)
 
 
-def offer_ticket(resumption: Resumption | None) -> DialValue[Resumption | None]:
-    """Offer the ticket of a transport to what its dial connects to in the block."""
-    return DialValue(_RESUMPTION, resumption)
+def offer_ticket(resumption: Resumption | None) -> Token[Resumption | None] | None:
+    """Offer the ticket of a transport to what its dial connects to, until `reset_value`."""
+    return set_value(_RESUMPTION, resumption)
 
 
 def keep_ticket(transport: asyncio.BaseTransport | None) -> None:

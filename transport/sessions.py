@@ -2,24 +2,21 @@
 
 import asyncio
 import warnings
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from copy import copy
 from math import inf
 from typing import Any, Final, cast
 from weakref import WeakValueDictionary, finalize
 
 from aiohttp import (
-    ClientConnectorError,
     ClientHandlerType,
     ClientMiddlewareType,
-    ClientOSError,
     ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
     DummyCookieJar,
-    ServerDisconnectedError,
     TCPConnector,
 )
 from aiohttp.client import DEFAULT_TIMEOUT
@@ -27,9 +24,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from recloser.transport.compatibility import check_aiohttp
-from recloser.transport.dial_value import DialValue
+from recloser.transport.dial_value import set_value
 from recloser.transport.errors import SessionClosed
-from recloser.transport.handshake import DialDropped, UpgradeRefused, invalid_upgrade
+from recloser.transport.handshake import UpgradeRefused, invalid_upgrade
 from recloser.transport.proxies import SocksProxy
 from recloser.transport.resumption import keep_ticket
 from recloser.transport.socks import socks_connector
@@ -46,9 +43,9 @@ Route = ClientSession | SocksProxy | None
 _Key = tuple[asyncio.AbstractEventLoop, Route, type[Upgrade]]
 
 
-def without_cookies(*, cross_origin: bool) -> DialValue[bool]:
-    """Send no cookie in the block if `cross_origin`: a jar knows hosts only (RFC 6265 8.5)."""
-    return DialValue(_CROSS_ORIGIN, cross_origin)
+def without_cookies(*, cross_origin: bool) -> Token[bool] | None:
+    """Send no cookie until `reset_value` if `cross_origin`: a jar knows hosts (RFC 6265 8.5)."""
+    return set_value(_CROSS_ORIGIN, cross_origin)
 
 
 async def valid_answer(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -84,24 +81,16 @@ async def valid_answer(request: ClientRequest, handler: ClientHandlerType) -> Cl
     )
 
 
-async def one_connection(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Make one dial one TCP connection: aiohttp tries again on some errors, by their type."""
-    try:
-        return await handler(request)
-    except ClientConnectorError:
-        raise
-    except (ServerDisconnectedError, ClientOSError) as error:
-        raise DialDropped(str(error)) from error
-
-
 def own_session(
     proxy: SocksProxy | None = None, *, upgrade: type[Upgrade] = Upgrade
 ) -> ClientSession:
     """Make a session of our own: no limit, no pool, no cookies, no second try.
 
+    aiohttp would dial once more, unseen by the engine, where a connection ends during the upgrade.
+
     Raises `ProxyUnusable` for a SOCKS proxy where its library is missing.
     """
-    return ClientSession(
+    made = ClientSession(
         connector=TCPConnector(limit=0, force_close=True)
         if proxy is None
         else socks_connector(proxy),
@@ -109,8 +98,10 @@ def own_session(
         timeout=_UNBOUNDED,
         response_class=Answer,
         ws_response_class=upgrade,
-        middlewares=(valid_answer, one_connection),
+        middlewares=(valid_answer,),
     )
+    made._retry_connection = False  # noqa: SLF001 - no public way; test_contract.py pins it
+    return made
 
 
 def session_over(lent: ClientSession, *, upgrade: type[Upgrade] = Upgrade) -> ClientSession:

@@ -11,6 +11,7 @@ from recloser.clock import Clock
 from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening, farewell_of
 from recloser.fsm.decisions import Session
+from recloser.fsm.effects import Dial
 from recloser.fsm.events import Event
 from recloser.fsm.record import Cause, Close, bare
 from recloser.providers import dial_failure
@@ -19,11 +20,29 @@ from recloser.transport.wire import Transport, Wire
 
 CANCELLED = Close.by_engine(Cause.CANCELLED)
 """The record of a cancelled dial; the core adds who asked for it."""
+Spend = Callable[[], Awaitable[None]]
+"""Counts a dial against the budget."""
 _BUGS: Final = {Cause.HOOK: log.ON_OPEN_FAILED, Cause.CREDENTIALS: log.PROVIDER_FAILED}
 
 
 class Dialler(Protocol):
     """The driver, as a dial sees it."""
+
+    @property
+    def session(self) -> Session | None:
+        """What the policy says of the session."""
+        ...
+
+    async def prepare(self, generation: Generation, effect: Dial) -> Spend | None:
+        """Return once the dial may begin; raises `DialFailed` if it may not.
+
+        The result counts the dial against the budget, or raises; None without one.
+        """
+        ...
+
+    async def request(self, effect: Dial) -> Request:
+        """Ask the providers; raises `DialFailed`."""
+        ...
 
     def wants(self, generation: Generation) -> bool:
         """Return whether the dial is to go on; asked after each wait.
@@ -48,19 +67,14 @@ class Dialler(Protocol):
 async def dial(
     generation: Generation,
     driver: Dialler,
+    effect: Dial,
     *,
-    request: Awaitable[Request],
     transport: Transport,
     on_open: OnOpen | None,
-    spend: Callable[[], Awaitable[None]] | None,
-    session: Session | None,
 ) -> None:
-    """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
-
-    `request` asks the providers, and `session` is what the policy says of the session. `spend`
-    counts the dial against the budget, or raises; None without one.
-    """
-    ready = await request
+    """Put the wire into `generation`; raises `DialFailed` for whatever went wrong."""
+    spend = await driver.prepare(generation, effect)
+    ready = await driver.request(effect)
     if not driver.wants(generation):
         raise DialFailed(CANCELLED)
     driver.addressed(ready)
@@ -69,12 +83,14 @@ async def dial(
         if not driver.wants(generation):
             raise DialFailed(CANCELLED)
     try:
-        with dial_failure(Cause.DIAL):
-            generation.wire = await transport.dial(ready, generation.ended)
+        generation.wire = await transport.dial(ready, generation.ended)
     except DialFailed as failed:
         if failed.close.body:
             failed.close = replace(failed.close, body=redact.text(failed.close.body))
         raise
+    except BaseException:
+        with dial_failure(Cause.DIAL):
+            raise
     if not driver.wants(generation):
         generation.abort()
         raise DialFailed(CANCELLED)
@@ -88,7 +104,7 @@ async def dial(
                 generation.wire,
                 credential=ready.credential,
                 advise=driver.feed,
-                session=session,
+                session=driver.session,
             )
             outcome = on_open(opening)
             if inspect.isawaitable(outcome):

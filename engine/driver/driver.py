@@ -1,16 +1,15 @@
 """Feeds the core with events and performs its effects: the only place where both worlds meet."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 from recloser import log
 from recloser.clock import Alarm, Clock
 from recloser.closed import closed_error
 from recloser.contract import Sender
 from recloser.driver.callers import CloseWaiters, Moves
-from recloser.driver.dial import dial, failure_of, log_bug, sleep_until
+from recloser.driver.dial import Spend, dial, failure_of, log_bug, sleep_until
 from recloser.driver.generation import Generation, Releaser
 from recloser.driver.hosts import Neighbour
 from recloser.driver.inbound import Inbound
@@ -57,7 +56,6 @@ class Driver:
         "_neighbour",
         "_on_open",
         "_releaser",
-        "_session",
         "_terms",
         "_transport",
         "core",
@@ -70,6 +68,7 @@ class Driver:
         "moves",
         "observers",
         "sender",
+        "session",
     )
 
     def __init__(
@@ -102,7 +101,7 @@ class Driver:
         self._on_open = on_open
         self._terms = terms
         self._limits = limits
-        self._session: Session | None = None
+        self.session: Session | None = None
         self._binding = LoopBinding(clock)
         self._inbox: tuple[Event, ...] = ()  # nearly always empty, which costs no memory
         self._handling = False
@@ -255,14 +254,15 @@ class Driver:
                 self.generation.farewell = code, reason
 
     def _dial(self, effect: effects.Dial) -> None:
-        generation = Generation(effect.generation, self.fields, self._wire_ended, self._watch)
+        generation = Generation(effect.generation, self.fields, self)
         if self.generation is None:
             self.generation = generation
         else:
             self.moves.successor = generation
         name = f"recloser dial {effect.generation}"
-        generation.task = self.bind().create_task(self._run_dial(generation, effect), name=name)
-        generation.task.add_done_callback(partial(self._dial_done, generation))
+        dialling = dial(generation, self, effect, transport=self._transport, on_open=self._on_open)
+        generation.task = self.bind().create_task(dialling, name=name)
+        generation.task.add_done_callback(generation.dialled)
 
     def _promote(self) -> None:
         """Go on with the successor; it may be ready, or its dial goes on."""
@@ -273,24 +273,20 @@ class Driver:
             if generation.task is None:
                 self._opened(generation)
 
-    async def _run_dial(self, generation: Generation, effect: effects.Dial) -> None:
+    async def prepare(self, generation: Generation, effect: effects.Dial) -> Spend | None:
+        """See `Dialler.prepare`."""
         await self._releaser.wait()
         await sleep_until(effect.not_before, self.clock)
         if generation is self.generation:
             self.inbound.set_aside()
         address = self._inputs.address(self.core.address)
-        spend = await meet(
+        return await meet(
             self._terms, self.core, effect, address, self.feed, clock=self.clock, fields=self.fields
         )
-        await dial(
-            generation,
-            self,
-            request=self._inputs.request(self.clock, refresh=effect.refresh),
-            transport=self._transport,
-            on_open=self._on_open,
-            session=self._session,
-            spend=spend,
-        )
+
+    def request(self, effect: effects.Dial) -> Coroutine[Any, Any, Request]:
+        """See `Dialler.request`."""
+        return self._inputs.request(self.clock, refresh=effect.refresh)
 
     def connected(self, generation: Generation, wire: Wire) -> None:
         """See `Dialler.connected`."""
@@ -312,7 +308,8 @@ class Driver:
             return self.core.state is State.CONNECTING
         return generation is self.moves.successor
 
-    def _dial_done(self, generation: Generation, task: asyncio.Task[None]) -> None:
+    def dialled(self, generation: Generation, task: asyncio.Task[None]) -> None:
+        """See `Owner.dialled`."""
         close = failure_of(task)
         generation.task = None
         present = generation is self.generation
@@ -334,7 +331,8 @@ class Driver:
             self.inbound.discard()
         self.feed(Opened(generation.number, self.inbound.undelivered))
 
-    def _wire_ended(self, generation: Generation, close: Close) -> None:
+    def wire_ended(self, generation: Generation, close: Close) -> None:
+        """See `Owner.wire_ended`."""
         self.feed(Lost(generation.number, close, self._undelivered(generation)))
 
     def _undelivered(self, generation: Generation) -> int:
@@ -358,7 +356,7 @@ class Driver:
                     self.inbound.lose(wire.unread + wire.received.excess)
                 self.last_close = change.close
                 if change.session is not None or change.uptime is not None:
-                    self._session = change.session  # a failed dial does not forget what stands
+                    self.session = change.session  # a failed dial does not forget what stands
                 self.generation = None
                 self._releaser.start(self.bind(), generation, last=closed)
         elif closed or (self._terms.lease is not None and change.current is State.PASSIVE):
@@ -382,7 +380,8 @@ class Driver:
         self.moves.changed(change)
         self.observers.notify(change, self.clock, self.fields)
 
-    def _watch(self, number: int, after: float, name: str) -> Watchdog:
+    def watch(self, number: int, after: float, name: str) -> Watchdog:
+        """See `Owner.watch`."""
         return watch_subscription(self, number, after, name)
 
     def _expired(self, deadline: float) -> None:

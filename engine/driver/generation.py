@@ -24,6 +24,22 @@ class Watch(Protocol):
         ...
 
 
+class Owner(Protocol):
+    """The driver, as a generation sees it."""
+
+    def dialled(self, generation: "Generation", task: asyncio.Task[None]) -> None:
+        """Take the end of the dial's task."""
+        ...
+
+    def wire_ended(self, generation: "Generation", close: Close) -> None:
+        """Take the end of the wire."""
+        ...
+
+    def watch(self, number: int, after: float, name: str) -> Watchdog:
+        """Watch one subscription of the generation of this number."""
+        ...
+
+
 class Generation:
     """Owns the dial task, the wire and the scope of one generation."""
 
@@ -31,9 +47,8 @@ class Generation:
         "_end",
         "_fields",
         "_left_at",
-        "_lost",
+        "_owner",
         "_scope",
-        "_watch",
         "farewell",
         "number",
         "task",
@@ -42,13 +57,7 @@ class Generation:
         "wire_ended",
     )
 
-    def __init__(
-        self,
-        number: int,
-        fields: Mapping[str, object],
-        lost: Callable[["Generation", Close], None],
-        watch: Callable[[int, float, str], Watchdog],
-    ) -> None:
+    def __init__(self, number: int, fields: Mapping[str, object], owner: Owner) -> None:
         self.number: int = number
         self.task: asyncio.Task[None] | None = None
         self.wire: Wire | None = None
@@ -58,8 +67,7 @@ class Generation:
         """Code and reason of the close frame to send when the generation is given up."""
         self._end: asyncio.Event | None = None
         self._fields = fields
-        self._lost = lost
-        self._watch = watch
+        self._owner = owner
         self.watches: tuple[Watch, ...] = ()
         """The limits of this generation, where the application has set any."""
         self._scope: Scope | None = None
@@ -74,17 +82,21 @@ class Generation:
     def scope(self) -> Scope:
         """The scope; it is made when first used, since most generations need none."""
         if self._scope is None:
-            self._scope = Scope(self._fields, partial(self._watch, self.number))
+            self._scope = Scope(self._fields, partial(self._owner.watch, self.number))
             if self._left_at is not None:
                 self._scope.end()
         return self._scope
+
+    def dialled(self, task: asyncio.Task[None]) -> None:
+        """Take the end of the dial's task, and pass it on."""
+        self._owner.dialled(self, task)
 
     def ended(self, close: Close) -> None:
         """Take the end of the wire, and pass it on."""
         self.wire_ended = True
         if self._end is not None:
             self._end.set()
-        self._lost(self, close)
+        self._owner.wire_ended(self, close)
 
     def detach(self, task: asyncio.Task[Any] | None) -> None:
         """Do not cancel or await this task of the scope: it is the caller of `close()`."""

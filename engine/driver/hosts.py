@@ -13,13 +13,23 @@ from recloser.fsm.states import State, Trigger
 class _Shared:
     """One host. It is forgotten with the last engine there."""
 
-    __slots__ = ("__weakref__", "crowded", "engines", "outage")
+    __slots__ = ("__weakref__", "_known", "crowded", "engines", "outage")
 
     def __init__(self) -> None:
         self.engines: list[None] = []
         """One item for each engine there: a list counts right in all threads."""
         self.outage: float | None = None
         self.crowded = False
+        self._known = ALONE
+
+    @property
+    def known(self) -> Host:
+        """What is known of it: one object for all engines there, as long as nothing changes."""
+        engines = max(1, len(self.engines))
+        known = self._known
+        if known != (engines, self.outage, self.crowded):
+            known = self._known = Host(engines, self.outage, self.crowded)
+        return known
 
 
 _HOSTS: Final[WeakValueDictionary[str, _Shared]] = WeakValueDictionary()
@@ -53,10 +63,7 @@ class Neighbour:
     @property
     def host(self) -> Host:
         """What is known of the host of the latest dial."""
-        shared = self._shared
-        if shared is None:
-            return ALONE
-        return Host(max(1, len(shared.engines)), shared.outage, shared.crowded)
+        return ALONE if self._shared is None else self._shared.known
 
     def changed(self, change: StateChange) -> None:
         """Learn from a change of the engine."""

@@ -53,6 +53,7 @@ async def test_a_session_keeps_its_parts_where_a_copy_changes_them() -> None:
         assert parts["_timeout"] is session.timeout, WHAT_TO_DO
         assert parts["_raise_for_status"] is False, WHAT_TO_DO
         assert parts["_response_class"] is ClientResponse, WHAT_TO_DO
+        assert parts["_retry_connection"] is True, WHAT_TO_DO
         assert parts["_ws_response_class"] is ClientWebSocketResponse, WHAT_TO_DO
         assert parts["_middlewares"] == (), WHAT_TO_DO
 
