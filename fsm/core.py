@@ -218,7 +218,7 @@ class Core:
         if self.state is State.CLOSING:
             self.wish, self._paced = wish, paced
             if before is not State.CLOSING:
-                found.insert(0, effects.Shut(self.generation, ask.code, ask.reason))
+                found = [effects.Shut(self.generation, ask.code, ask.reason), *found]
             within = FAREWELL if wish is Wish.CONNECT else ask.within
             if self.deadline is not None and within is not None:
                 self.deadline = min(self.deadline, now + within)

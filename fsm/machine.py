@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 import transitions
-from transitions import EventData, Machine, MachineError
+from transitions import EventData, Machine
 from transitions.core import Condition
 
 from recloser.fsm.errors import IllegalTrigger
@@ -59,8 +59,8 @@ class _Condition(Condition):
     """A guard that is given as a function: `transitions` would look for its name at each."""
 
     def check(self, event_data: EventData) -> bool:
-        """Return whether the guard holds."""
-        return bool(cast("Guarded", self.func)(event_data)) is bool(self.target)
+        """Return whether the guard holds; no row has a guard that must not."""
+        return bool(cast("Guarded", self.func)(event_data))
 
 
 class _Transition(transitions.Transition):
@@ -85,8 +85,6 @@ class _Event(transitions.Event):
     def trigger(self, model: object, *_: object, **__: object) -> bool:
         """Try the rows of the model's state in order; return whether one moved it."""
         rows = self.transitions.get(cast("Model", model).state.name, ())
-        if not rows:
-            self._is_valid_source(self.machine.get_model_state(model))  # it raises `MachineError`
         event = EventData(None, self, self.machine, model, (), {})
         for row in rows:  # noqa: SIM110 - a generator would cost as much as all else here
             if row.execute(event):
@@ -134,10 +132,6 @@ def fire(model: Model, trigger: Trigger) -> bool:
     state = model.state
     if (state, trigger, None) in _IGNORED or (state, trigger, model.guard) in _IGNORED:
         return False
-    try:
-        moved = _FIRE[trigger](model)
-    except MachineError as error:
-        raise IllegalTrigger(state, trigger) from error
-    if not moved:
+    if not _FIRE[trigger](model):
         raise IllegalTrigger(state, trigger)
     return True

@@ -92,8 +92,8 @@ class Run:
             host=host,
             budget_in=budget_in,
         )
-        if refused and context.attempt < 1:
-            context = replace(context, attempt=1)
+        if refused:
+            context = replace(context, attempt=max(context.attempt, 1))
         decision = decide(close, context)
         self.ended(decision, now, roll)
         return context, decision

@@ -53,6 +53,7 @@ def test_a_moment_to_come_counts_as_now() -> None:
     assert wait_for_budget(day, [100.0, 3700.0], 100.0) == 86_400.0
     assert wait_for_budget(day, [3600.0, 3700.0], 100.0) == 86_400.0
     assert wait_for_budget(day, [3700.0], 100.0) == 0.0
+    assert wait_for_budget([Allowance(1, 60.0)], [3600.0, 3700.0], 100.0) == 60.0
     assert unlimited(100.0) == 0.0
 
 

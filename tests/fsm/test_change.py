@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from recloser.fsm.change import StateChange
-from recloser.fsm.decisions import Hold, Retry, Stop
+from recloser.fsm.decisions import Hold, Retry, Session, Stop
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 from tests.fsm.rig import KICKED, Rig
@@ -25,6 +25,13 @@ def reading(change: StateChange) -> str:
 
 def last(rig: Rig) -> StateChange:
     return rig.changes[-1]
+
+
+@pytest.mark.parametrize("answer", [Retry(1, session=Session.NEW), Retry(1), Hold(), Stop()])
+def test_the_session_is_that_of_the_retry(answer: object) -> None:
+    rig = Rig(answer).put(State.CONNECTING)
+    rig.lost(KICKED)
+    assert last(rig).session is getattr(answer, "session", None)
 
 
 @pytest.mark.spec("I4.1")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.fsm import closecodes
-from recloser.fsm.closecodes import MAX_REASON_BYTES, NAMES, check_close, name, sendable
+from recloser.fsm.closecodes import MAX_REASON_BYTES, NAMES, check_close, name, receivable, sendable
 
 EVERY = range(-1, 70_001)
 
@@ -45,19 +45,41 @@ def test_names_are_registered_ones() -> None:
 
 
 def test_constants_bear_the_names_of_their_codes() -> None:
-    constants = {
+    texts = {
         "NORMAL": "Normal Closure",
         "GOING_AWAY": "Going Away",
         "PROTOCOL_ERROR": "Protocol Error",
+        "UNSUPPORTED_DATA": "Unsupported Data",
         "NO_STATUS": "No Status Received",
         "ABNORMAL": "Abnormal Closure",
         "INVALID_PAYLOAD": "Invalid Payload Data",
+        "POLICY_VIOLATION": "Policy Violation",
         "MESSAGE_TOO_BIG": "Message Too Big",
+        "INTERNAL_ERROR": "Internal Error",
+        "SERVICE_RESTART": "Service Restart",
         "TRY_LATER": "Try Again Later",
         "TLS_HANDSHAKE": "TLS Handshake",
+        "TIMEOUT": "Timeout",
     }
-    for constant, text in constants.items():
-        assert name(getattr(closecodes, constant)) == text
+    codes = {each: value for each, value in vars(closecodes).items() if isinstance(value, int)}
+    del codes["MAX_REASON_BYTES"]
+    assert {each: name(code) for each, code in codes.items()} == texts
+
+
+def test_the_ranges_are_those_of_the_protocol() -> None:
+    """RFC 6455 section 7.4.2: no code lies in two of them, or between them."""
+    assert [codes for codes, _ in closecodes.RANGES] == [
+        range(1000),
+        range(1000, 3000),
+        range(3000, 4000),
+        range(4000, 5000),
+    ]
+
+
+@pytest.mark.spec("B9.3")
+def test_every_code_arrives_or_is_refused() -> None:
+    arriving = {1000, 1001, 1002, 1003, *range(1006, 1015), *range(3000, 70_001)}
+    assert {code for code in EVERY if receivable(code)} == arriving
 
 
 @pytest.mark.spec("A6.3")

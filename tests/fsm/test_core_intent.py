@@ -6,7 +6,7 @@ import pytest
 
 from recloser.fsm.decisions import Hold, Retry, Stop
 from recloser.fsm.effects import Announce, Dial, Shut
-from recloser.fsm.events import Ask, Event, Expired, Healthy, Hint, Lost, Opened, Reconnect
+from recloser.fsm.events import Ask, Event, Expired, Healthy, Hint, Lost, Opened, Reconnect, Wait
 from recloser.fsm.judge import POLICY_ERROR
 from recloser.fsm.record import Cause, Origin
 from recloser.fsm.states import Guard, State, Trigger, Wish
@@ -346,3 +346,117 @@ def test_a_policy_error_closes_a_live_connection(state: State) -> None:
     assert rig.changes[-1].error is not None
     assert rig.core.deadline is None
     assert not rig.dials
+
+
+def test_before_the_first_dial_there_is_no_generation() -> None:
+    assert Rig().core.generation == 0
+    assert Rig().connect()[-1] == Dial(1, 100.0, refresh=False, intentional=True)
+
+
+@pytest.mark.spec("C4", "D4.7")
+@pytest.mark.parametrize(
+    ("state", "guard", "event", "intentional"),
+    [
+        (State.CLOSED, Guard.HELD, Ask(Wish.CONNECT), True),
+        (State.BACKOFF, Guard.HELD, Ask(Wish.CONNECT), True),
+        (State.BACKOFF, Guard.HELD, Reconnect(), True),
+        (State.BACKOFF, Guard.HELD, Hint(), False),
+        (State.BACKOFF, Guard.HELD, Expired(102.0), False),
+        (State.PASSIVE, Guard.HELD, Hint(), False),
+        (State.PASSIVE, Guard.HELD, Ask(Wish.CONNECT), True),
+        (State.PASSIVE, Guard.SUSPENDED, Reconnect(), True),
+    ],
+)
+def test_a_dial_says_whether_the_application_asked_for_it(
+    state: State, guard: Guard, event: Event, intentional: bool
+) -> None:
+    rig = Rig(Stop()).put(state, guard=guard)
+    rig.do(event, after=2.0)
+    assert [each.intentional for each in rig.dials] == [intentional]
+
+
+@pytest.mark.spec("D4.8")
+@pytest.mark.parametrize("later", [Ask(Wish.CONNECT), Reconnect()])
+def test_the_dial_that_follows_a_close_was_asked_for(later: Event) -> None:
+    rig = Rig(Stop()).put(State.OPEN)
+    rig.close()
+    rig.do(later)
+    rig.lost()
+    assert [each.intentional for each in rig.dials] == [True]
+
+
+@pytest.mark.spec("D4.8", "D4.11")
+def test_what_is_left_counts_unless_it_was_planned_and_a_plan_is_for_one_generation() -> None:
+    rig = Rig(Stop()).put(State.OPEN)
+    rig.do(Reconnect(planned=True))
+    rig.lost()
+    assert rig.core.run.attempt == 0
+    rig.opened()
+    rig.close()
+    rig.do(Reconnect())
+    rig.lost()
+    assert rig.core.run.attempt == 1
+
+
+@pytest.mark.spec("D4.8")
+def test_what_is_closed_and_left_for_another_before_it_was_stable_counts() -> None:
+    rig = Rig(Stop()).put(State.OPEN)
+    rig.close()
+    rig.do(Reconnect())
+    rig.lost()
+    assert rig.core.run.attempt == 1
+
+
+@pytest.mark.spec("D1.2")
+@pytest.mark.parametrize("later", [[], [Ask(Wish.CONNECT)], [Reconnect(), Ask(Wish.CLOSE)]])
+def test_what_is_closed_for_good_or_to_start_afresh_is_no_failure(later: list[Event]) -> None:
+    rig = Rig(Stop()).put(State.OPEN)
+    rig.close()
+    for event in later:
+        rig.do(event)
+    rig.lost()
+    assert rig.policy.asked[-1][1].attempt == 0
+
+
+@pytest.mark.spec("D4.5")
+@pytest.mark.parametrize("now", [0.25, 100.0])
+def test_a_connect_after_a_close_dials_at_once_on_every_clock(now: float) -> None:
+    rig = Rig(Stop())
+    rig.now = now
+    rig.connect()
+    rig.close()
+    rig.connect()
+    rig.lost()
+    assert [each.not_before for each in rig.dials] == [now, now]
+
+
+@pytest.mark.spec("B4")
+@pytest.mark.parametrize("last", [None, Reconnect()])
+def test_an_interruption_of_a_policy_changes_nothing(last: Event | None) -> None:
+    rig = Rig(KeyboardInterrupt()).put(State.OPEN)
+    if last is not None:
+        rig.do(last)
+    before = snapshot(rig.core)
+    with pytest.raises(KeyboardInterrupt):
+        rig.lost()
+    assert snapshot(rig.core) == before
+
+
+@pytest.mark.spec("F5")
+def test_the_change_that_ends_a_dial_tells_how_long_it_waited_and_no_other_does() -> None:
+    rig = Rig(Retry(2.0))
+    rig.connect()
+    rig.do(Wait(1), 3.0)
+    rig.opened(after=1.0)
+    rig.lost(after=1.0)
+    rig.expire()
+    rig.do(Wait(2), 4.0)
+    rig.lost(after=1.0)
+    told = [(each.current, each.waited) for each in rig.changes]
+    assert told == [
+        (State.CONNECTING, 0.0),
+        (State.OPEN, 3.0),
+        (State.BACKOFF, 0.0),
+        (State.CONNECTING, 0.0),
+        (State.BACKOFF, 4.0),
+    ]

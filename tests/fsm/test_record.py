@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
+from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare, blames_request
 from tests.fsm.rig import KICKED
 
 
@@ -87,6 +87,7 @@ def test_a_record_can_be_copied_sent_and_taken_apart() -> None:
     ("code", "status", "busy"),
     [
         (1013, None, True),
+        (1014, None, False),
         (1012, None, False),
         (1006, 429, True),
         (1006, 503, True),
@@ -98,6 +99,13 @@ def test_a_record_can_be_copied_sent_and_taken_apart() -> None:
 def test_a_busy_server_says_so(code: int, status: int | None, busy: bool) -> None:
     close = Close(code=code, origin=Origin.PEER, cause=Cause.REFUSED, status=status)
     assert close.busy is busy
+
+
+def test_which_answers_blame_the_address_or_the_request() -> None:
+    """RFC 9110 section 15.5: the client erred, and no other credential or moment would help."""
+    credential_or_moment = {401, 407, 408, 421, 425, 429}
+    blaming = {*range(100, 500), 501, 505} - credential_or_moment
+    assert {status for status in range(100, 1000) if blames_request(status)} == blaming
 
 
 @pytest.mark.spec("B20.1", "B20.3")

@@ -1,7 +1,7 @@
 """A run of failures: its counts, the gaps between its dials (D4), and its context for a policy."""
 
 import itertools
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -145,6 +145,72 @@ def test_rounding_makes_no_dial_immediate(now: float) -> None:
     run = after_end(Run(), now)
     run.dialling(now + MIN_GAP)
     assert run.immediate is False
+
+
+@pytest.mark.spec("D4.3")
+@pytest.mark.parametrize(
+    ("gap", "immediate"), [(0.0, True), (0.875, True), (1.0, False), (60.0, False)]
+)
+def test_a_dial_that_waited_begins_with_its_permit(gap: float, immediate: bool) -> None:
+    run = after_end(Run(), NOW)
+    run.dialling(NOW + 0.5)
+    run.waited = 7.0
+    run.wait(NOW + 0.5 + gap)
+    run.wait(NOW + gap)
+    assert run.immediate is immediate
+    assert (run.dialled_at, run.waited) == (NOW + gap, 7.0 + gap - 0.5)
+    run.dialling(NOW + 90.0)
+    assert run.waited == 0.0
+
+
+@pytest.mark.spec("D4.3")
+@given(st.floats(0, 1e9))
+def test_rounding_makes_no_dial_that_waited_immediate(now: float) -> None:
+    run = after_end(Run(), now)
+    run.dialling(now)
+    run.wait(now + MIN_GAP)
+    assert run.immediate is False
+
+
+@pytest.mark.spec("D4.3")
+def test_the_first_dial_that_waits_follows_nothing() -> None:
+    run = Run()
+    run.dialling(NOW)
+    run.wait(NOW + 0.5)
+    assert run.immediate is False
+
+
+@pytest.mark.spec("D9.3")
+@pytest.mark.parametrize(("failures", "told"), [(0, 1), (1, 1), (2, 2), (5, 5)])
+@pytest.mark.parametrize("cause", [Cause.BUDGET, Cause.LEASE])
+def test_a_dial_that_was_not_allowed_counts_as_none_and_is_told_as_the_first(
+    cause: Cause, failures: int, told: int
+) -> None:
+    run = Run(attempt=failures)
+    close = Close(code=1006, origin=Origin.ENGINE, cause=cause)
+    context, _ = run.lost(close, NOW, lambda *_: Stop(), roll=0.5, can_refresh=False)
+    assert (context.attempt, run.attempt) == (told, failures)
+
+
+def test_only_a_row_of_denied_dials_has_lasted() -> None:
+    run = Run()
+    for close, now, lasted in [
+        (CUT, 1000.0, 0.0),
+        (Close.refused(404), 1001.0, 0.0),
+        (Close.refused(404), 1010.0, 9.0),
+        (CUT, 1011.0, 0.0),
+        (Close.refused(404), 1020.0, 0.0),
+    ]:
+        run.failed(close, now)
+        assert run.context(now, can_refresh=False, roll=0.5).denied_for == lasted
+
+
+@pytest.mark.spec("B16.1")
+def test_what_was_left_ends_a_row_of_refusals() -> None:
+    run = Run(opened_at=NOW, refusal=("frame",), refusals=3)
+    close = replace(LEFT, intentional=True, wish=Wish.CONNECT)
+    context, _ = run.lost(close, NOW, lambda *_: Stop(), roll=0.5, can_refresh=False, left=True)
+    assert (context.refusals, run.refusal) == (0, None)
 
 
 @pytest.mark.spec("D4.3")

@@ -31,6 +31,11 @@ def test_the_nearest_names_are_named(name: str, hint: str) -> None:
     assert suggestion(name, KNOWN) == hint
 
 
+@pytest.mark.spec("L9")
+def test_two_names_are_told_at_most() -> None:
+    assert suggestion("connect", ("connecta", "connectb", "connectc")).count("'connect") == 2
+
+
 MODULES: list[tuple[Any, str, str]] = [
     (recloser, "Conect", "connect"),
     (recloser, "Supervizor", "Supervisor"),

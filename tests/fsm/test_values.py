@@ -9,15 +9,27 @@ import pytest
 
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
-from recloser.fsm.decisions import Context, Retry
-from recloser.fsm.effects import Announce
-from recloser.fsm.events import Ask, Expired, Healthy, Hint, Lost, Opened
+from recloser.fsm.decisions import Context, Hold, Host, Retry, Stop, Unsent
+from recloser.fsm.effects import Announce, Dial
+from recloser.fsm.events import (
+    Advise,
+    Ask,
+    Expired,
+    Fail,
+    Healthy,
+    Hint,
+    Lost,
+    Move,
+    Opened,
+    Reconnect,
+)
 from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.run import Run
 from recloser.fsm.states import Wish
 from recloser.fsm.timeouts import Timeouts
 from tests.fsm.rig import Scripted
 
-MODULES = ("change", "decisions", "effects", "events", "record", "timeouts")
+MODULES = ("allowance", "change", "decisions", "effects", "events", "record", "timeouts")
 VALUES = sorted(
     {
         value
@@ -68,7 +80,57 @@ def test_the_walk_over_the_modules_finds_them() -> None:
     assert len(VALUES) > 15
 
 
+@pytest.mark.parametrize("kind", [Close, Context, StateChange, Timeouts])
+def test_a_record_of_many_facts_names_each_of_them(kind: Any) -> None:
+    assert all(each.kw_only for each in fields(kind))
+
+
 PLAIN: dict[type, dict[str, object]] = {
+    Run: {
+        "since": None,
+        "attempt": 0,
+        "streak": 0,
+        "alike": None,
+        "refreshed": False,
+        "refresh_next": False,
+        "last_delay": None,
+        "last_roll": None,
+        "busy": 0,
+        "spread": None,
+        "immediate": False,
+        "ended_at": None,
+        "dialled_at": 0.0,
+        "opened_at": None,
+        "move_from": 0.0,
+        "proven": False,
+        "denied_since": None,
+        "refusal": None,
+        "waited": 0.0,
+        "refusals": 0,
+    },
+    Close: {
+        "reason": "",
+        "sent_code": None,
+        "intentional": False,
+        "wish": None,
+        "clean": False,
+        "status": None,
+        "body": "",
+        "retry_after": None,
+        "spread": None,
+        "advice": None,
+        "unsent": 0,
+        "error": None,
+    },
+    Host: {"engines": 1, "outage": None, "crowded": False},
+    Retry: {"refresh": False, "rule": "", "unsent": Unsent.KEEP, "session": None},
+    Hold: {"rule": "", "unsent": Unsent.KEEP},
+    Stop: {"rule": "", "unsent": Unsent.KEEP},
+    Advise: {"retry_after": None, "spread": None, "generation": None},
+    Fail: {"advice": None, "reason": "", "undelivered": 0},
+    Move: {"code": 1000, "reason": "", "generation": None, "planned": False},
+    Reconnect: {"code": 1000, "reason": "", "generation": None, "planned": False},
+    Dial: {"intentional": False},
     Context: {
         "uptime": None,
         "elapsed": 0.0,
@@ -111,6 +173,10 @@ PLAIN: dict[type, dict[str, object]] = {
     Expired: {"sent_code": None, "unsent": 0, "undelivered": 0},
 }
 """What a record says where its maker said nothing."""
+
+
+def test_the_table_of_what_is_plain_leaves_none_out() -> None:
+    assert {each for each in VALUES if plain(each)} == PLAIN.keys() - {Run}
 
 
 @pytest.mark.parametrize("kind", PLAIN)
