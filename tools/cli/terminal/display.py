@@ -66,7 +66,10 @@ class Bar:
 
 
 class Display:
-    """Writes without blocking the event loop, above the line that is being typed."""
+    """Writes above the line that is being typed: messages without blocking the event loop.
+
+    Notes about the connection are few, and written at once: where nobody reads them they block it.
+    """
 
     def __init__(
         self,
