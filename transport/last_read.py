@@ -30,7 +30,7 @@ _CHUNK: Final = 256 * 1024
 class _LastRead(asyncio.BaseProtocol, ABC):
     """What both kinds of protocols share: all but the end is passed on."""
 
-    __slots__ = ("_lowest", "_protocol", "_sleeper", "_transport", "wanted")
+    __slots__ = ("_binds", "_lowest", "_protocol", "_sleeper", "_transport", "wanted")
 
     def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
         self._transport = transport
@@ -39,6 +39,9 @@ class _LastRead(asyncio.BaseProtocol, ABC):
         self.wanted: bool = True
         """False once the end was told, so that nobody asks for the rest."""
         self._sleeper: Sleeper | None = None
+        # asyncio's own asks the protocol for the method at each read, uvloop's keeps the methods.
+        self._binds = type(lowest).__module__ != "asyncio.selector_events"
+        """Whether the transport is to be told when a method is another one."""
 
     @property
     def listening(self) -> bool:
@@ -49,14 +52,16 @@ class _LastRead(asyncio.BaseProtocol, ABC):
         """Wake the wire, once, when bytes or the end of the stream arrive."""
         self._sleeper = wire
         self._interpose()
-        self._lowest.set_protocol(self)  # uvloop keeps the methods
+        if self._binds:
+            self._lowest.set_protocol(self)
 
     def stop_listening(self) -> None:
         """Wake nobody."""
         if self._sleeper is not None:
             self._sleeper = None
             self._pass_on()
-            self._lowest.set_protocol(self)
+            if self._binds:
+                self._lowest.set_protocol(self)
 
     def _wake(self) -> None:
         wire = self._sleeper

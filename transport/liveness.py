@@ -88,9 +88,13 @@ class Liveness:
 
         It is infinite while the timer is set.
         """
-        if self._handle is None:
-            self._wait(monotonic())
-        return inf if self._handle is not None else self._when - NEAR
+        if self._handle is not None:
+            return inf
+        now, due = monotonic(), self._when - NEAR
+        if now < due:
+            return due
+        self._wait(now)
+        return inf
 
     def stop(self) -> None:
         """Stop pinging and judging."""

@@ -73,10 +73,7 @@ class Outgoing:
     )
 
     def __init__(
-        self,
-        writer: FrameWriter,
-        transport: asyncio.Transport,
-        flow: FlowControl,
+        self, writer: FrameWriter, transport: asyncio.Transport, flow: FlowControl
     ) -> None:
         self._writer = writer
         self._allowed: Callable[[], bool] | None = None
@@ -210,8 +207,10 @@ class Outgoing:
     @property
     def settled(self) -> bool:
         """Whether nothing waits to leave."""
-        waits = self._kept or self._line or self._owed is not None
-        return not waits and bytes_queued(self.layers) == 0
+        if self._kept or self._line or self._owed is not None:
+            return False
+        known_empty = self._kept is None and not self._transport.is_closing()
+        return known_empty or bytes_queued(self.layers) == 0
 
     def settle(self) -> None:
         """Forget messages that have left, and send a pong that waited. Only while up."""

@@ -74,6 +74,7 @@ class SocketWire(Wire):
         "_owner",
         "_paused",
         "_release",
+        "_ticker",
         "lost",
         "outgoing",
         "transport",
@@ -100,9 +101,10 @@ class SocketWire(Wire):
         self._liveness: Liveness | None = None
         self._counted: FrameCounter | None = None
         self._last_read = last_read(transport)
+        self._ticker = Ticker.of(asyncio.get_running_loop())
         self.set_heartbeat(owner.heartbeat)
         lost.add_done_callback(self._lost, context=self.context)
-        Ticker.of(asyncio.get_running_loop()).add(self)
+        self._ticker.add(self)
 
     @property
     def send(self) -> Callable[..., Coroutine[Any, Any, Delivery]]:
@@ -181,7 +183,7 @@ class SocketWire(Wire):
         """See `Wire.drop`."""
         loop = self.lost.get_loop()
         if loop.is_closed():
-            Ticker.of(loop).forget(self)
+            self._ticker.forget(self)
             close_without_loop(self.outgoing.layers)
         else:
             self._abort_transport()
@@ -211,44 +213,51 @@ class SocketWire(Wire):
         await asyncio.wait((self.lost,))
 
     def tick(self) -> float:
-        """Look after the wire while no consumer reads: see `Ticking.tick`."""
-        transport = self.transport
+        """Look after the wire while no consumer reads: see `Ticking.tick`.
+
+        It is idle at the second look at which somebody reads, nothing waits to leave and nothing
+        came since the first: what came before that may not have reached its reader yet.
+        """
+        arrivals = self._last_read
+        listening = arrivals is not None and arrivals.listening
+        idle = listening and self._at_rest()
+        if not idle and not self._looked_after():
+            return 0.0
+        due = inf if self._liveness is None else self._liveness.tick()
+        if idle:
+            self.outgoing.sleeper = self
+            return due
+        if arrivals is not None and not listening and self._at_rest():
+            arrivals.listen(self)
+        return 0.0
+
+    def _looked_after(self) -> bool:
+        """Read, and send what waited; return whether the connection goes on."""
         if self.outgoing.closing:
-            # A write has failed, and nobody was told yet; or the peer's FIN came while bytes of
-            # ours were queued, which asyncio does not report.
-            if self._last_read is not None:
-                self._last_read.read()
+            # The peer's FIN came while bytes of ours were queued: asyncio does not report it.
             self.drain_received()
             if not self.over:
                 self._abort_transport()
-            return 0.0
-        if self.full and not transport.is_reading():
+            return False
+        if self.full and not self.transport.is_reading():
             self._overrun()
         else:
             self._paused = False
         self.read_ahead()
         if self.over:
-            return 0.0
+            return False
         self.outgoing.settle()
-        due = inf if self._liveness is None else self._liveness.tick()
-        return due if self._idle() else 0.0
-
-    def _idle(self) -> bool:
-        """Whether somebody reads, nothing waits to leave, and nothing came since the last tick."""
-        arrivals = self._last_read
-        read = self.attended or self.reading_ahead
-        if arrivals is None or self.closing or not (read and self.outgoing.settled):
-            return False
-        if not arrivals.listening:
-            arrivals.listen(self)  # what came before may not have reached its reader yet
-            return False
-        self.outgoing.sleeper = self
         return True
+
+    def _at_rest(self) -> bool:
+        """Whether somebody reads, and nothing waits to leave."""
+        read = self._reading is not None or self.attended
+        return read and not self.closing and self.outgoing.settled
 
     def wake(self) -> None:
         """See `Sleeper.wake`."""
         self.outgoing.sleeper = None
-        Ticker.of(self.lost.get_loop()).wake(self)
+        self._ticker.wake(self)
 
     def _overrun(self) -> None:
         """Check whether the peer is still there; report once that reading has paused."""
@@ -333,7 +342,7 @@ class SocketWire(Wire):
         if not self.over:
             self.drain_received()
         self.release()
-        Ticker.of(lost.get_loop()).forget(self)
+        self._ticker.forget(self)
 
     def finish(self) -> None:
         """See `Wire.finish`."""
@@ -347,7 +356,7 @@ class SocketWire(Wire):
             self._last_read.wanted = False
         super().finish()
         self._end_liveness()
-        Ticker.of(asyncio.get_running_loop()).discard(self)
+        self._ticker.discard(self)
 
     def let_go(self, *, linger: bool = False) -> None:
         """Close an ended socket within `RELEASE`; with `linger` wait for the peer to close it."""
