@@ -43,7 +43,9 @@ def _layers() -> Iterator[Layer]:
     core = tuple(ROOT / each for each in ROOMS["engine/outbox: core"].files)
     yield Layer("outbox", core, tuple(f"tests/engine/outbox/{each}.py" for each in OUTBOX))
     yield Layer("fsm", files("fsm"), ("tests/fsm",))
-    yield Layer("policies", files("policies"), ("tests/policies",))
+    yield Layer(
+        "policies", files("policies"), tuple(f"tests/policies/{each}.py" for each in POLICIES)
+    )
 
 
 OUTBOX = (
@@ -52,5 +54,12 @@ OUTBOX = (
     *("test_moves", "test_tracking", "test_trial", "test_walk"),
 )
 """Tests of the outbox without processes that are killed and without files that are damaged."""
+
+POLICIES = (
+    *("test_backoff", "test_basic", "test_catalogue", "test_combine", "test_documents"),
+    *("test_field", "test_guards", "test_overlaps", "test_pace", "test_rules", "test_shipped"),
+    *("test_standard", "test_windows"),
+)
+"""Tests of the policies without sockets, servers and other processes."""
 
 LAYERS = {each.name: each for each in _layers()}
