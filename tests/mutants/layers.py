@@ -51,14 +51,14 @@ def _layers() -> Iterator[Layer]:
 OUTBOX = (
     *("test_batch", "test_bounds", "test_conservation", "test_conservation_acknowledged"),
     *("test_errors", "test_faults", "test_file", "test_holding", "test_model", "test_move_to"),
-    *("test_moves", "test_tracking", "test_trial", "test_walk"),
+    *("test_moves", "test_tracking", "test_trial", "test_values", "test_walk"),
 )
 """Tests of the outbox without processes that are killed and without files that are damaged."""
 
 POLICIES = (
     *("test_backoff", "test_basic", "test_catalogue", "test_combine", "test_documents"),
     *("test_field", "test_guards", "test_overlaps", "test_pace", "test_rules", "test_shipped"),
-    *("test_standard", "test_windows"),
+    *("test_standard", "test_values", "test_windows"),
 )
 """Tests of the policies without sockets, servers and other processes."""
 
