@@ -45,21 +45,24 @@ class Run:
         self._lines = self._measured()
 
     def _measured(self) -> Lines:
-        file = BUILD / f"{self._layer.name}-{self._layer.digest()}.json"
-        if not file.exists():
-            include = [str(each) for each in self._layer.sources]
+        include = [str(each) for each in self._layer.sources]
+        files = {
+            each: BUILD / "lines" / f"{Path(each).stem}-{self._layer.digest(each)}.json"
+            for each in self._layer.tests
+        }
 
-            def work(target: Path) -> str:
-                measured = coverage.Coverage(data_file=None, config_file=False, include=include)
-                measured.start()
-                return collect(self._layer.tests, lambda items: measure(measured, items, target))
+        def work(test: str) -> str:
+            measured = coverage.Coverage(data_file=None, config_file=False, include=include)
+            measured.start()
+            return collect([test], lambda items: measure(measured, items, files[test]))
 
-            for _, answer in forked([file], work):
-                if not file.exists():
-                    raise SystemExit(f"the tests of {self._layer.name} cannot be run: {answer}")
-                if answer:
-                    print("left out, since they fail alone:", answer, sep="\n", flush=True)
-        return Lines(file)
+        new = [test for test, file in files.items() if not file.exists()]
+        for test, answer in forked(new, work, self._workers):
+            if not files[test].exists():
+                raise SystemExit(f"{test} cannot be run: {answer}")
+            if answer:
+                print("left out, since they fail alone:", answer, sep="\n", flush=True)
+        return Lines(files.values())
 
     def try_quick(self, asked: Sequence[Change]) -> None:
         """Try what is not known against the quick tests."""
@@ -177,7 +180,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="leave out the tests that take long")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    BUILD.mkdir(parents=True, exist_ok=True)
+    (BUILD / "lines").mkdir(parents=True, exist_ok=True)
     table = Table(entries())
     wrong = 0
     for layer in (LAYERS[each] for each in given.layer or LAYERS):

@@ -12,20 +12,19 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Layer:
-    """Files that are changed, and the folders or files whose tests are run against each change."""
+    """Files that are changed, and the files whose tests are run against each change."""
 
     name: str
     sources: tuple[Path, ...]
     tests: tuple[str, ...]
 
-    def digest(self) -> str:
-        """Of the files and of their tests."""
-        return digest(*self.sources, *self._tests())
-
-    def _tests(self) -> Iterator[Path]:
-        for each in self.tests:
-            path = ROOT / each
-            yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    def digest(self, *tests: str) -> str:
+        """Of the files, of these tests, or else of all, and of what the tests share."""
+        paths = [ROOT / each for each in tests or self.tests]
+        folders = sorted({each.parent for each in paths})
+        shared = (each for folder in folders for each in sorted(folder.glob("*.py")))
+        rest = (each for each in shared if not each.name.startswith("test_"))
+        return digest(*self.sources, *rest, *paths)
 
 
 def digest(*paths: Path) -> str:
@@ -42,7 +41,8 @@ def _layers() -> Iterator[Layer]:
 
     core = tuple(ROOT / each for each in ROOMS["engine/outbox: core"].files)
     yield Layer("outbox", core, tuple(f"tests/engine/outbox/{each}.py" for each in OUTBOX))
-    yield Layer("fsm", files("fsm"), ("tests/fsm",))
+    fsm = sorted((ROOT / "tests/fsm").glob("test_*.py"))
+    yield Layer("fsm", files("fsm"), tuple(str(each.relative_to(ROOT)) for each in fsm))
     yield Layer(
         "policies", files("policies"), tuple(f"tests/policies/{each}.py" for each in POLICIES)
     )

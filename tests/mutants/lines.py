@@ -4,7 +4,7 @@ import functools
 import gc
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +13,43 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.mutants.change import Change
+from tests.mutants.layers import ROOT
 
-IMPORT = -1
-"""Stands for the import of everything, in place of the number of a test."""
+IMPORT = ""
+"""Stands for the import of everything, in place of the name of a test."""
 
 OURS = ("recloser.", "tests.")
 
 
 class Lines:
-    """What was measured, read from the file that `measure` wrote."""
+    """What was measured, read from the files that `measure` wrote, one for a file of tests."""
 
-    def __init__(self, file: Path) -> None:
-        known = json.loads(file.read_text(encoding="utf-8"))
-        self.seconds: dict[str, float] = known["seconds"]
+    def __init__(self, files: Iterable[Path]) -> None:
+        self.seconds: dict[str, float] = {}
         """Of the processor, for each test."""
-        self._names = list(self.seconds)
-        self._lines: dict[str, dict[str, list[int]]] = known["lines"]
+        self._lines: dict[tuple[str, int], set[str]] = {}
+        for file in files:
+            known = json.loads(file.read_text(encoding="utf-8"))
+            self.seconds |= known["seconds"]
+            names = [*known["seconds"], IMPORT]
+            for path, lines in known["lines"].items():
+                for line, tests in lines.items():
+                    found = self._lines.setdefault((path, int(line)), set())
+                    found.update(names[each] for each in tests)
 
     def tests(self, change: Change) -> set[str]:
         """The tests that run a line of the statement that changes."""
-        return {self._names[each] for each in self._at(change) if each != IMPORT}
+        return self._at(change) - {IMPORT}
 
     def at_import(self, change: Change) -> bool:
         """Whether the statement runs when the files and the tests are imported."""
         return IMPORT in self._at(change)
 
-    def _at(self, change: Change) -> set[int]:
-        lines = self._lines.get(str(change.path), {})
+    def _at(self, change: Change) -> set[str]:
         first, last = change.lines
-        return {each for line in range(first, last + 1) for each in lines.get(str(line), ())}
+        path = str(change.path.relative_to(ROOT))
+        lines = (self._lines.get((path, line), set()) for line in range(first, last + 1))
+        return set[str]().union(*lines)
 
 
 def caches() -> list[Any]:
@@ -76,9 +84,9 @@ def measure(measured: coverage.Coverage, items: Sequence[pytest.Item], file: Pat
             seconds[item.nodeid] = time.process_time() - begin
     measured.stop()
     data = measured.get_data()
-    numbers = {name: number for number, name in enumerate(seconds)} | {"": IMPORT}
+    numbers = {name: number for number, name in enumerate([*seconds, IMPORT])}
     lines = {
-        path: {
+        str(Path(path).relative_to(ROOT)): {
             line: [numbers[each] for each in contexts if each in numbers]
             for line, contexts in data.contexts_by_lineno(path).items()
         }

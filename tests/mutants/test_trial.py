@@ -46,5 +46,5 @@ def test_a_change_is_seen_unless_its_file_was_imported_before(before: str, seen:
 def test_what_no_test_runs_has_survived(tmp_path: Path) -> None:
     file = tmp_path / "lines.json"
     file.write_text('{"seconds": {}, "lines": {}}', encoding="utf-8")
-    lines = Lines(file)
+    lines = Lines([file])
     assert [*forked([()], lambda items: run(items, lines))] == [((), "survived")]
