@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from math import inf
 from ssl import (
@@ -16,9 +17,15 @@ from ssl import (
     cert_time_to_seconds,
 )
 from time import time
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeAlias
 
 from recloser.transport.dial_value import set_value
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer  # collections.abc.Buffer from Python 3.12 on
+
+_Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+_Password: TypeAlias = str | bytes | bytearray
 
 LONGEST: Final = 86400.0
 """Seconds for which a certificate counts as checked: a day."""
@@ -92,14 +99,24 @@ class ResumingContext(SSLContext):
         super().__setattr__(name, value)
         self._change()
 
-    def load_cert_chain(self, *args: Any, **kwargs: Any) -> None:
+    def load_cert_chain(
+        self,
+        certfile: _Path,
+        keyfile: _Path | None = None,
+        password: Callable[[], _Password] | _Password | None = None,
+    ) -> None:
         """See `ssl.SSLContext`; sessions from before are not resumed."""
-        super().load_cert_chain(*args, **kwargs)
+        super().load_cert_chain(certfile, keyfile, password)
         self._change()
 
-    def load_verify_locations(self, *args: Any, **kwargs: Any) -> None:
+    def load_verify_locations(
+        self,
+        cafile: _Path | None = None,
+        capath: _Path | None = None,
+        cadata: "str | ReadableBuffer | None" = None,
+    ) -> None:
         """See `ssl.SSLContext`; sessions from before are not resumed."""
-        super().load_verify_locations(*args, **kwargs)
+        super().load_verify_locations(cafile, capath, cadata)
         self._change()
 
     def set_default_verify_paths(self) -> None:

@@ -64,7 +64,7 @@ class LeaseTimes(NamedTuple):
     """Its connection ends so long before that; in the second half of it nothing is written."""
 
     @property
-    def usable(self) -> float:
+    def validity(self) -> float:
         """Return how long after the request a holder may use the lease."""
         return self.ttl - self.margin
 
@@ -220,12 +220,12 @@ class LeaseCore:
         """Return when `Passed` is to be handled, on the monotonic clock."""
         due = [] if self._next is None or self.asking else [self._next]
         if self.state is LeaseState.HOLDER and self._sent is not None:
-            due.append(self._sent.monotonic + self.times.usable)
+            due.append(self._sent.monotonic + self.times.validity)
         return min(due, default=None)
 
-    def usable(self, now: Instant) -> bool:
+    def valid(self, now: Instant) -> bool:
         """Return whether the lease is held, and certainly nobody else's."""
-        return self.state is LeaseState.HOLDER and self._within(self.times.usable, now)
+        return self.state is LeaseState.HOLDER and self._within(self.times.validity, now)
 
     def writable(self, now: Instant) -> bool:
         """Return whether a connection of the last lease may still write: a close frame, say."""
@@ -237,7 +237,7 @@ class LeaseCore:
     def handle(self, event: Event, now: Instant) -> list[Effect]:
         """Handle one event completely; return the effects to perform, in order."""
         found: list[Effect] = []
-        if self.state is LeaseState.HOLDER and not self.usable(now):
+        if self.state is LeaseState.HOLDER and not self.valid(now):
             found = self._lose(foreign=False)
         match event:
             case Campaign() if self.state is LeaseState.RELEASED:
@@ -301,7 +301,7 @@ class LeaseCore:
     def _granted(self, sent: Instant | None, now: Instant) -> list[Effect]:
         if self.state is not LeaseState.CANDIDATE or sent is None:
             return []
-        if now.since(sent) >= self.times.usable:
+        if now.since(sent) >= self.times.validity:
             self._next = now.monotonic  # the answer came too late: ask for another
             return []
         self.state = LeaseState.HOLDER

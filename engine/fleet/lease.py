@@ -139,19 +139,19 @@ class Lease:
         return self._core.state
 
     @property
-    def held(self) -> bool:
+    def valid(self) -> bool:
         """Whether this engine holds the lease now, and certainly no other does."""
-        return self._engine is not None and self._core.usable(self._now(self._engine))
+        return self._engine is not None and self._core.valid(self._now(self._engine))
 
     @property
     def token(self) -> int | None:
-        """The fencing number of the lease; None unless it is held.
+        """The fencing number of the lease; None unless it is `valid`.
 
         It is higher than that of every holder before. Pass it on: to the peer, in a header or in
         `on_open`, and to whatever else the holder writes to. Who gets it refuses a lower number
         than it has seen.
         """
-        return self._core.token if self.held else None
+        return self._core.token if self.valid else None
 
     # -- the engine's side --------------------------------------------------------------
 
@@ -163,13 +163,13 @@ class Lease:
 
     async def obtain(self) -> None:
         """Return if the lease is held, after asking for it once; else raise `DialFailed`."""
-        if self.held:
+        if self.valid:
             return
         self._handle(Campaign())
         while self._core.asking and self._core.state is LeaseState.CANDIDATE:
             self._answer = self._answer or asyncio.Event()
             await self._answer.wait()
-        if not self.held:
+        if not self.valid:
             raise DialFailed(Close.by_engine(Cause.LEASE, error=self._contact.problem))
 
     def writable(self) -> bool:

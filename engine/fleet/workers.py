@@ -88,7 +88,7 @@ class Workers:
     def members(self) -> frozenset[str]:
         """The names of those that are alive; empty while that is not known."""
         now, sent = self._now(), self._sent
-        known = sent is not None and now.since(sent) < self._times.usable
+        known = sent is not None and now.since(sent) < self._times.validity
         return self._members if known else frozenset()
 
     def has(self, key: str) -> bool:
@@ -157,7 +157,7 @@ class Workers:
         """Seconds for which the members are known, and a pause where they are not."""
         if self._sent is None:
             return self._times.retry
-        return max(self._times.retry / 2, self._times.usable - self._now().since(self._sent))
+        return max(self._times.retry / 2, self._times.validity - self._now().since(self._sent))
 
     async def _beat(self) -> None:
         sent = self._now()

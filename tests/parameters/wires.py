@@ -45,13 +45,15 @@ TABLE: Table = {
     ),
     **shown(
         "ResumingContext.load_cert_chain",
-        args=f"{RESUMPTION}test_a_change_of_the_context_ends_what_was_before",
-        kwargs=f"{RESUMPTION}test_a_change_of_the_context_ends_what_was_before",
+        certfile=f"{RESUMPTION}test_a_certificate_of_the_client_is_loaded_as_ssl_does",
+        keyfile=f"{RESUMPTION}test_a_certificate_of_the_client_is_loaded_as_ssl_does",
+        password=f"{RESUMPTION}test_a_certificate_of_the_client_is_loaded_as_ssl_does",
     ),
     **shown(
         "ResumingContext.load_verify_locations",
-        args=f"{RESUMPTION}test_the_settings_are_those_of_the_default_context",
-        kwargs=f"{RESUMPTION}test_a_change_of_the_context_ends_what_was_before",
+        cafile=f"{RESUMPTION}test_the_settings_are_those_of_the_default_context",
+        capath=f"{RESUMPTION}test_the_settings_are_those_of_the_default_context",
+        cadata=f"{RESUMPTION}test_the_settings_are_those_of_the_default_context",
     ),
     **made_by(
         "connect",

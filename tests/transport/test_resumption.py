@@ -1,6 +1,7 @@
 """Handshakes that resume a TLS session, on real servers that issue tickets (E9)."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -9,6 +10,12 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 import recloser
 from recloser import Close, ResumingContext, State
@@ -455,6 +462,23 @@ def test_the_settings_are_those_of_the_default_context(
     assert made.get_ciphers() == default.get_ciphers()
     assert made.get_ca_certs() == default.get_ca_certs()
     assert made.keylog_filename == str(key_log)
+
+
+def test_a_certificate_of_the_client_is_loaded_as_ssl_does(
+    context: ResumingContext, authority: trustme.CA, tmp_path: Path
+) -> None:
+    issued = authority.issue_cert("client")
+    certificate, key = tmp_path / "client.pem", tmp_path / "client.key"
+    issued.cert_chain_pems[0].write_to_path(certificate)
+    private = load_pem_private_key(issued.private_key_pem.bytes(), None)
+    protected = BestAvailableEncryption(b"secret")
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protected))
+    context.load_cert_chain(certificate, key, lambda: "secret")
+    context.load_cert_chain(os.fspath(certificate), keyfile=os.fsencode(key), password=b"secret")
+    with pytest.raises(ssl.SSLError):
+        context.load_cert_chain(certificate, key, "another")
+    with pytest.raises(ssl.SSLError):
+        context.load_cert_chain(certificate)
 
 
 def shaken(

@@ -54,9 +54,9 @@ def test_a_lease_counts_from_before_the_request(clock: str) -> None:
     assert rig.do(Answered(asked.number, Grant(7)), 2.0) == [Won(7)]
     core = rig.core
     assert core.deadline == sent.monotonic + TTL / 3
-    for after, usable, writable in ((7.9, True, True), (8.0, False, True), (8.5, False, False)):
+    for after, valid, writable in ((7.9, True, True), (8.0, False, True), (8.5, False, False)):
         then = sent._replace(**{clock: getattr(sent, clock) + after})
-        assert (core.usable(then), core.writable(then)) == (usable, writable)
+        assert (core.valid(then), core.writable(then)) == (valid, writable)
 
 
 @pytest.mark.spec("O2.1")

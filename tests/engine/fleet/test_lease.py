@@ -268,7 +268,7 @@ async def test_who_wakes_too_late_sends_nothing(outbox: bool) -> None:
     fleet, holder, wires, standby, _ = await pair(clock=clock, **options)
     await holder.send("before")
     clock.slept += TTL
-    assert not fleet.leases[0].held
+    assert not fleet.leases[0].valid
     assert holder.state is State.OPEN
     if outbox:
         await holder.send("after")
@@ -353,7 +353,7 @@ async def test_a_lease_that_ends_in_backoff_is_asked_for_anew() -> None:
     assert fleet.leases[0].state is LeaseState.CANDIDATE
     store.away = False
     await pass_time(2)
-    assert fleet.leases[0].held
+    assert fleet.leases[0].valid
     assert ws.state is State.BACKOFF
     await pass_time(40)
     assert ws.state is State.OPEN
@@ -369,7 +369,7 @@ async def test_a_lease_belongs_to_one_engine() -> None:
     with pytest.raises(RecloserError, match="make one for each engine"):
         engine(lease=lease)
     assert repr(lease) == "<Lease 'prices' released>"
-    assert (lease.token, lease.held, lease.key) == (None, False, "prices")
+    assert (lease.token, lease.valid, lease.key) == (None, False, "prices")
 
 
 @pytest.mark.spec("O1.1")
