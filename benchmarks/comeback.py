@@ -28,6 +28,8 @@ from recloser.fsm import Context, Decision, Retry
 
 GOAL = 1.15
 BATCH = 50
+FEWEST = 10
+"""Connections, at the smallest scale."""
 LOOP = f"a loop over {RAW}"
 KINDS = (LOOP, LOOP + AGAIN, ENGINE)
 RESUMING = f"{ENGINE}, resuming"
@@ -40,7 +42,7 @@ spread over the first half of them."""
 
 def tables(scale: float) -> list[Table]:
     """Measure each kind three times in turn: beside a loop, and over TLS beside full handshakes."""
-    count = max(BATCH, int(2000 * scale))
+    count = max(FEWEST, int(2000 * scale))
     found = _medians(KINDS, count, scale)
     made = [
         _table("Coming back", count, found, {ENGINE: GOAL}, "to the loop", base=LOOP),
@@ -61,10 +63,10 @@ def _medians(
 ) -> dict[str, float]:
     found: dict[str, list[float]] = {kind: [] for kind in kinds}
     certificate = None if folder is None else str(Path(folder, "key.pem"))
-    for _ in range(3 if scale >= 1 else 1):
-        for kind in random.Random(0).sample(kinds, len(kinds)):
-            with server("/", certificate) as url:
-                away = AWAY * max(0.1, min(1.0, scale))
+    away = AWAY * max(0.1, min(1.0, scale))
+    with server("/", certificate) as url:
+        for _ in range(3 if scale >= 1 else 1):
+            for kind in random.Random(0).sample(kinds, len(kinds)):
                 found[kind].append(_child(kind, url, count, away, folder))
     return {kind: statistics.median(values) for kind, values in found.items()}
 

@@ -40,14 +40,16 @@ def tables(scale: float) -> list[Table]:
     """Measure on every event loop; nothing where picows is missing, no TLS without trustme."""
     if find_spec("picows") is None:
         return []
+    found: list[Table] = []
     with certificate() as (file, context):
-        return [
-            run(measure(name, file if secure else None, context if secure else None, scale))
-            for name, run in loops().items()
-            for secure in (False, True)
-            if file or not secure
-            for measure in (_trips, _stream, *(() if secure else (_sends,)))
-        ]
+        for tls in (None,) if context is None else (None, context):
+            with server("", None if tls is None else file) as url:
+                found += [
+                    run(measure(name, url, tls, scale))
+                    for name, run in loops().items()
+                    for measure in (_trips, _stream, *((_sends,) if tls is None else ()))
+                ]
+    return found
 
 
 @contextmanager
@@ -91,7 +93,7 @@ async def _open(stack: AsyncExitStack, url: str, tls: ssl.SSLContext | None) -> 
     return found
 
 
-async def _trips(loop: str, file: str | None, tls: ssl.SSLContext | None, scale: float) -> Table:
+async def _trips(loop: str, url: str, tls: ssl.SSLContext | None, scale: float) -> Table:
     def turn(client: Client) -> Variant:
         async def trips() -> None:
             for _ in range(TRIPS):
@@ -101,10 +103,10 @@ async def _trips(loop: str, file: str | None, tls: ssl.SSLContext | None, scale:
         return Variant(trips)
 
     title = "ping-pong" if tls is None else "ping-pong over TLS"
-    return await _table(title, loop, "/echo", file, tls, turn, int(600 * scale), TRIPS)
+    return await _table(title, loop, f"{url}/echo", tls, turn, int(600 * scale), TRIPS)
 
 
-async def _stream(loop: str, file: str | None, tls: ssl.SSLContext | None, scale: float) -> Table:
+async def _stream(loop: str, url: str, tls: ssl.SSLContext | None, scale: float) -> Table:
     def turn(client: Client) -> Variant:
         async def flood() -> None:
             await client.send(str(FLOOD))
@@ -117,10 +119,10 @@ async def _stream(loop: str, file: str | None, tls: ssl.SSLContext | None, scale
         return Variant(flood)
 
     title = "stream, async for" if tls is None else "stream over TLS, async for"
-    return await _table(title, loop, "/flood", file, tls, turn, int(150 * scale), FLOOD)
+    return await _table(title, loop, f"{url}/flood", tls, turn, int(150 * scale), FLOOD)
 
 
-async def _sends(loop: str, file: str | None, tls: ssl.SSLContext | None, scale: float) -> Table:
+async def _sends(loop: str, url: str, tls: ssl.SSLContext | None, scale: float) -> Table:
     def turn(client: Client) -> Variant:
         async def sends() -> None:
             for _ in range(SENDS):
@@ -132,26 +134,24 @@ async def _sends(loop: str, file: str | None, tls: ssl.SSLContext | None, scale:
 
         return Variant(sends, after=caught_up)
 
-    return await _table("send", loop, "/sink", file, tls, turn, int(800 * scale), SENDS)
+    return await _table("send", loop, f"{url}/sink", tls, turn, int(800 * scale), SENDS)
 
 
 async def _table(
     title: str,
     loop: str,
-    route: str,
-    file: str | None,
+    url: str,
     tls: ssl.SSLContext | None,
     turn: Callable[[Client], Variant],
     count: int,
     block: int,
 ) -> Table:
-    with server(route, file) as url:
-        async with AsyncExitStack() as stack:
-            clients = await _open(stack, url, tls)
-            if tls is not None and route == "/flood":
-                del clients[PICOWS]  # picows 2.3.1 with aiofastnet 1.2.0 stops within the flood
-            variants = {name: turn(client) for name, client in clients.items()}
-            found = await rounds(variants, max(2, count))
+    async with AsyncExitStack() as stack:
+        clients = await _open(stack, url, tls)
+        if tls is not None and url.endswith("/flood"):
+            del clients[PICOWS]  # picows 2.3.1 with aiofastnet 1.2.0 stops within the flood
+        variants = {name: turn(client) for name, client in clients.items()}
+        found = await rounds(variants, max(2, count))
     table = Table(
         f"Framing, {title}, {loop}, {count} rounds of {block}",
         ["µs each, low decile", "ratio", "CPU ratio", "CPU to picows"],

@@ -22,7 +22,7 @@ TITLES = {
     "disk": "The longest pause of the event loop",
     "memory": "Memory, 50 idle connections",
     "idle": "Idle, 50 connections",
-    "comeback": "Coming back, 50 connections",
+    "comeback": "Coming back, 10 connections",
     "transition": "A transition",
     "check": "A check of the standard policy",
     "storm": "A storm of 50 engines, CPU",
