@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -71,14 +72,15 @@ def near(number: str, known: Iterable[str]) -> list[str]:
     return get_close_matches(number.upper(), same, n=3, cutoff=0.5)
 
 
-def citations(tests: Path = TESTS) -> Iterator[Citation]:
-    """Every clause that a test cites, read from the sources: no test is run."""
-    for path in sorted(tests.rglob("*.py")):
-        name = path.relative_to(tests).as_posix()
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for test, numbers in _marked(tree):
-            for number in numbers:
-                yield Citation(number, name, test)
+@cache
+def citations(tests: Path = TESTS) -> tuple[Citation, ...]:
+    """Every clause that a test cites, read from the sources once: no test is run."""
+    return tuple(
+        Citation(number, path.relative_to(tests).as_posix(), test)
+        for path in sorted(tests.rglob("*.py"))
+        for test, numbers in _marked(ast.parse(path.read_text(encoding="utf-8")))
+        for number in numbers
+    )
 
 
 def _marked(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
