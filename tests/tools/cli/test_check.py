@@ -184,7 +184,8 @@ def test_bad_input_is_one_line(check: Check, arguments: tuple[str, ...], text: s
 @pytest.mark.spec("K4")
 def test_progress_shows_on_a_terminal_alone(check: Check, tmp_path: Path) -> None:
     program = "from recloser.cli import main; main()"
-    arguments = ("check", "checked_policies:Ends", "--law", "total", "--examples", "5")
+    laws = ("--law", "total", "--quick", "--examples", "5")
+    arguments = ("check", "checked_policies:Ends", *laws)
     master, slave = pty.openpty()
     with os.fdopen(master, "rb", buffering=0) as terminal:
         try:

@@ -88,7 +88,7 @@ def test_policy(check_policy):
     class Ends:
         def decide(self, close, context):
             return recloser.Stop()
-    check_policy(Ends, laws=["total"], examples=5)
+    check_policy(Ends, laws=["total"], quick=True, examples=5)
 
 def test_clock(hand_clock):
     hand_clock.call_at(1.0, lambda: None)
