@@ -1,6 +1,7 @@
 """Messages reach the peer unchanged; those that may not have left are known one by one (G1, G4)."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -204,7 +205,13 @@ class Adopter:
 
 
 async def fill(link: Link, size: int) -> tuple[list[bytes], asyncio.Task[Delivery]]:
-    """Send messages that differ until one waits; the last one waits."""
+    """Send messages that differ until one waits; the last one waits.
+
+    The kernel takes less than it would on loopback, which is megabytes, and far more than the peer's
+    reads ahead: what the peer's takes later makes no room for another message.
+    """
+    connection = link.wire.transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
     sent: list[bytes] = []
     while True:
         message = len(sent).to_bytes(4, "big") * (size // 4)
