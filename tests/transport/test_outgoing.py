@@ -207,8 +207,8 @@ class Adopter:
 async def fill(link: Link, size: int) -> tuple[list[bytes], asyncio.Task[Delivery]]:
     """Send messages that differ until one waits; the last one waits.
 
-    The kernel takes less than it would on loopback, which is megabytes, and far more than the peer's
-    reads ahead: what the peer's takes later makes no room for another message.
+    The kernel takes less than the megabytes that it would on loopback, and far more than the
+    peer's reads ahead: what the peer's takes later makes no room for another message.
     """
     connection = link.wire.transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
