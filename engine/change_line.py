@@ -5,6 +5,7 @@
 
 import traceback
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from recloser import redact
@@ -42,9 +43,14 @@ def event_of(change: StateChange) -> str:
     return CHANGED if change.error is None else POLICY_FAILED
 
 
-def fields_of(change: StateChange) -> dict[str, Any]:
-    """Return the fields of a change: the same names in every line, secrets redacted."""
+def fields_of(change: StateChange, wall: float, app_fields: Mapping[str, object]) -> dict[str, Any]:
+    """Return the fields of the line: the same names in every one, secrets redacted.
+
+    `wall` is the time in seconds since the epoch. The application's fields come first: where a
+    name is used twice, the fact of the engine stays.
+    """
     fields: dict[str, Any] = {
+        **app_fields,
         "from": change.previous.value,
         "to": change.current.value,
         "trigger": change.trigger.value,
@@ -65,6 +71,7 @@ def fields_of(change: StateChange) -> dict[str, Any]:
         fields["error"] = redact.line(f"{change.error} ({cause!r})")
         if cause is not None:
             fields["exception"] = traceback_text(cause)
+    fields["timestamp"] = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
     return fields
 
 

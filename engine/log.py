@@ -8,7 +8,6 @@ library's logger `recloser`, with the fields in its attribute `recloser`.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -87,11 +86,7 @@ def state_change(change: StateChange, wall: float, app_fields: Mapping[str, obje
         write = _writer(level)
         if write is None:
             return
-        # The application's names come first: where they collide, the engine's facts stay.
-        fields = {**app_fields, **fields_of(change)}
-        stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
-        fields["timestamp"] = stamp
-        write(event, **fields)
+        write(event, **fields_of(change, wall, app_fields))
     except Exception as error:  # noqa: BLE001 - a full disk must not stop the machine
         _unwritten(event, error)
 

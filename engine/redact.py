@@ -87,7 +87,7 @@ def line(value: str) -> str:
     >>> line("token=abc123\nopen -> closed")
     'token=***\\nopen -> closed'
     """
-    return printable(text(value))
+    return printable(text(value)) if value else value
 
 
 def printable(value: str, keep: str = "") -> str:

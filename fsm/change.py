@@ -1,14 +1,13 @@
 """The record of one change of state: what every observer gets."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from recloser.fsm.decisions import Context, Decision, Retry, Session
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateChange:
+class StateChange(NamedTuple):
     """One change of state. `previous` and `current` always differ.
 
     One record says what is going on. The engine waits if `current` is backoff, and rests if it

@@ -56,8 +56,7 @@ ALONE: Final = Host()
 """Nothing is known of the host."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """The facts besides the close record that a policy is given. All times are in seconds.
 
     A *run* of failures lasts from one stable period, `mark_healthy()` or explicit

@@ -93,7 +93,7 @@ class Run:
             budget_in=budget_in,
         )
         if refused:
-            context = replace(context, attempt=max(context.attempt, 1))
+            context = context._replace(attempt=max(context.attempt, 1))
         decision = decide(close, context)
         self.ended(decision, now, roll)
         return context, decision

@@ -5,7 +5,7 @@ exact and nothing is left out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final
@@ -115,8 +115,8 @@ def _close_line(close: Close) -> dict[str, Any]:
 
 
 def _context_line(context: Context) -> dict[str, Any]:
-    found = ((each.name, getattr(context, each.name)) for each in fields(context))
-    return {name: value.value if isinstance(value, Enum) else value for name, value in found}
+    facts = context._asdict().items()
+    return {name: value.value if isinstance(value, Enum) else value for name, value in facts}
 
 
 def decision_line(decision: Decision) -> dict[str, Any]:

@@ -123,9 +123,9 @@ def test_neither_traceback_nor_repr_shows_a_secret() -> None:
     close = replace(
         Close.frame(4401, "token=hush has expired\r\nforged"), body="key=hush", error=OSError("no")
     )
-    ended = replace(LOST, current=State.CLOSED, close=close)
+    ended = LOST._replace(current=State.CLOSED, close=close)
     failed = PolicyError(close, LOST.context, None, "raised ValueError")
-    for error in (closed_error(ended), closed_error(replace(ended, error=failed))):
+    for error in (closed_error(ended), closed_error(ended._replace(error=failed))):
         shown = ["".join(traceback.format_exception(error)), repr(error), str(error)]
         assert not any("hush" in each for each in shown)
         assert not any("\r" in each for each in shown)

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ WRITERS = {
     log.LISTENER_SLOW: lambda: log.slow_listener(BOUND, "who", 0.2),
     change_line.CHANGED: lambda: log.state_change(LOST, 0.0, BOUND),
     change_line.POLICY_FAILED: lambda: log.state_change(
-        replace(LOST, current=State.CLOSED, error=POLICY_ERROR), 0.0, BOUND
+        LOST._replace(current=State.CLOSED, error=POLICY_ERROR), 0.0, BOUND
     ),
 }
 """How the lines of an event are written; those of a failure are all written by `log.failure`."""

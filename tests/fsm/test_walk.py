@@ -74,9 +74,8 @@ class Silent(Core):
 
 
 def without(change: StateChange) -> StateChange:
-    from dataclasses import replace
 
-    return replace(change, close=None)
+    return change._replace(close=None)
 
 
 class Leaves(Core):

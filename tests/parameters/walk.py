@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from recloser.driver.scope import Scope
+from recloser.fsm.change import StateChange
+from recloser.fsm.decisions import Context
 from recloser.outbox.message import Message
 from tests.test_exports import PACKAGES
 
@@ -17,7 +19,7 @@ FURTHER = (
     "recloser.testing.strategies",
 )
 """Modules that are public and no packages of their own."""
-NAMED: tuple[type, ...] = (Message,)
+NAMED: tuple[type, ...] = (Context, Message, StateChange)
 """Named tuples that an application may make; Python makes their constructor."""
 GIVEN: dict[str, type] = {"Scope": Scope}
 """Classes that no package offers, and whose objects an application is given."""

@@ -12,6 +12,7 @@ from recloser.fsm import Cause, Close, Context, Origin, Phase, Policy, State, Ti
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Announce, Dial, Effect
 from recloser.fsm.events import Ask, Expired, Lost, Opened
+from recloser.fsm.timeouts import STABLE
 
 ALMOST_ONE = 1.0 - 2.0**-53
 ROLLS = (0.0, 0.25, 0.5, 0.75, ALMOST_ONE)
@@ -110,6 +111,7 @@ CONTEXTS = st.builds(
     refreshed=st.booleans(),
     can_refresh=st.booleans(),
     roll=st.floats(0, 1, exclude_max=True),
+    stable_after=st.just(STABLE),
 )
 
 

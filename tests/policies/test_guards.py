@@ -1,7 +1,5 @@
 """The rules with which shipped policies begin: they decide before the rows of a service."""
 
-from dataclasses import replace
-
 import pytest
 
 from recloser import policies
@@ -16,7 +14,7 @@ JUDGED = sorted(set(shipped()) - {"basic"})
 
 def spread(close: Close, context: Context) -> tuple[str, float, float]:
     """The rule, and the delays at the lowest and, as a limit, the highest roll."""
-    found = [STANDARD.decide(close, replace(context, roll=roll)) for roll in ROLLS]
+    found = [STANDARD.decide(close, context._replace(roll=roll)) for roll in ROLLS]
     delays = [each.delay for each in found if isinstance(each, Retry)]
     return found[0].rule, delays[0], round(delays[-1], 9)
 

@@ -119,7 +119,7 @@ def test_what_dialling_cannot_help_stops(
     cause: Cause, name: str, close: Close, context: Context
 ) -> None:
     if cause is Cause.REJECTED:
-        context = replace(context, can_refresh=False)
+        context = context._replace(can_refresh=False)
     decision = shipped()[name].decide(replace(close, cause=cause), context)
     assert isinstance(decision, Stop)
 

@@ -1,6 +1,5 @@
 """The standard policy: tables of what each code, status and cause comes to."""
 
-from dataclasses import replace
 from statistics import mean
 
 import pytest
@@ -40,7 +39,7 @@ FOREVER = {
 
 def spread(close: Close, context: Context) -> tuple[str, float, float]:
     """The rule, and the delays at the lowest and, as a limit, the highest roll."""
-    found = [STANDARD.decide(close, replace(context, roll=roll)) for roll in ROLLS]
+    found = [STANDARD.decide(close, context._replace(roll=roll)) for roll in ROLLS]
     assert all(isinstance(each, Retry) for each in found), found[0]
     delays = [each.delay for each in found if isinstance(each, Retry)]
     assert delays == sorted(delays)
@@ -234,7 +233,7 @@ def test_what_blames_the_address_is_doubted_where_it_has_been_open() -> None:
     for status in range(100, 600):
         first = after(1, phase=Phase.DIAL)
         assert refused(status).denied is blaming(status)
-        known = replace(first, been_open=True)
+        known = first._replace(been_open=True)
         if not blaming(status):
             assert STANDARD.decide(refused(status), known) == STANDARD.decide(
                 refused(status), first
@@ -242,10 +241,10 @@ def test_what_blames_the_address_is_doubted_where_it_has_been_open() -> None:
             continue
         assert isinstance(STANDARD.decide(refused(status), first), Stop)
         for seconds in (0.0, 60.0, 299.9):
-            doubted = STANDARD.decide(refused(status), replace(known, denied_for=seconds))
+            doubted = STANDARD.decide(refused(status), known._replace(denied_for=seconds))
             assert isinstance(doubted, Retry)
             assert doubted.rule == f"{STATUSES[status]}-doubted"
-        believed = STANDARD.decide(refused(status), replace(known, denied_for=300.0))
+        believed = STANDARD.decide(refused(status), known._replace(denied_for=300.0))
         assert believed == STANDARD.decide(refused(status), first)
 
 
@@ -269,7 +268,7 @@ def test_the_patience_is_an_argument() -> None:
     assert at_once.decide(refused(404), known) == Stop("refused")
     assert not [rule.name for rule in at_once.rules if "doubted" in rule.name]
     long = policies.for_service("livekit", patience=3600.0)
-    later = replace(known, denied_for=3599.0)
+    later = known._replace(denied_for=3599.0)
     assert long.decide(refused(404), later).rule == "livekit-404-doubted"
     assert long.decide(refused(405), later).rule == "refused-doubted"
     with pytest.raises(ValueError, match="patience must be"):

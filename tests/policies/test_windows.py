@@ -1,7 +1,5 @@
 """What a spread that the server gave earlier in the run means for the dials that fail after it."""
 
-from dataclasses import replace
-
 import pytest
 
 from recloser.fsm.decisions import Context, Phase
@@ -22,7 +20,7 @@ TOLD = Context(phase=Phase.DIAL, attempt=2, spread=SPREAD, since_dial=20.0, roll
 def test_a_dial_without_an_answer_comes_again_sooner_at_first(
     streak: int, share: float, floor: float
 ) -> None:
-    context = replace(TOLD, attempt=streak + 1, streak=streak)
+    context = TOLD._replace(attempt=streak + 1, streak=streak)
     assert pace(WINDOWS, floor, SILENT, context) == floor + 0.5 * SPREAD * share
 
 
@@ -35,23 +33,23 @@ def test_any_other_dial_comes_once_in_each_window() -> None:
 @pytest.mark.spec("D5")
 def test_the_first_failure_of_a_run_has_been_told_nothing_earlier() -> None:
     """The run began with it: what a policy is shown at its attempt 1 is its own, or stale."""
-    first = replace(TOLD, attempt=1)
+    first = TOLD._replace(attempt=1)
     assert pace(WINDOWS, 3.0, NOBODY, first) == pace(
-        WINDOWS, 3.0, NOBODY, replace(first, spread=None)
+        WINDOWS, 3.0, NOBODY, first._replace(spread=None)
     )
     assert pace(WINDOWS, 3.0, NOBODY, first) != 3.0 + SPREAD - 20.0
 
 
 @pytest.mark.spec("D5")
 def test_after_an_answer_or_an_immediate_dial_the_window_is_drawn_anew() -> None:
-    assert pace(WINDOWS, 0.0, BUSY, replace(TOLD, busy=1)) == 0.5 * SPREAD
-    assert pace(WINDOWS, 0.0, NOBODY, replace(TOLD, previous_immediate=True)) == 0.5 * SPREAD
+    assert pace(WINDOWS, 0.0, BUSY, TOLD._replace(busy=1)) == 0.5 * SPREAD
+    assert pace(WINDOWS, 0.0, NOBODY, TOLD._replace(previous_immediate=True)) == 0.5 * SPREAD
 
 
 @pytest.mark.spec("D3.3")
 @pytest.mark.parametrize("spread", [0.0, -1.0, float("inf"), float("nan")])
 def test_garbage_told_earlier_is_ignored(spread: float) -> None:
-    context = replace(TOLD, spread=None)
-    assert pace(WINDOWS, 0.0, NOBODY, replace(TOLD, spread=spread)) == pace(
+    context = TOLD._replace(spread=None)
+    assert pace(WINDOWS, 0.0, NOBODY, TOLD._replace(spread=spread)) == pace(
         WINDOWS, 0.0, NOBODY, context
     )

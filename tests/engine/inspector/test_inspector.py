@@ -1,7 +1,6 @@
 """What the live page is told: rows of real engines, in virtual time."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,7 +96,7 @@ async def test_engines_and_pages_have_a_bound() -> None:
     inspector = Inspector()
     for number in range(MOST):
         inspector.add(Moment(f"e{number}", 0.0, OPENED))
-    inspector.add(Moment("e7", 0.0, replace(LOST, current=State.CLOSED)))
+    inspector.add(Moment("e7", 0.0, LOST._replace(current=State.CLOSED)))
     inspector.add(Moment("new", 0.0, OPENED))
     assert len(inspector.rows()) == MOST
     with pytest.raises(KeyError):

@@ -49,10 +49,17 @@ contexts = st.builds(
     busy=counts,
     spread=maybe(seconds),
     streak=counts,
+    refusals=counts,
+    been_open=st.booleans(),
+    denied_for=seconds,
+    engines=counts,
+    outage=maybe(seconds),
+    crowded=st.booleans(),
     refreshed=st.booleans(),
     can_refresh=st.booleans(),
     roll=rolls,
     stable_after=seconds,
+    budget_in=seconds,
 )
 unsents = st.sampled_from(Unsent)
 decisions = (

@@ -48,7 +48,9 @@ def test_nothing_that_a_policy_may_look_at_is_lost(change):
 @given(changes(), st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
 def test_names_and_values_are_those_of_the_log(change, own):
     line = json.loads(written(change, fields=own))
-    for name, value in fields_of(change).items():
+    for name, value in fields_of(change, WALL, {}).items():
+        if name == "timestamp":
+            continue  # the journal has microseconds; its own test compares the moment
         found = line.get(name)
         if isinstance(found, float):
             assert value in (found, round(found, 3)), name
@@ -68,7 +70,7 @@ def test_secrets_do_not_reach_the_file():
         headers={"set-cookie": "tiger3", "location": "wss://x.example/?key=tiger4", "server": "n"},
         error=OSError("wss://me:tiger5@x.example/ is down"),
     )
-    change = replace(LOST, close=close, error=ValueError("secret=tiger6"))
+    change = LOST._replace(close=close, error=ValueError("secret=tiger6"))
     text = written(change)
     assert "tiger" not in text
     back = read(text).change.close
@@ -83,7 +85,7 @@ def test_secrets_do_not_reach_the_file():
 def test_errors_come_back_as_their_text():
     error = ValueError("policy raised")
     change = read(
-        written(replace(LOST, close=replace(KICKED, error=OSError("down")), error=error))
+        written(LOST._replace(close=replace(KICKED, error=OSError("down")), error=error))
     ).change
     assert isinstance(change.close.error, RecordedError)
     assert str(change.close.error) == "OSError: down"
@@ -93,7 +95,7 @@ def test_errors_come_back_as_their_text():
 
 def test_text_that_utf8_cannot_encode_is_kept():
     close = replace(KICKED, reason="\ud800 \x1b[2J")
-    assert read(written(replace(LOST, close=close))).change.close.reason == close.reason
+    assert read(written(LOST._replace(close=close))).change.close.reason == close.reason
 
 
 def test_fields_that_json_does_not_know_are_told_by_their_repr():
@@ -112,11 +114,11 @@ def test_a_mapping_of_fields_is_read_at_each_line():
 
 def test_a_close_has_all_its_fields_in_the_line():
     """A field that is added to the record must not be forgotten here."""
-    line = json.loads(written(replace(LOST, close=FULL, unsent=1)))
+    line = json.loads(written(LOST._replace(close=FULL, unsent=1)))
     named = set(line) | {"close_unsent"}
     for name in Close.__dataclass_fields__:
         assert name in named
-    assert read(written(replace(LOST, close=FULL))).change.close == FULL
+    assert read(written(LOST._replace(close=FULL))).change.close == FULL
 
 
 FULL = replace(

@@ -47,8 +47,8 @@ def test_the_stable_period_is_that_of_the_engine(stable: float, found: set[str])
     telling = lives(OTHERS[: 3 * FLAPS], 1.0)
     for place, entry in enumerate(telling.entries):
         if entry.change.context is not None:
-            context = replace(entry.change.context, stable_after=stable)
-            telling.entries[place] = replace(entry, change=replace(entry.change, context=context))
+            context = entry.change.context._replace(stable_after=stable)
+            telling.entries[place] = replace(entry, change=entry.change._replace(context=context))
     assert set(seen(telling)) == found
 
 

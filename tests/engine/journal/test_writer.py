@@ -178,7 +178,7 @@ def test_a_change_that_cannot_be_written_down_is_counted_too():
     stream = Failing()
     journal = Journal(stream)
     with pytest.raises(ZeroDivisionError):
-        journal(replace(LOST, close=replace(LOST.close, error=Unprintable())))
+        journal(LOST._replace(close=replace(LOST.close, error=Unprintable())))
     journal(OPENED)
     journal.close()
     assert json.loads(stream.text.splitlines()[0])["lost"] == 1

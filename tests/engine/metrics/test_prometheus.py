@@ -2,7 +2,6 @@
 
 import gc
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,10 +151,10 @@ def test_the_number_of_series_has_a_bound() -> None:
     observer = scrape.metrics.bind("ada")
     for number in range(5000):
         peer = f"{number}.example:443"
-        observer(replace(OPENED, previous=State.CLOSED, current=State.CONNECTING))
-        observer(replace(OPENED, peer=peer))
+        observer(OPENED._replace(previous=State.CLOSED, current=State.CONNECTING))
+        observer(OPENED._replace(peer=peer))
         close = Close.frame(3000 + number % 2000)
-        observer(replace(LOST, peer=peer, close=close, rule=f"rule {number}"))
+        observer(LOST._replace(peer=peer, close=close, rule=f"rule {number}"))
     lines = [line for line in scrape.text.splitlines() if not line.startswith("#")]
     assert len(lines) < 10_000
     assert 'peer="other"' in scrape.text

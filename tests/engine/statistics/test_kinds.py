@@ -1,7 +1,5 @@
 """Kinds of ends are bounded, whatever a peer sends and a service dials."""
 
-from dataclasses import replace
-
 import pytest
 
 from recloser.fsm import Close, Context, Phase
@@ -13,7 +11,7 @@ from tests.engine.journal.changes import LOST
 @pytest.mark.spec("I5.1")
 def test_a_close_is_counted_by_code_status_origin_intent_peer_and_rule() -> None:
     bound = KindBound()
-    change = replace(LOST, peer="feed.example:443", rule="busy", close=Close.refused(503))
+    change = LOST._replace(peer="feed.example:443", rule="busy", close=Close.refused(503))
     kind = bound.kind_of(change, change.close)
     assert kind == CloseKind(1006, 503, "peer", False, "feed.example:443", "busy")
     assert kind.end == EndKind(1006, 503, "peer", False) == end_kind(change.close)
@@ -24,8 +22,7 @@ def test_a_close_is_counted_by_code_status_origin_intent_peer_and_rule() -> None
 def test_what_is_beyond_the_bound_is_counted_as_other(many: str) -> None:
     bound, kinds = KindBound(), set()
     for number in range(6000):
-        change = replace(
-            LOST,
+        change = LOST._replace(
             peer=f"{number}.example:443" if many in {"peers", "all"} else "one:443",
             rule=f"rule {number % 90}" if many in {"rules", "all"} else "rule",
             close=Close.frame(3000 + number if many in {"codes", "all"} else 1000),
@@ -41,9 +38,9 @@ def test_what_is_beyond_the_bound_is_counted_as_other(many: str) -> None:
 @pytest.mark.spec("I5.3")
 def test_a_dial_that_follows_a_failed_one_says_nothing_new() -> None:
     def ended(phase: Phase, attempt: int) -> bool:
-        return is_first_end(replace(LOST, context=Context(phase=phase, attempt=attempt)))
+        return is_first_end(LOST._replace(context=Context(phase=phase, attempt=attempt)))
 
     assert ended(Phase.OPEN, 7)
     assert ended(Phase.DIAL, 1)
     assert not ended(Phase.DIAL, 2)
-    assert is_first_end(replace(LOST, context=None))  # a line of a log says no more
+    assert is_first_end(LOST._replace(context=None))  # a line of a log says no more

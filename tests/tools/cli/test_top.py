@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from recloser.inspector.rows import Moment
 from tests.engine.journal.changes import LOST, OPENED
 from tests.tools.cli.test_journal import STORY, write
 
-BAD = replace(LOST, close=Close.frame(4000, "bye\x1b[2J" * 20), rule="again")
+BAD = LOST._replace(close=Close.frame(4000, "bye\x1b[2J" * 20), rule="again")
 
 
 def run(*arguments: object) -> Any:
@@ -78,7 +77,7 @@ async def test_a_running_service_is_shown(
         seen.append(totals["states"]["open"])
         if len(seen) == 2:
             raise KeyboardInterrupt
-        inspector.add(Moment("new", 1.0, replace(OPENED, current=State.OPEN)))
+        inspector.add(Moment("new", 1.0, OPENED._replace(current=State.OPEN)))
 
     try:
         async with asyncio.timeout(60):

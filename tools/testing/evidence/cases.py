@@ -148,8 +148,8 @@ def fields() -> Iterator[Case]:
                 for seconds in SECONDS[some]:
                     yield end.close, with_field(base, name, seconds)
         for roll in ROLLS[some]:
-            yield end.close, replace(base, roll=roll)
-            yield end.close, replace(FIRST if end.uptime else FAILED, roll=roll)
+            yield end.close, base._replace(roll=roll)
+            yield end.close, (FIRST if end.uptime else FAILED)._replace(roll=roll)
         for seconds in SECONDS[some]:
             yield replace(end.close, retry_after=seconds), base
             yield replace(end.close, spread=seconds), base
@@ -157,7 +157,7 @@ def fields() -> Iterator[Case]:
             yield replace(end.close, reason=reason), base
         for advice in ("", "stop", "hold", "retry", "refresh", "STOP", "no such advice", "☂"):
             for refresh in (False, True):
-                yield replace(end.close, advice=advice), replace(base, can_refresh=refresh)
+                yield replace(end.close, advice=advice), base._replace(can_refresh=refresh)
         for unsent in (1, 1000, 10**9):
             yield replace(end.close, unsent=unsent), base
         yield replace(end.close, error=OSError(104, "gone"), headers={"server": "x"}), base
@@ -174,7 +174,7 @@ def attempts() -> Iterator[Case]:
         base = _base(end)
         for attempt in range(1, _STEADY):
             streak = attempt if (attempt % 2 == 0) is (end.uptime is None) else 1
-            context = replace(base, attempt=attempt, streak=streak, elapsed=30.0 * attempt)
+            context = base._replace(attempt=attempt, streak=streak, elapsed=30.0 * attempt)
             yield end.close, context
 
 
@@ -210,7 +210,7 @@ def _combined(values: Sequence[tuple[str, Any]], rng: random.Random) -> Iterator
         names = ("can_refresh", "refreshed", "previous_immediate", "been_open", "crowded")
         flags = rng.choices((False, True), k=len(names))
         changes: dict[str, Any] = dict(zip(names, flags, strict=True))
-        case = (end.close, replace(_base(end), **changes, roll=rng.choice(ROLLS)))
+        case = (end.close, _base(end)._replace(**changes, roll=rng.choice(ROLLS)))
         for name, value in rng.choices(values, k=rng.choice((2, 3))):
             case = with_value(case, name, value)
         yield case
@@ -242,7 +242,7 @@ def with_field(context: Context, name: str, value: Any) -> Context:
     elif name == "uptime":
         changes["phase"] = Phase.OPEN
         changes["since_dial"] = value + 0.05
-    return replace(context, **changes)
+    return context._replace(**changes)
 
 
 def with_value(case: Case, name: str, value: Any) -> Case:
@@ -250,9 +250,8 @@ def with_value(case: Case, name: str, value: Any) -> Case:
     close, context = case
     if name == "status":
         made = refused(value)
-        return replace(made, reason=close.reason, advice=close.advice), replace(
-            context, phase=Phase.DIAL, uptime=None
-        )
+        close = replace(made, reason=close.reason, advice=close.advice)
+        return close, context._replace(phase=Phase.DIAL, uptime=None)
     if name in OF_CLOSE or name in _TEXTS:
         if name == "code" and close.cause is not Cause.CLOSE_FRAME:
             close = Close.frame(value, close.reason)

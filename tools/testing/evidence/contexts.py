@@ -1,6 +1,5 @@
 """Contexts to ask with: as the engine's counters really stand, and at the edges of each field."""
 
-from dataclasses import replace
 from typing import Final
 
 from recloser.fsm.decisions import Context, Phase
@@ -26,29 +25,29 @@ FLAP: Final = Context(
 """The second connection in a row that ended at once."""
 FAILED: Final = Context(phase=Phase.DIAL, attempt=1, elapsed=TAKES, since_dial=TAKES)
 """The first dial."""
-AGAIN: Final = replace(FAILED, attempt=2, elapsed=3.1, last_delay=3.0, last_roll=0.5, streak=2)
+AGAIN: Final = FAILED._replace(attempt=2, elapsed=3.1, last_delay=3.0, last_roll=0.5, streak=2)
 """The second dial in a row that failed."""
 
 
 def _deep(context: Context, attempt: int, streak: int) -> Context:
-    return replace(context, attempt=attempt, streak=streak, elapsed=30.0 * attempt, last_delay=30.0)
+    return context._replace(attempt=attempt, streak=streak, elapsed=30.0 * attempt, last_delay=30.0)
 
 
 def _around(first: Context, again: Context) -> tuple[Context, ...]:
     return (
         first,
-        replace(first, roll=0.0),
-        replace(first, roll=LAST_ROLL),
-        replace(first, can_refresh=True),
+        first._replace(roll=0.0),
+        first._replace(roll=LAST_ROLL),
+        first._replace(can_refresh=True),
         again,
-        replace(again, streak=1, previous_immediate=True, last_delay=0.0, roll=0.0),
-        replace(again, can_refresh=True, refreshed=True),
-        replace(again, attempt=3, streak=3, busy=2),
-        replace(again, spread=30.0, busy=1),
+        again._replace(streak=1, previous_immediate=True, last_delay=0.0, roll=0.0),
+        again._replace(can_refresh=True, refreshed=True),
+        again._replace(attempt=3, streak=3, busy=2),
+        again._replace(spread=30.0, busy=1),
         _deep(again, 7, 1),
         _deep(again, 12, 12),
         _deep(again, 40, 1),
-        replace(_deep(again, 2000, 2000), roll=LAST_ROLL),
+        _deep(again, 2000, 2000)._replace(roll=LAST_ROLL),
     )
 
 
@@ -57,10 +56,10 @@ OPEN: Final = _around(FIRST, FLAP)
 DIAL: Final = _around(FAILED, AGAIN)
 """For dials that failed."""
 ASKED: Final = (
-    replace(FIRST, attempt=0),
-    replace(_deep(FLAP, 5, 5), roll=0.0),
-    replace(FAILED, attempt=0, can_refresh=True),
-    replace(FAILED, attempt=0, roll=LAST_ROLL),
+    FIRST._replace(attempt=0),
+    _deep(FLAP, 5, 5)._replace(roll=0.0),
+    FAILED._replace(attempt=0, can_refresh=True),
+    FAILED._replace(attempt=0, roll=LAST_ROLL),
 )
 """For intentional ends, which do not count as failures."""
 

@@ -1,7 +1,7 @@
 """Lives of one engine in fast motion: the same end again and again, with the real counters."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from recloser.fsm.decisions import Context, Decision, Retry
@@ -58,8 +58,7 @@ class Life:
         if not isinstance(decision, Retry):
             return False
         grows = LONGEST if context.attempt > 1 else 0
-        later = replace(
-            context,
+        later = context._replace(
             attempt=context.attempt + grows,
             streak=context.streak + LONGEST,
             elapsed=context.elapsed + LONGEST * (decision.delay + context.since_dial),

@@ -82,17 +82,17 @@ def _simpler(question: Question) -> Iterator[Question]:
     else:
         usual |= {"since_dial": TAKES, **_PLAIN_CONTEXT}
     usual["elapsed"] = float(max(context.attempt - 1, 0))
-    yield Question(close, replace(context, **{**usual, "roll": context.roll}))
-    yield Question(close, replace(context, **usual))
+    yield Question(close, context._replace(**{**usual, "roll": context.roll}))
+    yield Question(close, context._replace(**usual))
     both: dict[str, Any] = {"attempt": max(context.streak, 1), "streak": max(context.streak, 1)}
-    yield Question(close, replace(context, **both))
+    yield Question(close, context._replace(**both))
     for name, plain in usual.items():
         if getattr(context, name) != plain:
-            yield Question(close, replace(context, **{name: plain}))
+            yield Question(close, context._replace(**{name: plain}))
     for name in ("attempt", "streak", "busy", "refusals", "engines"):
         for count in _fewer(getattr(context, name), least=usual.get(name, 0)):
             fewer: dict[str, Any] = {name: count}
-            changed = replace(context, **fewer)
+            changed = context._replace(**fewer)
             if changed.streak <= max(changed.attempt, 1):
                 yield Question(close, changed)
 

@@ -8,6 +8,8 @@ from inspect import isfunction
 from textwrap import indent
 from typing import Any, Final
 
+from recloser.fsm.decisions import Context
+
 _HOMES: Final = {
     "recloser.fsm": ("Cause", "Close", "Context", "Origin", "Phase", "Unsent", "Wish"),
     "recloser.simulate.scenario": ("Down", "Refusal", "RetryAfter", "Scenario"),
@@ -33,6 +35,15 @@ class _Writer:
                 if each.name != "error" and not _default(each, getattr(value, each.name))
             ]
             return _call(type(value).__name__, parts)
+        if isinstance(value, Context):
+            self.names.add(Context.__name__)
+            plain = Context._field_defaults
+            parts = [
+                f"{name}={self.write(given)}"
+                for name, given in value._asdict().items()
+                if name not in plain or plain[name] != given
+            ]
+            return _call(Context.__name__, parts)
         if isinstance(value, tuple):
             parts = [self.write(each) for each in value]
             return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
