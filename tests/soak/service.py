@@ -124,23 +124,27 @@ class Service:
         """What an application asks for, at any moment."""
         while True:
             ws = self.dice.choice(self.engines)
-            match self.dice.randrange(6):
-                case 0:
-                    ws.reconnect()
-                case 1:
-                    await ws.suspend()
-                case 2:
-                    await ws.close()
-                case 3:
-                    ws.fail("the feed is stale")
-                case 4:
-                    with suppress(recloser.RecloserError):
-                        await ws.move()
-                case _:
-                    ws.wake()
+            with suppress(recloser.ConnectionClosed):  # no descriptor was left to connect again
+                await self._do(ws)
             await pause(self.dice.expovariate(2.0))
             with suppress(recloser.OutboxUnusable):  # no descriptor is left for its file
                 ws.connect()
+
+    async def _do(self, ws: recloser.ReconnectingWebSocket) -> None:
+        match self.dice.randrange(6):
+            case 0:
+                ws.reconnect()
+            case 1:
+                await ws.suspend()
+            case 2:
+                await ws.close()
+            case 3:
+                ws.fail("the feed is stale")
+            case 4:
+                with suppress(recloser.RecloserError):
+                    await ws.move()
+            case _:
+                ws.wake()
 
 
 async def world(server: Server, dice: random.Random) -> None:
@@ -166,7 +170,7 @@ async def world(server: Server, dice: random.Random) -> None:
 
 
 async def live(
-    folder: Path, seconds: float, seed: int, sample: Callable[[], None], every: float
+    folder: Path, seconds: float, seed: int, sample: Callable[[int], None], every: float
 ) -> dict[str, int]:
     """Run it all for some seconds, then let it settle; raises `AssertionError` for what is lost."""
     with reserved(1) as [port]:
@@ -182,7 +186,7 @@ async def _live(
     folder: Path,
     seconds: float,
     seed: int,
-    sample: Callable[[], None],
+    sample: Callable[[int], None],
     every: float,
 ) -> dict[str, int]:
     dice = random.Random(seed)
@@ -201,7 +205,7 @@ async def _live(
             if task.done():
                 raise AssertionError("a part of the service ended") from task.exception()
         if service.changes > RECENT:  # all that remembers a number of changes is full
-            sample()
+            sample(sum(ws.state.live for ws in service.engines))
     await cancelled(acts)
     await server.kill()
     await server.start(0)

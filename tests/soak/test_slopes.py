@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from tests.soak.__main__ import left_over
 from tests.soak.slopes import BATCHES, slope
 
 
@@ -39,3 +40,13 @@ def test_a_warm_up_is_left_out() -> None:
 def test_too_few_samples_are_refused() -> None:
     with pytest.raises(ValueError, match="run longer"):
         slope([1.0] * BATCHES)
+
+
+def test_a_socket_is_left_over_if_no_engine_can_have_it() -> None:
+    files, own = ["/tmp/outbox.db", "pipe:[1]"], ["socket:[2]", "socket:[3]"]
+    three = [f"socket:[{number}]" for number in (4, 5, 6)]
+    assert left_over([*files, *own], 0) == 2
+    assert left_over([*files, *own, *three], 3) == 2
+    assert left_over([*files, *own, *three], 20) == 2
+    assert left_over([*files, *own, *three], 1) == 4
+    assert left_over([*files, *files, *own], 20) == 4

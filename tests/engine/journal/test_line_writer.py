@@ -355,6 +355,27 @@ def test_where_no_thread_can_be_started_a_change_is_lost_and_the_next_one_is_not
     assert (len(found), reader.lost) == (1, 1)
 
 
+@pytest.mark.spec("I7.5")
+def test_where_no_thread_can_be_started_the_caller_tells_what_is_lost_and_closes(tmp_path):
+    path = tmp_path / "x"
+    before = threading.stack_size(2**46)
+    try:
+        with capture_logs() as logs, Journal(path) as journal:
+            journal(OPENED)
+            path.unlink()
+            journal.reopen()
+            journal.flush()
+            assert journal.lost == 0
+            journal(OPENED)
+    finally:
+        threading.stack_size(before)
+    reader, found = entries(path.read_bytes().splitlines())
+    assert (found, reader.lost) == ([], 2)
+    assert [line["event"] for line in logs] == [
+        *("websocket.journal_not_written", "websocket.journal_written"),
+    ] * 2
+
+
 @pytest.mark.spec("I7.4")
 def test_a_path_that_cannot_be_opened_again_is_told_and_tried_again(tmp_path):
     folder = tmp_path / "folder"
