@@ -3,7 +3,7 @@
 import asyncio
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from os import PathLike, fspath
+from os import PathLike, fspath, getpid
 from typing import Protocol
 from uuid import uuid4
 
@@ -90,6 +90,7 @@ class Budget:
         "_others",
         "_own",
         "_owner",
+        "_process",
         "_store",
         "_unsaved",
     )
@@ -110,6 +111,7 @@ class Budget:
             raise TypeError(f"store must be a BudgetStore with spend(...), not {store!r}")
         self._store = store if path is None else _file(fspath(path))
         self._owner = uuid4().hex
+        self._process = getpid()
         self._lock = asyncio.Lock()
         self._count = 0
         self._own: list[float] = []
@@ -135,6 +137,8 @@ class Budget:
 
         `fields` are those of the engine's log lines.
         """
+        if self._process != getpid():
+            self._forked()
         async with self._lock:
             now = clock.monotonic()
             if self.wait(now) > 0:
@@ -146,6 +150,16 @@ class Budget:
                 return
             self._own.remove(now)
             raise DialFailed(Close.by_engine(Cause.BUDGET))
+
+    def _forked(self) -> None:
+        """Count from now on as another owner than the process that was forked."""
+        self._process = getpid()
+        self._lock = asyncio.Lock()
+        if self._store is not None:
+            self._owner = uuid4().hex
+            self._others = sorted((*self._others, *self._own))  # they are the parent's
+            self._own = []
+            self._unsaved = {}
 
     async def _save(
         self,

@@ -291,6 +291,38 @@ async def test_a_dial_does_not_wait_for_a_disk_that_does_not_answer(
     assert not await dial(Budget((3, 60.0), path=path), clock), "all three are in the file"
 
 
+SHARED_BY_A_FORK = """
+import asyncio, os, sys
+from recloser import Budget
+from tests.engine.credentials.rig import HandClock
+from tests.engine.test_budget import dial
+
+budget, clock = Budget((3, 60.0), path=sys.argv[1]), HandClock()
+print(asyncio.run(dial(budget, clock)), flush=True)
+if child := os.fork():
+    os.waitpid(child, 0)
+print([asyncio.run(dial(budget, clock)) for _ in range(1 if not child else 2)], flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.spec("D9.4")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_counts_as_another_process(tmp_path: Path) -> None:
+    """One dial before it, one of the child, and one that is left for the parent."""
+    done = subprocess.run(
+        [sys.executable, "-c", SHARED_BY_A_FORK, tmp_path / "dials.db"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["True", "[True]", "[True, False]"], done.stderr
+    with closing(sqlite3.connect(tmp_path / "dials.db")) as file:
+        [(owners, dials)] = file.execute("SELECT count(DISTINCT owner), count(*) FROM dials")
+    assert (owners, dials) == (2, 3)
+
+
 FORKED = """
 import asyncio, os, sys
 from recloser import Budget, budget_file
