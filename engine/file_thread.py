@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ class FileThread:
         Raises `OSError` where no thread can be started.
         """
         self.do(lambda: _call_back(loop, job, done))
+
+    def wait(self) -> None:
+        """Wait until the jobs so far are done. Raises `OSError` where no thread can be started."""
+        over = Event()
+        self.do(over.set)
+        over.wait()
 
     def end(self) -> None:
         """End the thread after the jobs so far."""

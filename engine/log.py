@@ -56,6 +56,7 @@ JOURNAL_NOT_WRITTEN: Final = "websocket.journal_not_written"
 JOURNAL_WRITTEN: Final = "websocket.journal_written"
 SUSPECTED: Final = "websocket.messages_suspected"
 NOT_SAVED: Final = "websocket.outbox_not_saved"
+UNREADABLE: Final = "websocket.outbox_unreadable"
 MOVE_FAILED: Final = "websocket.move_failed"
 SESSION_LIMIT: Final = "websocket.session_limit_reached"
 OVERDUE: Final = "websocket.messages_unacknowledged"
@@ -200,6 +201,11 @@ def task_stuck(app_fields: Mapping[str, object], task: str, waited: float) -> No
 def outbox_not_saved(app_fields: Mapping[str, object], path: str, error: Exception) -> None:
     """Write a line about an outbox whose file at `path` could not be written."""
     _problem(NOT_SAVED, app_fields, path=path, error=str(error))
+
+
+def outbox_unreadable(app_fields: Mapping[str, object], path: str, error: Exception) -> None:
+    """Write a line about an outbox whose file at `path` is damaged behind what was read of it."""
+    _problem(UNREADABLE, app_fields, path=path, error=str(error))
 
 
 def budget_not_saved(app_fields: Mapping[str, object], path: str, error: Exception) -> None:

@@ -165,7 +165,8 @@ ROOMS = {
             f"engine/outbox/{name}.py"
             for name in (
                 *("acknowledgements", "backlog", "core", "dispatch", "effects", "errors"),
-                *("events", "holdings", "ledger", "message", "options", "table", "trial"),
+                *("events", "holdings", "intake", "ledger", "message", "options", "table"),
+                *("trial", "window"),
             )
         ),
         ours=(

@@ -1,11 +1,19 @@
-"""The messages that wait: their order, bounds and keys, and those that wait for room."""
+"""The messages that wait: their order, bounds and keys, and those that wait for room.
+
+With a file only a window of the waiting messages is in memory. Those that come next are in
+`order`. Behind them come the messages with a number above `after`: most are *unread*, in the file
+alone, and only counted here. In memory are those of `later`: messages that are not in the file yet,
+and messages of which more must be known than number and size.
+"""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from itertools import islice, takewhile
+from math import inf
 
 from recloser.outbox.message import Entry, Message
 from recloser.outbox.options import Outbox
+from recloser.outbox.window import ReadWindow
 
 
 class Backlog:
@@ -16,17 +24,31 @@ class Backlog:
     """
 
     __slots__ = (
+        "_highest",
         "_keyed",
         "_max_bytes",
         "_max_messages",
+        "_most",
+        "_most_bytes",
         "_passing",
+        "_unread_bytes",
+        "after",
         "bytes",
+        "counted",
+        "doomed",
+        "later",
         "line",
         "order",
+        "reading",
         "timed",
+        "unread",
+        "window",
     )
 
-    def __init__(self, bounds: Outbox) -> None:
+    def __init__(self, bounds: Outbox, window: ReadWindow) -> None:
+        self.window: ReadWindow = window
+        self._most: float = inf if bounds.path is None else window.most
+        self._most_bytes: float = inf if bounds.path is None else window.most_bytes
         self._max_messages = bounds.max_messages
         self._max_bytes = bounds.max_bytes
         # A dict would search its first entry among the places of removed entries.
@@ -40,7 +62,30 @@ class Backlog:
         self.timed: int = 0
         """Number of messages with a time to live."""
         self.bytes: int = 0
-        """The size of all messages, in bytes."""
+        """The size of all messages, in bytes; of the unread ones as soon as they are counted."""
+        self._highest = 0
+        """The highest number of a message that came in."""
+        self.after: int | None = None
+        """The number behind which messages may be unread; None: all are in memory."""
+        self.later: OrderedDict[int, Entry] = OrderedDict()
+        """The messages in memory that come behind those of `order` and `after`, by number."""
+        self.unread: int = 0
+        """How many messages are in the file alone; the most that there may be until counted."""
+        self._unread_bytes = 0
+        self.counted: bool = True
+        """Whether it is known how many messages are unread, and which of them are in `later`."""
+        self.reading: bool = False
+        """Whether the file is being read, or cannot be read any more."""
+        self.doomed: int = 0
+        """The unread messages up to this number are to be dropped: the policy decided so."""
+
+    def __len__(self) -> int:
+        return len(self.order) + len(self.later) + self.unread
+
+    @property
+    def empty(self) -> bool:
+        """Whether no message waits, here or in the file."""
+        return self.after is None and not self.order
 
     @property
     def first(self) -> Entry | None:
@@ -61,15 +106,15 @@ class Backlog:
     def fits(self, message: Message) -> bool:
         """Whether there is room for it; the room of the message that it replaces counts."""
         older = self._older(message)
-        count, size = len(self.order), self.bytes
+        count, size = len(self), self.bytes
         if older is not None:
             count, size = count - 1, size - older.message.size
         return count < self._max_messages and size + message.size <= self._max_bytes
 
     def takes(self, message: Message) -> bool:
         """Whether it fits, and no message waits for room before it."""
-        if self.line or message.key is not None:
-            return not self.line and self.fits(message)
+        if self.line or message.key is not None or self.after is not None:
+            return self.counted and not self.line and self.fits(message)
         count, size = len(self.order), self.bytes + message.size
         return count < self._max_messages and size <= self._max_bytes
 
@@ -81,9 +126,9 @@ class Backlog:
         )
 
     def make_room(self, message: Message) -> list[Entry]:
-        """Take out the oldest messages until this one fits."""
+        """Take out the oldest messages until this one fits, or the file has to be read first."""
         found = []
-        while not self.fits(message):
+        while self.order and not self.fits(message):
             entry = next(iter(self.order))
             self.remove(entry)
             found.append(entry)
@@ -100,9 +145,9 @@ class Backlog:
         self.line.pop(entry, None)
 
     def next_in_line(self) -> Entry | None:
-        """Take out the message that waited longest for room, if it fits now."""
+        """Take out the message that waited longest for room, if it is known to fit now."""
         for entry in self.line:
-            if self.fits(entry.message):
+            if self.counted and self.fits(entry.message):
                 del self.line[entry]
                 return entry
             break
@@ -126,8 +171,21 @@ class Backlog:
         older = None if entry.message.key is None else self._older(entry.message)
         if older is not None:
             self.remove(older)
-        self._add(entry)
+        number = entry.message.number
+        if len(self.order) >= self._most or self.bytes - self._unread_bytes >= self._most_bytes:
+            self._spill_from(number)
+        self._highest = max(self._highest, number)
+        self._count(entry)
+        if self.after is not None and number > self.after:
+            self.later[number] = entry
+        else:
+            self.order[entry] = None
         return older
+
+    def _spill_from(self, number: int) -> None:
+        """Let messages be unread from this number on, unless that is so already."""
+        if self.after is None and number > self._highest:
+            self.after = number - 1
 
     def put_back(self, entries: list[Entry]) -> list[Entry]:
         """Put messages ahead of all others, in their order; return those that are outdated.
@@ -146,14 +204,18 @@ class Backlog:
             if self._older(entry.message) is not None:
                 replaced.append(entry)
             else:
-                self._add(entry)
+                self._count(entry)
+                self.order[entry] = None
                 self.order.move_to_end(entry, last=False)
         return replaced[::-1]
 
     def remove(self, entry: Entry) -> None:
         """Take one out."""
         message = entry.message
-        del self.order[entry]
+        if self.after is None or entry in self.order:
+            del self.order[entry]
+        else:
+            del self.later[message.number]
         self.bytes -= message.size
         if message.expires_at is not None:
             self.timed -= 1
@@ -163,10 +225,10 @@ class Backlog:
             del self._keyed[message.key]
 
     def take(self, generation: int | None = None) -> list[Entry]:
-        """Take out all, or all that must not outlive `generation`."""
+        """Take out all in memory, or all that must not outlive `generation`."""
         found = [
             each
-            for each in self.order
+            for each in (*self.order, *self.later.values())
             if generation is None or each.message.generation == generation
         ]
         for entry in found:
@@ -179,7 +241,7 @@ class Backlog:
             return []
         found = [
             each
-            for each in self.order
+            for each in (*self.order, *self.later.values())
             if each.message.expires_at is not None and each.message.expires_at <= now
         ]
         for entry in found:
@@ -190,9 +252,83 @@ class Backlog:
         """Find the message of the same key."""
         return None if message.key is None else self._keyed.get(message.key)
 
-    def _add(self, entry: Entry) -> None:
+    # -- the window ---------------------------------------------------------------------
+
+    @property
+    def hungry(self) -> bool:
+        """Whether more of the file should be read."""
+        if self.after is None or self.reading or not self.counted:
+            return False
+        near = self.bytes - self._unread_bytes
+        some = len(self.order) < self.window.ahead and near < 2 * self.window.bytes
+        return some or not self.order
+
+    def reopen(self, after: int | None, unread: int, last: int) -> None:
+        """Begin with a file that was opened: so many messages behind `after` are unread at most.
+
+        No number above `last` was used. No message is in memory now.
+        """
+        self.bytes -= self._unread_bytes
+        self.after, self.unread = after, unread
+        self._highest = max(self._highest, last)
+        self._unread_bytes = self.doomed = 0
+        self.counted, self.reading = after is None, False
+
+    def count_unread(self, messages: int, size: int) -> None:
+        """Learn how many messages are in the file alone, and how many bytes they have."""
+        self.unread, self._unread_bytes, self.counted = messages, size, True
+        self.bytes += size
+        self.later = OrderedDict(sorted(self.later.items()))
+
+    def doom(self) -> None:
+        """Have the messages dropped that are unread now, when they are read."""
+        if self.after is not None:
+            self.doomed = self._highest
+
+    def leave_to_file(self, entry: Entry) -> bool:
+        """Let a message be unread that is in the file now, if it comes behind the window.
+
+        Return whether it is. One stays in memory of which more than number and size matters.
+        """
         message = entry.message
-        self.order[entry] = None
+        if (
+            self.later.get(message.number) is not entry
+            or not (message.key is None and message.expires_at is None)
+            or not (message.generation is None and message.id in (None, message.number))
+            or message.suspect
+            or message.number <= self.doomed
+        ):
+            return False
+        del self.later[message.number]
+        self.unread += 1
+        self._unread_bytes += message.size
+        return True
+
+    def take_in(self, messages: Iterable[Message], last: int | None) -> list[Entry]:
+        """Take the next messages of the file into memory; return those that were unread.
+
+        They go up to the number `last`; None: there are no more.
+        """
+        found = []
+        for message in messages:
+            if message.number not in self.later:
+                found.append(Entry(message))
+                self.unread -= 1
+                self._unread_bytes -= message.size
+        if last is None:  # whatever was counted
+            self.bytes -= self._unread_bytes
+            self.unread = self._unread_bytes = 0
+        ahead = self.later.values()
+        there = list(takewhile(lambda each: last is None or each.message.number <= last, ahead))
+        for entry in there:
+            del self.later[entry.message.number]
+        joined = sorted([*found, *there], key=lambda each: each.message.number) if there else found
+        self.order.update(dict.fromkeys(joined))
+        self.after = last
+        return found
+
+    def _count(self, entry: Entry) -> None:
+        message = entry.message
         self.bytes += message.size
         if message.expires_at is not None:
             self.timed += 1

@@ -21,14 +21,16 @@ from recloser.fsm.decisions import Unsent
 from recloser.fsm.states import State, Wish
 from recloser.outbox import events
 from recloser.outbox.dispatch import Dispatch
-from recloser.outbox.effects import Answer, Effect, Look, Save
+from recloser.outbox.effects import Answer, Effect, Save
 from recloser.outbox.errors import OutboxFull
 from recloser.outbox.events import Flushed, Offered
 from recloser.outbox.holdings import Holdings
+from recloser.outbox.intake import Intake
 from recloser.outbox.ledger import id_is_held
 from recloser.outbox.message import Entry, Id, Message, Reason, check_storable
 from recloser.outbox.options import Outbox
 from recloser.outbox.table import Kind, MessageState, MessageTrigger
+from recloser.outbox.window import ReadWindow
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
 
@@ -44,16 +46,24 @@ _CLOSED, _OPEN, _CLOSING, _PASSIVE, _CONNECTING = (
 class OutboxCore:
     """The outbox of one engine. It has no clock, no connection and no file.
 
-    `closed` makes the error that says why the engine is closed.
+    `closed` makes the error that says why the engine is closed. `window` bounds what is in memory
+    of the messages that wait in a file.
     """
 
-    __slots__ = ("_closed", "_dispatch", "_held", "_options", "deadline")
+    __slots__ = ("_closed", "_dispatch", "_held", "_intake", "_options", "deadline")
 
-    def __init__(self, options: Outbox, *, closed: Callable[[], Exception]) -> None:
+    def __init__(
+        self,
+        options: Outbox,
+        *,
+        closed: Callable[[], Exception],
+        window: ReadWindow | None = None,
+    ) -> None:
         self._options = options
         self._closed = closed
-        self._held = Holdings(options)
+        self._held = Holdings(options, window or ReadWindow())
         self._dispatch = Dispatch(self._held)
+        self._intake = Intake(self._held)
         self.deadline: float | None = None
         """The moment at which `Due` must be told; None: no message waits for a moment."""
 
@@ -68,7 +78,23 @@ class OutboxCore:
     def idle(self) -> bool:
         """Whether all messages were handed over, and those to be acknowledged are settled."""
         held = self._held
-        return not (self._dispatch.flushing or held.backlog.order or held.ledger.sent_at)
+        return held.backlog.empty and not (self._dispatch.flushing or held.ledger.sent_at)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the held messages; without the unread ones until they are counted."""
+        held = self._held
+        return held.backlog.bytes + sum(each.message.size for each in held.ledger.sent_at)
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is known how many messages the file has."""
+        return self._held.backlog.counted
+
+    @property
+    def after(self) -> int | None:
+        """The number behind which messages are in the file alone; None: all are in memory."""
+        return self._held.backlog.after
 
     @property
     def blank(self) -> bool:
@@ -85,8 +111,12 @@ class OutboxCore:
         return tuple(entry.message for entry in self._held.ledger.leaving)
 
     def entries(self) -> tuple[Entry, ...]:
-        """Return the held messages, in the order in which they will go out."""
-        return (*self._held.ledger.sent_at, *self._held.backlog.order)
+        """Return the held messages, in the order in which they will go out.
+
+        Without those that are in the file alone, see `after`.
+        """
+        backlog = self._held.backlog
+        return (*self._held.ledger.sent_at, *backlog.order, *backlog.later.values())
 
     def awaited(self, entries: Iterable[object]) -> int:
         """Count those of some entries that were handed over, and are held until acknowledged."""
@@ -120,7 +150,9 @@ class OutboxCore:
                 problem = self._refusal(entry.message, event.state, event.wish)
                 self._enter(entry, problem, event.id, now, congested=event.congested)
             case events.Saved(entry):
-                self._accept(entry)
+                self._held.accept(entry)
+                if held.backlog.after is not None:
+                    held.leave_to_file(entry)
             case events.Sent():
                 self._sent(event)
             case events.Ready(generation):
@@ -130,16 +162,19 @@ class OutboxCore:
             case events.Cancelled(entry):
                 if entry.state is MessageState.OFFERED:
                     held.backlog.step_out(entry)
-                    self._refuse(entry)
+                    self._held.refuse(entry)
             case events.Bounced(entry, state, wish, generation):
                 if dispatch.bounced(entry, generation):
-                    self._accept(entry)  # it waits again
+                    self._held.accept(entry)  # it waits again
                 else:
                     self._enter(entry, self._refusal(entry.message, state, wish), None, now)
             case events.Unrendered(entry, flush):
                 self._unrendered(entry, flush, now)
             case _:
                 self._take_note(event, now)
+        if held.backlog.after is not None and self._intake.read_on():
+            self._held.let_in_again()
+            dispatch.resume()
         if held.watched and (
             held.acknowledged
             or held.suspects
@@ -186,17 +221,29 @@ class OutboxCore:
                 self._go_on()
             case events.MovedIn():
                 self._moved_in(event)
-            case events.Restored(messages, last, unwritten):
-                held.restore(messages, last, unwritten)
+            case events.Restored():
+                self._intake.restore(event)
                 for entry in held.backlog.line:
                     if not held.ledger.knows(entry):
                         held.backlog.step_out(entry)
-                        self._refuse(entry, id_is_held(entry.message.id))
+                        self._held.refuse(entry, id_is_held(entry.message.id))
+            case events.Surveyed():
+                self._intake.survey(event)
+                self._held.let_in_again()
+                dispatch.resume()
+            case events.Window(messages, last):
+                self._intake.take_in(messages, last)
+                held.expire(now)
+                self._held.let_in_again()
+                dispatch.resume()
+            case events.Unreadable(error):
+                held.damage, held.backlog.reading = error, True
+                self._held.send_away(lambda: error)
 
     # -- what is offered ----------------------------------------------------------------
 
     def _refusal(self, message: Message, state: State, wish: Wish) -> Exception | None:
-        """Return the error if this state of the engine accepts no message, else None."""
+        """Return the error if a message is not accepted in this state of the engine, else None."""
         if state is _CLOSED:
             return self._closed()
         if state is not _OPEN:
@@ -213,7 +260,7 @@ class OutboxCore:
                 check_storable("key", message.key)
             except (TypeError, ValueError) as error:
                 return error
-        return None
+        return self._held.damage
 
     def _enter(
         self,
@@ -230,7 +277,7 @@ class OutboxCore:
             problem = held.number(entry, own)
             message = entry.message
         if problem is not None:
-            self._refuse(entry, problem)
+            held.refuse(entry, problem)
             return
         if dispatch.connection is not None and dispatch.goes_directly(entry):
             lasting = congested and message.generation is None
@@ -239,48 +286,16 @@ class OutboxCore:
                 return
         if held.backlog.timed:
             held.expire(now)
-            self._let_in()
-        if held.backlog.takes(message) or self._makes_room(entry, message):
+            held.let_in()
+        if held.backlog.takes(message) or held.makes_room(entry, message):
             held.admit(entry)
             if dispatch.connection is not None:
                 dispatch.resume()
 
-    def _makes_room(self, entry: Entry, message: Message) -> bool:
-        """Make room for a message by dropping others, or drop it, refuse it, or let it wait."""
-        options, held = self._options, self._held
-        if message.size > options.max_bytes:
-            self._refuse(entry, OutboxFull("max_bytes", options.max_bytes))
-        elif options.when_full == "wait":
-            held.backlog.line_up(entry)
-        elif options.when_full == "raise":
-            self._refuse(entry, OutboxFull("messages held", len(held)))
-        elif options.when_full == "drop-newest":
-            held.drop([entry], Reason.NEWEST)
-            held.effects.append(Answer(entry, Delivery.DROPPED))
-        else:
-            held.drop(held.backlog.make_room(message), Reason.OLDEST)
-            return True
-        return False
-
-    def _accept(self, entry: Entry) -> None:
-        """Answer that a message was accepted."""
-        if entry.delivery is None:
-            entry.delivery = Delivery.QUEUED
-        self._held.effects.append(Answer(entry, entry.delivery))
-        if entry in self._held.ledger.leaving:
-            self._held.effects.append(Look())
-
-    def _refuse(self, entry: Entry, problem: Exception | None = None) -> None:
-        """Answer that a message was not accepted; without a problem no caller waits."""
-        entry.move(_T.WITHDRAW)
-        self._held.ledger.forget(entry)
-        if problem is not None:
-            self._held.effects.append(Answer(entry, problem))
-
     def _not_saved(self, entry: Entry, error: Exception) -> None:
         """Refuse a message that is not in the file, unless it was handed over meanwhile."""
         if entry.delivery is not None or entry.state is not MessageState.WAITING:
-            self._accept(entry)
+            self._held.accept(entry)
             return
         self._held.remove([entry], _T.WITHDRAW)
         self._held.effects.append(Answer(entry, error))
@@ -301,22 +316,11 @@ class OutboxCore:
         else:
             held.effects.append(Answer(None, problem))
 
-    def _let_in(self) -> None:
-        """Queue the messages that waited for room, in their turn, while they fit."""
-        backlog = self._held.backlog
-        while backlog.line and (entry := backlog.next_in_line()) is not None:
-            self._held.admit(entry)
-
-    def _send_away(self, problem: Callable[[], Exception], generation: int | None = None) -> None:
-        """Refuse the messages that wait for room."""
-        for entry in self._held.backlog.send_away(generation):
-            self._refuse(entry, problem())
-
     # -- messages that were handed over -------------------------------------------------
 
     def _go_on(self) -> None:
         """Queue the messages that wait for room, and hand over those that may go."""
-        self._let_in()
+        self._held.let_in()
         self._dispatch.resume()
 
     def _hand_on(self, generation: int | None, now: float) -> None:
@@ -327,7 +331,7 @@ class OutboxCore:
             while len(line) != left:  # one that is let in may have expired meanwhile
                 left = len(line)
                 held.expire(now)
-                self._let_in()
+                self._held.let_in()
             dispatch.hand_on(now)
 
     def _sent(self, event: events.Sent) -> None:
@@ -346,7 +350,7 @@ class OutboxCore:
             if unsent or delivery is Delivery.QUEUED:
                 held.effects.append(Save(entry))
                 return
-        self._accept(entry)
+        self._held.accept(entry)
 
     def _unrendered(self, entry: Entry, flush: int | None, now: float) -> None:
         """Drop a message that cannot be rendered; a direct one was never accepted."""
@@ -354,7 +358,7 @@ class OutboxCore:
             self._held.recall(entry)
             entry.message = entry.message.delivered(-1)
             if flush is None:
-                self._refuse(entry)
+                self._held.refuse(entry)
             else:
                 self._held.drop([entry], Reason.UNRENDERED)
         self._hand_on(flush, now)
@@ -370,18 +374,18 @@ class OutboxCore:
                 trial.take_back(event, now)
             else:
                 held.take_back(event.returned)
-        self._send_away(lambda: NotOpen(state), generation)
+        self._held.send_away(lambda: NotOpen(state), generation)
         held.expire(now)
         held.drop(held.backlog.take(generation), Reason.GENERATION)
         if event.fate is Unsent.DROP:
-            held.drop(held.backlog.take(), Reason.DECISION)
+            held.drop_all(Reason.DECISION)
         trial.end()
-        self._let_in()
+        self._held.let_in()
 
     def _stopped(self, state: State) -> None:
         """Refuse the messages that wait for room: there will be none."""
         if state is State.CLOSED:
-            self._send_away(self._closed)
+            self._held.send_away(self._closed)
         elif not self._options.in_passive:
-            self._send_away(lambda: NotOpen(state))
-        self._let_in()
+            self._held.send_away(lambda: NotOpen(state))
+        self._held.let_in()

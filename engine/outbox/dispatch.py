@@ -100,7 +100,7 @@ class Dispatch:
             return passes(entry.message)
         if entry.awaits:
             return not (held.backlog.order or held.durable or held.ledger.full)
-        return not held.backlog.order or passes(entry.message)
+        return held.backlog.empty or passes(entry.message)
 
     def hand_over(self, entry: Entry, now: float) -> None:
         """Hand a message to the connection."""

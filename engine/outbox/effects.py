@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recloser.outbox.message import Entry, Message, Reason
+from recloser.outbox.window import ReadWindow
 from recloser.transport.base import Delivery
 
 
@@ -54,6 +55,27 @@ class Save:
     """
 
     entry: Entry | None
+
+
+@dataclass(slots=True)
+class Survey:
+    """Count the messages in the file behind the number `after`; then tell `Surveyed`.
+
+    Or tell `Unreadable`.
+    """
+
+    after: int
+
+
+@dataclass(slots=True)
+class Read:
+    """Read the next messages in the file behind the number `after`; then tell `Window`.
+
+    As many as the bounds say, or all without bounds. Or tell `Unreadable`.
+    """
+
+    after: int
+    bounds: ReadWindow | None
 
 
 @dataclass(slots=True)
@@ -118,5 +140,17 @@ class Dropped:
 
 
 Effect = (
-    Change | Save | Send | Answer | Flush | Direct | Look | Resent | Overdue | Suspected | Dropped
+    Change
+    | Save
+    | Survey
+    | Read
+    | Send
+    | Answer
+    | Flush
+    | Direct
+    | Look
+    | Resent
+    | Overdue
+    | Suspected
+    | Dropped
 )

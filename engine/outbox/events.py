@@ -191,6 +191,35 @@ class Restored:
     """The highest number that was ever used."""
     unwritten: Container[int] = frozenset()
     """Numbers of messages that are not in the file yet."""
+    highest: int | None = None
+    """The highest number of a message in the file, if not all were read: the others are behind the
+    last of `messages`."""
+
+
+@dataclass(slots=True)
+class Surveyed:
+    """The file was looked through: so many messages in it are unread, of so many bytes."""
+
+    unread: int
+    bytes: int
+    others: Collection[Message]
+    """The messages there of which more must be known; they do not count as unread."""
+
+
+@dataclass(slots=True)
+class Window:
+    """The next messages were read from the file."""
+
+    messages: Collection[Message]
+    last: int | None
+    """The number up to which the file was read; None: nothing is behind these messages."""
+
+
+@dataclass(slots=True)
+class Unreadable:
+    """The file is damaged behind what was read of it."""
+
+    error: OutboxUnusable
 
 
 Event = (
@@ -215,4 +244,7 @@ Event = (
     | MovedOut
     | MovedIn
     | Restored
+    | Surveyed
+    | Window
+    | Unreadable
 )

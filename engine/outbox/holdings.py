@@ -1,7 +1,7 @@
 """All messages of one outbox, and the effects of each change of theirs."""
 
-from collections.abc import Collection, Container, Iterable
-from typing import Final
+from collections.abc import Callable, Collection, Container, Iterable
+from typing import TYPE_CHECKING, Final
 
 from recloser.fsm.errors import RecloserError
 from recloser.outbox.backlog import Backlog
@@ -11,16 +11,22 @@ from recloser.outbox.effects import (
     Effect,
     Forget,
     Hide,
+    Look,
     Note,
     Resent,
     Save,
     Suspected,
 )
-from recloser.outbox.ledger import Ledger
+from recloser.outbox.errors import OutboxFull
+from recloser.outbox.ledger import Ledger, id_is_held
 from recloser.outbox.message import Entry, Id, Message, Reason
 from recloser.outbox.options import Outbox
 from recloser.outbox.table import MessageState, MessageTrigger
+from recloser.outbox.window import ReadWindow
 from recloser.transport.base import Delivery
+
+if TYPE_CHECKING:
+    from recloser.outbox.errors import OutboxUnusable
 
 _T: Final = MessageTrigger
 _ADMIT: Final = MessageTrigger.ADMIT
@@ -34,11 +40,13 @@ class Holdings:
     """
 
     __slots__ = (
-        "_last",
+        "_options",
         "acknowledged",
         "backlog",
+        "damage",
         "durable",
         "effects",
+        "last",
         "ledger",
         "numbered",
         "reports",
@@ -46,12 +54,13 @@ class Holdings:
         "watched",
     )
 
-    def __init__(self, options: Outbox) -> None:
+    def __init__(self, options: Outbox, window: ReadWindow) -> None:
+        self._options = options
         self.acknowledged: Final = options.acknowledgements is not None
         self.durable: Final = options.path is not None
         self.numbered: Final = self.acknowledged or self.durable
         """Whether messages have numbers."""
-        self.backlog: Final = Backlog(options)
+        self.backlog: Final = Backlog(options, window)
         self.ledger: Final = Ledger(options.acknowledgements)
         self.effects: list[Effect] = []
         """The effects that are not collected yet."""
@@ -61,12 +70,14 @@ class Holdings:
         """The messages of which the peer refused one, until it is known which."""
         self.watched: bool = self.numbered
         """Whether messages have numbers, or some were suspect on the present connection."""
-        self._last = 0
+        self.damage: OutboxUnusable | None = None
+        """Why the file cannot be read any more."""
+        self.last: int = 0
         """The highest number that was ever used."""
 
     def __len__(self) -> int:
         """Count the messages that were accepted and are neither handed over nor settled."""
-        return len(self.backlog.order) + len(self.ledger.sent_at)
+        return len(self.backlog) + len(self.ledger.sent_at)
 
     @property
     def blank(self) -> bool:
@@ -81,18 +92,75 @@ class Holdings:
         self, entry: Entry, own: Id | None, reserved: Container[object] = frozenset()
     ) -> Exception | None:
         """Give a message its number and its id; return the error if it cannot have that id."""
-        number = self._last + 1
+        number = self.last + 1
         if self.acknowledged or own is not None:
+            if self._is_unread(own):
+                return id_is_held(own)
             try:
                 number, own = self.ledger.id_for(number, own, reserved)
             except (RecloserError, TypeError, ValueError) as error:
                 return error
         if self.numbered:
-            self._last = number
+            self.last = number
             entry.message = _numbered(entry.message, number, own)
             if own is not None:
                 self.ledger.register(entry)
         return None
+
+    def makes_room(self, entry: Entry, message: Message) -> bool:
+        """Make room for a message by dropping others, or drop it, refuse it, or let it wait."""
+        options, backlog = self._options, self.backlog
+        if message.size > options.max_bytes:
+            self.refuse(entry, OutboxFull("max_bytes", options.max_bytes))
+        elif options.when_full == "wait" or backlog.line or not backlog.counted:
+            backlog.line_up(entry)
+        elif options.when_full == "raise":
+            self.refuse(entry, OutboxFull("messages held", len(self)))
+        elif options.when_full == "drop-newest":
+            self.drop([entry], Reason.NEWEST)
+            self.effects.append(Answer(entry, Delivery.DROPPED))
+        else:
+            self.drop(backlog.make_room(message), Reason.OLDEST)
+            if backlog.fits(message):
+                return True
+            backlog.line_up(entry)  # until the oldest one was read, which is reported
+        return False
+
+    def accept(self, entry: Entry) -> None:
+        """Answer that a message was accepted."""
+        if entry.delivery is None:
+            entry.delivery = Delivery.QUEUED
+        self.effects.append(Answer(entry, entry.delivery))
+        if entry in self.ledger.leaving:
+            self.effects.append(Look())
+
+    def refuse(self, entry: Entry, problem: Exception | None = None) -> None:
+        """Answer that a message was not accepted; without a problem no caller waits."""
+        entry.move(_T.WITHDRAW)
+        self.ledger.forget(entry)
+        if problem is not None:
+            self.effects.append(Answer(entry, problem))
+
+    def let_in(self) -> None:
+        """Queue the messages that waited for room, in their turn, while they fit."""
+        backlog = self.backlog
+        while backlog.line and (entry := backlog.next_in_line()) is not None:
+            self.admit(entry)
+
+    def let_in_again(self) -> None:
+        """Decide anew about the messages that waited for what the file has."""
+        backlog = self.backlog
+        self.let_in()
+        if self._options.when_full == "wait" or not backlog.counted:
+            return
+        for entry in backlog.send_away():
+            if backlog.takes(entry.message) or self.makes_room(entry, entry.message):
+                self.admit(entry)
+
+    def send_away(self, problem: Callable[[], Exception], generation: int | None = None) -> None:
+        """Refuse the messages that wait for room."""
+        for entry in self.backlog.send_away(generation):
+            self.refuse(entry, problem())
 
     def admit(self, entry: Entry) -> None:
         """Queue a message for which there is room; it is accepted when it is in the file."""
@@ -132,36 +200,29 @@ class Holdings:
             self.queue(entry)
         return None
 
-    def restore(self, messages: Collection[Message], last: int, unwritten: Container[int]) -> None:
-        """Hold the messages of the file, and those held before that are not in it yet.
+    def _is_unread(self, identity: Id | None) -> bool:
+        """Whether an unread message may have its number as this id."""
+        after = self.backlog.after
+        if after is None or not self.ledger.numbered or not isinstance(identity, int):
+            return False
+        return after < identity <= self.last
 
-        A message that was held and is not in the file any more was sent by another engine.
-        """
-        self._last = max(self._last, last)
-        known = {entry.message.number: entry for entry in self.backlog.take()}
-        kept = {each.number: known.get(each.number) or Entry(each) for each in messages}
-        for number, entry in known.items():
-            if entry.message.generation is not None or number in unwritten:
-                kept[number] = entry
-            elif number not in kept:
-                entry.move(_T.WITHDRAW)
-                self.ledger.forget(entry)
-                self.suspects.pop(entry, None)
-        for number in sorted(kept):
-            entry = kept[number]
-            if entry.message.suspect:
-                self.suspects[entry] = None
-            self.ledger.register(entry)
-            if entry.state is MessageState.OFFERED:
-                entry.move(_T.ADMIT)
-                entry.delivery = Delivery.QUEUED
-            replaced = self.backlog.append(entry)
-            if replaced is not None:
-                self.drop([replaced], Reason.REPLACED)
+    # -- messages that leave ------------------------------------------------------------
+
+    def drop_all(self, reason: Reason) -> None:
+        """Drop all waiting messages; the unread ones as they are read, since they are reported."""
+        self.drop(self.backlog.take(), reason)
+        self.backlog.doom()
+
+    def leave_to_file(self, entry: Entry) -> None:
+        """Let a message be unread that is in the file now, if it comes behind the window."""
+        own = entry.message.id is not None and not self.ledger.numbered
+        if not own and self.backlog.leave_to_file(entry):
+            self.ledger.forget(entry)
 
     def named(self, identity: Id, *, up_to: bool) -> list[Entry]:
         """Find what an acknowledgement means, see `OutboxCore.named`."""
-        return self.ledger.named(identity, up_to=up_to, last=self._last, backlog=self.backlog.order)
+        return self.ledger.named(identity, up_to=up_to, last=self.last, backlog=self.backlog.order)
 
     def leave_later(self, entry: Entry) -> None:
         """Keep a message in the file that was sent directly, until it is seen to have left."""

@@ -20,11 +20,12 @@ class Ledger:
     reports nothing: `Holdings` and the core do.
     """
 
-    __slots__ = ("_numbered", "_wanted", "_window", "ids", "leaving", "sent_at")
+    __slots__ = ("_wanted", "_window", "ids", "leaving", "numbered", "sent_at")
 
     def __init__(self, wanted: Acknowledgements | None) -> None:
         self._wanted = wanted
-        self._numbered = wanted is not None and wanted.numbered
+        self.numbered: bool = wanted is not None and wanted.numbered
+        """Whether a number is the id of its message, unless it has one of its own."""
         self._window: float = inf if wanted is None else wanted.window
         self.ids: dict[Id, Entry] = {}
         """The messages that are not settled, by what acknowledges them."""
@@ -48,7 +49,7 @@ class Ledger:
             self.check(own)
             if own in self.ids:
                 raise id_is_held(own)
-        elif self._numbered:
+        elif self.numbered:
             while number in self.ids or number in reserved:  # it is not this caller's to change
                 number += 1
             own = number
@@ -151,7 +152,7 @@ class Ledger:
         entry = self.ids.get(identity)
         if entry is not None:
             number = entry.message.number if entry.message.deliveries else 0
-        elif self._numbered and isinstance(identity, int) and identity <= last:
+        elif self.numbered and isinstance(identity, int) and identity <= last:
             number = identity  # it may have been dropped after it was sent
         else:
             number = 0

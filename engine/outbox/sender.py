@@ -17,8 +17,9 @@ from recloser.outbox.acknowledgements import ids_in
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.dispatch import TURN
 from recloser.outbox.effects import Answer, Forget, Hide, Mark, Note, Save, Send
-from recloser.outbox.message import Drop, Entry, Id, Message, Reason, entry_of, make_message
+from recloser.outbox.message import Entry, Id, Message, entry_of, make_message
 from recloser.outbox.options import Outbox
+from recloser.outbox.reports import DropReports
 from recloser.outbox.store import Store
 from recloser.outbox.table import MessageState
 from recloser.transport.base import Delivery
@@ -39,7 +40,7 @@ class OutboxSender:
 
     __slots__ = (
         *("_alarm", "_clock", "_deadline", "_drainers", "_generation", "_line", "_options"),
-        *("_timeout", "_wire", "core", "engine", "send", "store"),
+        *("_reports", "_timeout", "_wire", "core", "engine", "send", "store"),
     )
 
     def __init__(self, engine: Engine, options: Outbox, store: Callable[[Engine], Store]) -> None:
@@ -54,6 +55,7 @@ class OutboxSender:
         self._line: dict[Entry, asyncio.Future[effects.Effect]] = {}
         self._drainers: tuple[Waiter, ...] = ()
         self.core: OutboxCore = OutboxCore(options, closed=lambda: closed_error(engine.last_change))
+        self._reports = DropReports(engine, options.on_drop)
         self.store: Store = store(engine)
         self.send: Callable[[Data], Coroutine[Any, Any, Delivery]] = self._accept
 
@@ -204,6 +206,8 @@ class OutboxSender:
                     self.send = wire.send
                 case effects.Look() if wire is not None:
                     self.tell(events.Looked(set(wire.unsent_messages())))
+                case effects.Survey() | effects.Read():
+                    self.store.read(effect, self.tell)
                 case effects.Resent(number):
                     self.engine.counters.resent += number
                 case effects.Overdue(number):
@@ -211,7 +215,7 @@ class OutboxSender:
                 case effects.Suspected(number):
                     log.messages_suspected(self.engine.fields, number)
                 case effects.Dropped(messages, reason):
-                    self._report(messages, reason)
+                    self._reports.drop(messages, reason)
         if noted and not isinstance(step, Save):  # who saves asks for it
             self.store.write()
         deadline = self.core.deadline
@@ -226,21 +230,6 @@ class OutboxSender:
         self._deadline = None
         unsent = set() if self._wire is None else set(self._wire.unsent_messages())
         self.tell(events.Due(deadline, unsent))
-
-    def _report(self, messages: tuple[Message, ...], reason: Reason) -> None:
-        """Report dropped messages; the function that is told may call the engine."""
-        engine = self.engine
-        engine.counters.dropped += len(messages)
-        size = sum(message.size for message in messages)
-        log.messages_dropped(engine.fields, reason.value, len(messages), size, asked=reason.asked)
-        listener = self._options.on_drop
-        if listener is None:
-            return
-        for message in messages:
-            try:
-                listener(Drop(message, reason))
-            except Exception as error:  # noqa: BLE001 - as for any listener: it harms nobody (I3)
-                log.failure(log.LISTENER_FAILED, engine.fields, listener, error)
 
     # -- the life of the connection -----------------------------------------------------
 
@@ -380,6 +369,15 @@ class OutboxSender:
         restored = self.store.open()
         if restored is not None:
             self.tell(restored)
+
+    def read_all(self) -> None:
+        """Take all messages of the file into memory, at once; raises `OutboxUnusable`."""
+        after = self.core.after
+        if after is None:
+            return
+        survey = () if self.core.counted else (effects.Survey(after),)
+        for event in self.store.read_now(*survey, effects.Read(after, None)):
+            self.tell(event)
 
     async def released(self) -> None:
         """Release the file, unless the engine has left `closed` again."""

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from recloser.outbox.effects import Change
+from recloser.outbox.effects import Change, Read, Survey
 from recloser.outbox.errors import OutboxUnusable
-from recloser.outbox.events import Restored
+from recloser.outbox.events import Event, Restored
 
 
 class Store(Protocol):
@@ -35,7 +35,21 @@ class Store(Protocol):
         ...
 
     def open(self) -> Restored | None:
-        """Open the file and return its messages, unless it is open. Raises `OutboxUnusable`."""
+        """Open the file and return its first messages, unless it is open.
+
+        Raises `OutboxUnusable`.
+        """
+        ...
+
+    def read(self, request: Survey | Read, tell: Callable[[Event], object]) -> None:
+        """Read what the core asks for, and `tell` it in a later turn of the event loop."""
+        ...
+
+    def read_now(self, *requests: Survey | Read) -> list[Event]:
+        """Read at once what the core would ask for; a file that is not open is read as a whole.
+
+        What was asked for before is not told any more. Raises `OutboxUnusable`.
+        """
         ...
 
     def claim(self) -> AbstractContextManager[None]:
@@ -71,6 +85,14 @@ class MemoryStore:
 
     def open(self) -> None:
         """There is nothing to read."""
+
+    def read(self, request: Survey | Read, tell: Callable[[Event], object]) -> None:
+        """Nothing is asked for: no file was opened."""
+
+    def read_now(self, *requests: Survey | Read) -> list[Event]:
+        """There is nothing to read."""
+        del requests
+        return []
 
     def claim(self) -> AbstractContextManager[None]:
         """There is nothing to claim."""

@@ -43,10 +43,16 @@ class OutboxView:
     @property
     def bytes(self) -> int:
         """Their size, text as UTF-8."""
-        return sum(message.size for message in self.peek())
+        self._sender.tell(events.Shown())
+        return self._sender.core.bytes
 
     def peek(self) -> tuple[Message, ...]:
-        """Show them in the order in which they will go out."""
+        """Show them in the order in which they will go out.
+
+        Those that are in the file alone are read at once, and stay in memory. Raises
+        `OutboxUnusable` if that fails.
+        """
+        self._sender.read_all()
         self._sender.tell(events.Shown())
         return tuple([entry.message for entry in self._sender.core.entries()])
 
@@ -74,6 +80,8 @@ class OutboxView:
         source.bind()
         target.bind()
         self.peek()
+        if not target.core.counted:
+            target.read_all()
         moving = [each for each in source.core.entries() if each.message.generation is None]
         if target is source or not moving:
             return 0

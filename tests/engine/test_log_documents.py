@@ -56,6 +56,7 @@ WRITERS = {
     log.PINGS_MISSED: lambda: log.PingsMissed(BOUND)(1, answered_before=True),
     log.UNDELIVERED: lambda: log.messages_undelivered(BOUND, 2),
     log.DROPPED: lambda: log.messages_dropped(BOUND, "oldest", 1, 10, asked=False),
+    log.UNREADABLE: lambda: log.outbox_unreadable(BOUND, "outbox.db", OSError(5, "damaged")),
     log.NOT_SAVED: lambda: log.outbox_not_saved(BOUND, "outbox.db", OSError(28, "full")),
     log.SUSPECTED: lambda: log.messages_suspected(BOUND, 2),
     log.OVERDUE: lambda: log.messages_overdue(BOUND, 2, 30.0),

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import cache
 from itertools import chain
@@ -52,6 +52,7 @@ ROWS: Final = f"SELECT {COLUMNS} FROM message ORDER BY number"  # noqa: S608 - o
 
 
 _USED: Final = "max(removed, (SELECT ifnull(max(number), 0) FROM message))"
+_HIGHEST: Final = "SELECT ifnull(max(number), 0) FROM message"
 _LAST: Final = f"SELECT {_USED} FROM numbers"  # noqa: S608 - of constants
 _REMOVED: Final = "UPDATE numbers SET removed = max(removed, ?)"
 _RESERVED: Final = "SELECT reserved FROM numbers"
@@ -66,6 +67,10 @@ _GROUP: Final = 64
 statement, which can take 5 ms while the event loop is busy."""
 _RANGE: Final = 8
 """Numbers from which on an unbroken range is a statement of its own."""
+
+CHECKED: Final = 1024
+"""Pages that SQLite checks when the file is opened, in 5 ms. A larger file is checked later, by
+`check`: it would keep the event loop waiting."""
 
 T = TypeVar("T")
 
@@ -129,11 +134,22 @@ class StoredMessage(NamedTuple):
     def _checksum(self) -> int:
         number, own, key, data, expires_at, _, suspect = self
         if isinstance(data, str):
-            data, kind = data.encode(), "str"
-        else:
-            kind = "bytes"
-        facts = f"{number} {own!r} {key!r} {kind} {expires_at!r} {suspect}"
-        return crc32(data, crc32(facts.encode()))
+            return checksum(number, own, key, data.encode(), "str", expires_at, suspect)
+        return checksum(number, own, key, data, "bytes", expires_at, suspect)
+
+
+def checksum(
+    number: int,
+    own: Id | None,
+    key: Hashable,
+    data: bytes,
+    kind: str,
+    expires_at: float | None,
+    suspect: int,
+) -> int:
+    """Return the checksum of a row, of which the data are encoded and of a `kind`: str or bytes."""
+    facts = f"{number} {own!r} {key!r} {kind} {expires_at!r} {suspect}"
+    return crc32(data, crc32(facts.encode()))
 
 
 def statements(
@@ -190,10 +206,12 @@ class Database:
     Raises `OutboxUnusable` or one of its kinds; the file has not changed then.
     """
 
-    __slots__ = ("_reserved", "connection", "path")
+    __slots__ = ("_reserved", "checked", "connection", "path")
 
     def __init__(self, path: str, *, fsync: bool) -> None:
         self.path: str = path
+        self.checked: bool = False
+        """Whether SQLite has found no damage to its structure."""
         try:
             # Messages may be secret, and SQLite would ask the umask. Its log takes after the file.
             private_file.make(path)
@@ -241,25 +259,44 @@ class Database:
             raise OutboxForeign(
                 self.path, f"has schema version {version}, and this recloser knows {VERSION}"
             )
+        pages = self._number("PRAGMA page_count") - self._number("PRAGMA freelist_count")
+        if pages <= CHECKED:
+            self.check()
+
+    def check(self) -> None:
+        """Have SQLite look for damage to its structure, unless it has; raises `OutboxDamaged`."""
+        if self.checked:
+            return
         try:
             [first] = self.connection.execute("PRAGMA quick_check(1)")
         except sqlite3.Error as error:
             raise unreadable(self.path, error) from error
         if first != ("ok",):
             raise OutboxDamaged(self.path, f"is damaged ({first[0]})")
+        self.checked = True
 
     def rows(self) -> list[StoredMessage]:
         """Return its messages, in order."""
+        self.check()
+        return list(self.select(ROWS))
+
+    def select(self, query: str, *values: int) -> Generator[StoredMessage]:
+        """Yield the messages of a query for `COLUMNS`; close it if not all are taken."""
         try:
             # Closed, or the error would keep it, and it the file: see `sqlite3_close_v2`.
-            with closing(self.connection.execute(ROWS)) as found:
-                return [StoredMessage.unsealed(*row) for row in found]
+            with closing(self.connection.execute(query, values)) as found:
+                for row in found:
+                    yield StoredMessage.unsealed(*row)
         except (sqlite3.Error, ValueError) as error:
             raise unreadable(self.path, error) from error
 
     def last(self) -> int:
         """Return the highest number that was ever used."""
         return self._number(_LAST)
+
+    def highest(self) -> int:
+        """Return the highest number of a message; 0 if there is none."""
+        return self._number(_HIGHEST)
 
     def _number(self, query: str) -> int:
         try:

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 
 from recloser import log
 from recloser.contract import Engine
 from recloser.file_thread import FileThread
-from recloser.outbox.effects import Change, Forget, Hide, Mark, Note
+from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Read, Survey
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
-from recloser.outbox.events import Restored
+from recloser.outbox.events import Event, Restored
 from recloser.outbox.file.database import Database, StoredMessage, named
+from recloser.outbox.file.reader import FileReader
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 
@@ -74,9 +75,9 @@ class GroupCommitWriter:
         "_fsync",
         "_hidden",
         "_loop",
-        "_numbered",
         "_path",
         "_problem",
+        "_reader",
         "_steps",
         "_thread",
         "_under_way",
@@ -86,10 +87,9 @@ class GroupCommitWriter:
     )
 
     def __init__(self, path: str, options: Outbox, engine: Engine) -> None:
-        wanted = options.acknowledgements
         self._path = path
         self._fsync = options.fsync
-        self._numbered = wanted is not None and wanted.numbered
+        self._reader = FileReader(options, engine)
         self._engine = engine
         self.database: Database | None = None
         """The open file."""
@@ -120,7 +120,7 @@ class GroupCommitWriter:
     # -- the file -----------------------------------------------------------------------
 
     def open(self) -> Restored | None:
-        """Open the file and read it, unless it is open or being released.
+        """Open the file and read its first messages, unless it is open or being released.
 
         In the event loop's thread: nothing may be dialled before it is known to be ours. Raises
         `OutboxUnusable`; those who wait for the file are told.
@@ -129,10 +129,15 @@ class GroupCommitWriter:
             self.abandon()  # the engine moves to another loop
         if self.ready:
             return None
+        restored = self._open()
+        self._reader.cancel()  # it begins anew
+        return restored
+
+    def _open(self) -> Restored:
         try:
             database = Database(self._path, fsync=self._fsync)
             try:
-                rows, last = database.rows(), database.last()
+                restored = self._reader.first(database, self._gone(), self._batch.put)
             except BaseException:
                 database.close()
                 raise
@@ -142,9 +147,12 @@ class GroupCommitWriter:
         self.database, self.ready, self._due = database, True, False
         self._loop = asyncio.get_running_loop()
         self._start()
-        gone = self._batch.removed | self._hidden
-        messages = [self._message(row) for row in rows if row.number not in gone]
-        return Restored(messages, last, frozenset(self._batch.put))
+        return restored
+
+    def _gone(self) -> set[int]:
+        """Return the numbers of messages that the file has, and the outbox has not."""
+        removed = self._batch.removed | self._hidden
+        return removed | self._under_way.removed if self._under_way is not None else removed
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -176,7 +184,7 @@ class GroupCommitWriter:
         written = True
         while wanted() and (self.database is not None or (written and self._batch)):
             if self.database is None:
-                self.open()  # for what was noted while it was being closed
+                self._open()  # for what was noted while it was being closed
             written = await self._close(wanted)
 
     async def _close(self, wanted: Callable[[], bool]) -> bool:
@@ -189,6 +197,7 @@ class GroupCommitWriter:
             tried = True
         written, database, thread = not self._batch, self.database, self._thread
         if database is None or not wanted():
+            self._read_on()
             return written
         self.database = self._thread = None  # but `ready`: it can be opened when this is over
         if thread is None:
@@ -224,6 +233,7 @@ class GroupCommitWriter:
         if database is None:
             return
         self.database = self._thread = None
+        self._reader.cancel()
         if thread is not None:
             thread.join()
         if self._loop is None or self._loop.is_closed():
@@ -239,6 +249,34 @@ class GroupCommitWriter:
         _tell(self._waiters, problem)
         database.close()
         self.ready = False
+
+    # -- reading ------------------------------------------------------------------------
+
+    def read(self, request: Survey | Read, tell: Callable[[Event], object]) -> None:
+        """Read in the thread, and `tell` what was found; if not open, when it is opened again."""
+        self._reader.ask(request, tell)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Begin to read, if that is asked for and the file is open."""
+        if self.database is not None and self._loop is not None:
+            thread = self._thread or FileThread("recloser outbox")
+            self._reader.begin(self.database, thread, self._loop, self._gone)
+            if thread.alive:
+                self._thread = thread
+
+    def read_now(self, *requests: Survey | Read) -> list[Event]:
+        """Read in the thread that calls; what was asked for before is not told any more.
+
+        A file that is not open is opened for that, and read as a whole. Raises `OutboxUnusable`.
+        """
+        self._reader.cancel()
+        if self.database is None:
+            with closing(Database(self._path, fsync=self._fsync)) as database:
+                return [self._reader.all(database, self._gone(), self._batch.put)]
+        if self._thread is not None:
+            self._thread.wait()
+        return [self._reader.found(self.database, each, self._gone()) for each in requests]
 
     # -- changes ------------------------------------------------------------------------
 
@@ -285,31 +323,9 @@ class GroupCommitWriter:
         expires_at = message.expires_at
         if expires_at is not None:
             expires_at += self._engine.clock.wall() - self._engine.clock.monotonic()
-        return StoredMessage(
-            message.number,
-            message.id,
-            message.key,
-            message.data,
-            expires_at,
-            message.deliveries,
-            int(message.suspect),
-        )
-
-    def _message(self, row: StoredMessage) -> Message:
-        """Return the message of a row; its number is its id if it has no other id."""
-        expires_at = row.expires_at
-        if expires_at is not None:
-            expires_at += self._engine.clock.monotonic() - self._engine.clock.wall()
-        return Message(
-            row.data,
-            row.size,
-            row.key,
-            expires_at,
-            number=row.number,
-            id=row.number if self._numbered and row.id is None else row.id,
-            deliveries=row.deliveries,
-            suspect=bool(row.suspect),
-        )
+        number, own, key, data = message.number, message.id, message.key, message.data
+        suspect = int(message.suspect)
+        return StoredMessage(number, own, key, data, expires_at, message.deliveries, suspect)
 
     # -- writing ------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import ssl
 import sys
 import traceback
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -22,10 +23,13 @@ import structlog
 
 import recloser
 from recloser import Acknowledgements, Close, Context, Delivery, Drop, Outbox, Retry, State, Stop
-from recloser.outbox import Message, sender
-from recloser.outbox.file import writer
+from recloser.outbox import Message, core, sender
+from recloser.outbox.file import reader, writer
+from recloser.outbox.window import ReadWindow
 
 LOADED = (sender, writer)
+MODULES = (core, reader)
+"""Where the window of an outbox is made."""
 """What an engine would import in each life."""
 DELIVERIES = {Delivery.SENT.value, Delivery.QUEUED.value}
 SENDERS = 8
@@ -50,6 +54,8 @@ class Life:
     """The file of the authority that its server's certificate is from; None: plain TCP."""
     senders: int = SENDERS
     """Tasks that send at the same time: several messages share a transaction."""
+    read: int | None = None
+    """How many messages of the file are read at a time; None: more than there are."""
     padding: int = 0
     """Bytes that each message is longer."""
     killed: bool = False
@@ -105,6 +111,11 @@ async def live(life: Life) -> None:
     acknowledgements = Acknowledgements(
         matcher=matcher, render=render, window=life.window, timeout=1000.0
     )
+    if life.read is not None:
+        for module in MODULES:
+            vars(module)["ReadWindow"] = partial(
+                ReadWindow, messages=life.read, ahead=life.read, most=life.read
+            )
     factory = shrink if life.shrunken else None
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=factory))
     ws = recloser.connect(

@@ -68,14 +68,17 @@ class Account(Life):
         assert self.accepted <= held | self.settled, "nothing is lost"
         assert held <= self.accepted | waiting | self.cancelled, "nothing is invented"
         times: Counter[str] = Counter()
-        first = []
+        first: list[str] = []
+        numbers: dict[str, int] = {}
         for identity, again, data in self.sent():
-            assert int(identity) == int(data), "numbered as they were sent"
+            assert numbers.setdefault(data, int(identity)) == int(identity), "one number each"
             times[data] += 1
             assert (times[data] > 1) <= (again == "True"), "what arrives twice says so"
             if times[data] == 1:
                 first.append(data)
         assert first == sorted(first), "sent in order, whatever is sent again"
+        counted = [numbers[data] for data in first]
+        assert counted == sorted(set(counted)), "numbered as they were sent"
         acknowledgements = outbox.acknowledgements
         assert acknowledgements is not None
         assert sender_of(self.ws).core.unacknowledged <= acknowledgements.window

@@ -251,6 +251,7 @@ class Story:
             window=chance.choice([1, 10, 100]),
             patient=patient,
             shrunken=chance.random() < 0.5,
+            read=chance.choice([None, 1, 3, 20]),
         )
 
     async def _live(self, life: Life, *, killed: bool) -> int:

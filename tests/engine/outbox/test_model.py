@@ -42,6 +42,7 @@ SETTINGS = st.builds(
     failures=st.integers(0, 1),
     options=st.sampled_from([({},), OPTIONS]),
     poison=st.sampled_from([None, None, OPENING, "00", "01", "03"]),
+    window=st.sampled_from([None, 1, 1, 2, 3]),
 )
 CHOICES = st.lists(st.integers(0, 10_000), min_size=10, max_size=60)
 

@@ -72,6 +72,10 @@ SETTINGS = {
         FILE, messages=1, failures=1, without=frozenset({"rest", "deafen"})
     ),
     "file, acknowledged, a crash": Setting(BOTH, messages=1, crashes=1, without=PLAIN),
+    "file, a window of one": Setting(FILE, messages=3, window=1, without=SHORT | {"end keep"}),
+    "file, a window of one, a crash": Setting(
+        FILE, window=1, crashes=1, without=SHORT | {"end keep"}
+    ),
 }
 LARGER = {
     "memory, three": Setting(replace(MEMORY, max_messages=2), messages=3),
@@ -87,6 +91,10 @@ LARGER = {
         without=SHORT | {"end keep"},
     ),
     "file, acknowledged, two": Setting(BOTH, without=PLAIN),
+    "file, a window of one, ends": Setting(FILE, window=1, without=SHORT),
+    "file, a window of one, a decision": Setting(FILE, window=1, without=PLAIN),
+    "file, a window of one, two ends": Setting(FILE, window=1, crashes=1, without=SHORT),
+    "both, a window of one, a crash": Setting(BOTH, window=1, crashes=1, without=SHORT),
     "file, acknowledged, all": Setting(BOTH, messages=1, crashes=1, failures=1),
 }
 
@@ -222,6 +230,15 @@ class Blaming(OutboxCore):
         self._dispatch.trial = BlamesTheFirst(self._held)
 
 
+class SkipsAWindow(OutboxCore):
+    """Takes none of the messages in that were read from the file."""
+
+    def handle(self, event: events.Event, now: float) -> list[effects.Effect]:
+        if isinstance(event, events.Window):
+            event = replace(event, messages=())
+        return super().handle(event, now)
+
+
 BROKEN: list[tuple[type[OutboxCore], Outbox, str]] = [
     (SuspectsNobody, TWO, "G1: something is held for ever"),
     (Blaming, TWO, "G5.5: dropped for another one's fault"),
@@ -232,6 +249,7 @@ BROKEN: list[tuple[type[OutboxCore], Outbox, str]] = [
     (HearsNothing, ACKNOWLEDGED, "what is settled is held again"),
     (CountsNothing, ACKNOWLEDGED, "G7.4: redelivered without the mark"),
     (KeepsTheRow, FILE, "G6: something stays in the file"),
+    (SkipsAWindow, FILE, "G1.2: accepted and gone"),
 ]
 
 
@@ -240,8 +258,11 @@ BROKEN: list[tuple[type[OutboxCore], Outbox, str]] = [
 def test_a_core_that_breaks_a_clause_is_found_by_the_shortest_way(
     core: Any, outbox: Outbox, clause: str
 ) -> None:
+    poison = "01" if outbox is TWO else None
+    window = 1 if core is SkipsAWindow else None
+    setting = Setting(outbox, make_core=core, poison=poison, window=window)
     with pytest.raises(BrokenPromise, match=clause) as failure:
-        walk(Setting(outbox, make_core=core, poison="01" if outbox is TWO else None))
+        walk(setting)
     endless = core is SuspectsNobody  # the same connection comes again and again
     assert 1 <= len(failure.value.path) <= 12 or endless
     assert str(failure.value).startswith(f"{failure.value.problem}\n  1. ")

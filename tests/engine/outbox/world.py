@@ -19,6 +19,7 @@ from recloser.outbox.file.database import StoredMessage
 from recloser.outbox.file.writer import Batch
 from recloser.outbox.message import Entry, Message, Reason, make_message
 from recloser.outbox.table import FINAL, IllegalMove, MessageState
+from recloser.outbox.window import ReadWindow
 
 MakeCore = Callable[..., OutboxCore]
 
@@ -71,6 +72,14 @@ class Setting:
     without: frozenset[str] = frozenset()
     """Steps that do not happen."""
     make_core: MakeCore = OutboxCore
+    window: int | None = None
+    """How many of the messages in the file are read at a time; None: more than there are."""
+
+    @property
+    def read_window(self) -> ReadWindow:
+        if self.window is None:
+            return ReadWindow()
+        return ReadWindow(messages=self.window, ahead=self.window, most=self.window)
 
     @property
     def durable(self) -> bool:
@@ -118,7 +127,13 @@ class World:
 
     def _begin(self) -> None:
         """Begin a process: what is on the disk is all that there is."""
-        self.core = self.setting.make_core(self.setting.outbox, closed=closed)
+        self.core = self.setting.make_core(
+            self.setting.outbox, closed=closed, window=self.setting.read_window
+        )
+        self.reading: effects.Survey | effects.Read | None = None
+        """What the thread of the file is to read."""
+        self.doomed: set[str] = set()
+        """What the policy dropped, and nobody has read yet."""
         self.state, self.wish = State.BACKOFF, Wish.CONNECT
         self.buffer: list[Entry | str] = []
         """What was handed over, and has not left the process; of what went by the connection's
@@ -142,11 +157,32 @@ class World:
         """What the disk has not got yet."""
         if self.setting.durable:
             numbered = self.setting.acknowledged
+            count = self.setting.read_window.messages
             rows = [_message(self.file[number], numbered) for number in sorted(self.file)]
-            self.tell(events.Restored(rows, self.spent))
-            for entry in self.core.entries():
-                self.entries[self.name(entry)] = entry
-                self.accepted_before.add(self.name(entry))
+            highest = rows[-1].number if len(rows) > count else None
+            self.accepted_before |= {str(row.data) for row in rows}
+            self.tell(events.Restored(rows[:count], self.spent, highest=highest))
+            self._meet()
+
+    def _meet(self) -> None:
+        """Know what is in memory now."""
+        self.entries |= {self.name(entry): entry for entry in self.core.entries()}
+
+    def unread(self) -> list[str]:
+        """What waits in the file alone, in order."""
+        after = self.core.after
+        if after is None:
+            return []
+        here = {entry.message.number for entry in self.core.entries()} | self.batch.removed
+        return [
+            str(self.file[number].data)
+            for number in sorted(self.file)
+            if number > after and number not in here
+        ]
+
+    def held(self) -> list[str]:
+        """What is held, in memory and in the file alone."""
+        return [*map(self.name, self.core.entries()), *self.unread()]
 
     # -- what a sender does ---------------------------------------------------------------
 
@@ -176,6 +212,9 @@ class World:
                 self.direct = True
             case effects.Look():
                 self.tell(events.Looked(list(self.buffer)))
+            case effects.Survey() | effects.Read():
+                self.hold(self.reading is None, "two readings at a time")
+                self.reading = effect
             case effects.Dropped(messages, reason):
                 for message in messages:
                     blamed = reason is Reason.REFUSED and message.data != self.setting.poison
@@ -190,6 +229,7 @@ class World:
         name = self.name(entry)
         self.accepted_before.add(name)
         self.hold(entry.state is MessageState.HANDED_OVER, "a message that goes has that state")
+        self.hold(name not in self.doomed, "G5.1: what the policy dropped is sent")
         direct = self.senders.get(name) == "call"
         if self.setting.durable and not direct and name not in self.excused | self.fleeting:
             row = self.file.get(entry.message.number)
@@ -267,6 +307,8 @@ class World:
             yield Step("commit")
             if self.failures < setting.failures and self.batch:
                 yield Step("commit", "fails")
+        if self.reading is not None:
+            yield Step("read")
         if setting.acknowledged:
             yield from (Step("acknowledge", name) for name in self._acknowledgeable())
         if self.core.deadline is not None:
@@ -352,6 +394,7 @@ class World:
         if not self.leaving:
             self._leave()
         held = {self.name(each) for each in self.core.entries()}
+        unread = self.unread()
         returned = [self._returned(each) for each in self.buffer]
         self.buffer = []
         back = {self.name(each) for each in returned if each.state not in FINAL}
@@ -361,6 +404,7 @@ class World:
         self.tell(events.Disconnected(self.generation, self.state, returned, fate, began, earlier))
         kept = {self.name(each) for each in self.core.entries()}
         if drop == "drop":
+            self.doomed |= set(unread)
             self.hold(not kept - self._admitted(), "G5: what the policy drops is kept")
             self.hold((held | back) <= self.dropped, "G5: what the policy drops is not reported")
         else:
@@ -457,6 +501,42 @@ class World:
             self.file.pop(number, None)
             self.spent = max(self.spent, number)
 
+    def _read(self) -> None:
+        """The thread has read what it was asked for."""
+        request, self.reading = self.reading, None
+        assert request is not None
+        self._tell_read(request)
+
+    def _tell_read(self, request: effects.Survey | effects.Read) -> None:
+        behind = [
+            _message(self.file[number], self.setting.acknowledged)
+            for number in sorted(self.file)
+            if number > request.after
+        ]
+        gone = self.batch.removed
+        plain = [each for each in behind if _is_plain(each)]
+        if isinstance(request, effects.Survey):
+            others = [each for each in behind if not _is_plain(each)]
+            others = [each for each in others if each.number not in gone]
+            self.tell(events.Surveyed(len(plain), sum(each.size for each in plain), others))
+        else:
+            count = len(plain) if request.bounds is None else request.bounds.messages
+            last = plain[count - 1].number if len(plain) > count else None
+            there = [each for each in plain[:count] if each.number not in gone]
+            self.tell(events.Window(there, last))
+        self._meet()
+        self.doomed -= self.dropped
+
+    def _read_all(self) -> None:
+        """Do what the view does before all messages are shown or taken."""
+        after = self.core.after
+        if after is not None:
+            self.reading = None
+            if not self.core.counted:
+                self._tell_read(effects.Survey(after))
+            self.reading = None
+            self._tell_read(effects.Read(after, None))
+
     def _acknowledge(self, name: str) -> None:
         entry = self.entries.get(name)
         identity = None if entry is None else entry.message.id
@@ -476,6 +556,7 @@ class World:
         self.now += 2.0
 
     def _clear(self) -> None:
+        self._read_all()
         self.tell(events.Shown())
         self.taken |= {self.name(each) for each in self.core.entries()}
         self.tell(events.Cleared())
@@ -506,7 +587,9 @@ class World:
 
     def check(self) -> None:
         """Hold what must hold in every situation."""
-        held = [self.name(each) for each in self.core.entries()]
+        held = self.held()
+        if self.core.counted and not self.failures:
+            self.hold(self.core.held == len(held), "G2.1: a wrong number of messages is counted")
         self.hold(len(held) == len(set(held)), "G1.2: a message is held twice")
         gone = self.acknowledged | self.dropped | self.taken | self.refused
         self.hold(not gone & set(held), "G1.2: what is settled is held again")
@@ -517,7 +600,8 @@ class World:
         self._check_order(held)
         self._check_marks()
         waiting = [each for each in self.core.entries() if each.state is MessageState.WAITING]
-        fresh = {self.name(each) for each in waiting} - self.accepted_before
+        fresh = {self.name(each) for each in waiting} | set(self.unread())
+        fresh -= self.accepted_before
         bound = self.setting.outbox.max_messages
         self.hold(len(fresh) <= bound, f"G2.1: {len(fresh)} wait where {bound} may")
         if self.setting.durable:
@@ -537,8 +621,13 @@ class World:
             for each in self.core.entries()
             if each.state is MessageState.WAITING and each.message.generation is None
         ]
-        if self.core.unacknowledged == 0:
+        if self.core.unacknowledged == 0 and self.core.after is None:
             self.hold(waiting == sorted(waiting), f"G3: waiting out of order: {waiting}")
+        if self.core.after is not None:
+            near = [*map(self.name, self.core._held.backlog.order)]
+            behind = [name for name in near if any(name > each for each in self.unread())]
+            behind = [name for name in behind if name not in self.fleeting]
+            self.hold(not behind, f"G3: unread messages are passed by {behind}")
         if not self.setting.acknowledged and not self.crashes:
             times = Counter(name for name, _ in self.peer)
             self.hold(max(times.values(), default=0) <= 1, "G3: what had left was sent again")
@@ -577,11 +666,11 @@ class World:
         steps = [
             step
             for step in self._steps()
-            if step.name in ("taken", "flush", "flow", "open", "wake", "due")
+            if step.name in ("taken", "flush", "flow", "open", "read", "wake", "due")
             or step == Step("commit")
             or (step.name == "acknowledge" and step.which in held)
         ]
-        order = ("taken", "commit", "flush", "flow", "acknowledge", "open", "wake", "due")
+        order = ("taken", "commit", "read", "flush", "flow", "acknowledge", "open", "wake", "due")
         return min(steps, key=lambda step: order.index(step.name), default=None)
 
     def key(self) -> tuple[object, ...]:
@@ -599,7 +688,10 @@ class World:
             ),
             tuple(self._about(name) for name in sorted(self.entries)),
             tuple(map(self.name, held.backlog.order)),
+            tuple(map(self.name, held.backlog.later.values())),
             tuple(map(self.name, held.backlog.line)),
+            (tuple(self.unread()), held.backlog.unread, held.backlog.counted, self.core.after),
+            (type(self.reading), frozenset(self.doomed), held.backlog.reading),
             tuple(map(self.name, held.ledger.sent_at)),
             frozenset(map(self.name, held.ledger.leaving)),
             tuple(map(self.name, self.buffer)),
@@ -634,6 +726,11 @@ class World:
     def _about(self, name: str) -> tuple[object, ...]:
         entry = self.entries[name]
         return name, entry.state, entry.delivery, min(entry.message.deliveries, 2)
+
+
+def _is_plain(message: Message) -> bool:
+    own = message.id not in (None, message.number)
+    return not (own or message.suspect or message.key is not None)
 
 
 def _message(row: StoredMessage, numbered: bool) -> Message:

@@ -1,0 +1,283 @@
+"""Reads the messages of an open outbox file in parts: the first ones, a survey, a window.
+
+SQLite lets go of the interpreter's lock for each row of an answer, and a thread gets it back 5 ms
+later while the event loop is busy. So the survey and a window are answers of one row: a window has
+all its data in one value.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from itertools import islice
+from typing import Any, Final
+
+from recloser import log
+from recloser.contract import Engine
+from recloser.file_thread import FileThread
+from recloser.outbox.effects import Read, Survey
+from recloser.outbox.errors import OutboxUnusable
+from recloser.outbox.events import Event, Restored, Surveyed, Unreadable, Window
+from recloser.outbox.file.database import (
+    COLUMNS,
+    Database,
+    StoredMessage,
+    checksum,
+    named,
+    unreadable,
+)
+from recloser.outbox.message import Message
+from recloser.outbox.options import Outbox
+from recloser.outbox.window import ReadWindow
+
+_SIZE: Final = (
+    "octet_length(data)"  # does not read the data
+    if sqlite3.sqlite_version_info >= (3, 43)
+    else "length(CAST(data AS BLOB))"
+)
+_PLAIN: Final = (
+    "key IS NULL AND expires_at IS NULL AND suspect = 0"
+    " AND (id IS NULL OR (? AND typeof(id) = 'integer' AND id = number))"
+)
+"""Of such a message the outbox need not know more than number and size before its turn; the value
+is whether an id may be the number."""
+_BEHIND: Final = f"SELECT {COLUMNS} FROM message WHERE number > ? ORDER BY number"  # noqa: S608 - of constants
+_OTHERS: Final = f"SELECT {COLUMNS} FROM message WHERE number > ? AND NOT ({_PLAIN})"  # noqa: S608 - of constants
+_COUNT: Final = (
+    f"SELECT count(*), ifnull(sum({_SIZE}), 0) FROM message WHERE number > ? AND {_PLAIN}"  # noqa: S608 - of constants
+)
+_INDEX: Final = (
+    "SELECT group_concat(number), group_concat(size), group_concat(kind, ''),"  # noqa: S608 - of constants
+    " group_concat(own, ''), group_concat(deliveries), group_concat(checksum) FROM ("
+    f"SELECT number, {_SIZE} AS size, substr(typeof(data), 1, 1) AS kind,"
+    " substr(typeof(id), 1, 1) AS own, deliveries, checksum"
+    f" FROM message WHERE number > ? AND {_PLAIN} ORDER BY number LIMIT ?)"
+)
+_DATA: Final = (
+    "SELECT CAST(group_concat(data, '') AS BLOB) FROM ("  # noqa: S608 - of constants
+    f"SELECT data FROM message WHERE number BETWEEN ? AND ? AND {_PLAIN} ORDER BY number)"
+)
+
+
+def first_rows(database: Database, bounds: ReadWindow) -> tuple[list[StoredMessage], bool]:
+    """Return the first messages, and whether more are behind them."""
+    rows: list[StoredMessage] = []
+    size = 0
+    with closing(database.select(_BEHIND, 0)) as found:
+        for row in found:
+            if rows and (len(rows) == bounds.messages or size + row.size > bounds.bytes):
+                return rows, True
+            rows.append(row)
+            size += row.size
+    database.check()
+    return rows, False
+
+
+def survey(
+    database: Database, after: int, *, numbered: bool = True
+) -> tuple[int, int, list[StoredMessage]]:
+    """Check the file, and look at the messages behind `after`; raises `OutboxUnusable`.
+
+    Return number and bytes of the plain ones, and the others. A message whose id is its number is
+    plain if messages are `numbered`.
+    """
+    database.check()
+    try:
+        [[messages, size]] = database.connection.execute(_COUNT, (after, numbered))
+    except (sqlite3.Error, ValueError) as error:
+        raise unreadable(database.path, error) from error
+    return messages, size, list(database.select(_OTHERS, after, numbered))
+
+
+def next_rows(
+    database: Database, after: int, bounds: ReadWindow | None, *, numbered: bool = True
+) -> tuple[list[StoredMessage], bool]:
+    """Return the plain messages behind `after`, and whether more are behind them.
+
+    As many as the bounds say, or all without bounds. Raises `OutboxUnusable`.
+    """
+    try:
+        rows, more = _next_rows(database, after, bounds, numbered)
+    except (sqlite3.Error, ValueError) as error:
+        raise unreadable(database.path, error) from error
+    return rows, more
+
+
+def _next_rows(
+    database: Database, after: int, bounds: ReadWindow | None, numbered: bool
+) -> tuple[list[StoredMessage], bool]:
+    run = database.connection.execute
+    limit = -1 if bounds is None else bounds.messages + 1
+    [found] = run(_INDEX, (after, numbered, limit))
+    if found[0] is None:
+        return [], False
+    numbers, sizes, deliveries, checksums = (_ints(found[each]) for each in (0, 1, 4, 5))
+    facts: list[Any] = [numbers, sizes, found[2], found[3], deliveries, checksums]
+    if any(len(each) != len(numbers) for each in facts):
+        raise ValueError("a message is not as it was written")
+    count = len(numbers)
+    if bounds is not None:
+        count = _within(sizes[: bounds.messages], bounds.bytes)
+    [[data]] = run(_DATA, (numbers[0], numbers[count - 1], numbered))
+    rows, at = [], 0
+    for number, size, kind, own, times, expected in islice(zip(*facts, strict=True), count):
+        part = data[at : at + size]
+        at += size
+        identity = number if own == "i" else None
+        named = "str" if kind == "t" else "bytes"
+        if checksum(number, identity, None, part, named, None, 0) != expected:
+            raise ValueError(f"message {number} is not as it was written")
+        text = part.decode() if kind == "t" else part
+        rows.append(StoredMessage(number, identity, None, text, None, times))
+    return rows, count < len(numbers)
+
+
+def _ints(listed: str) -> list[int]:
+    return [int(each) for each in listed.split(",")]
+
+
+def _within(sizes: list[int], most: int) -> int:
+    """Return how many of these fit together, but one at least."""
+    total = 0
+    for count, size in enumerate(sizes):
+        total += size
+        if total > most and count:
+            return count
+    return len(sizes)
+
+
+class FileReader:
+    """Reads for the core: the first messages when the file is opened, the others in the thread.
+
+    One reading is asked for at a time. What it found is told in the event loop.
+    """
+
+    __slots__ = ("_begun", "_bounds", "_engine", "_numbered", "_plain", "_request", "_tell")
+
+    def __init__(self, options: Outbox, engine: Engine) -> None:
+        wanted = options.acknowledgements
+        self._bounds = ReadWindow().first(wanted)
+        self._numbered = wanted is not None and wanted.numbered
+        self._plain = wanted is None or wanted.numbered
+        """Whether nothing is to be known of an id that is the number of its message."""
+        self._engine = engine
+        self._request: Survey | Read | None = None
+        self._tell: Callable[[Event], object] | None = None
+        self._begun = False
+        """Whether the thread was asked."""
+
+    # -- in the event loop --------------------------------------------------------------
+
+    def first(self, database: Database, gone: set[int], unwritten: Iterable[int]) -> Restored:
+        """Return the first messages, without those that are `gone`; raises `OutboxUnusable`."""
+        rows, more = first_rows(database, self._bounds)
+        highest = database.highest() if more else None
+        return self._restored(database, rows, gone, unwritten, highest)
+
+    def all(self, database: Database, gone: set[int], unwritten: Iterable[int]) -> Restored:
+        """Return all messages, without those that are `gone`; raises `OutboxUnusable`."""
+        return self._restored(database, database.rows(), gone, unwritten, None)
+
+    def _restored(
+        self,
+        database: Database,
+        rows: list[StoredMessage],
+        gone: set[int],
+        unwritten: Iterable[int],
+        highest: int | None,
+    ) -> Restored:
+        messages = [self._message(row) for row in rows if row.number not in gone]
+        return Restored(messages, database.last(), frozenset(unwritten), highest)
+
+    def ask(self, request: Survey | Read, tell: Callable[[Event], object]) -> None:
+        """Take a reading that the core asks for."""
+        self._request, self._tell, self._begun = request, tell, False
+
+    def cancel(self) -> None:
+        """Tell nothing any more of what was asked for."""
+        self._request = self._tell = None
+
+    def begin(
+        self,
+        database: Database,
+        thread: FileThread,
+        loop: asyncio.AbstractEventLoop,
+        gone: Callable[[], set[int]],
+    ) -> None:
+        """Do in the thread what was asked for, unless it does that already."""
+        request = self._request
+        if request is None or self._begun:
+            return
+        self._begun = True
+        found: list[Surveyed | Window | Unreadable] = []
+        try:
+            thread.do_for(
+                loop,
+                lambda: found.append(self._read(database, request)),
+                lambda: self._told(request, _without(found.pop(), gone())),
+            )
+        except OSError as error:
+            self._told(request, Unreadable(named(database.path, error)))
+
+    def _told(self, request: Survey | Read, event: Surveyed | Window | Unreadable) -> None:
+        """Tell what was read, unless that is not asked for any more."""
+        tell = self._tell
+        if request is not self._request or tell is None:
+            return
+        self.cancel()
+        if isinstance(event, Unreadable):
+            log.outbox_unreadable(self._engine.fields, event.error.path, event.error)
+        tell(event)
+
+    # -- in the thread, or at once ------------------------------------------------------
+
+    def found(self, database: Database, request: Survey | Read, gone: set[int]) -> Event:
+        """Return what the core would be told, without messages that are `gone`.
+
+        Raises `OutboxUnusable`.
+        """
+        event = _without(self._read(database, request), gone)
+        if isinstance(event, Unreadable):
+            raise event.error
+        return event
+
+    def _read(self, database: Database, request: Survey | Read) -> Surveyed | Window | Unreadable:
+        message = self._message
+        try:
+            if isinstance(request, Survey):
+                count, size, others = survey(database, request.after, numbered=self._plain)
+                return Surveyed(count, size, [message(row) for row in others])
+            rows, more = next_rows(database, request.after, request.bounds, numbered=self._plain)
+            last = rows[-1].number if more else None
+            return Window([message(row) for row in rows], last)
+        except OutboxUnusable as error:
+            return Unreadable(error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the core is told
+            return Unreadable(unreadable(database.path, error))
+
+    def _message(self, row: StoredMessage) -> Message:
+        """Return the message of a row; its number is its id if it has no other id."""
+        expires_at = row.expires_at
+        if expires_at is not None:
+            expires_at += self._engine.clock.monotonic() - self._engine.clock.wall()
+        return Message(
+            row.data,
+            row.size,
+            row.key,
+            expires_at,
+            number=row.number,
+            id=row.number if self._numbered and row.id is None else row.id,
+            deliveries=row.deliveries,
+            suspect=bool(row.suspect),
+        )
+
+
+def _without(
+    event: Surveyed | Window | Unreadable, gone: set[int]
+) -> Surveyed | Window | Unreadable:
+    """Leave out the messages that are to be taken out of the file."""
+    if isinstance(event, Surveyed):
+        event.others = [each for each in event.others if each.number not in gone]
+    elif isinstance(event, Window) and gone:
+        event.messages = [each for each in event.messages if each.number not in gone]
+    return event
