@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Iterator
 from inspect import iscoroutinefunction
+from pathlib import Path
 
 import pytest
 import structlog
@@ -21,6 +22,13 @@ from tests.clauses import belongs, clauses, near
 # No test meets a public certificate. aiohttp reads all authorities of the system when it is
 # imported, and so would the processes that tests start.
 os.environ["SSL_CERT_FILE"] = os.devnull
+
+# What stands in that folder is not there for the processes that tests start.
+_ABSENT = str(Path(__file__).parent / "absent")
+_PATHS = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [_ABSENT, *(p for p in _PATHS if p not in ("", _ABSENT))]
+)
 
 settings.register_profile("dev", deadline=None, print_blob=True, max_examples=50)
 settings.register_profile(

@@ -4,6 +4,7 @@ An environment that another target has added to holds more, and hides a missing 
 """
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import distribution, packages_distributions
@@ -76,3 +77,10 @@ def test_what_the_tests_import_is_required_for_development() -> None:
         and not present & {canonicalize_name(name) for name in providers.get(top, [])}
     }
     assert not missing, "name them in the extra dev of pyproject.toml"
+
+
+def test_processes_that_tests_start_do_without_rich_as_those_of_users() -> None:
+    program = "import structlog.dev; print(structlog.dev.rich)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "None\n", done.stderr

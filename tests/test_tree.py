@@ -13,6 +13,7 @@ ROOT = TESTS.parent
 README = (TESTS / "README.md").read_text(encoding="utf-8")
 SOURCES = ("engine", "fsm", "policies", "tools", "transport")
 CROSS_CUTTING = (
+    "absent",
     "advice",
     "autobahn",
     "examples",

@@ -29,7 +29,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"COLUMNS": "96", "PYTHONPATH": str(folder)},
+        env=os.environ | {"COLUMNS": "96"},
         timeout=120,
     )
 
