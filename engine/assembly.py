@@ -55,7 +55,6 @@ _USUAL: Final = (None, None, None, "aiohttp")
 """What decides the way to a server and whom it trusts, where `connect` is told nothing."""
 _LARGEST_BUFFER: Final = 2**30
 _ROLL: Final = random.Random().random  # noqa: S311 - jitter, no secret; one for all: 2.5 KiB each
-_NO_FIELDS: Final[Mapping[str, object]] = {}
 
 
 @hinting
@@ -83,7 +82,7 @@ def connect(
     gapless: bool = False,
     # Observation
     observers: Iterable[Callable[[StateChange], object]] = (),
-    fields: Mapping[str, object] = _NO_FIELDS,
+    fields: Mapping[str, object] = log.NO_FIELDS,
     # The transports over aiohttp
     session: ClientSession | None = None,
     ssl: SSLContext | Fingerprint | bool = True,
@@ -365,6 +364,7 @@ def _transport(
             )
         make = cast("Callable[..., Transport]", kind)
         return make(ssl=ssl, heartbeat=heartbeat_of(heartbeat), max_message_size=max_message_size)
+    paused, missed = log.lines_of_transport(fields)
     return kind(
         session=session,
         ssl=ssl,
@@ -373,8 +373,8 @@ def _transport(
         compression=compression,
         heartbeat=heartbeat_of(heartbeat),
         follow_redirects=follow_redirects,
-        backlogged=log.ReadingPaused(fields),
-        pings_missed=log.PingsMissed(fields),
+        backlogged=paused,
+        pings_missed=missed,
     )
 
 

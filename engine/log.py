@@ -67,6 +67,9 @@ STORE_REACHED: Final = "websocket.store_reached"
 RATE_UNUSUAL: Final = "websocket.close_rate_unusual"
 RATE_USUAL: Final = "websocket.close_rate_usual"
 
+NO_FIELDS: Final[Mapping[str, object]] = {}
+"""Those of an application that gives none."""
+
 
 def state_change(change: StateChange, wall: float, app_fields: Mapping[str, object]) -> None:
     """Write the line of one change.
@@ -126,7 +129,7 @@ def slow_listener(app_fields: Mapping[str, object], who: object, took: float) ->
 class ReadingPaused:
     """Writes a line when reading pauses: a close frame behind unread messages is not seen (F7).
 
-    Every engine keeps one; a `partial` would be five times as large.
+    Every engine with fields keeps one; a `partial` would be five times as large.
     """
 
     __slots__ = ("_app_fields",)
@@ -151,6 +154,16 @@ class PingsMissed:
         """Write the line; `count` pings in a row got no pong."""
         facts = {"count": count, "answered_before": answered_before}
         _line(logging.WARNING, PINGS_MISSED, self._app_fields, facts)
+
+
+_NAMELESS: Final = ReadingPaused(NO_FIELDS), PingsMissed(NO_FIELDS)
+
+
+def lines_of_transport(app_fields: Mapping[str, object]) -> tuple[ReadingPaused, PingsMissed]:
+    """Return what writes the lines of a transport; engines without fields share it."""
+    if app_fields is NO_FIELDS:
+        return _NAMELESS
+    return ReadingPaused(app_fields), PingsMissed(app_fields)
 
 
 def move_failed(app_fields: Mapping[str, object], close: Close, decision: Decision) -> None:

@@ -38,7 +38,7 @@ OPTIONS: Final[tuple[tuple[type, str, set[str]], ...]] = (
         ClientSession,
         "__init__",
         {
-            "connector", "cookie_jar", "middlewares", "response_class", "timeout", "trust_env",
+            "connector", "cookie_jar", "response_class", "timeout", "trust_env",
             "ws_response_class",
         },
     ),
@@ -52,7 +52,7 @@ OPTIONS: Final[tuple[tuple[type, str, set[str]], ...]] = (
 """Methods, and parameters that are given to them by name."""
 
 ATTRIBUTES: Final[tuple[tuple[type, set[str]], ...]] = (
-    (ClientResponse, {"_closed", "_connection", "connection"}),
+    (ClientResponse, {"_closed", "_connection", "connection", "request_info"}),
     (ClientSession, {"auth", "closed", "connector", "headers", "raise_for_status", "timeout"}),
     (ClientWebSocketResponse, {"protocol"}),
     (Connection, {"protocol", "transport"}),

@@ -20,7 +20,8 @@ from aiohttp import (
     TCPConnector,
 )
 from aiohttp.client import DEFAULT_TIMEOUT
-from multidict import CIMultiDict
+from aiohttp.connector import Connection
+from multidict import CIMultiDict, MultiMapping
 from yarl import URL
 
 from recloser.transport.compatibility import check_aiohttp
@@ -48,26 +49,23 @@ def without_cookies(*, cross_origin: bool) -> Token[bool] | None:
     return set_value(_CROSS_ORIGIN, cross_origin)
 
 
-async def valid_answer(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Refuse a redirect, and a 101 that RFC 6455 forbids.
+async def check_answer(response: ClientResponse, asked: MultiMapping[str]) -> None:
+    """Refuse a redirect, and a 101 that RFC 6455 forbids; `asked` are the headers of the request.
 
     aiohttp would follow the one and send custom headers along (E5), and take most of the other.
     """
-    if _CROSS_ORIGIN.get():
-        request.headers.popall("Cookie", None)
-    response = await handler(request)
     if response.status // 100 == 3:  # noqa: PLR2004 - the class of redirects, RFC 9110 15.4
         problem: str | None = "Redirects are not followed"
     elif response.status == 101:  # noqa: PLR2004 - Switching Protocols
-        asked = ",".join(request.headers.getall("Sec-WebSocket-Protocol", ()))
-        offered = [each.strip() for each in asked.split(",") if each.strip()]
-        extensions = request.headers.get("Sec-WebSocket-Extensions", "")
+        protocols = ",".join(asked.getall("Sec-WebSocket-Protocol", ())).split(",")
+        offered = [each.strip() for each in protocols if each.strip()]
+        extensions = asked.get("Sec-WebSocket-Extensions", "")
         received = response.received if isinstance(response, Answer) else response.headers
         problem = invalid_upgrade(received, offered, extensions)
     else:
         problem = "Invalid response status"
     if problem is None:
-        return response
+        return
     body = b"" if response.status == 101 else await first_bytes(response)  # noqa: PLR2004 - as above
     keep_ticket(response.transport if isinstance(response, Answer) else None)
     response.close()
@@ -79,6 +77,25 @@ async def valid_answer(request: ClientRequest, handler: ClientHandlerType) -> Cl
         headers=response.headers,
         body=body,
     )
+
+
+class CheckedAnswer(Answer):
+    """An answer that nobody sees before it is judged: a middleware costs a dial seven objects."""
+
+    async def start(self, connection: Connection) -> ClientResponse:
+        """See `Answer.start`; raises `UpgradeRefused`."""
+        found = await super().start(connection)
+        await check_answer(self, self.request_info.headers)
+        return found
+
+
+async def check_last(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Judge an answer that the application's middlewares have seen, as a middleware itself."""
+    if _CROSS_ORIGIN.get():
+        request.headers.popall("Cookie", None)
+    response = await handler(request)
+    await check_answer(response, request.headers)
+    return response
 
 
 def own_session(
@@ -96,9 +113,8 @@ def own_session(
         else socks_connector(proxy),
         cookie_jar=DummyCookieJar(),
         timeout=_UNBOUNDED,
-        response_class=Answer,
+        response_class=CheckedAnswer,
         ws_response_class=upgrade,
-        middlewares=(valid_answer,),
     )
     made._retry_connection = False  # noqa: SLF001 - no public way; test_contract.py pins it
     return made
@@ -122,7 +138,7 @@ def session_over(lent: ClientSession, *, upgrade: type[Upgrade] = Upgrade) -> Cl
         _raise_for_status=False,  # a refused upgrade is raised anyway
         _response_class=Answer,
         _ws_response_class=upgrade,
-        _middlewares=(valid_answer, *map(_same_origin, parts["_middlewares"])),
+        _middlewares=(check_last, *map(_same_origin, parts["_middlewares"])),
     )
     return made
 

@@ -76,7 +76,7 @@ class Answer(ClientResponse):
         """The headers; of Connection and the extensions aiohttp is shown what it can read.
 
         It wants Upgrade alone where RFC 6455 section 4.1 wants a list that has it, and refuses
-        some parameters of RFC 7692. `valid_answer` judges the headers that came.
+        some parameters of RFC 7692. `sessions.check_answer` judges the headers that came.
         """
         found = self.received
         lists = found.getall("Connection", ())

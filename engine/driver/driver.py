@@ -107,8 +107,9 @@ class Driver:
         self._handling = False
         self._alarm = Alarm()
         self.generation: Generation | None = None  # dialled, open or closing
-        releases = self.sender.released, None if terms.lease is None else terms.lease.released
-        self._releaser = Releaser(transport, *releases, bound=close_timeout, fields=fields)
+        self._releaser = Releaser(
+            transport, self.sender, terms.lease, bound=close_timeout, fields=fields
+        )
         self._close_waiters = CloseWaiters()
 
     @property
@@ -140,8 +141,7 @@ class Driver:
         self._handling = True
         try:
             while self._inbox:
-                event, *rest = self._inbox
-                self._inbox = tuple(rest)
+                event, self._inbox = self._inbox[0], self._inbox[1:]
                 self.core.held = self.sender.not_on_wire
                 self.core.host = self._neighbour.host
                 try:

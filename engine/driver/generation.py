@@ -1,7 +1,7 @@
 """One dial with everything that belongs to it, and the release of all that after its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -190,6 +190,14 @@ class Generation:
                 log.task_stuck(self._fields, task.get_name(), bound)
 
 
+class Releasable(Protocol):
+    """What belongs to an engine longer than to a generation: its sender, its lease."""
+
+    async def released(self) -> None:
+        """Let go of what is held: every generation is released."""
+        ...
+
+
 class Releaser:
     """Releases the ended generations of one engine, one after the other.
 
@@ -200,8 +208,8 @@ class Releaser:
         "_bound",
         "_ended",
         "_fields",
-        "_release_lease",
-        "_release_outbox",
+        "_lease",
+        "_sender",
         "_task",
         "_transport",
         "unowned",
@@ -210,15 +218,15 @@ class Releaser:
     def __init__(
         self,
         transport: Transport,
-        release_outbox: Callable[[], Awaitable[None]],
-        release_lease: Callable[[], Awaitable[None]] | None,
+        sender: Releasable,
+        lease: Releasable | None,
         *,
         bound: float,
         fields: Mapping[str, object],
     ) -> None:
         self._transport = transport
-        self._release_outbox = release_outbox
-        self._release_lease = release_lease
+        self._sender = sender
+        self._lease = lease
         self._bound = bound
         self._fields = fields
         self._ended: tuple[Generation, ...] = ()
@@ -246,7 +254,7 @@ class Releaser:
             if last:
                 self._close_transport_now()
             return
-        at_once = last or self._release_lease is not None or self._task is not None
+        at_once = last or self._lease is not None or self._task is not None
         if generation is None or at_once or generation.lingers:
             self._begin(loop, () if generation is None else (generation,), last=last)
         elif generation.wire is None:
@@ -329,11 +337,11 @@ class Releaser:
                 generation.wire = None
                 self._forget(generation)
         finally:
-            if self._release_lease is not None:
-                await self._attempt(self._release_lease(), "lease")
+            if self._lease is not None:
+                await self._attempt(self._lease.released(), "lease")
             if last:
                 await self._attempt(self._transport.aclose(), "transport")
-                await self._attempt(self._release_outbox(), "outbox")
+                await self._attempt(self._sender.released(), "outbox")
 
     def _close_transport_now(self) -> None:
         """Close the transport as far as that needs no waiting."""
