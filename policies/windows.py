@@ -64,9 +64,7 @@ class Windows(Backoff):
         """Return the window in seconds after `attempt` failures of which `busy` were busy."""
         down, growth = self._down, self._growth
         silent = min(max(attempt - busy - 1, 0), len(down) - 1)
-        length = down[silent]
-        if busy > 1:
-            length *= growth[min(busy // 2, len(growth) - 1)]
+        length = down[silent] * growth[min(busy // 2, len(growth) - 1)]
         return min(length, self.longest_busy)
 
     def delay(self, close: Close, context: Context, /) -> float:

@@ -221,7 +221,13 @@ def test_who_leaves_the_connection_leaves_the_successor_too(
 
 
 @pytest.mark.spec("C3.12")
-@pytest.mark.parametrize("event", [Ask(Wish.CONNECT), Wait(7), Lost(7, CUT), Opened(7)])
+@pytest.mark.parametrize(
+    "event",
+    [
+        Ask(Wish.CONNECT),
+        *(make for old in (0, 7) for make in (Wait(old), Lost(old, CUT), Opened(old))),
+    ],
+)
 def test_nothing_else_touches_the_move(event: Any) -> None:
     rig = moving()
     before = snapshot(rig.core)

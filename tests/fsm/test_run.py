@@ -198,8 +198,9 @@ def test_only_a_row_of_denied_dials_has_lasted() -> None:
         (CUT, 1000.0, 0.0),
         (Close.refused(404), 1001.0, 0.0),
         (Close.refused(404), 1010.0, 9.0),
-        (CUT, 1011.0, 0.0),
-        (Close.refused(404), 1020.0, 0.0),
+        (Close.refused(404), 4001.0, 3000.0),
+        (CUT, 4002.0, 0.0),
+        (Close.refused(404), 4020.0, 0.0),
     ]:
         run.failed(close, now)
         assert run.context(now, can_refresh=False, roll=0.5).denied_for == lasted

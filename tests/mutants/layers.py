@@ -57,7 +57,16 @@ OUTBOX = (
 
 POLICIES = (
     *("test_backoff", "test_basic", "test_catalogue", "test_combine", "test_documents"),
-    *("test_field", "test_guards", "test_overlaps", "test_pace", "test_rules", "test_shipped"),
+    *(
+        "test_field",
+        "test_guards",
+        "test_intervals",
+        "test_overlaps",
+        "test_pace",
+        "test_restart",
+        "test_rules",
+        "test_shipped",
+    ),
     *("test_standard", "test_values", "test_windows"),
 )
 """Tests of the policies without sockets, servers and other processes."""

@@ -1,6 +1,7 @@
 """What a server asks for, and the gap between dials, on top of any backoff."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from recloser import policies
 from recloser.fsm import Cause, Phase, Retry
 from recloser.policies.backoff import Uniform
-from recloser.policies.pace import LIMIT, pace
+from recloser.policies.pace import LIMIT, pace, told
 from tests.policies.rig import ALMOST_ONE, ROLLS, Line, after, broken, received, refused
 
 STANDARD = policies.standard()
@@ -176,3 +177,53 @@ def test_two_refusals_in_turn_do_not_refresh_in_a_hot_loop() -> None:
     dials = line.dials
     assert len(dials) == 30
     assert all(third - at >= 1.0 for at, third in zip(dials, dials[2:], strict=False))
+
+
+@pytest.mark.spec("D3.1", "D3.2", "D3.4")
+@pytest.mark.parametrize(
+    ("asked", "facts", "delay"),
+    [
+        ({"retry_after": 40.0}, {}, 40.0 + 5.0),  # a quarter of the figure on top
+        ({"retry_after": 10.0}, {}, 10.0 + 2.5),  # the first window
+        ({"retry_after": 3.0}, {}, 3.0 + 1.5),  # as wide as the figure
+        ({"retry_after": 40.0}, {"busy": 10}, 40.0 + 0.5 * 5.0 * 1.5**5),
+        ({"retry_after": 1000.0}, {}, 300.0 + 37.5),
+        ({"retry_after": 40.0, "spread": 8.0}, {}, 40.0 + 4.0),
+        ({"retry_after": 0.5}, {"streak": 5}, 0.5 + 0.5 * 1.5**4),
+        ({"retry_after": 0.5}, {"streak": 10**9}, 0.5 + 150.0),
+        ({"spread": 60.0}, {}, 30.0),
+        ({"spread": 1000.0}, {}, 150.0),
+        ({"spread": 0.5}, {"streak": 1}, 0.5),
+    ],
+)
+@pytest.mark.parametrize("floor", [0.0, 0.25])
+def test_what_the_server_asks_for_in_figures(
+    asked: dict[str, float], facts: dict[str, Any], delay: float, floor: float
+) -> None:
+    context = after(2, phase=Phase.DIAL, roll=0.5, since_dial=60.0, **facts)
+    expected = delay if "retry_after" in asked else delay + floor
+    assert pace(Uniform(9.0, 9.0), floor, refused(500, **asked), context) == pytest.approx(expected)
+
+
+@pytest.mark.spec("D3.1")
+def test_a_floor_above_the_figure_takes_its_place() -> None:
+    context = after(2, phase=Phase.DIAL, roll=0.5, since_dial=60.0)
+    assert pace(Uniform(9.0, 9.0), 50.0, refused(500, retry_after=40.0), context) == 55.0
+
+
+@pytest.mark.spec("D5")
+@pytest.mark.parametrize(("spread", "delay"), [(4.999, 0.5 * 7.5), (5.0, 5.625), (6.0, 5.625)])
+def test_a_spread_below_the_first_window_leaves_the_dials_to_the_windows(
+    spread: float, delay: float
+) -> None:
+    """A window from the start of the dial before, or else a moment of the next window."""
+    context = after(2, phase=Phase.DIAL, spread=spread, since_dial=1.875, roll=0.5)
+    assert pace(Uniform(9.0, 9.0), 0.0, broken(), context) == delay
+
+
+@pytest.mark.spec("D3.3")
+@pytest.mark.parametrize(
+    ("figure", "said"), [(None, False), (0.0, False), (float("inf"), False), (0.1, True)]
+)
+def test_whether_the_server_has_said_when(figure: float | None, said: bool) -> None:
+    assert told(refused(503, retry_after=figure)) is said

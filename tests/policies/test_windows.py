@@ -1,10 +1,13 @@
-"""What a spread that the server gave earlier in the run means for the dials that fail after it."""
+"""The lengths of the windows, and what a spread that the server gave earlier means for them."""
+
+from typing import Any
 
 import pytest
 
 from recloser.fsm.decisions import Context, Phase
 from recloser.fsm.record import Cause, Close
 from recloser.policies.pace import WINDOWS, pace
+from recloser.policies.windows import Windows
 
 SPREAD = 100.0
 """Longer than every window, so that it alone decides."""
@@ -53,3 +56,49 @@ def test_garbage_told_earlier_is_ignored(spread: float) -> None:
     assert pace(WINDOWS, 0.0, NOBODY, TOLD._replace(spread=spread)) == pace(
         WINDOWS, 0.0, NOBODY, context
     )
+
+
+def expected(attempt: int, busy: int) -> float:
+    """The window of the default ones: each silent failure a length, each two busy ones a factor."""
+    length = min(30.0, 5.0 * 1.5 ** max(0, attempt - busy - 1))
+    return min(300.0, length * min(60.0, 1.5 ** (busy // 2)))
+
+
+@pytest.mark.spec("D2.1", "D2.2")
+def test_each_silent_failure_takes_the_next_length_and_two_busy_ones_grow_it() -> None:
+    for attempt in range(40):
+        for busy in range(attempt + 1):
+            assert WINDOWS.length(attempt, busy) == pytest.approx(expected(attempt, busy))
+    assert WINDOWS.length(10**9, 0) == 30.0
+    assert WINDOWS.length(10**9, 10**9) == 300.0
+    assert WINDOWS.bound() == 600.0
+
+
+@pytest.mark.spec("D2.3")
+def test_windows_that_hardly_grow_are_two_hundred_at_most_and_the_last_is_the_longest() -> None:
+    slow = Windows(first=1.0, factor=1.0001, longest=30.0)
+    lengths = [slow.length(attempt, 0) for attempt in range(1, 203)]
+    assert lengths[:3] == [1.0, 1.0001, pytest.approx(1.0001**2)]
+    assert lengths[198] == pytest.approx(1.0001**198)
+    assert lengths[199:] == [30.0] * 3
+
+
+@pytest.mark.spec("D5")
+@pytest.mark.parametrize(
+    ("close", "facts", "delay"),
+    [
+        (NOBODY, {"attempt": 1, "last_roll": 0.25}, 0.0 + 2.5),
+        (NOBODY, {"attempt": 2, "last_roll": None}, 0.0 + 3.75),
+        (NOBODY, {"attempt": 2, "last_roll": 0.25}, 2.75 + 3.75),
+        (NOBODY, {"attempt": 2, "last_roll": 0.25, "since_dial": 100.0}, 0.0 + 3.75),
+        (NOBODY, {"attempt": 2, "last_roll": 0.25, "previous_immediate": True}, 1.0 + 3.75),
+        (BUSY, {"attempt": 3, "last_roll": 0.25, "busy": 1}, 4.625 + 3.75),
+        (NOBODY, {"attempt": 3, "last_roll": 0.25, "busy": 1}, 2.75 + 3.75),
+        (BUSY, {"attempt": 3, "last_roll": 0.25, "busy": 0}, 4.625 + 5.625),
+    ],
+)
+def test_a_dial_waits_for_the_end_of_its_window_and_for_its_moment_of_the_next(
+    close: Close, facts: dict[str, Any], delay: float
+) -> None:
+    known = {"since_dial": 1.0, "roll": 0.5} | facts
+    assert WINDOWS.delay(close, Context(phase=Phase.DIAL, **known)) == delay
