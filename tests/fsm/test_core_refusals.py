@@ -64,6 +64,7 @@ def test_a_refusal_counts_although_the_peer_was_gone_before_it_could_be_told() -
 @pytest.mark.spec("B16.2")
 def test_an_hour_of_uptime_begins_a_new_row() -> None:
     assert refusals((BIG, 60.0), (BIG, 60.0), (BIG, 3600.0), (BIG, 60.0)) == [1, 2, 1, 2]
+    assert refusals((BIG, 60.0), (BIG, 60.0), (BIG, 7200.0), (BIG, 60.0)) == [1, 2, 1, 2]
 
 
 @pytest.mark.spec("B16.1", "D1.2")
