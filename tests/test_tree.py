@@ -62,7 +62,6 @@ ELSEWHERE = {
     "policies/actions.py": ("policies/test_rules.py",),
     "policies/codes.py": ("policies/test_standard.py", "policies/test_catalogue.py"),
     "policies/conditions.py": ("policies/test_rules.py",),
-    "policies/intervals.py": ("policies/test_rules.py", "policies/test_overlaps.py"),
     "policies/refusals.py": ("policies/test_standard.py",),
     "tools/cli/terminal/display.py": ("tools/cli/test_connect_terminal.py",),
     "tools/cli/terminal/lines.py": ("tools/cli/test_connect.py",),
