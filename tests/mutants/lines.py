@@ -65,16 +65,20 @@ def caches() -> list[Any]:
 
 
 def measure(measured: coverage.Coverage, items: Sequence[pytest.Item], file: Path) -> str:
-    """Run every test once, each with caches and fixtures of its own, and write down its lines.
+    """Run every test once, each with fixtures of its own, and write down its lines.
 
+    A test that finds something in a cache has run the lines of the tests that put it there, too.
     The answer names the tests that fail, since they need others before them: they are left out.
     """
     seconds: dict[str, float] = {}
     failed = []
     ours = caches()
+    makers: dict[int, set[str]] = {each: set() for each in range(len(ours))}
+    lenders: dict[str, set[str]] = {}
+    for each in ours:
+        each.cache_clear()
     for item in items:
-        for each in ours:
-            each.cache_clear()
+        before = [each.cache_info() for each in ours]
         measured.switch_context(item.nodeid)
         begin = time.process_time()
         reports = runtestprotocol(item, log=False, nextitem=None)
@@ -82,12 +86,23 @@ def measure(measured: coverage.Coverage, items: Sequence[pytest.Item], file: Pat
             failed.append(item.nodeid)
         else:
             seconds[item.nodeid] = time.process_time() - begin
+        lenders[item.nodeid] = {item.nodeid}
+        for number, (each, old) in enumerate(zip(ours, before, strict=True)):
+            if each.cache_info().hits > old.hits:
+                found = (lenders[maker] for maker in makers[number])
+                lenders[item.nodeid].update(*found)
+            if each.cache_info().misses > old.misses:
+                makers[number].add(item.nodeid)
     measured.stop()
     data = measured.get_data()
-    numbers = {name: number for number, name in enumerate([*seconds, IMPORT])}
+    places = {name: number for number, name in enumerate([*seconds, IMPORT])}
+    borrowers: dict[str, set[int]] = {IMPORT: {places[IMPORT]}}
+    for name in seconds:
+        for lender in lenders[name]:
+            borrowers.setdefault(lender, set()).add(places[name])
     lines = {
         str(Path(path).relative_to(ROOT)): {
-            line: [numbers[each] for each in contexts if each in numbers]
+            line: sorted(set[int]().union(*(borrowers.get(each, ()) for each in contexts)))
             for line, contexts in data.contexts_by_lineno(path).items()
         }
         for path in data.measured_files()
