@@ -43,7 +43,7 @@ def test_too_few_samples_are_refused() -> None:
 
 
 def test_a_socket_is_left_over_if_no_engine_can_have_it() -> None:
-    files, own = ["/tmp/outbox.db", "pipe:[1]"], ["socket:[2]", "socket:[3]"]
+    files, own = ["/srv/outbox.db", "pipe:[1]"], ["socket:[2]", "socket:[3]"]
     three = [f"socket:[{number}]" for number in (4, 5, 6)]
     assert left_over([*files, *own], 0) == 2
     assert left_over([*files, *own, *three], 3) == 2
