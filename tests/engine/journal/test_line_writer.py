@@ -255,7 +255,8 @@ def started(program: str, path: Path) -> "subprocess.Popen[str]":
         "journal = Journal(sys.argv[1])\n"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", head + program, str(path)],
+        # Python 3.12 and later warn of a fork beside a thread, which is what is tried.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", head + program, str(path)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
