@@ -138,7 +138,9 @@ class AiohttpTransport:
         self._lent = session
         self._shares: tuple[sessions.SessionShare, ...] = ()
         self._ssl = ssl
-        self.resumption = Resumption() if isinstance(ssl, ResumingContext) else None
+        self.resumption: Resumption | None = (
+            Resumption() if isinstance(ssl, ResumingContext) else None
+        )
         self.max_message_size: int = max_message_size
         self._compression = check_compression(compression, max_message_size)
         if self._compression and not self.upgrade_class.inflates:

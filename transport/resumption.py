@@ -66,7 +66,7 @@ class ResumingContext(SSLContext):
     What it costs and what it gives up: docs/networks.md.
     """
 
-    sslobject_class = _Connection
+    sslobject_class: type[SSLObject] = _Connection
 
     _settings: object = None
     """Another object after each change."""
@@ -84,15 +84,16 @@ class ResumingContext(SSLContext):
         capath: str | None = None,
         cadata: str | bytes | None = None,
     ) -> None:
+        made: SSLContext = self  # whose attributes these are
         if sys.version_info >= (3, 13):  # as ssl.create_default_context does
-            self.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT
+            made.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT
         if cafile is None and capath is None and cadata is None:
             self.load_default_certs()
         else:
             self.load_verify_locations(cafile, capath, cadata)
         keys = os.environ.get("SSLKEYLOGFILE")
         if keys and not sys.flags.ignore_environment:
-            self.keylog_filename = keys
+            made.keylog_filename = keys
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute; sessions from before are not resumed."""

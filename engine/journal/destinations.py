@@ -39,7 +39,7 @@ class PathDestination:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.torn = False
+        self.torn: bool = False
         self._path = Path(path)
         self._file: BinaryIO | None = None
 

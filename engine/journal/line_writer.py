@@ -30,7 +30,7 @@ class Batch:
 
     def __init__(self, stamp: str) -> None:
         self.lines: list[Line] = []
-        self.size = 0
+        self.size: int = 0
         """The bytes of the lines of changes."""
         self.stamp: Final = stamp
         """The time of its first change."""
