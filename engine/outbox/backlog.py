@@ -28,6 +28,7 @@ class Backlog:
         "_keyed",
         "_max_bytes",
         "_max_messages",
+        "_mixed",
         "_most",
         "_most_bytes",
         "_passing",
@@ -69,6 +70,8 @@ class Backlog:
         """The number behind which messages may be unread; None: all are in memory."""
         self.later: OrderedDict[int, Entry] = OrderedDict()
         """The messages in memory that come behind those of `order` and `after`, by number."""
+        self._mixed = False
+        """Whether `later` is out of order until all messages are counted."""
         self.unread: int = 0
         """How many messages are in the file alone; the most that there may be until counted."""
         self._unread_bytes = 0
@@ -177,6 +180,7 @@ class Backlog:
         self._highest = max(self._highest, number)
         self._count(entry)
         if self.after is not None and number > self.after:
+            self._mixed = self._mixed or number < next(reversed(self.later), number)
             self.later[number] = entry
         else:
             self.order[entry] = None
@@ -278,7 +282,8 @@ class Backlog:
         """Learn how many messages are in the file alone, and how many bytes they have."""
         self.unread, self._unread_bytes, self.counted = messages, size, True
         self.bytes += size
-        self.later = OrderedDict(sorted(self.later.items()))
+        if self._mixed:
+            self.later, self._mixed = OrderedDict(sorted(self.later.items())), False
 
     def doom(self) -> None:
         """Have the messages dropped that are unread now, when they are read."""

@@ -221,21 +221,30 @@ class OutboxCore:
                 self._go_on()
             case events.MovedIn():
                 self._moved_in(event)
+            case _:
+                self._learn(event, now)
+
+    def _learn(self, event: events.Event, now: float) -> None:
+        """Handle an event that tells what the file has."""
+        held = self._held
+        match event:
             case events.Restored():
                 self._intake.restore(event)
                 for entry in held.backlog.line:
                     if not held.ledger.knows(entry):
                         held.backlog.step_out(entry)
                         self._held.refuse(entry, id_is_held(entry.message.id))
+            case events.Known(messages):
+                self._intake.know(messages)
             case events.Surveyed():
                 self._intake.survey(event)
                 self._held.let_in_again()
-                dispatch.resume()
-            case events.Window(messages, last):
+                self._dispatch.resume()
+            case events.Window(after, messages, last) if after == held.backlog.after:
                 self._intake.take_in(messages, last)
                 held.expire(now)
                 self._held.let_in_again()
-                dispatch.resume()
+                self._dispatch.resume()
             case events.Unreadable(error):
                 held.damage, held.backlog.reading = error, True
                 self._held.send_away(lambda: error)

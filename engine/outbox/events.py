@@ -197,19 +197,31 @@ class Restored:
 
 
 @dataclass(slots=True)
+class Known:
+    """Messages of the file were read of which more must be known: those of a survey, in parts."""
+
+    messages: Collection[Message]
+
+
+@dataclass(slots=True)
 class Surveyed:
-    """The file was looked through: so many messages in it are unread, of so many bytes."""
+    """The file was looked through: so many messages in it are unread, of so many bytes.
+
+    Those that were `Known` before do not count.
+    """
 
     unread: int
     bytes: int
-    others: Collection[Message]
-    """The messages there of which more must be known; they do not count as unread."""
 
 
 @dataclass(slots=True)
 class Window:
-    """The next messages were read from the file."""
+    """The messages behind the number `after` were read from the file.
 
+    Unless they are in memory: all may have been read meanwhile.
+    """
+
+    after: int
     messages: Collection[Message]
     last: int | None
     """The number up to which the file was read; None: nothing is behind these messages."""
@@ -244,6 +256,7 @@ Event = (
     | MovedOut
     | MovedIn
     | Restored
+    | Known
     | Surveyed
     | Window
     | Unreadable

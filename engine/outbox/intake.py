@@ -54,13 +54,16 @@ class Intake:
             self._held.effects.append(Survey(after))
 
     def survey(self, event: Surveyed) -> None:
-        """Learn what the file has behind the window."""
+        """Learn how many messages the file has behind the window."""
+        self._held.backlog.count_unread(event.unread, event.bytes)
+
+    def know(self, messages: Iterable[Message]) -> None:
+        """Hold messages of the file that come behind unread ones."""
         backlog = self._held.backlog
-        for message in event.others:
-            if message.number not in backlog.later:
-                self._join(Entry(message))
-        backlog.count_unread(event.unread, event.bytes)
-        self._drop_doomed(list(backlog.later.values()))
+        found = [Entry(each) for each in messages if each.number not in backlog.later]
+        for entry in found:
+            self._join(entry)
+        self._drop_doomed(found)
 
     def take_in(self, messages: Collection[Message], last: int | None) -> None:
         """Take the next messages of the file into memory, up to the number `last`."""
@@ -90,7 +93,8 @@ class Intake:
     def _drop_doomed(self, entries: Iterable[Entry]) -> None:
         """Drop those of some waiting messages that a decision of the policy meant."""
         doomed = self._held.backlog.doomed
-        gone = [each for each in entries if each.message.number <= doomed] if doomed else []
+        meant = [each for each in entries if each.message.number <= doomed] if doomed else []
+        gone = [each for each in meant if each.state is MessageState.WAITING]
         for entry in gone:
             self._held.backlog.remove(entry)
         self._held.drop(gone, Reason.DECISION)

@@ -148,6 +148,8 @@ def checksum(
     suspect: int,
 ) -> int:
     """Return the checksum of a row, of which the data are encoded and of a `kind`: str or bytes."""
+    if own is None and key is None and expires_at is None:  # the same, in half the time
+        return crc32(data, crc32(b"%d None None %b None %d" % (number, kind.encode(), suspect)))
     facts = f"{number} {own!r} {key!r} {kind} {expires_at!r} {suspect}"
     return crc32(data, crc32(facts.encode()))
 
@@ -309,6 +311,11 @@ class Database:
         self, rows: Collection[StoredMessage], marked: Mapping[int, int], removed: Collection[int]
     ) -> None:
         """Write rows, set deliveries by number, and remove numbers, in one transaction."""
+        if len(rows) == 1 and not marked and not removed:
+            [row] = rows
+            if row.number <= self._reserved:  # by far the most frequent one
+                self._write_one(row)
+                return
         found, reserved = statements(tuple(rows), marked, removed), self._reserved
         highest = max(chain((row.number for row in rows), removed), default=0)
         if highest > reserved:
@@ -319,6 +326,12 @@ class Database:
         except sqlite3.Error as error:
             raise named(self.path, error) from error
         self._reserved = reserved
+
+    def _write_one(self, row: StoredMessage) -> None:
+        try:
+            self.connection.execute(put(1), row.sealed())
+        except sqlite3.Error as error:
+            raise named(self.path, error) from error
 
     def _run(self, statements: Iterable[tuple[str, Sequence[object]]]) -> None:
         run, rest = self.connection.execute, iter(statements)

@@ -7,6 +7,7 @@ all its data in one value.
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from itertools import islice
@@ -17,7 +18,7 @@ from recloser.contract import Engine
 from recloser.file_thread import FileThread
 from recloser.outbox.effects import Read, Survey
 from recloser.outbox.errors import OutboxUnusable
-from recloser.outbox.events import Event, Restored, Surveyed, Unreadable, Window
+from recloser.outbox.events import Event, Known, Restored, Surveyed, Unreadable, Window
 from recloser.outbox.file.database import (
     COLUMNS,
     Database,
@@ -29,6 +30,11 @@ from recloser.outbox.file.database import (
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 from recloser.outbox.window import ReadWindow
+
+PART: Final = 512
+"""Messages of a survey that are told in one turn of the event loop: 3 ms."""
+Found = Known | Surveyed | Window | Unreadable
+"""What the core is told of a reading."""
 
 _SIZE: Final = (
     "octet_length(data)"  # does not read the data
@@ -42,7 +48,9 @@ _PLAIN: Final = (
 """Of such a message the outbox need not know more than number and size before its turn; the value
 is whether an id may be the number."""
 _BEHIND: Final = f"SELECT {COLUMNS} FROM message WHERE number > ? ORDER BY number"  # noqa: S608 - of constants
-_OTHERS: Final = f"SELECT {COLUMNS} FROM message WHERE number > ? AND NOT ({_PLAIN})"  # noqa: S608 - of constants
+_OTHERS: Final = (
+    f"SELECT {COLUMNS} FROM message WHERE number > ? AND NOT ({_PLAIN}) ORDER BY number"  # noqa: S608 - of constants
+)
 _COUNT: Final = (
     f"SELECT count(*), ifnull(sum({_SIZE}), 0) FROM message WHERE number > ? AND {_PLAIN}"  # noqa: S608 - of constants
 )
@@ -209,51 +217,61 @@ class FileReader:
         if request is None or self._begun:
             return
         self._begun = True
-        found: list[Surveyed | Window | Unreadable] = []
+        found: list[Found] = []
         try:
             thread.do_for(
                 loop,
-                lambda: found.append(self._read(database, request)),
-                lambda: self._told(request, _without(found.pop(), gone())),
+                lambda: found.extend(self._read(database, request)),
+                lambda: self._told(request, loop, deque(_without(found, gone()))),
             )
         except OSError as error:
-            self._told(request, Unreadable(named(database.path, error)))
+            self._told(request, loop, deque([Unreadable(named(database.path, error))]))
 
-    def _told(self, request: Survey | Read, event: Surveyed | Window | Unreadable) -> None:
-        """Tell what was read, unless that is not asked for any more."""
+    def _told(
+        self, request: Survey | Read, loop: asyncio.AbstractEventLoop, events: deque[Found]
+    ) -> None:
+        """Tell what was read, a part in each turn, unless that is not asked for any more."""
         tell = self._tell
         if request is not self._request or tell is None:
             return
-        self.cancel()
+        event = events.popleft()
+        if events:
+            loop.call_soon(self._told, request, loop, events)
+        else:
+            self.cancel()
         if isinstance(event, Unreadable):
             log.outbox_unreadable(self._engine.fields, event.error.path, event.error)
         tell(event)
 
     # -- in the thread, or at once ------------------------------------------------------
 
-    def found(self, database: Database, request: Survey | Read, gone: set[int]) -> Event:
+    def found(self, database: Database, request: Survey | Read, gone: set[int]) -> list[Event]:
         """Return what the core would be told, without messages that are `gone`.
 
         Raises `OutboxUnusable`.
         """
-        event = _without(self._read(database, request), gone)
-        if isinstance(event, Unreadable):
-            raise event.error
-        return event
+        events: list[Event] = []
+        for event in _without(self._read(database, request), gone):
+            if isinstance(event, Unreadable):
+                raise event.error
+            events.append(event)
+        return events
 
-    def _read(self, database: Database, request: Survey | Read) -> Surveyed | Window | Unreadable:
+    def _read(self, database: Database, request: Survey | Read) -> list[Found]:
         message = self._message
         try:
             if isinstance(request, Survey):
                 count, size, others = survey(database, request.after, numbered=self._plain)
-                return Surveyed(count, size, [message(row) for row in others])
+                known = [message(row) for row in others]
+                parts = [known[at : at + PART] for at in range(0, len(known), PART)]
+                return [*map(Known, parts), Surveyed(count, size)]
             rows, more = next_rows(database, request.after, request.bounds, numbered=self._plain)
             last = rows[-1].number if more else None
-            return Window([message(row) for row in rows], last)
+            return [Window(request.after, [message(row) for row in rows], last)]
         except OutboxUnusable as error:
-            return Unreadable(error)
+            return [Unreadable(error)]
         except Exception as error:  # noqa: BLE001 - whatever it was, the core is told
-            return Unreadable(unreadable(database.path, error))
+            return [Unreadable(unreadable(database.path, error))]
 
     def _message(self, row: StoredMessage) -> Message:
         """Return the message of a row; its number is its id if it has no other id."""
@@ -272,12 +290,9 @@ class FileReader:
         )
 
 
-def _without(
-    event: Surveyed | Window | Unreadable, gone: set[int]
-) -> Surveyed | Window | Unreadable:
+def _without(events: Iterable[Found], gone: set[int]) -> Iterable[Found]:
     """Leave out the messages that are to be taken out of the file."""
-    if isinstance(event, Surveyed):
-        event.others = [each for each in event.others if each.number not in gone]
-    elif isinstance(event, Window) and gone:
-        event.messages = [each for each in event.messages if each.number not in gone]
-    return event
+    for event in events:
+        if gone and isinstance(event, Known | Window):
+            event.messages = [each for each in event.messages if each.number not in gone]
+        yield event

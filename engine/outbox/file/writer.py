@@ -276,7 +276,8 @@ class GroupCommitWriter:
                 return [self._reader.all(database, self._gone(), self._batch.put)]
         if self._thread is not None:
             self._thread.wait()
-        return [self._reader.found(self.database, each, self._gone()) for each in requests]
+        database, gone = self.database, self._gone()
+        return [event for each in requests for event in self._reader.found(database, each, gone)]
 
     # -- changes ------------------------------------------------------------------------
 

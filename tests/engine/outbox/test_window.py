@@ -26,8 +26,9 @@ from recloser import (
 from recloser.fsm import Unsent
 from recloser.outbox import Reason
 from recloser.outbox.effects import Read, Survey
+from recloser.outbox.events import Known, Surveyed
 from recloser.outbox.file.database import Database, StoredMessage
-from recloser.outbox.file.reader import first_rows, next_rows, survey
+from recloser.outbox.file.reader import PART, first_rows, next_rows, survey
 from recloser.outbox.window import ReadWindow
 from recloser.testing import Plan
 from tests.engine.outbox.engines import sender_of, writer_of
@@ -166,6 +167,27 @@ async def test_what_has_a_key_or_a_time_to_live_is_known_behind_the_window(path:
             await ws.send("again", id="mine")
         assert len(ws.outbox) == MANY - 1
         assert in_memory(ws) < WINDOW.ahead + WINDOW.messages
+
+
+@pytest.mark.spec("G11", "G12.3")
+@real
+async def test_a_survey_is_told_in_parts_so_that_no_turn_is_long(path: Path) -> None:
+    keyed = range(2000, 2000 + 3 * PART)
+    filled(path, *(row(number, key=number) for number in keyed))
+    drops: list[Drop] = []
+    async with away(path, on_drop=drops.append, **ROOMY) as ws:
+        *parts, total = writer_of(ws).read_now(Survey(WINDOW.messages))
+        assert [len(each.messages) for each in parts if isinstance(each, Known)] == [PART] * 3
+        assert isinstance(total, Surveyed)
+        assert total.unread == MANY - WINDOW.messages - 3 * PART
+        assert not counted(ws)
+        ws.outbox.peek()  # the survey was told to nobody
+        await ws.send("newer", key=keyed[-1])
+        assert [each.message.number for each in drops] == [keyed[-1]]
+        assert [each.data for each in ws.outbox.peek()] == [
+            *(each for each in EVERY if each != str(keyed[-1])),
+            "newer",
+        ]
 
 
 @pytest.mark.spec("G12.4")

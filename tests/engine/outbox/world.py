@@ -132,6 +132,8 @@ class World:
         )
         self.reading: effects.Survey | effects.Read | None = None
         """What the thread of the file is to read."""
+        self.outdated = False
+        """Whether that was read by another way: what it finds is told, and changes nothing."""
         self.doomed: set[str] = set()
         """What the policy dropped, and nobody has read yet."""
         self.state, self.wish = State.BACKOFF, Wish.CONNECT
@@ -213,8 +215,8 @@ class World:
             case effects.Look():
                 self.tell(events.Looked(list(self.buffer)))
             case effects.Survey() | effects.Read():
-                self.hold(self.reading is None, "two readings at a time")
-                self.reading = effect
+                self.hold(self.reading is None or self.outdated, "two readings at a time")
+                self.reading, self.outdated = effect, False
             case effects.Dropped(messages, reason):
                 for message in messages:
                     blamed = reason is Reason.REFUSED and message.data != self.setting.poison
@@ -503,7 +505,7 @@ class World:
 
     def _read(self) -> None:
         """The thread has read what it was asked for."""
-        request, self.reading = self.reading, None
+        request, self.reading, self.outdated = self.reading, None, False
         assert request is not None
         self._tell_read(request)
 
@@ -518,12 +520,14 @@ class World:
         if isinstance(request, effects.Survey):
             others = [each for each in behind if not _is_plain(each)]
             others = [each for each in others if each.number not in gone]
-            self.tell(events.Surveyed(len(plain), sum(each.size for each in plain), others))
+            for each in others:
+                self.tell(events.Known([each]))
+            self.tell(events.Surveyed(len(plain), sum(each.size for each in plain)))
         else:
             count = len(plain) if request.bounds is None else request.bounds.messages
             last = plain[count - 1].number if len(plain) > count else None
             there = [each for each in plain[:count] if each.number not in gone]
-            self.tell(events.Window(there, last))
+            self.tell(events.Window(request.after, there, last))
         self._meet()
         self.doomed -= self.dropped
 
@@ -534,8 +538,8 @@ class World:
             self.reading = None
             if not self.core.counted:
                 self._tell_read(effects.Survey(after))
-            self.reading = None
             self._tell_read(effects.Read(after, None))
+            self.outdated = self.reading is not None
 
     def _acknowledge(self, name: str) -> None:
         entry = self.entries.get(name)
@@ -691,7 +695,7 @@ class World:
             tuple(map(self.name, held.backlog.later.values())),
             tuple(map(self.name, held.backlog.line)),
             (tuple(self.unread()), held.backlog.unread, held.backlog.counted, self.core.after),
-            (type(self.reading), frozenset(self.doomed), held.backlog.reading),
+            (type(self.reading), self.outdated, frozenset(self.doomed), held.backlog.reading),
             tuple(map(self.name, held.ledger.sent_at)),
             frozenset(map(self.name, held.ledger.leaving)),
             tuple(map(self.name, self.buffer)),
