@@ -4,6 +4,9 @@ import errno
 import sys
 from typing import Final
 
+if sys.platform != "win32":
+    import resource  # now: a shared library, for which no descriptor is left when it is needed
+
 _FEWER: Final = "raise the limit, or hold fewer connections in one process"
 _DEPTH: Final = 8
 """So far down the causes of an error are followed: a library may wrap one in another."""
@@ -34,7 +37,5 @@ def _whose(number: int) -> str:
 def _limit() -> str:
     if sys.platform == "win32":
         return ""  # there the limit is that of the event loop, and nobody can be asked for it
-    import resource  # noqa: PLC0415 - Windows has no such module
-
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return f" of {soft}"

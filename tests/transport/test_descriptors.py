@@ -48,6 +48,54 @@ async def main(url, limit):
 asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 """
 
+FULL = """
+import asyncio, errno, os
+import recloser
+
+async def main():
+    ws = recloser.connect("ws://127.0.0.1:9/")
+    held = []
+    while True:
+        try:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            assert error.errno == errno.EMFILE
+            break
+    ws.connect()
+    await ws.wait_for(recloser.State.BACKOFF)
+    for each in held:
+        os.close(each)
+    print(ws.last_close.error)
+    await ws.close()
+
+asyncio.run(main())
+"""
+
+LIFE = """
+import asyncio, sys
+import recloser
+
+class Soon:
+    standard = recloser.policies.standard()
+
+    def decide(self, close, context):
+        self.standard.decide(close, context)
+        return recloser.Retry(0.01)
+
+async def main(url):
+    ws = recloser.connect(url, policy=Soon())
+    loaded = set(sys.modules)
+    async with ws:
+        await ws.send("go away")
+        await ws.wait_for(recloser.State.BACKOFF)
+        await ws.wait_for(recloser.State.OPEN)
+        assert ws.generation == 2 and ws.statistics().opens == 2
+    print(sorted(set(sys.modules) - loaded))
+
+asyncio.run(main(sys.argv[1]))
+"""
+"""A life from the first dial to the end: it prints the modules that were loaded meanwhile."""
+
 
 async def _echo(request: web.Request) -> web.WebSocketResponse:
     ws = web.WebSocketResponse()
@@ -79,6 +127,37 @@ async def test_a_process_at_its_limit_names_it_and_opens_the_rest_once_it_is_rai
     assert told["kinds"] == [["engine", "dial"]]
     assert all(delay > 0 for delay in told["delays"])
     assert (told["echo"], told["generations"]) == ("still there", 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no RLIMIT_NOFILE")
+@pytest.mark.spec("E8")
+def test_the_limit_is_named_where_no_descriptor_is_left_to_load_a_module() -> None:
+    command = ("sh", "-c", f'ulimit -n {LIMIT}; exec "$@"', "sh", sys.executable, "-c", FULL)
+    client = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert client.returncode == 0, client.stderr
+    assert f"its limit of {LIMIT} is RLIMIT_NOFILE" in client.stdout
+
+
+@pytest.mark.spec("E8")
+async def test_what_a_life_needs_is_loaded_before_its_first_dial() -> None:
+    async def leave(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        async for message in ws:
+            await ws.close(code=1012, message=message.data.encode())
+        return ws
+
+    app = web.Application()
+    app.router.add_get("/", leave)
+    async with TestServer(app) as server:
+        client = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", LIFE, f"ws://127.0.0.1:{server.port}/"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = await client.communicate()
+    assert client.returncode == 0, err.decode()
+    assert out.decode().strip() == "[]"
 
 
 @pytest.mark.spec("E8")
