@@ -84,7 +84,7 @@ class ResumingContext(SSLContext):
         capath: str | None = None,
         cadata: str | bytes | None = None,
     ) -> None:
-        made: SSLContext = self  # whose attributes these are
+        made: SSLContext = self  # set on `self`, they would be new attributes without a type
         if sys.version_info >= (3, 13):  # as ssl.create_default_context does
             made.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT
         if cafile is None and capath is None and cadata is None:
