@@ -157,6 +157,14 @@ def test_actions_do_what_they_say() -> None:
     assert decide(stop()) == Stop("only")
 
 
+@pytest.mark.spec("D2.2")
+def test_no_redial_comes_later_than_its_bound() -> None:
+    """The draw or the most that is taken of a server's figure, the floor, and the gap."""
+    assert retry(at_least=7.0).bound() == 600.0 + 7.0 + 1.0
+    assert retry(Uniform(0.0, 900.0), at_least=7.0).bound() == 900.0 + 7.0 + 1.0
+    assert retry(Uniform(0.0, 9.0)).bound() == 600.0 + 1.0
+
+
 def test_an_unknown_time_or_number_fits_nothing() -> None:
     assert not holds(when(uptime=at_least(0.0)), broken(), after(1, phase=Phase.DIAL))
     assert not holds(when(sent_code=range(1000, 5000)), broken(), after(1))
