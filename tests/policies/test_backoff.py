@@ -70,6 +70,23 @@ def test_the_ceiling_is_the_power_until_the_cap(base: float, factor: float, atte
     assert ceiling == pytest.approx(min(60.0, base * factor ** (attempt - 1)))
 
 
+def test_the_power_reaches_the_cap_and_not_before() -> None:
+    """Where the cap is no power, where the base is far from 1 s, and where there is no growth."""
+    assert [at(backoffs.Exponential(2, 65), n, 0.5) for n in range(1, 8)] == [
+        *(2, 4, 8, 16, 32, 64, 65)
+    ]
+    tiny = backoffs.Exponential(2.0**-10, 60)
+    assert [at(tiny, n, 0.5) for n in (1, 11, 16, 17)] == [2.0**-10, 1.0, 32.0, 60.0]
+    assert [at(backoffs.Exponential(7, 7), n, 0.5) for n in (1, 2)] == [7, 7]
+
+
+@pytest.mark.parametrize(
+    "backoff", [backoffs.Steps((1, 2, 5)), backoffs.Exponential(1, 60, 3)], ids=str
+)
+def test_before_the_first_failure_the_first_delay_counts(backoff: Backoff) -> None:
+    assert at(backoff, 0, 0.5) == at(backoff, 1, 0.5) == 1
+
+
 def test_windows_lie_end_to_end() -> None:
     windows = Windows()
     starts = [0.0]

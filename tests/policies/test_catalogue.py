@@ -293,3 +293,10 @@ def test_a_service_that_refuses_a_message_keeps_the_others() -> None:
         received(1002, reason="unauthenticated"), after(2, refreshed=True)
     )
     assert mqtt == Stop("mqtt-1002-unauthenticated")
+
+
+@pytest.mark.spec("L9")
+def test_three_services_of_near_names_are_told_at_most() -> None:
+    with pytest.raises(UnknownServiceError, match="did you mean") as caught:
+        policies.service("discor")
+    assert str(caught.value).count(" or ") == 2

@@ -157,3 +157,10 @@ def test_what_is_not_found_is_told_with_what_is_near() -> None:
         field.find("uvicorn", "halt")
     with pytest.raises(field.UnknownRowError, match=r"daphne has no row for 'reload', but for \w+"):
         field.find("daphne", "reload")
+
+
+@pytest.mark.spec("L9")
+def test_three_names_that_are_near_are_told_at_most() -> None:
+    with pytest.raises(field.UnknownRowError, match="did you mean") as caught:
+        field.find("websock")
+    assert str(caught.value).count(" or ") == 2

@@ -29,8 +29,13 @@ from recloser.policies.overlaps import find
             {"code": range(5, 20), "stable": True},
             {"code": range(5, 9), "origin": Origin.PEER, "stable": True},
         ),
+        (
+            {"code": range(1, 9)},
+            {"code": range(5, 20), "attempt": 3, "reason": "b"},
+            {"code": range(5, 9), "attempt": 3, "reason": "b"},
+        ),
     ],
-    ids=["numbers", "words", "texts", "other facts"],
+    ids=["numbers", "words", "texts", "other facts", "more facts"],
 )
 def test_a_rule_for_what_two_have_in_common_settles_their_overlap(
     first: dict[str, Any], second: dict[str, Any], common: dict[str, Any]
