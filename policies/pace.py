@@ -93,5 +93,5 @@ def _usable(seconds: float | None) -> float | None:
 
 def _grown(width: float, context: Context) -> float:
     """Return a width that grows while the same answer comes again and again."""
-    again = min(max(context.streak - 1, 0), _MAX_GROWTHS)
+    again = min(context.streak - 1, _MAX_GROWTHS)
     return min(max(width, _GROWTH**again), LIMIT)

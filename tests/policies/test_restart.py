@@ -58,6 +58,7 @@ def test_the_window_does_not_begin_before_the_host_was_back_the_last_time(
 def test_the_bound_is_the_longest_delay() -> None:
     assert AfterRestart().bound() == 55.0
     assert AfterRestart(lone=Uniform(0.0, 40.0)).bound() == 70.0
+    assert AfterRestart(lone=Uniform(20.0, 40.0)).bound() == 55.0
     assert AfterRestart().bound() == ends(AfterRestart(), engines=500, outage=99.0)[1]
 
 

@@ -31,6 +31,7 @@ def test_a_dial_without_an_answer_comes_again_sooner_at_first(
 def test_any_other_dial_comes_once_in_each_window() -> None:
     assert pace(WINDOWS, 0.0, NOBODY, TOLD) == SPREAD - 20.0
     assert pace(WINDOWS, 3.0, NOBODY, TOLD) == 3.0 + SPREAD - 20.0
+    assert pace(WINDOWS, 3.0, NOBODY, TOLD._replace(since_dial=500.0)) == 3.0
 
 
 @pytest.mark.spec("D5")
