@@ -55,6 +55,11 @@ def test_the_window_does_not_begin_before_the_host_was_back_the_last_time(
     assert ends(AfterRestart(), engines=1, outage=outage) == window
 
 
+@pytest.mark.spec("D4.9")
+def test_without_an_outage_the_window_begins_where_it_was_given() -> None:
+    assert ends(AfterRestart(lone=Uniform(0.0, 4.0)), engines=1) == (0.0, 4.0)
+
+
 def test_the_bound_is_the_longest_delay() -> None:
     assert AfterRestart().bound() == 55.0
     assert AfterRestart(lone=Uniform(0.0, 40.0)).bound() == 70.0

@@ -218,6 +218,10 @@ def test_what_is_of_the_wrong_kind_is_refused(make: object, problem: str) -> Non
         (lambda: RulePolicy("p", []), "policy p: end with a rule for when"),
         (lambda: RulePolicy("p", [rule("a", when(code=1))]), "end with a rule for when"),
         (lambda: RulePolicy("p", [rule("a", when())] * 2), "two rules named a"),
+        (
+            lambda: RulePolicy("p", [rule(name, when()) for name in ("a", "b", "b", "a")]),
+            "two rules named a",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(make: object, problem: str) -> None:

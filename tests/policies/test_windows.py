@@ -96,6 +96,7 @@ def test_windows_that_hardly_grow_are_two_hundred_at_most_and_the_last_is_the_lo
         (BUSY, {"attempt": 3, "last_roll": 0.25, "busy": 1}, 4.625 + 3.75),
         (NOBODY, {"attempt": 3, "last_roll": 0.25, "busy": 1}, 2.75 + 3.75),
         (BUSY, {"attempt": 3, "last_roll": 0.25, "busy": 0}, 4.625 + 5.625),
+        (BUSY, {"attempt": 6, "last_roll": 0.25, "busy": 2}, 11.65625 + 12.65625),
     ],
 )
 def test_a_dial_waits_for_the_end_of_its_window_and_for_its_moment_of_the_next(
