@@ -128,9 +128,10 @@ class Context(NamedTuple):
     @property
     def next_dial_in(self) -> float:
         """Seconds from now before which the next dial would be too soon (D4)."""
-        return earliest_dial(
-            0.0, dialled_at=-self.since_dial, ended_at=0.0, immediate=self.previous_immediate
-        )
+        # `earliest_dial` with an end at 0, which is now; every backoff asks, at every end.
+        gap = MIN_GAP - self.since_dial
+        least = MIN_GAP if self.previous_immediate else 0.0
+        return max(least, gap)
 
 
 def earliest_dial(
@@ -192,8 +193,19 @@ class Retry:
     """What to do with the session of before; None: the policy does not say."""
 
     def __post_init__(self) -> None:
-        if type(self.delay) is not float or not 0.0 <= self.delay < inf:  # else nothing to convert
-            object.__setattr__(self, "delay", check_seconds("delay", self.delay))
+        if not (
+            type(self.delay) is float
+            and 0.0 <= self.delay < inf
+            and type(self.refresh) is bool
+            and type(self.rule) is str
+            and type(self.unsent) is Unsent
+            and (self.session is None or type(self.session) is Session)
+        ):
+            self._check()
+
+    def _check(self) -> None:
+        """Convert the delay, and refuse what no engine can take: rare, so it may take its time."""
+        object.__setattr__(self, "delay", check_seconds("delay", self.delay))
         if not isinstance(self.refresh, bool):
             raise TypeError(f"refresh must be True or False, not {self.refresh!r}")
         _check(self.rule, self.unsent)

@@ -191,11 +191,13 @@ def _test(name: str, want: Wanted) -> Holds:
 
 def _fits(want: IntervalSet | Among, *, optional: bool) -> Callable[[Any], bool]:
     if isinstance(want, IntervalSet):
-        if optional:
-            return lambda value: value is not None and value in want
         if len(want.intervals) == 1:
             low, high = want.intervals[0]
+            if optional:
+                return lambda value: value is not None and low <= value < high
             return lambda value: low <= value < high
+        if optional:
+            return lambda value: value is not None and value in want
         return want.__contains__
     return want.values.__contains__
 

@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from typing import Final
 
@@ -38,7 +39,6 @@ class _Facts:
     """The facts known of an end before a rule is tried: their tests can be left out."""
 
     known: tuple[tuple[str, Among], ...] = ()
-    never: tuple[tuple[str, Among], ...] = ()
     advised: bool = False
 
     def may(self, when: When) -> bool:
@@ -46,9 +46,7 @@ class _Facts:
         wanted = dict(when.tests)
         if "advice" in wanted and not self.advised:
             return False
-        if any(fact in wanted and not meets(wanted[fact], known) for fact, known in self.known):
-            return False
-        return not any(fact in wanted and covers(not_, wanted[fact]) for fact, not_ in self.never)
+        return all(fact not in wanted or meets(wanted[fact], known) for fact, known in self.known)
 
     def rest(self, when: When, number: str) -> When:
         """Leave out the tests that always hold, and that of the number."""
@@ -63,13 +61,10 @@ class _Facts:
 
 
 _NOT_ASKED: Final = ("intentional", Among((False,)))
-_NOT_REFUSED: Final = ("refused", Among((False,)))
-_FRAME: Final = ("cause", Among((Cause.CLOSE_FRAME,)))
 _ASKED: Final = _Facts(known=(("intentional", Among((True,))),), advised=True)
 _ADVISED: Final = _Facts(known=(_NOT_ASKED,), advised=True)
 _REFUSED: Final = _Facts(known=(_NOT_ASKED, ("refused", Among((True,)))))
-_FRAMED: Final = _Facts(known=(_NOT_ASKED, _NOT_REFUSED, _FRAME))
-_BROKEN: Final = _Facts(known=(_NOT_ASKED, _NOT_REFUSED), never=(_FRAME,))
+_OTHERS: Final = _Facts(known=(_NOT_ASKED, ("refused", Among((False,)))))
 
 _Candidates = tuple[tuple[tuple[Holds, Answer], ...], Answer]
 """Tests with their answers, in order, and the answer if all tests fail."""
@@ -78,7 +73,7 @@ _Candidates = tuple[tuple[tuple[Holds, Answer], ...], Answer]
 class _ByNumber:
     """The rules that may apply to a close code or a status, in order, found by bisection."""
 
-    __slots__ = ("_cuts", "_lists")
+    __slots__ = ("cuts", "lists")
 
     def __init__(self, number: str, facts: _Facts, rules: Iterable[tuple[Rule, Answer]]) -> None:
         compiled = [
@@ -87,10 +82,8 @@ class _ByNumber:
             if facts.may(rule.when)
         ]
         sets = [each.intervals for each, _, _ in compiled if isinstance(each, IntervalSet)]
-        self._cuts: Final = sorted(
-            {edge for each in sets for interval in each for edge in interval}
-        )
-        tests: list[list[tuple[Holds, Answer]]] = [[] for _ in range(len(self._cuts) + 1)]
+        self.cuts: Final = sorted({edge for each in sets for interval in each for edge in interval})
+        tests: list[list[tuple[Holds, Answer]]] = [[] for _ in range(len(self.cuts) + 1)]
         # The last rule of a policy always holds: it decides the rest.
         otherwise: dict[int, Answer] = {}
         for numbers, holds, answer in compiled:
@@ -101,21 +94,31 @@ class _ByNumber:
                     otherwise[place] = answer
                 else:
                     tests[place].append((holds, answer))
-        self._lists: Final[list[_Candidates]] = [
+        self.lists: Final[list[_Candidates]] = [
             (tuple(each), otherwise[place]) for place, each in enumerate(tests)
         ]
 
     def _places(self, numbers: Wanted | None) -> Iterable[int]:
         """Return the indices of the lists that a rule for these numbers belongs to."""
         if not isinstance(numbers, IntervalSet):
-            return range(len(self._cuts) + 1)
+            return range(len(self.cuts) + 1)
         return chain.from_iterable(
-            range(bisect_right(self._cuts, low), bisect_right(self._cuts, high))
+            range(bisect_right(self.cuts, low), bisect_right(self.cuts, high))
             for low, high in numbers.intervals
         )
 
-    def __getitem__(self, number: float) -> _Candidates:
-        return self._lists[bisect_right(self._cuts, number)]
+
+def _by_cause(
+    number: str, facts: _Facts, rules: Sequence[tuple[Rule, Answer]]
+) -> Callable[[Cause], _ByNumber]:
+    """Return what gives the rules for a cause; they are looked through when it is first met."""
+
+    @cache
+    def of(cause: Cause) -> _ByNumber:
+        known = *facts.known, ("cause", Among((cause,)))
+        return _ByNumber(number, replace(facts, known=known), rules)
+
+    return of
 
 
 class RulePolicy:
@@ -125,7 +128,7 @@ class RulePolicy:
     `ValueError` otherwise.
     """
 
-    __slots__ = ("_advised", "_asked", "_broken", "_framed", "_refused", "name", "rules")
+    __slots__ = ("_advised", "_asked", "_others", "_refused", "name", "rules")
 
     def __init__(self, name: str, rules: Iterable[Rule]) -> None:
         self.name: Final = name
@@ -137,24 +140,24 @@ class RulePolicy:
         if not self.rules or self.rules[-1].when.tests:
             raise ValueError(f"policy {name}: end with a rule for when(), which always holds")
         answers = [(rule, rule.then.answers(rule.name)) for rule in self.rules]
-        self._asked: Final = _ByNumber("code", _ASKED, answers)
-        self._advised: Final = _ByNumber("code", _ADVISED, answers)
-        self._refused: Final = _ByNumber("status", _REFUSED, answers)
-        self._framed: Final = _ByNumber("code", _FRAMED, answers)
-        self._broken: Final = _ByNumber("code", _BROKEN, answers)
+        self._asked: Final = _by_cause("code", _ASKED, answers)
+        self._advised: Final = _by_cause("code", _ADVISED, answers)
+        self._refused: Final = _by_cause("status", _REFUSED, answers)
+        self._others: Final = _by_cause("code", _OTHERS, answers)
 
     def decide(self, close: Close, context: Context, /) -> Decision:
         """Answer for the first rule that applies."""
+        number: float = close.code
         if close.intentional:
-            tests, otherwise = self._asked[close.code]
+            kind = self._asked
         elif close.advice is not None:
-            tests, otherwise = self._advised[close.code]
+            kind = self._advised
         elif close.status is not None:
-            tests, otherwise = self._refused[close.status]
-        elif close.cause is Cause.CLOSE_FRAME:
-            tests, otherwise = self._framed[close.code]
+            kind, number = self._refused, close.status
         else:
-            tests, otherwise = self._broken[close.code]
+            kind = self._others
+        found = kind(close.cause)
+        tests, otherwise = found.lists[bisect_right(found.cuts, number)]
         for holds, answer in tests:
             if holds(close, context):
                 return answer(close, context)
