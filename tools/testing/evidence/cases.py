@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from math import ceil
 from typing import Any, Final
@@ -69,6 +69,12 @@ _STEADY: Final = 3000
 def made_once(group: Callable[[], Iterator[Case]]) -> tuple[Case, ...]:
     """Make the cases of a group, the same for every policy; a process makes them once."""
     return tuple(group())
+
+
+@lru_cache(maxsize=1)
+def made_of(literals: Literals, seed: int) -> tuple[Case, ...]:
+    """Make the cases with a policy's own values once, for as long as the same policy is checked."""
+    return tuple(literally(literals, seed))
 
 
 def codes() -> Iterator[Case]:

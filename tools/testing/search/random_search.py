@@ -1,7 +1,7 @@
 """The random part of the search: Hypothesis draws, and shrinks what breaks a law."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
@@ -24,8 +24,15 @@ class _FoundError(AssertionError):
     """Tells Hypothesis that an example is one."""
 
 
+_MOST_DRAWN: Final = 12
+"""Draws that a process keeps: three for each of the policies that it checked last."""
+_DRAWN: Final[dict[tuple[object, ...], list[Any]]] = {}
+"""The examples of draws in which no law broke, in order; the oldest draw first."""
+
+
 def smallest_example(
-    strategy: st.SearchStrategy[T],
+    kind: Callable[[Literals], st.SearchStrategy[T]],
+    known: Literals,
     broken: Callable[[T], bool],
     *,
     examples: int,
@@ -33,8 +40,14 @@ def smallest_example(
 ) -> T | None:
     """Return the smallest example for which `broken` holds, of `examples`; None if none does.
 
-    `first` is the seed: the same one draws the same examples.
+    `first` is the seed: the same one draws the same examples. Hypothesis takes ten times as long
+    to draw an example as a law to judge it, so the examples are kept, and are drawn again only
+    where one of them has to be made smaller.
     """
+    key = (kind, known, examples, first)
+    if key in _DRAWN and not any(map(broken, _DRAWN[key])):
+        return None
+    drawn: list[T] = []
     found: list[T] = []
 
     @seed(first)
@@ -49,8 +62,9 @@ def smallest_example(
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
     )
-    @given(strategy)
+    @given(kind(known))
     def search(example: T) -> None:
+        drawn.append(example)
         if broken(example):
             found.append(example)
             raise _FoundError
@@ -60,7 +74,15 @@ def smallest_example(
     except (_FoundError, Flaky):
         # Hypothesis ends with the smallest. A policy that remembers may answer it otherwise by now.
         return found[-1]
+    _DRAWN[key] = drawn
+    if len(_DRAWN) > _MOST_DRAWN:
+        del _DRAWN[next(iter(_DRAWN))]
     return None
+
+
+def short_stories(known: Literals) -> st.SearchStrategy[Story]:
+    """Make stories for the real client, which takes longer to play one."""
+    return strategies.stories(known, most=6)
 
 
 def questions(known: Literals) -> st.SearchStrategy[Question]:

@@ -97,7 +97,7 @@ class Search:
             ("origins and causes", partial(cases.made_once, cases.causes)),
             ("edges of each field", partial(cases.made_once, cases.fields)),
             ("attempts", partial(cases.made_once, cases.attempts)),
-            ("its own numbers and texts", partial(cases.literally, known, self._seed)),
+            ("its own numbers and texts", partial(cases.made_of, known, self._seed)),
         )
         witness = Interview(self._make, max_delay=self._max_delay)
         first = list(self._first_answers(witness)) if self._left("memory") else []
@@ -210,26 +210,27 @@ class Search:
         from recloser.testing.search import random_search  # noqa: PLC0415 - needs the extra
 
         sieve = random_search.Sieve(self._make, self._max_delay)
-        draws: tuple[tuple[str, tuple[str, ...], Any, int], ...] = (
-            ("questions at random", ("decision",), random_search.questions(known), 1),
-            ("stories at random", ("decision", "life"), strategies.stories(known), 1),
-            ("stories for the client", ("client",), strategies.stories(known, most=6), 8),
+        kinds: tuple[tuple[str, tuple[str, ...], Any, int], ...] = (
+            ("questions at random", ("decision",), random_search.questions, 1),
+            ("stories at random", ("decision", "life"), strategies.stories, 1),
+            ("stories for the client", ("client",), random_search.short_stories, 8),
         )
-        for number, (what, kinds, strategy, share) in enumerate(draws):
+        for number, (what, checks, kind, share) in enumerate(kinds):
             self._tell(what, 0.8 + number * 0.06)
+            examples = max(10, self._examples // share)
+            find = partial(
+                random_search.smallest_example, kind, known, examples=examples, first=self._seed
+            )
             # A breach ends a run, so each law that is broken takes one more.
             for _ in self._laws:
-                wanted = [law for law in self._laws if law in self._left(*kinds)]
-                examples = max(10, self._examples // share)
-                if not wanted or not self._drawn(sieve, strategy, wanted, examples):
+                wanted = self._left(*checks)
+                if not wanted or not self._drawn(sieve, find, wanted):
                     break
         self.questions += sieve.questions
         self.stories += sieve.stories
 
-    def _drawn(self, sieve: "Sieve", strategy: Any, laws: list[Law], examples: int) -> bool:
+    def _drawn(self, sieve: "Sieve", find: Callable[[Any], Any], laws: list[Law]) -> bool:
         """Draw until a law breaks; whether one did."""
-        from recloser.testing.search.random_search import smallest_example  # noqa: PLC0415 - as above
-
         blamed: list[Law] = []
 
         def broken(evidence: Question | Story) -> bool:
@@ -238,7 +239,7 @@ class Search:
                 blamed[:] = [law]  # only this one, from now on: it is being shrunk
             return law is not None
 
-        evidence = smallest_example(strategy, broken, examples=examples, first=self._seed)
+        evidence = find(broken)
         if evidence is None:
             return False
         if isinstance(evidence, Question):
