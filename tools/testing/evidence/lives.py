@@ -1,8 +1,8 @@
 """Lives of one engine in fast motion: the same end again and again, with the real counters."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, cast
 
 from recloser.fsm.decisions import Context, Decision, Retry
 from recloser.fsm.record import Cause, Close
@@ -78,34 +78,102 @@ def fair(number: int) -> float:
     return number * _GOLDEN % 1.0
 
 
+@dataclass(slots=True)
+class Turn:
+    """One dial and its end, in all lives that are alike up to it: its context is made once."""
+
+    like: Close | None = None
+    """The record that the run counts in the place of each life's own, which it cannot tell from it;
+    None: there is one life."""
+    run: Run = field(default_factory=lambda: Run(since=0.0))
+    """The run as the dial begins."""
+    start: float = 0.0
+    """When the dial begins, in seconds since the life began."""
+    at: float = 0.0
+    context: Context | None = None
+    """What the policy is asked with; None until the end was met once."""
+    after: "dict[tuple[float, bool], Turn]" = field(default_factory=dict)
+    """The next turn by the delay and the refresh of the answer."""
+
+    def meet(
+        self,
+        end: End,
+        decide: Callable[[Close, Context], Decision],
+        *,
+        roll: float,
+        can_refresh: bool,
+    ) -> Decision:
+        """Dial, meet the end and ask; keep the context and the turn that follows the answer."""
+        run, now = self.run.copy(), self.start
+        run.dialling(now)
+        now += TAKES
+        if end.uptime is not None:
+            run.opened_at = now
+            now += end.uptime
+            if end.uptime >= TIMEOUTS.stable:
+                run = run.stable()
+
+        def ask(_: Close, context: Context) -> Decision:
+            return decide(end.close, context)
+
+        like = end.close if self.like is None else self.like
+        context, decision = run.lost(like, now, ask, roll=roll, can_refresh=can_refresh)
+        self.at, self.context = now, context
+        if isinstance(decision, Retry):
+            start = now + decision.delay
+            self.after[decision.delay, decision.refresh] = Turn(self.like, run, start)
+        return decision
+
+
+def counted(end: End) -> tuple[object, ...]:
+    """Return all that a run takes from an end which comes again and again.
+
+    Two lives of such ends get the same contexts for as long as the policy gives the same answers:
+    the lives of five thousand close codes are one.
+    """
+    close = end.close
+    return (
+        end.uptime,
+        *(close.intentional, close.cause in (Cause.BUDGET, Cause.LEASE)),
+        *(close.busy, close.spread, close.denied, close.refusal, close.sent_code is None),
+    )
+
+
 def live(
     decide: Callable[[Close, Context], Decision],
     ends: Sequence[End],
     *,
     can_refresh: bool = False,
     roll: float | None = None,
+    first: Turn | None = None,
 ) -> list[Exchange]:
     """Let an engine meet these ends, dialling as the policy says, until it rests or stops.
 
-    `roll` is that of every decision; None: fair ones.
+    `roll` is that of every decision; None: fair ones. `first` is the first turn of lives of one
+    end each, whose ends are alike in all that is `counted`, with the same `can_refresh` and `roll`.
     """
-    run, now = Run(since=0.0), 0.0
+    turn = Turn() if first is None else first
     asked: list[Exchange] = []
-    for number, (close, uptime) in enumerate(((end.close, end.uptime) for end in ends), start=1):
-        run.dialling(now)
-        now += TAKES
-        if uptime is not None:
-            run.opened_at = now
-            now += uptime
-            if uptime >= TIMEOUTS.stable:
-                run = run.stable()
+    for number, end in enumerate(ends, start=1):
         drawn = fair(number) if roll is None else roll
-        context, decision = run.lost(close, now, decide, roll=drawn, can_refresh=can_refresh)
-        asked.append(Exchange(now, close, context, decision))
+        context, close = turn.context, end.close
+        if context is None:
+            decision = turn.meet(end, decide, roll=drawn, can_refresh=can_refresh)
+            context = cast("Context", turn.context)
+        else:
+            decision = decide(close, context)
+        asked.append(Exchange(turn.at, close, context, decision))
         if not isinstance(decision, Retry):
             break
-        now += decision.delay
+        answer = decision.delay, decision.refresh
+        if answer not in turn.after:
+            turn.meet(end, _saying(decision), roll=drawn, can_refresh=can_refresh)
+        turn = turn.after[answer]
     return asked
+
+
+def _saying(decision: Decision) -> Callable[[Close, Context], Decision]:
+    return lambda _close, _context: decision
 
 
 def outage(decide: Callable[[Close, Context], Decision]) -> list[Exchange]:

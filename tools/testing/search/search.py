@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from recloser.fsm.decisions import Decision
 from recloser.testing.evidence import cases
+from recloser.testing.evidence.ends import End
 from recloser.testing.evidence.interview import Interview, Unanswered
 from recloser.testing.evidence.literals import Literals, literals_of
-from recloser.testing.evidence.lives import Life, live, outage, plans
+from recloser.testing.evidence.lives import Life, Turn, counted, live, outage, plans
 from recloser.testing.evidence.stories import Question, Story, acts_of
 from recloser.testing.laws.law import Law
 from recloser.testing.search.breach import Breach, Evidence, MakePolicy, problem_of
@@ -165,6 +166,7 @@ class Search:
         except Unanswered:
             compared = []
         planned = [*plans(known)][:: self._effort.every]
+        firsts: dict[tuple[object, ...], Turn] = {}
         for number, (ends, refresh, roll) in enumerate(planned):
             if not laws:
                 break
@@ -172,7 +174,8 @@ class Search:
                 self._tell("lives", 0.5 + 0.2 * number / len(planned))
             self.stories += 1
             try:
-                asked = live(asker.again, ends, can_refresh=refresh, roll=roll)
+                first = _first_turn(firsts, ends, refresh, roll)
+                asked = live(asker.again, ends, can_refresh=refresh, roll=roll, first=first)
             except Unanswered:
                 continue
             life = Life(asked, compared, asker.again)
@@ -247,3 +250,12 @@ class Search:
         else:
             self._shortest(blamed[0], evidence)
         return blamed[0].name in self.found
+
+
+def _first_turn(
+    firsts: dict[tuple[object, ...], Turn], ends: list[End], refresh: bool, roll: float | None
+) -> Turn:
+    """Return the turn with which all lives begin that this one may be like."""
+    if ends.count(ends[0]) < len(ends):
+        return Turn()
+    return firsts.setdefault((refresh, roll, *counted(ends[0])), Turn(ends[0].close))
