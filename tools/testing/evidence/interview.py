@@ -58,8 +58,9 @@ class Interview:
     def __call__(self, close: Close, context: Context, /) -> Decision:
         """Answer from memory if the very same question was the last one."""
         if close is not self._close or context is not self._context:
+            self.questions += 1
             try:
-                self._answer = self._put(self._decide, close, context)
+                self._answer = answer_of(self._decide, close, context)
             except Unanswered as error:
                 self._answer = error
             self._close, self._context = close, context
@@ -71,11 +72,13 @@ class Interview:
 
     def again(self, close: Close, context: Context, /) -> Decision:
         """Ask the same policy again, without the memory."""
-        return self._put(self._decide, close, context)
+        self.questions += 1
+        return answer_of(self._decide, close, context)
 
     def fresh(self, close: Close, context: Context, /) -> Decision:
         """Ask a second policy of the same maker."""
-        return self._put(self._fresh, close, context)
+        self.questions += 1
+        return answer_of(self._fresh, close, context)
 
     def reworded(self, close: Close) -> tuple[Close, ...]:
         """Return the record with other reasons of the same meaning, and without one."""
@@ -84,12 +87,6 @@ class Interview:
             reasons = {reason.upper(), reason.lower()} - {reason} if reason else {_GIBBERISH}
             self._reworded = close, tuple(replace(close, reason=each) for each in sorted(reasons))
         return self._reworded[1]
-
-    def _put(
-        self, decide: Callable[[Close, Context], object], close: Close, context: Context
-    ) -> Decision:
-        self.questions += 1
-        return answer_of(decide, close, context)
 
 
 def answer_of(

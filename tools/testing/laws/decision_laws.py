@@ -22,10 +22,12 @@ _UNUSED: Final = range(1000)
 
 def _differ(one: Decision, other: Decision) -> bool:
     """Whether two decisions do different things; the name of the rule does nothing."""
+    if one is other:
+        return False
     if type(one) is not type(other) or one.unsent is not other.unsent:
         return True
     if isinstance(one, Retry) and isinstance(other, Retry):
-        return (one.delay, one.refresh) != (other.delay, other.refresh)
+        return one.delay != other.delay or one.refresh != other.refresh
     return False
 
 
@@ -57,14 +59,14 @@ def _changes(ask: Interview, close: Close, context: Context) -> str | None:
     first = ask(close, context)
     for _ in range(ask.patience):
         second = ask.again(close, context)
-        if second != first:
+        if second is not first and second != first:
             return f"asked the same twice, it said {brief(first)} and then {brief(second)}"
     return None
 
 
 def _depends_on_object(ask: Interview, close: Close, context: Context) -> str | None:
     first, other = ask(close, context), ask.fresh(close, context)
-    if other != first:
+    if other is not first and other != first:
         return f"of two policies made alike, one says {brief(first)}, the other {brief(other)}"
     return None
 
