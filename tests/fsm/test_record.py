@@ -2,11 +2,20 @@
 
 import pickle
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import FrozenInstanceError, asdict, fields, replace
+from typing import Any
 
 import pytest
 
-from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare, blames_request
+from recloser.fsm.record import (
+    NO_HEADERS,
+    Cause,
+    Close,
+    Origin,
+    bare,
+    blames_request,
+    varied,
+)
 from tests.fsm.rig import KICKED
 
 
@@ -135,3 +144,22 @@ def test_an_error_among_its_own_arguments_is_stripped_once() -> None:
     outer.args = (inner, outer)
     assert bare(outer) is outer
     assert inner.__cause__ is None
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(Close)])
+def test_a_varied_record_is_the_one_that_replace_makes(name: str) -> None:
+    error = OSError(104, "gone")
+    close = Close.refused(503, headers={"retry-after": "3"}, retry_after=3.0, error=error)
+    changes: dict[str, Any] = {name: "another value"}
+    made = varied(close, **changes)
+    assert type(made) is Close
+    values = [getattr(made, each.name) for each in fields(Close)]
+    plain = replace(close, **changes)
+    assert values == [getattr(plain, each.name) for each in fields(Close)]
+    with pytest.raises(FrozenInstanceError):
+        made.code = 1000  # type: ignore[misc] # frozen, as the checker knows
+
+
+def test_a_record_cannot_be_varied_in_what_it_has_not() -> None:
+    with pytest.raises(AttributeError, match="colour"):
+        varied(Close.frame(1000), colour="blue")

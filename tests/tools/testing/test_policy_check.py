@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from recloser import Close, Context, Hold, Retry, Stop
+from recloser import Close, Context, Hold, Retry, Stop, policies
 from recloser.fsm import Decision
 from recloser.testing import (
     LAWS,
@@ -23,7 +23,9 @@ from recloser.testing import (
     check_policy,
     examine,
 )
+from recloser.testing.evidence import cases
 from recloser.testing.evidence.interview import Interview
+from recloser.testing.evidence.literals import literals_of
 from recloser.testing.laws.groups import choose
 
 
@@ -212,3 +214,13 @@ def test_it_needs_no_test_runner() -> None:
         env=without_plugins,
         timeout=120,
     )
+
+
+@pytest.mark.spec("K1.2")
+def test_what_a_policy_was_asked_before_changes_nothing_that_a_check_takes_from_it() -> None:
+    """Its tables are made when they are first needed, and a check looks for numbers within it."""
+    policy = policies.standard()
+    before = literals_of(policy)
+    for close, context in cases.causes():
+        policy.decide(close, context)
+    assert literals_of(policy) == before

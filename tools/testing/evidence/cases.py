@@ -2,14 +2,13 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache, lru_cache
 from itertools import product
 from math import ceil
 from typing import Any, Final
 
 from recloser.fsm.decisions import Context, Phase
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Cause, Close, Origin, varied
 from recloser.fsm.states import Wish
 from recloser.testing.evidence.contexts import (
     AGAIN,
@@ -92,8 +91,8 @@ def _everywhere(code: int) -> Iterator[Case]:
     for context in (*OPEN, FAILED, AGAIN):
         yield closed, context
     for reason in REASONS[:2]:
-        yield replace(closed, reason=reason), FIRST
-    yield replace(closed, reason="Token expired"), OPEN[3]
+        yield varied(closed, reason=reason), FIRST
+    yield varied(closed, reason="Token expired"), OPEN[3]
     for context in ASKED:
         yield asked(Wish.CLOSE, code), context
     yield asked(Wish.SUSPEND, code), ASKED[0]
@@ -121,7 +120,7 @@ def statuses() -> Iterator[Case]:
         for seconds in (0.0, 30.0, 1e9):
             yield refused(status, seconds), FAILED
             yield refused(status, seconds), AGAIN
-        yield replace(closed, intentional=True, wish=Wish.CLOSE), ASKED[2]
+        yield varied(closed, intentional=True, wish=Wish.CLOSE), ASKED[2]
 
 
 def causes() -> Iterator[Case]:
@@ -131,10 +130,10 @@ def causes() -> Iterator[Case]:
         closed = Close(code=code, origin=origin, cause=cause, clean=cause is Cause.CLOSE_FRAME)
         status = 503 if cause in (Cause.REFUSED, Cause.PROXY) else None
         for context in (*OPEN[:5], *DIAL[:5], OPEN[-2], DIAL[-2]):
-            yield replace(closed, status=status), context
+            yield varied(closed, status=status), context
         for wish in Wish:
             for context in (ASKED[0], ASKED[3]):
-                yield replace(closed, intentional=True, wish=wish), context
+                yield varied(closed, intentional=True, wish=wish), context
 
 
 def fields() -> Iterator[Case]:
@@ -157,16 +156,16 @@ def fields() -> Iterator[Case]:
             yield end.close, base._replace(roll=roll)
             yield end.close, (FIRST if end.uptime else FAILED)._replace(roll=roll)
         for seconds in SECONDS[some]:
-            yield replace(end.close, retry_after=seconds), base
-            yield replace(end.close, spread=seconds), base
+            yield varied(end.close, retry_after=seconds), base
+            yield varied(end.close, spread=seconds), base
         for reason in REASONS:
-            yield replace(end.close, reason=reason), base
+            yield varied(end.close, reason=reason), base
         for advice in ("", "stop", "hold", "retry", "refresh", "STOP", "no such advice", "☂"):
             for refresh in (False, True):
-                yield replace(end.close, advice=advice), base._replace(can_refresh=refresh)
+                yield varied(end.close, advice=advice), base._replace(can_refresh=refresh)
         for unsent in (1, 1000, 10**9):
-            yield replace(end.close, unsent=unsent), base
-        yield replace(end.close, error=OSError(104, "gone"), headers={"server": "x"}), base
+            yield varied(end.close, unsent=unsent), base
+        yield varied(end.close, error=OSError(104, "gone"), headers={"server": "x"}), base
 
 
 def attempts() -> Iterator[Case]:
@@ -256,10 +255,10 @@ def with_value(case: Case, name: str, value: Any) -> Case:
     close, context = case
     if name == "status":
         made = refused(value)
-        close = replace(made, reason=close.reason, advice=close.advice)
+        close = varied(made, reason=close.reason, advice=close.advice)
         return close, context._replace(phase=Phase.DIAL, uptime=None)
     if name in OF_CLOSE or name in _TEXTS:
         if name == "code" and close.cause is not Cause.CLOSE_FRAME:
             close = Close.frame(value, close.reason)
-        return replace(close, **{name: value}), context
+        return varied(close, **{name: value}), context
     return close, with_field(context, name, value)

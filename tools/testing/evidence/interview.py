@@ -1,11 +1,10 @@
 """An interview with a policy: questions, valid answers, and refused ones."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from recloser.fsm.decisions import Context, Decision, Hold, Policy, Retry, Stop
-from recloser.fsm.record import Close
+from recloser.fsm.record import Close, varied
 
 DEFAULT_MAX_DELAY: Final = 86400.0
 """Seconds that no delay should exceed, unless the caller of `check_policy` says otherwise."""
@@ -85,7 +84,7 @@ class Interview:
         if self._reworded is None or self._reworded[0] is not close:
             reason = close.reason
             reasons = {reason.upper(), reason.lower()} - {reason} if reason else {_GIBBERISH}
-            self._reworded = close, tuple(replace(close, reason=each) for each in sorted(reasons))
+            self._reworded = close, tuple(varied(close, reason=each) for each in sorted(reasons))
         return self._reworded[1]
 
 

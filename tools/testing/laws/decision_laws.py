@@ -1,11 +1,10 @@
 """Laws about single decisions: they hold for the answer to every question."""
 
-from dataclasses import replace
 from typing import Final
 
 from recloser.fsm.closecodes import ABNORMAL, GOING_AWAY, NORMAL
 from recloser.fsm.decisions import Context, Decision, Hold, Retry
-from recloser.fsm.record import Cause, Close
+from recloser.fsm.record import Cause, Close, varied
 from recloser.fsm.states import Wish
 from recloser.testing.evidence.interview import Interview, Unanswered, brief
 from recloser.testing.laws.law import Law
@@ -151,18 +150,18 @@ def _codes_are_integers(ask: Interview, close: Close, context: Context) -> str |
     try:
         decision = ask(close, context)
     except Unanswered as error:
-        usual = (replace(close, code=code) for code in (NORMAL, GOING_AWAY, ABNORMAL))
+        usual = (varied(close, code=code) for code in (NORMAL, GOING_AWAY, ABNORMAL))
         if not _registered(close.code) and any(_answers(ask, each, context) for each in usual):
             return f"it cannot decide a number that no registry knows, {close.code}: {error}"
         raise
     probe = _Probe(close.code)
-    probed = ask.again(replace(close, code=probe), context)
+    probed = ask.again(varied(close, code=probe), context)
     if probe.compared is not None:
         return f"it compares the code, which is an int, with the text {probe.compared}"
     if _differ(decision, probed) and not _fickle(ask, close, context, decision):
         return f"it decides {close.code} by its type or identity and not by its value"
     if close.code in _UNUSED and not close.intentional:
-        other = ask.again(replace(close, code=_UNUSED[500]), context)
+        other = ask.again(varied(close, code=_UNUSED[500]), context)
         if type(other) is not type(decision) and not _fickle(ask, close, context, decision):
             return (
                 f"it says {brief(decision)} to {close.code} and {brief(other)} to 500; "
