@@ -82,7 +82,9 @@ class _ByNumber:
             if facts.may(rule.when)
         ]
         sets = [each.intervals for each, _, _ in compiled if isinstance(each, IntervalSet)]
-        self.cuts: Final = sorted({edge for each in sets for interval in each for edge in interval})
+        self.cuts: Final[list[float]] = sorted(
+            {edge for each in sets for interval in each for edge in interval}
+        )
         tests: list[list[tuple[Holds, Answer]]] = [[] for _ in range(len(self.cuts) + 1)]
         # The last rule of a policy always holds: it decides the rest.
         otherwise: dict[int, Answer] = {}
