@@ -218,6 +218,7 @@ class Inbound:
             if iterating and self._deliberate:
                 raise StopAsyncIteration
             raise self._error()
+        del wire  # a consumer may wait for hours: what it does not need must not wait with it
         await self._waiter.wait()
         return None
 
@@ -245,6 +246,7 @@ def receiver(*, iterating: bool) -> ReceiveBody:
         while True:
             wire = inbound.wire
             if wire.busy:
+                del wire  # see `ready`
                 earlier = await inbound.ready(iterating=iterating)
                 if earlier is not None:
                     return earlier
@@ -265,8 +267,10 @@ def receiver(*, iterating: bool) -> ReceiveBody:
                     message: str | bytes = frame.data
                     return message
                 wire.control(frame)
+                del frame
                 continue
             inbound.check()
             wire.read_failed(failure)
+            del failure
 
     return receive

@@ -1,6 +1,8 @@
 """Receiving across generations: order, unread messages, cancellation, paused reading."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -11,6 +13,8 @@ from aiohttp import web
 import recloser
 from recloser import ConcurrentReceive, ConnectionClosed, Hold, Retry, State, StateChange, Stop
 from recloser.testing import Plan
+from recloser.testing.doubles.raw_server import close_frame, raw_server
+from recloser.transport.socket_wire import SocketWire
 from tests.engine.rig import (
     CUT,
     DEAF,
@@ -64,6 +68,39 @@ async def test_iteration_goes_on_across_ends_and_rests() -> None:
     await ws.close()
     await consumer
     assert got == ["a", b"b", "c", "d", "e"]
+
+
+@pytest.mark.spec("J1.3")
+@pytest.mark.parametrize("how", ["close frame", "reset"])
+async def test_a_consumer_that_waits_keeps_nothing_of_an_ended_connection(how: str) -> None:
+    """Not the wire, its buffers and parser, nor an exception with the frames of its traceback."""
+    async with raw_server() as server:
+        policy = Answering(Retry(0.0), Retry(3600.0))
+        ws = recloser.connect(server.url, policy=policy, governor=None)
+        ws.connect()
+        peer = await server.accept()
+        await peer.upgrade()
+        consumer = asyncio.create_task(ws.receive())
+        await ws.wait_for(State.OPEN)
+        await turns()
+        wire = ws._driver.open_wire
+        assert isinstance(wire, SocketWire)
+        gone = weakref.ref(wire.transport)
+        del wire
+        if how == "reset":
+            peer.reset()
+        else:
+            await peer.send(close_frame(1012))
+        await ws.wait_for(State.CONNECTING)
+        (await server.accept()).reset()
+        await ws.wait_for(State.BACKOFF)
+        await turns()
+        gc.collect()
+        assert gone() is None
+        assert not consumer.done()
+        await ws.close()
+        with pytest.raises(ConnectionClosed):
+            await consumer
 
 
 @pytest.mark.spec("C3.4", "H3.2")
