@@ -277,6 +277,7 @@ backend app
     balance leastconn
     option redispatch
     option httpchk GET /health
+    timeout check 10s
     server one 127.0.0.1:{one} check inter 200 fall 1 rise 1
     server two 127.0.0.1:{two} check inter 200 fall 1 rise 1
 """
