@@ -2,7 +2,8 @@
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-WORKERS ?= 3
+# Of the tests: on two cores two of four compute, and two wait for a process or a clock.
+WORKERS ?= 4
 COUNT ?= 100
 SEED ?= 1
 VENV := .venv

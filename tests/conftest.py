@@ -30,6 +30,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [_ABSENT, *(p for p in _PATHS if p not in ("", _ABSENT))]
 )
 
+_FIRST = ("tests/examples/", "tests/test_benchmarks.py")
+"""Tests that wait for processes longer than they compute: at the end, nobody would compute."""
+
 settings.register_profile("dev", deadline=None, print_blob=True, max_examples=50)
 settings.register_profile(
     "ci", parent=settings.get_profile("dev"), derandomize=True, database=None, max_examples=100
@@ -72,7 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests that cite a clause asked for, or a sub-clause of it."""
+    """Begin with those that wait; keep those that cite a clause asked for, or a sub-clause."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
     asked = config.getoption("--clause")
     if not asked:
         return
