@@ -91,11 +91,24 @@ async def test_a_message_is_held_until_it_is_acknowledged() -> None:
     wire.deliver("ack 2")
     await turns()
     assert shown(ws) == [(1, 1), (3, 1)]
+    assert (len(ws.outbox), ws.outbox.bytes) == (2, 2)
     assert not drained.done()
     wire.deliver("upto 3")
     await drained
     assert len(ws.outbox) == 0
     assert ws.statistics().acknowledged == 3
+    await ws.close()
+
+
+@pytest.mark.spec("G7.1")
+@virtual
+async def test_what_is_unacknowledged_and_what_waits_are_both_held() -> None:
+    ws, wire, _ = await up(window=1)
+    assert [await ws.send(each) for each in ("aaa", "bbb")] == [SENT, QUEUED]
+    assert (len(ws.outbox), ws.outbox.bytes) == (2, 6)
+    wire.deliver("ack 1")
+    await turns()
+    assert (len(ws.outbox), ws.outbox.bytes) == (1, 3)
     await ws.close()
 
 
