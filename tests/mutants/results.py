@@ -14,8 +14,8 @@ class Outcome:
 
     "later" is what survived the quick tests, and has not met the other ones yet.
 
-    `by` is the test that noticed, "timeout" where none ended, "import" where nothing could be
-    collected, and empty for a survivor.
+    `by` is the test that noticed, "signal" and a number where a limit ended a test (27 and 14 are
+    those of the time), "import" where nothing could be collected, and empty for a survivor.
     """
 
     status: str

@@ -43,6 +43,18 @@ def test_any_other_code_is_answered_at_once_the_first_time(code: int) -> None:
 
 
 @pytest.mark.spec("B12")
+def test_each_code_has_its_rule() -> None:
+    for code in range(-1, 1030):
+        first, again = (BASIC.decide(received(code), after(attempt)).rule for attempt in (1, 2))
+        if code == 1000:
+            assert (first, again) == ("peer-normal-first", "peer-normal-again")
+        elif 1001 <= code <= 1015:
+            assert first == again == "unexpected"
+        else:
+            assert (first, again) == ("other-first", "other-again")
+
+
+@pytest.mark.spec("B12")
 def test_an_own_close_stops_and_keeps_what_was_not_sent() -> None:
     asked = received(1000, intentional=True, wish=Wish.CLOSE)
     assert BASIC.decide(asked, after(1)) == Stop("asked", Unsent.KEEP)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from recloser import policies
 from recloser.fsm import Cause, Close, Context, Hold, Origin, Phase, Retry, State, Stop, Unsent
+from recloser.policies import stop
 from recloser.policies.codes import PeerNormal
 from tests.policies.rig import ROLLS, Line, after, broken, received, refused
 
@@ -383,3 +384,65 @@ def test_what_the_server_said_in_band_outweighs_the_code(advice: str, answer: St
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="peer_normal must be 'retry', 'hold' or 'stop'"):
         policies.standard(peer_normal="maybe")  # type: ignore[arg-type] # bad input is the point
+
+
+def rule_of_status(status: int) -> str:
+    """Each class has its rule, and a status that speaks of something else its own (RFC 9110)."""
+    own = {
+        **dict.fromkeys((408, 421, 425), "transient"),
+        **dict.fromkeys((501, 505), "not-implemented"),
+        401: "unauthorized",
+        407: "proxy-credential",
+        429: "rate-limited",
+        503: "no-room",
+    }
+    classes = ("bad-upgrade", "no-websocket", "redirect", "refused", "server-error")
+    if status in own:
+        return own[status]
+    return classes[status // 100 - 1] if 100 <= status < 600 else "odd-status"
+
+
+@pytest.mark.spec("B7")
+def test_every_status_has_its_rule() -> None:
+    context = after(1, phase=Phase.DIAL)
+    for status in range(1000):
+        found = STANDARD.decide(refused(status), context)
+        assert found.rule == rule_of_status(status), status
+
+
+def rule_of_code(code: int) -> str:
+    own = {
+        **dict.fromkeys((1002, 1003, 1007), "our-fault"),
+        **dict.fromkeys((1011, 1014), "server-failed"),
+        **dict.fromkeys(range(4000, 5000), "private"),
+        1000: "peer-normal",
+        1001: "going-away",
+        1005: "no-status",
+        1008: "policy-violation",
+        1009: "too-big",
+        1010: "extension",
+        1012: "restart",
+        1013: "try-later",
+        1015: "certificate",
+        3000: "code-unauthorized",
+        3003: "forbidden",
+        3008: "timeout",
+    }
+    return own.get(code, "unknown")
+
+
+@pytest.mark.spec("B9.2")
+def test_every_code_of_a_close_frame_has_its_rule() -> None:
+    for code in (*range(1006), *range(1007, 5100)):
+        assert STANDARD.decide(received(code), after(1)).rule == rule_of_code(code), code
+
+
+@pytest.mark.spec("B17.1")
+def test_a_stop_is_doubted_for_five_minutes_and_nothing_else_is() -> None:
+    rules = {each.name: each for each in STANDARD.rules}
+    doubted = {name.removesuffix("-doubted") for name in rules if name.endswith("-doubted")}
+    assert doubted
+    assert all(rules[name].then == stop() for name in doubted)
+    for lasted, rule in ((299.5, "refused-doubted"), (300.0, "refused")):
+        context = after(2, phase=Phase.DIAL, been_open=True, denied_for=lasted)
+        assert STANDARD.decide(refused(404), context).rule == rule
