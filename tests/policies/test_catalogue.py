@@ -9,6 +9,7 @@ import pytest
 from recloser import policies
 from recloser.fsm import Cause, Close, Hold, Phase, Policy, Retry, Session, Stop, Unsent
 from recloser.policies.catalogue import UnknownServiceError
+from recloser.policies.codes import PeerNormal
 from tests.policies.rig import after, broken, received, refused, shipped
 
 SURVEYED = """
@@ -300,3 +301,10 @@ def test_three_services_of_near_names_are_told_at_most() -> None:
     with pytest.raises(UnknownServiceError, match="did you mean") as caught:
         policies.service("discor")
     assert str(caught.value).count(" or ") == 2
+
+
+@pytest.mark.parametrize("answer", ["hold", "stop"])
+def test_an_answer_to_1000_is_refused_where_the_service_has_its_own(answer: PeerNormal) -> None:
+    with pytest.raises(ValueError, match="peer_normal would have no effect"):
+        policies.for_service("nats", peer_normal=answer)
+    assert policies.for_service("nats", peer_normal="retry").rules == shipped()["nats"].rules

@@ -4,8 +4,9 @@ import pytest
 
 from recloser import policies
 from recloser.fsm import Cause, Close, Context, Hold, Origin, Retry, Stop
+from recloser.policies.guards import CERTIFICATE
 from recloser.policies.rules import rules_of
-from tests.policies.rig import ROLLS, Line, after, received, shipped
+from tests.policies.rig import ROLLS, Line, after, broken, received, shipped
 
 STANDARD = policies.standard()
 JUDGED = sorted(set(shipped()) - {"basic"})
@@ -82,3 +83,16 @@ def test_advice_outweighs_the_rows_of_a_service(name: str) -> None:
         assert policy.decide(received(code, advice="stop"), after(1)) == Stop("advised-stop")
         assert policy.decide(received(code, advice="hold"), after(1)) == Hold("advised-hold")
         assert policy.decide(received(code, advice="retry"), after(1)).rule == "advised-retry"
+
+
+@pytest.mark.spec("E3.1")
+def test_a_credential_that_was_rejected_in_band_is_asked_for_once() -> None:
+    rejected = broken(Cause.REJECTED)
+    for refreshed, rule in ((False, "rejected-refresh"), (True, "rejected")):
+        context = after(1, can_refresh=True, refreshed=refreshed)
+        assert STANDARD.decide(rejected, context).rule == rule
+
+
+def test_a_certificate_is_looked_at_ever_more_slowly() -> None:
+    text = "retry, windows 30, 60, 120 .. 300 s (busy: to 300 s), at least 10 s"
+    assert str(CERTIFICATE[0].then) == text

@@ -129,6 +129,8 @@ def test_a_reason_may_hint_that_the_credential_is_spent(reason: str) -> None:
     assert STANDARD.decide(received(1000, reason), after(1)).rule == "peer-normal"
     assert STANDARD.decide(received(1000, "session over"), fresh).rule == "peer-normal"
     assert STANDARD.decide(received(3003, reason), after(1)) == Stop("forbidden")
+    hinted = [STANDARD.decide(received(code, reason), fresh).rule for code in (999, 4999, 5000)]
+    assert hinted == ["unknown", "token-expired", "unknown"]
 
 
 @pytest.mark.spec("B6.3", "B6.6")
