@@ -290,6 +290,11 @@ class Backlog:
         if self.after is not None:
             self.doomed = self._highest
 
+    @property
+    def dooms(self) -> bool:
+        """Whether unread messages are to be dropped yet."""
+        return self.after is not None and self.after < self.doomed
+
     def leave_to_file(self, entry: Entry) -> bool:
         """Let a message be unread that is in the file now, if it comes behind the window.
 
@@ -297,7 +302,8 @@ class Backlog:
         """
         message = entry.message
         if (
-            self.later.get(message.number) is not entry
+            not self.counted
+            or self.later.get(message.number) is not entry
             or not (message.key is None and message.expires_at is None)
             or not (message.generation is None and message.id in (None, message.number))
             or message.suspect

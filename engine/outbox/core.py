@@ -26,7 +26,6 @@ from recloser.outbox.errors import OutboxFull
 from recloser.outbox.events import Flushed, Offered
 from recloser.outbox.holdings import Holdings
 from recloser.outbox.intake import Intake
-from recloser.outbox.ledger import id_is_held
 from recloser.outbox.message import Entry, Id, Message, Reason, check_storable
 from recloser.outbox.options import Outbox
 from recloser.outbox.table import Kind, MessageState, MessageTrigger
@@ -95,6 +94,11 @@ class OutboxCore:
     def after(self) -> int | None:
         """The number behind which messages are in the file alone; None: all are in memory."""
         return self._held.backlog.after
+
+    @property
+    def doomed(self) -> bool:
+        """Whether messages that are in the file alone are to be dropped as they are read."""
+        return self._held.backlog.dooms
 
     @property
     def blank(self) -> bool:
@@ -230,10 +234,6 @@ class OutboxCore:
         match event:
             case events.Restored():
                 self._intake.restore(event)
-                for entry in held.backlog.line:
-                    if not held.ledger.knows(entry):
-                        held.backlog.step_out(entry)
-                        self._held.refuse(entry, id_is_held(entry.message.id))
             case events.Known(messages):
                 self._intake.know(messages)
             case events.Surveyed():

@@ -162,6 +162,12 @@ class Holdings:
         for entry in self.backlog.send_away(generation):
             self.refuse(entry, problem())
 
+    def refuse_doubles(self) -> None:
+        """Refuse the messages that wait for room, and whose id a message of the file has."""
+        for entry in [each for each in self.backlog.line if not self.ledger.knows(each)]:
+            self.backlog.step_out(entry)
+            self.refuse(entry, id_is_held(entry.message.id))
+
     def admit(self, entry: Entry) -> None:
         """Queue a message for which there is room; it is accepted when it is in the file."""
         self.queue(entry)

@@ -50,6 +50,7 @@ class Intake:
                 self._held.suspects.pop(entry, None)
         for number in sorted(kept):
             self._join(kept[number])
+        self._held.refuse_doubles()
         if after is not None:
             self._held.effects.append(Survey(after))
 
@@ -63,6 +64,7 @@ class Intake:
         found = [Entry(each) for each in messages if each.number not in backlog.later]
         for entry in found:
             self._join(entry)
+        self._held.refuse_doubles()
         self._drop_doomed(found)
 
     def take_in(self, messages: Collection[Message], last: int | None) -> None:

@@ -381,7 +381,7 @@ class OutboxSender:
 
     async def released(self) -> None:
         """Release the file, unless the engine has left `closed` again."""
-        await self.store.release(self._closed)
+        await self.store.release(self._closed, lambda: self.core.doomed)
         if not self._closed():
             self.prepare()
 

@@ -59,8 +59,11 @@ class Store(Protocol):
         """
         ...
 
-    async def release(self, wanted: Callable[[], bool]) -> None:
-        """Write the remaining changes and release the file, as long as that is `wanted`."""
+    async def release(self, wanted: Callable[[], bool], reading: Callable[[], bool]) -> None:
+        """Write the remaining changes and release the file, as long as that is `wanted`.
+
+        `reading` says whether the core needs more of the file before that.
+        """
         ...
 
     def abandon(self) -> None:
@@ -98,7 +101,7 @@ class MemoryStore:
         """There is nothing to claim."""
         return nullcontext()
 
-    async def release(self, wanted: Callable[[], bool]) -> None:
+    async def release(self, wanted: Callable[[], bool], reading: Callable[[], bool]) -> None:
         """There is nothing to release."""
 
     def abandon(self) -> None:

@@ -1,12 +1,6 @@
 """`ReadWindow`: how many of the waiting messages of an outbox with a file are in memory."""
 
-from dataclasses import dataclass, replace
-from typing import Final
-
-from recloser.outbox.acknowledgements import Acknowledgements
-
-MARGIN: Final = 64
-"""Messages that may be marked in the file beyond the unacknowledged ones."""
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +8,9 @@ class ReadWindow:
     """The bounds of what is in memory of the messages that wait in a file.
 
     The other waiting messages are *unread*: they are in the file alone. The file is read in order,
-    and ahead of the flush, so that the messages that go next are in memory.
+    and ahead of the flush, so that the messages that go next are in memory. With acknowledgements
+    the first reading goes on behind these bounds to the end of the messages that an earlier process
+    has handed over: an acknowledgement may come for each of them.
     """
 
     messages: int = 1024
@@ -27,14 +23,3 @@ class ReadWindow:
     """Messages in memory from which on a new message is unread as soon as it is in the file."""
     most_bytes: int = 8 * 2**20
     """Bytes in memory from which on a new message is unread as soon as it is in the file."""
-
-    def first(self, wanted: Acknowledgements | None) -> "ReadWindow":
-        """Return the bounds of the first reading, when the file is opened.
-
-        It covers each message that an earlier process has handed over: an acknowledgement may
-        come for it.
-        """
-        if wanted is None:
-            return self
-        messages = max(self.messages, wanted.window + MARGIN)
-        return replace(self, messages=messages)

@@ -67,13 +67,20 @@ _DATA: Final = (
 )
 
 
-def first_rows(database: Database, bounds: ReadWindow) -> tuple[list[StoredMessage], bool]:
-    """Return the first messages, and whether more are behind them."""
+def first_rows(
+    database: Database, bounds: ReadWindow, *, until: int = 0, delivered: bool = False
+) -> tuple[list[StoredMessage], bool]:
+    """Return the first messages, and whether more are behind them.
+
+    Beyond the bounds they go on up to the number `until` and, where `delivered` ones are wanted,
+    up to the first message that was not handed over.
+    """
     rows: list[StoredMessage] = []
     size = 0
     with closing(database.select(_BEHIND, 0)) as found:
         for row in found:
-            if rows and (len(rows) == bounds.messages or size + row.size > bounds.bytes):
+            full = rows and (len(rows) >= bounds.messages or size + row.size > bounds.bytes)
+            if full and row.number > until and not (delivered and row.deliveries):
                 return rows, True
             rows.append(row)
             size += row.size
@@ -104,28 +111,29 @@ def next_rows(
 
     As many as the bounds say, or all without bounds. Raises `OutboxUnusable`.
     """
+    part = ReadWindow() if bounds is None else bounds  # SQLite has no value of more than 1 GB
     try:
-        rows, more = _next_rows(database, after, bounds, numbered)
+        rows, more = _next_rows(database, after, part, numbered)
+        while more and bounds is None:
+            found, more = _next_rows(database, rows[-1].number, part, numbered)
+            rows += found
     except (sqlite3.Error, ValueError) as error:
         raise unreadable(database.path, error) from error
     return rows, more
 
 
 def _next_rows(
-    database: Database, after: int, bounds: ReadWindow | None, numbered: bool
+    database: Database, after: int, bounds: ReadWindow, numbered: bool
 ) -> tuple[list[StoredMessage], bool]:
     run = database.connection.execute
-    limit = -1 if bounds is None else bounds.messages + 1
-    [found] = run(_INDEX, (after, numbered, limit))
+    [found] = run(_INDEX, (after, numbered, bounds.messages + 1))
     if found[0] is None:
         return [], False
     numbers, sizes, deliveries, checksums = (_ints(found[each]) for each in (0, 1, 4, 5))
     facts: list[Any] = [numbers, sizes, found[2], found[3], deliveries, checksums]
     if any(len(each) != len(numbers) for each in facts):
         raise ValueError("a message is not as it was written")
-    count = len(numbers)
-    if bounds is not None:
-        count = _within(sizes[: bounds.messages], bounds.bytes)
+    count = _within(sizes[: bounds.messages], bounds.bytes)
     [[data]] = run(_DATA, (numbers[0], numbers[count - 1], numbered))
     rows, at = [], 0
     for number, size, kind, own, times, expected in islice(zip(*facts, strict=True), count):
@@ -160,31 +168,46 @@ class FileReader:
     One reading is asked for at a time. What it found is told in the event loop.
     """
 
-    __slots__ = ("_begun", "_bounds", "_engine", "_numbered", "_plain", "_request", "_tell")
+    __slots__ = (
+        *("_begun", "_delivered", "_engine", "_numbered", "_plain", "_request"),
+        *("_tell", "_waiter"),
+    )
 
     def __init__(self, options: Outbox, engine: Engine) -> None:
         wanted = options.acknowledgements
-        self._bounds = ReadWindow().first(wanted)
+        self._delivered = wanted is not None
+        """Whether an acknowledgement may come for what an earlier process has handed over."""
         self._numbered = wanted is not None and wanted.numbered
         self._plain = wanted is None or wanted.numbered
         """Whether nothing is to be known of an id that is the number of its message."""
         self._engine = engine
         self._request: Survey | Read | None = None
         self._tell: Callable[[Event], object] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        """Done when what was asked for is told."""
         self._begun = False
         """Whether the thread was asked."""
 
     # -- in the event loop --------------------------------------------------------------
 
     def first(self, database: Database, gone: set[int], unwritten: Iterable[int]) -> Restored:
-        """Return the first messages, without those that are `gone`; raises `OutboxUnusable`."""
-        rows, more = first_rows(database, self._bounds)
-        highest = database.highest() if more else None
+        """Return the first messages, without those that are `gone`; raises `OutboxUnusable`.
+
+        Among them are the `unwritten` ones of which the file has an older state: they are in
+        memory, and must not be counted as unread, too.
+        """
+        unwritten, highest = frozenset(unwritten), database.highest()
+        until = max((each for each in unwritten if each <= highest), default=0)
+        rows, more = first_rows(database, ReadWindow(), until=until, delivered=self._delivered)
+        if not more:
+            return self._restored(database, rows, gone, unwritten, None)
         return self._restored(database, rows, gone, unwritten, highest)
 
     def all(self, database: Database, gone: set[int], unwritten: Iterable[int]) -> Restored:
         """Return all messages, without those that are `gone`; raises `OutboxUnusable`."""
-        return self._restored(database, database.rows(), gone, unwritten, None)
+        restored = self._restored(database, database.rows(), gone, unwritten, None)
+        self.cancel()
+        return restored
 
     def _restored(
         self,
@@ -204,6 +227,15 @@ class FileReader:
     def cancel(self) -> None:
         """Tell nothing any more of what was asked for."""
         self._request = self._tell = None
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not (waiter.done() or waiter.get_loop().is_closed()):
+            waiter.set_result(None)
+
+    async def finish(self, needed: Callable[[], bool]) -> None:
+        """Wait until what was asked for is told, and what is asked for then, while `needed`."""
+        while self._request is not None and needed():
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     def begin(
         self,
@@ -245,16 +277,20 @@ class FileReader:
 
     # -- in the thread, or at once ------------------------------------------------------
 
-    def found(self, database: Database, request: Survey | Read, gone: set[int]) -> list[Event]:
+    def found(
+        self, database: Database, requests: Iterable[Survey | Read], gone: set[int]
+    ) -> list[Event]:
         """Return what the core would be told, without messages that are `gone`.
 
-        Raises `OutboxUnusable`.
+        Raises `OutboxUnusable`; unless it does, what was asked for before is not told any more.
         """
         events: list[Event] = []
-        for event in _without(self._read(database, request), gone):
-            if isinstance(event, Unreadable):
-                raise event.error
-            events.append(event)
+        for request in requests:
+            for event in _without(self._read(database, request), gone):
+                if isinstance(event, Unreadable):
+                    raise event.error
+                events.append(event)
+        self.cancel()
         return events
 
     def _read(self, database: Database, request: Survey | Read) -> list[Found]:

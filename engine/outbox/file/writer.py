@@ -176,8 +176,10 @@ class GroupCommitWriter:
         finally:
             database.close()
 
-    async def release(self, wanted: Callable[[], bool]) -> None:
+    async def release(self, wanted: Callable[[], bool], reading: Callable[[], bool]) -> None:
         """Write the remaining changes and release the file, as long as that is `wanted`.
+
+        `reading` says whether the core needs more of the file before that.
 
         Waiting callers get the error if not all could be written; that was logged.
         """
@@ -185,6 +187,8 @@ class GroupCommitWriter:
         while wanted() and (self.database is not None or (written and self._batch)):
             if self.database is None:
                 self._open()  # for what was noted while it was being closed
+            self._read_on()
+            await self._reader.finish(lambda: wanted() and reading())
             written = await self._close(wanted)
 
     async def _close(self, wanted: Callable[[], bool]) -> bool:
@@ -268,16 +272,15 @@ class GroupCommitWriter:
     def read_now(self, *requests: Survey | Read) -> list[Event]:
         """Read in the thread that calls; what was asked for before is not told any more.
 
-        A file that is not open is opened for that, and read as a whole. Raises `OutboxUnusable`.
+        A file that is not open is opened for that, and read as a whole. Raises `OutboxUnusable`,
+        and what was asked for before is told then.
         """
-        self._reader.cancel()
         if self.database is None:
             with closing(Database(self._path, fsync=self._fsync)) as database:
                 return [self._reader.all(database, self._gone(), self._batch.put)]
         if self._thread is not None:
             self._thread.wait()
-        database, gone = self.database, self._gone()
-        return [event for each in requests for event in self._reader.found(database, each, gone)]
+        return self._reader.found(self.database, requests, self._gone())
 
     # -- changes ------------------------------------------------------------------------
 
