@@ -1,5 +1,6 @@
 """`FileThread` waits for a disk, so that no event loop does."""
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
@@ -66,9 +67,12 @@ class FileThread:
     __del__ = end
 
     def join(self) -> None:
-        """End the thread, and wait until the jobs so far are done."""
+        """End the thread, and wait until the jobs so far are done.
+
+        While the interpreter ends no daemon runs any more, and from Python 3.13 on none ends.
+        """
         self.end()
-        if self._thread is not None:
+        if self._thread is not None and not sys.is_finalizing():
             self._thread.join()
 
 
