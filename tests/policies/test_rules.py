@@ -237,3 +237,18 @@ def test_unless_told_is_true_or_false() -> None:
 def test_it_shows_what_it_is() -> None:
     assert repr(RulePolicy("mine", [rule("a", when())])) == "<policy mine: 1 rules>"
     assert isinstance(when(code=1).get("code"), IntervalSet)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: retry(Uniform(0, 5), 30),  # type: ignore[call-arg] # bad input is the point
+        lambda: retry_after(2, Unsent.DROP),  # type: ignore[call-arg] # bad input is the point
+        lambda: refresh_then_retry(3),  # type: ignore[call-arg] # bad input is the point
+        lambda: hold(Unsent.DROP),  # type: ignore[call-arg] # bad input is the point
+        lambda: stop(Unsent.DROP),  # type: ignore[call-arg] # bad input is the point
+    ],
+)
+def test_what_an_action_is_told_besides_the_backoff_is_told_by_name(make: object) -> None:
+    with pytest.raises(TypeError, match="positional argument"):
+        make()  # type: ignore[operator] # bad input is the point
