@@ -58,7 +58,7 @@ def test_garbage_is_ignored(garbage: float) -> None:
 
 
 @pytest.mark.spec("D3.4", "D3.5")
-@pytest.mark.parametrize("asked", [1.0, 3.0, 5.0, 30.0, 300.0])
+@pytest.mark.parametrize("asked", [0.5, 1.0, 3.0, 5.0, 30.0, 300.0])
 def test_what_is_told_replaces_the_floor_that_stands_for_it(asked: float) -> None:
     """A 429, and a 1013 whose server told the time in-band, wait as a 503 does."""
     quiet = retries(refused(429))
