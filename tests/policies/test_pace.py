@@ -58,7 +58,7 @@ def test_garbage_is_ignored(garbage: float) -> None:
 
 
 @pytest.mark.spec("D3.4", "D3.5")
-@pytest.mark.parametrize("asked", [0.5, 1.0, 3.0, 5.0, 30.0, 300.0])
+@pytest.mark.parametrize("asked", [1.0, 3.0, 5.0, 30.0, 300.0])
 def test_what_is_told_replaces_the_floor_that_stands_for_it(asked: float) -> None:
     """A 429, and a 1013 whose server told the time in-band, wait as a 503 does."""
     quiet = retries(refused(429))
@@ -227,3 +227,11 @@ def test_a_spread_below_the_first_window_leaves_the_dials_to_the_windows(
 )
 def test_whether_the_server_has_said_when(figure: float | None, said: bool) -> None:
     assert told(refused(503, retry_after=figure)) is said
+
+
+@pytest.mark.spec("D3.5")
+def test_a_figure_below_a_second_replaces_the_floor_as_well() -> None:
+    context = after(1, phase=Phase.DIAL, roll=0.0, since_dial=60.0)
+    found = STANDARD.decide(refused(429, retry_after=0.5), context)
+    assert isinstance(found, Retry)
+    assert found.delay == 0.5
