@@ -226,7 +226,7 @@ def budget_not_saved(app_fields: Mapping[str, object], path: str, error: Excepti
     _problem(BUDGET_NOT_SAVED, app_fields, path=path, error=error_text(error))
 
 
-def journal_not_written(app_fields: Mapping[str, object], path: str, error: Exception) -> None:
+def journal_not_written(app_fields: Mapping[str, object], path: str, error: BaseException) -> None:
     """Write a line: a journal, or the log of `recloser connect`, loses what it is told."""
     _problem(JOURNAL_NOT_WRITTEN, app_fields, path=path, error=error_text(error))
 

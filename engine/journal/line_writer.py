@@ -208,17 +208,17 @@ class LineWriter:
         if again:
             self._report_end(told)
 
-    def _append(self, data: bytes) -> tuple[int, Exception | None]:
+    def _append(self, data: bytes) -> tuple[int, BaseException | None]:
         """Return how many lines went in whole, and what kept the others out."""
         written = ended = 0
-        problem: Exception | None = None
+        problem: BaseException | None = None
         try:
             self._destination.open()
             if self._destination.torn:
                 data, ended = b"\n" + data, 1
             while written < len(data):
                 written += self._destination.write(data[written:])
-        except Exception as error:  # noqa: BLE001 - the loss is counted and told
+        except BaseException as error:  # noqa: BLE001 - the loss is counted and told; streams may exit
             problem = error
         # A line that lacks its end alone is whole: the next line ends it.
         return max(data.count(b"\n", 0, written + 1) - ended, 0), problem

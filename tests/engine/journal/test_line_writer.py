@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import NoReturn
 
@@ -458,3 +458,25 @@ async def test_who_may_not_wait_flushes_in_a_thread(tmp_path):
         journal(OPENED)
         await asyncio.to_thread(journal.flush)
         assert (tmp_path / "x").stat().st_size > 0
+
+
+@pytest.mark.spec("I7.4")
+def test_a_stream_that_ends_its_thread_loses_what_it_refused_and_no_more() -> None:
+    class Exits(StringIO):
+        tried = 0
+
+        def write(self, text: str) -> int:
+            self.tried += 1
+            if self.tried == 1:
+                sys.exit("the reader of the pipe has gone")  # as tools do
+            return super().write(text)
+
+    stream = Exits()
+    with Journal(stream) as journal:
+        journal(OPENED)
+        journal.flush()
+        journal(LOST)
+        journal.flush()
+        told, line = map(json.loads, stream.getvalue().splitlines())
+    assert told["lost"] == 1
+    assert line["trigger"] == LOST.trigger.value
