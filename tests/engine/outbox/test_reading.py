@@ -12,7 +12,7 @@ from recloser.fsm import Unsent
 from recloser.fsm.states import Wish
 from recloser.outbox import Reason, events
 from recloser.outbox.core import OutboxCore
-from recloser.outbox.effects import Survey
+from recloser.outbox.effects import Dropped, Save, Survey
 from recloser.outbox.file.database import Database
 from recloser.outbox.file.reader import first_rows, next_rows
 from recloser.outbox.message import Entry, Message, make_message
@@ -119,6 +119,28 @@ def test_a_message_that_is_in_the_file_before_the_others_are_counted_is_kept() -
     assert sorted(str(each.message.data) for each in core.entries()) == ["new", "old"]
     assert core.held == 2
     assert core.bytes == 6
+
+
+@pytest.mark.spec("G2.2", "G12.2")
+def test_a_line_that_is_longer_than_the_window_waits_for_no_further_event() -> None:
+    core = OutboxCore(
+        Outbox(path="unused.db", max_messages=5, when_full="drop-oldest"),
+        closed=RuntimeError,
+        window=ReadWindow(messages=1, ahead=1, most=2),
+    )
+    old = Message("old", 3, number=1)
+    core.handle(events.Restored([old], 2, highest=2), 0.0)
+    entries = [Entry(make_message(f"{number}")) for number in range(20)]
+    for entry in entries:
+        assert core.handle(events.Offered(entry, State.BACKOFF, Wish.CONNECT), 0.0) == []
+    found = core.handle(events.Surveyed(0, 0), 0.0)
+    assert [each.entry for each in found if isinstance(each, Save)] == entries
+    drops = [each for each in found if isinstance(each, Dropped)]
+    assert [each.data for drop in drops for each in drop.messages] == [
+        "old",
+        *(f"{number}" for number in range(15)),
+    ]
+    assert core.held == 5
 
 
 @pytest.mark.spec("G12.4")
