@@ -161,9 +161,14 @@ def test_a_thousand_engines_do_not_dial_together_also_at_the_cap() -> None:
         (lambda: Windows(longest=400), "longest must not exceed longest_busy"),
         (lambda: backoffs.FullJitter(-1), "base must be finite and above 0"),
         (lambda: backoffs.FullJitter(factor=0.5), "factor must be above 1"),
+        (lambda: backoffs.FullJitter(factor=1), "factor must be above 1"),
+        (lambda: backoffs.FullJitter(cap=0), "cap must be finite and above 0"),
         (lambda: backoffs.EqualJitter(cap=float("nan")), "cap must be finite"),
         (lambda: backoffs.Decorrelated(5, 1), "base must not exceed cap"),
+        (lambda: backoffs.Decorrelated(base=0), "base must be finite and above 0"),
+        (lambda: backoffs.Decorrelated(cap=0), "cap must be finite and above 0"),
         (lambda: backoffs.Steps(()), "at least one delay"),
+        (lambda: backoffs.Steps((1, -1)), "each delay of the table must be finite"),
         (lambda: backoffs.Steps((1,), jitter=2), "jitter must not exceed"),
         (lambda: Uniform(3, 2), "low must not exceed cap"),
     ],
@@ -187,4 +192,7 @@ def test_they_say_what_they_do() -> None:
         "exponential 1 s, x2, to 60 s",
         "full jitter 0.1 s, x1.3, to 7 s",
     ]
+    assert str(backoffs.Decorrelated()) == "decorrelated jitter 1 to 60 s"
+    assert str(backoffs.rfc6455()) == "full jitter 5 s, x2, to 60 s"
+    assert str(Uniform(3, 3)) == "after 3 s"
     assert str(Windows()) == "windows 5, 7.5, 11.2 .. 30 s (busy: to 300 s)"
