@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import recloser.fsm
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.decisions import Context, Hold, Host, Retry, Stop, Unsent
@@ -30,6 +31,7 @@ from recloser.fsm.run import Run
 from recloser.fsm.states import Wish
 from recloser.fsm.timeouts import Timeouts
 from tests.fsm.rig import Scripted
+from tests.signatures import nameless
 
 ROOT = Path(__file__).parents[2]
 MODULES = ("allowance", "change", "decisions", "effects", "events", "record", "timeouts")
@@ -227,3 +229,7 @@ def test_what_the_outbox_holds_is_counted_with_what_the_wire_has() -> None:
     assert isinstance(effect, Announce)
     assert effect.change.close is not None
     assert (effect.change.unsent, effect.change.close.unsent) == (8, 8)
+
+
+def test_arguments_have_names_but_where_an_application_implements() -> None:
+    assert nameless(recloser.fsm) == {"decide"}

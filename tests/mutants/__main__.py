@@ -135,7 +135,8 @@ class Run:
         """The quick tests, or those that come later; what noticed other changes comes first."""
         seconds = self._lines.seconds
         chosen = [each for each in items if each.nodeid in (seconds if names is None else names)]
-        chosen.sort(key=lambda each: seconds[each.nodeid])
+        own = f"/test_{change.path.stem}"  # the tests of the file: what runs at import meets all
+        chosen.sort(key=lambda each: (own not in each.nodeid, seconds[each.nodeid]))
         spent = accumulate(seconds[each.nodeid] for each in chosen)
         quick = sum(1 for each in spent if each <= QUICK)
         if known == "later":

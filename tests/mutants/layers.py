@@ -49,7 +49,14 @@ def _layers() -> Iterator[Layer]:
 
 
 OUTBOX = (
-    *("test_batch", "test_bounds", "test_conservation", "test_conservation_acknowledged"),
+    *(
+        "test_backlog",
+        "test_batch",
+        "test_bounds",
+        "test_core",
+        "test_conservation",
+        "test_conservation_acknowledged",
+    ),
     *("test_errors", "test_faults", "test_file", "test_holding", "test_model", "test_move_to"),
     *("test_moves", "test_tracking", "test_trial", "test_values", "test_walk", "test_window"),
 )

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+import recloser.policies
 from recloser.policies import backoff, combine, field
 from recloser.policies.rules import Rule
 from recloser.policies.windows import Windows
+from tests.signatures import nameless
 
 MODULES = sorted(each.stem for each in Path(str(backoff.__file__)).parent.glob("[!_]*.py"))
 VALUES = sorted(
@@ -41,3 +43,7 @@ def test_it_is_frozen_and_has_no_room_for_more(kind: type) -> None:
 
 def test_a_row_of_the_field_guide_names_each_of_its_facts() -> None:
     assert all(each.kw_only for each in fields(field.FieldRow))
+
+
+def test_arguments_have_names_but_where_an_application_implements() -> None:
+    assert nameless(recloser.policies) == {"decide", "delay"}

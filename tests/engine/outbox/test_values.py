@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+import recloser.outbox
 from recloser.outbox.acknowledgements import Acknowledgements, UpTo
 from recloser.outbox.message import Drop
 from recloser.outbox.options import Outbox
+from tests.signatures import nameless
 
 VALUES = sorted(
     {
@@ -42,3 +44,7 @@ def test_what_users_hold_is_frozen(kind: type) -> None:
 @pytest.mark.parametrize("kind", [Acknowledgements, Outbox])
 def test_options_are_given_by_their_names(kind: Any) -> None:
     assert all(each.kw_only for each in fields(kind))
+
+
+def test_arguments_have_names() -> None:
+    assert nameless(recloser.outbox) == set()
