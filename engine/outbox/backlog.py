@@ -275,7 +275,7 @@ class Backlog:
         self.bytes -= self._unread_bytes
         self.after, self.unread = after, unread
         self._highest = max(self._highest, last)
-        self._unread_bytes = self.doomed = 0
+        self._unread_bytes = 0
         self.counted, self.reading = after is None, False
 
     def count_unread(self, messages: int, size: int) -> None:

@@ -40,6 +40,8 @@ class Intake:
         after = None if highest is None else max(kept, default=0)
         unread = 0 if highest is None or after is None else highest - after
         self._held.damage = None
+        if event.last < self._held.backlog.doomed:
+            self._held.backlog.doomed = 0  # another file is in its place
         self._held.backlog.reopen(after, unread, event.last)
         for number, entry in known.items():
             if entry.message.generation is not None or number in event.unwritten:
@@ -51,7 +53,10 @@ class Intake:
         for number in sorted(kept):
             self._join(kept[number])
         self._held.refuse_doubles()
-        if after is not None:
+        self._drop_doomed([each for number, each in kept.items() if number not in known])
+        if after is None:
+            self._held.backlog.doomed = 0
+        else:
             self._held.effects.append(Survey(after))
 
     def survey(self, event: Surveyed) -> None:

@@ -12,7 +12,7 @@ from recloser.fsm import Unsent
 from recloser.fsm.states import Wish
 from recloser.outbox import Reason, events
 from recloser.outbox.core import OutboxCore
-from recloser.outbox.effects import Dropped, Save, Survey
+from recloser.outbox.effects import Dropped, Effect, Save, Survey
 from recloser.outbox.file.database import Database
 from recloser.outbox.file.reader import first_rows, next_rows
 from recloser.outbox.message import Entry, Message, make_message
@@ -22,6 +22,10 @@ from tests.engine.outbox.engines import sender_of
 from tests.engine.outbox.files import away, make, real, rows, settled
 from tests.engine.outbox.test_window import EVERY, MANY, ROOMY, WINDOW, filled, replaced, row
 from tests.engine.rig import DOWN
+
+
+def dropped(found: list[Effect]) -> list[object]:
+    return [m.data for each in found if isinstance(each, Dropped) for m in each.messages]
 
 
 @pytest.mark.spec("G5.1", "G12.2")
@@ -37,6 +41,30 @@ async def test_a_decision_that_ends_in_closed_drops_what_is_unread_first(path: P
     assert {each.reason for each in drops} == {Reason.DECISION}
     assert len(ws.outbox) == ws.outbox.bytes == 0
     assert rows(path) == []
+
+
+@pytest.mark.spec("G5.1", "G12.2")
+@pytest.mark.parametrize("another", [False, True], ids=["the_file", "another_file"])
+def test_what_a_decision_dropped_is_dropped_after_the_next_connect_if_not_before(
+    *, another: bool
+) -> None:
+    core = OutboxCore(Outbox(path="unused.db"), closed=RuntimeError)
+    first, second, third, fourth = (Message(f"{n}", 1, number=n) for n in range(1, 5))
+    core.handle(events.Restored([first], 3, highest=3), 0.0)
+    ended = events.Disconnected(1, State.CLOSED, [], Unsent.DROP)
+    assert dropped(core.handle(ended, 0.0)) == ["1"]
+    assert core.doomed  # and the file is released before more was read
+    if another:
+        assert dropped(core.handle(events.Restored([first, second], 2), 0.0)) == []
+        assert core.held == 2
+        return
+    assert dropped(core.handle(events.Restored([second], 4, highest=4), 0.0)) == ["2"]
+    assert core.doomed
+    core.handle(events.Surveyed(2, 2), 0.0)
+    assert dropped(core.handle(events.Window(2, [third, fourth], None), 0.0)) == ["3"]
+    assert not core.doomed
+    assert [each.message for each in core.entries()] == [fourth]
+    assert core.bytes == 1
 
 
 @pytest.mark.spec("G5.1", "G12.5")
@@ -135,11 +163,7 @@ def test_a_line_that_is_longer_than_the_window_waits_for_no_further_event() -> N
         assert core.handle(events.Offered(entry, State.BACKOFF, Wish.CONNECT), 0.0) == []
     found = core.handle(events.Surveyed(0, 0), 0.0)
     assert [each.entry for each in found if isinstance(each, Save)] == entries
-    drops = [each for each in found if isinstance(each, Dropped)]
-    assert [each.data for drop in drops for each in drop.messages] == [
-        "old",
-        *(f"{number}" for number in range(15)),
-    ]
+    assert dropped(found) == ["old", *(f"{number}" for number in range(15))]
     assert core.held == 5
 
 
