@@ -105,7 +105,6 @@ def _build() -> Machine:
         initial=State.CLOSED,
         auto_transitions=False,
         queued=False,
-        send_event=True,
     )
     for row in TABLE:
         machine.add_transition(

@@ -11,6 +11,7 @@ from recloser.fsm.decisions import (
     Phase,
     Policy,
     Retry,
+    Session,
     Stop,
     Unsent,
 )
@@ -48,7 +49,18 @@ def test_refresh_is_true_or_false() -> None:
         Retry(1.0, refresh=1)  # type: ignore[arg-type] # the point of the test
 
 
-@pytest.mark.parametrize("make", [lambda **k: Retry(0, **k), Hold, Stop])
+@pytest.mark.parametrize("delay", [0, 2.0])
+@pytest.mark.parametrize("session", ["new", True, 1.0])
+def test_a_session_is_a_member_or_nothing(delay: float, session: object) -> None:
+    """Whatever else is in order: a delay that is a float is looked at by a quicker test."""
+    with pytest.raises(TypeError, match="session must be"):
+        Retry(delay, session=session)  # type: ignore[arg-type] # the point of the test
+    assert Retry(delay, session=Session.NEW).session is Session.NEW
+
+
+@pytest.mark.parametrize(
+    "make", [lambda **k: Retry(0, **k), lambda **k: Retry(2.0, **k), Hold, Stop]
+)
 class TestEveryDecision:
     def test_a_rule_is_text(self, make: type[Hold]) -> None:
         with pytest.raises(TypeError, match="rule must be a str"):
