@@ -186,3 +186,20 @@ def test_the_bytes_are_those_of_what_waits_and_of_what_is_unacknowledged() -> No
         told.offer(text)
     assert (told.core.held, told.core.unacknowledged) == (3, 2)
     assert told.core.bytes == 3 + 5 + 7
+
+
+@pytest.mark.spec("G6")
+def test_a_buffer_is_looked_at_until_the_end_of_its_connection_is_told() -> None:
+    """Also when the connection was found to have ended: some messages have left it before."""
+    told = Told(FILE)
+    left, _ = told.offer()
+    told.tell(events.Sent(left, SENT, unsent=True))
+    due = told.core.deadline
+    bounced, _ = told.offer()
+    told.now += 0.1
+    found = told.tell(events.Bounced(bounced, ON, CONNECT, 5))
+    assert only(found, Save) == [Save(bounced)]
+    assert told.core.deadline == due
+    told.tell(events.Disconnected(5, State.BACKOFF, [left]))
+    assert told.core.deadline is None
+    assert told.core.entries() == (left, bounced)
