@@ -175,8 +175,8 @@ class Backlog:
         if older is not None:
             self.remove(older)
         number = entry.message.number
-        if len(self.order) >= self._most or self.bytes - self._unread_bytes >= self._most_bytes:
-            self._spill_from(number)
+        if self.after is None and number > self._highest and self._is_memory_full():
+            self.after = number - 1
         self._highest = max(self._highest, number)
         self._count(entry)
         if self.after is not None and number > self.after:
@@ -186,10 +186,9 @@ class Backlog:
             self.order[entry] = None
         return older
 
-    def _spill_from(self, number: int) -> None:
-        """Let messages be unread from this number on, unless that is so already."""
-        if self.after is None and number > self._highest:
-            self.after = number - 1
+    def _is_memory_full(self) -> bool:
+        """Whether new messages are to be unread, where all are in memory now."""
+        return len(self.order) >= self._most or self.bytes >= self._most_bytes
 
     def put_back(self, entries: list[Entry]) -> list[Entry]:
         """Put messages ahead of all others, in their order; return those that are outdated.

@@ -1,6 +1,6 @@
 """The waiting messages against a plain list: bounds, bytes, and what of a file is in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -75,6 +75,11 @@ class Queue:
         found = [message(next(self.numbers), each.size, each.facts) for each in made]
         file, own = found[: len(found) - unwritten], found[len(found) - unwritten :]
         here, behind = file[:first], file[first:]
+        if not behind:
+            self.backlog.reopen(None, 0, len(found))
+            for each in found:
+                self.add(each)
+            return
         after = here[-1].number if here else 0
         self.backlog.reopen(after, len(behind), len(found))
         for each in (*here, *own):
@@ -150,9 +155,11 @@ class Queue:
         assert backlog.after is not None
         unread = [each for each in self.waiting if each not in here]
         assert backlog.unread == len(unread)
-        part = unread[: WINDOW.messages]
-        last = part[-1].number if len(unread) > len(part) else None
-        assert [each.message for each in backlog.take_in(part, last)] == part
+        rows = [each for each in self.waiting if each.number > backlog.after]
+        part = rows[: WINDOW.messages]
+        last = part[-1].number if len(rows) > len(part) else None
+        found = [each.message for each in backlog.take_in(part, last)]
+        assert found == [each for each in part if each in unread]
         assert backlog.after == last
 
     def check(self) -> None:
@@ -199,3 +206,139 @@ def test_without_a_file_nothing_is_unread(steps: list[Step]) -> None:
         queue.take(step)
         queue.check()
         assert queue.backlog.after is None
+
+
+def full_of(outbox: Outbox, sizes: Iterable[int], first: int = 1) -> Backlog:
+    """A backlog with messages of these sizes, numbered from `first` on."""
+    backlog = Backlog(outbox, WINDOW)
+    for number, size in enumerate(sizes, start=first):
+        backlog.append(Entry(message(number, size, {})))
+    return backlog
+
+
+@pytest.mark.spec("G12.1")
+@pytest.mark.parametrize(
+    ("outbox", "sizes", "spills"),
+    [
+        (FILE, [1] * 4, False),
+        (FILE, [1] * 5, True),
+        (FILE, [30, 29], False),
+        (FILE, [30, 30], True),
+        (FILE, [30, 31], True),
+        (MEMORY, [30, 30, 0, 0, 0, 0], False),
+    ],
+)
+def test_what_comes_behind_a_full_memory_is_left_to_the_file(
+    outbox: Outbox, sizes: list[int], spills: bool
+) -> None:
+    backlog = full_of(outbox, sizes, first=1000)
+    assert backlog.after is None
+    new = Entry(message(2000, 1, {}))
+    backlog.append(new)
+    assert backlog.after == (1999 if spills else None)
+    assert backlog.leave_to_file(new) is spills
+    if spills:
+        backlog.append(Entry(message(3000, 1, {})))
+        assert backlog.after == 1999
+
+
+@pytest.mark.spec("G12.1")
+def test_a_number_that_was_used_is_no_new_message() -> None:
+    """What the file had is put in its place, however much it is."""
+    backlog = Backlog(FILE, WINDOW)
+    backlog.reopen(None, 0, 50)
+    for number in (*range(10, 20), 50):
+        backlog.append(Entry(message(number, 1, {})))
+        assert backlog.after is None
+    backlog.append(Entry(message(51, 1, {})))
+    assert backlog.after == 50
+
+
+@pytest.mark.spec("G3", "G12.3")
+def test_what_is_known_later_has_its_place_before_what_is_new() -> None:
+    backlog = Backlog(FILE, WINDOW)
+    backlog.reopen(1, 8, 9)
+    for number in (8, 9, 4, 5):
+        backlog.append(Entry(message(number, 1, {"id": "own"})))
+    backlog.count_unread(4, 4)
+    assert list(backlog.later) == [4, 5, 8, 9]
+
+
+@pytest.mark.spec("G12.2")
+def test_what_a_decision_dropped_is_dropped_when_it_is_read_and_nothing_else() -> None:
+    backlog = full_of(MEMORY, [1, 1])
+    backlog.doom()
+    assert (backlog.doomed, backlog.dooms) == (0, False)
+    backlog = Backlog(FILE, WINDOW)
+    backlog.reopen(0, 6, 6)
+    backlog.count_unread(6, 6)
+    assert not backlog.dooms
+    backlog.doom()
+    rows = [message(number, 1, {}) for number in range(1, 9)]
+    again, new = Entry(rows[5]), Entry(rows[6])
+    late = Entry(message(5, 1, {}))  # a connection had it meanwhile, and did not take it
+    for entry in (late, again, new):
+        backlog.append(entry)
+    assert [backlog.leave_to_file(each) for each in (late, again, new)] == [False, False, True]
+    for last, dooms in ((2, True), (4, True), (6, False), (7, False), (None, False)):
+        backlog.take_in([row for row in rows if row.number == last], last)
+        assert backlog.doomed == 6
+        assert backlog.dooms is dooms
+
+
+@pytest.mark.spec("G2.1", "G5")
+def test_what_was_put_back_may_exceed_the_bounds_and_nothing_else_does() -> None:
+    backlog = Backlog(Outbox(max_messages=2), WINDOW)
+    first = [Entry(message(number, 1, {})) for number in (1, 2, 3)]
+    rest = [Entry(message(4, 1, {})), Entry(message(5, 1, {"key": "a"}))]
+    for entry in rest:
+        backlog.append(entry)
+    assert backlog.put_back(first) == []
+    assert list(backlog.order) == first + rest
+    for facts in ({}, {"key": "a"}):
+        new = message(6, 1, facts)
+        assert not backlog.fits(new)
+        assert not backlog.takes(new)
+
+
+@pytest.mark.spec("G2.2", "G3")
+def test_what_fits_comes_behind_what_waits_for_room() -> None:
+    backlog = full_of(Outbox(max_bytes=10), [5])
+    large, small = Entry(message(2, 6, {})), message(3, 1, {})
+    assert backlog.takes(small)
+    backlog.line_up(large)
+    assert backlog.fits(small)
+    assert not backlog.takes(small)
+    assert backlog.next_in_line() is None
+    backlog.step_out(large)
+    assert backlog.takes(small)
+
+
+@pytest.mark.spec("G2.4")
+def test_what_comes_back_and_is_outdated_is_told_in_its_order() -> None:
+    backlog = Backlog(MEMORY, WINDOW)
+    newer = [Entry(message(number, 1, {"key": key})) for number, key in ((4, "a"), (5, "b"))]
+    older = [Entry(message(number, 1, {"key": key})) for number, key in ((1, "b"), (2, "a"))]
+    for entry in newer:
+        backlog.append(entry)
+    assert backlog.put_back(older) == older
+    assert list(backlog.order) == newer
+
+
+@pytest.mark.spec("G12.1")
+def test_more_is_read_while_few_and_small_messages_are_in_memory() -> None:
+    backlog = Backlog(FILE, WINDOW)
+    backlog.reopen(4, 5, 9)
+    entries = [Entry(message(number, size, {})) for number, size in enumerate((1, 1, 1, 40), 1)]
+    for entry in entries:
+        backlog.append(entry)
+    backlog.count_unread(5, 1000)
+    found = []
+    for entry in entries:
+        found.append(backlog.hungry)
+        backlog.remove(entry)
+    assert [*found, backlog.hungry] == [False, False, False, False, True]
+    backlog.append(Entry(message(4, 39, {})))
+    assert backlog.hungry
+    backlog.reading = True
+    assert not backlog.hungry
