@@ -310,8 +310,12 @@ def test_what_fits_comes_behind_what_waits_for_room() -> None:
     backlog.line_up(large)
     assert backlog.fits(small)
     assert not backlog.takes(small)
+    entry = Entry(small)
+    backlog.line_up(entry)
     assert backlog.next_in_line() is None
     backlog.step_out(large)
+    assert backlog.next_in_line() is entry
+    assert not backlog.line
     assert backlog.takes(small)
 
 
@@ -343,3 +347,33 @@ def test_more_is_read_while_few_and_small_messages_are_in_memory() -> None:
     assert backlog.hungry
     backlog.reading = True
     assert not backlog.hungry
+
+
+@pytest.mark.spec("G3", "G5")
+def test_what_comes_back_later_has_its_place_behind_what_came_back_before() -> None:
+    backlog = full_of(FILE, [4], first=7)
+    for number, size in ((2, 1), (5, 2)):
+        backlog.put_back([Entry(message(number, size, {"expires_at": LATE}))])
+    assert [each.message.number for each in backlog.order] == [2, 5, 7]
+    assert (len(backlog), backlog.bytes, backlog.timed) == (3, 7, 2)
+
+
+@pytest.mark.spec("G12.2", "G12.4")
+def test_the_bytes_are_known_when_all_was_read_before_it_was_counted() -> None:
+    backlog = Backlog(FILE, WINDOW)
+    backlog.reopen(1, 4, 5)
+    backlog.append(Entry(message(1, 5, {})))
+    backlog.take_in([message(3, 10, {}), message(5, 20, {})], None)
+    assert (len(backlog), backlog.bytes, backlog.after) == (3, 35, None)
+
+
+@pytest.mark.spec("G12.1")
+def test_what_is_for_one_generation_passes_unless_it_is_to_be_acknowledged() -> None:
+    backlog = full_of(FILE, [1])
+    backlog.append(Entry(message(2, 1, {"generation": 1, "id": 2})))
+    assert backlog.passing is None
+    entry = Entry(message(3, 1, {"generation": 1}))
+    backlog.append(entry)
+    assert backlog.passing is entry
+    backlog.remove(entry)
+    assert backlog.passing is None

@@ -170,6 +170,9 @@ def test_the_buffer_is_looked_at_again_until_all_has_left() -> None:
     entry, _ = told.offer()
     told.tell(events.Sent(entry, SENT, unsent=True))
     assert told.core.deadline == told.now + LOOK
+    for other in (told.now, told.now + 2 * LOOK):
+        assert told.tell(events.Due(other)) == []
+        assert told.core.deadline == told.now + LOOK
     for _ in range(2):
         told.now += LOOK
         assert told.tell(events.Due(told.now, {entry})) == []
