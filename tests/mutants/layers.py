@@ -54,6 +54,7 @@ OUTBOX = (
         "test_batch",
         "test_bounds",
         "test_core",
+        "test_dispatch",
         "test_conservation",
         "test_conservation_acknowledged",
     ),

@@ -1,57 +1,36 @@
-"""The core of the outbox, one event at a time: the answers to `send`, and events of the past."""
+"""The core of the outbox, one event at a time: answers to `send`, events of the past, the file."""
 
-from collections.abc import Iterable
 from itertools import product
-from typing import Any
 
 import pytest
 
-from recloser import Acknowledgements, ConnectionClosed, Delivery, Outbox, OutboxNotSaved
+from recloser import Acknowledgements, Delivery, Outbox, OutboxDamaged, OutboxFull, OutboxNotSaved
 from recloser.fsm.states import State, Wish
 from recloser.outbox import events
-from recloser.outbox.core import OutboxCore
 from recloser.outbox.dispatch import LOOK
-from recloser.outbox.effects import Answer, Dropped, Effect, Flush, Forget, Look, Note, Save, Send
-from recloser.outbox.message import Entry, Reason, make_message
+from recloser.outbox.effects import (
+    Answer,
+    Dropped,
+    Flush,
+    Forget,
+    Look,
+    Note,
+    Read,
+    Resent,
+    Save,
+    Send,
+    Survey,
+)
+from recloser.outbox.message import Reason, make_message
 from recloser.outbox.table import MessageState
+from recloser.outbox.window import ReadWindow
+from tests.engine.outbox.hand import HandCore, only
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 ACKNOWLEDGED = Acknowledgements(timeout=30.0)
 FILE = Outbox(path="outbox.db")
 BOTH = Outbox(path="outbox.db", acknowledgements=ACKNOWLEDGED)
 ON, CONNECT = State.OPEN, Wish.CONNECT
-
-
-class Told:
-    """A core whose connection of generation 5 is open, told events by hand."""
-
-    def __init__(self, outbox: Outbox, *, open_: bool = True) -> None:
-        self.core = OutboxCore(outbox, closed=lambda: ConnectionClosed(None))
-        self.now = 100.0
-        if open_:
-            self.tell(events.Connected(5))
-
-    def tell(self, event: events.Event) -> list[Effect]:
-        return self.core.handle(event, self.now)
-
-    def offer(
-        self, text: str = "x", state: State = ON, *, congested: bool = False, **options: Any
-    ) -> tuple[Entry, list[Effect]]:
-        entry = Entry(make_message(text, now=self.now, **options))
-        offered = events.Offered(entry, state, CONNECT, congested=congested)
-        return entry, self.tell(offered)
-
-    def flushed(self) -> Entry:
-        """A message that waited for the connection, and that the flush hands over."""
-        [step] = only(self.tell(events.Ready(5)), Send, Save)
-        if isinstance(step, Save):
-            [step] = only(self.tell(events.Ready(5)), Send)
-        assert isinstance(step, Send)
-        return step.entry
-
-
-def only(found: Iterable[Effect], *kinds: type) -> list[Any]:
-    return [each for each in found if isinstance(each, kinds)]
 
 
 @pytest.mark.spec("G1.2", "G6", "G7.1")
@@ -62,16 +41,16 @@ def test_who_sent_directly_is_answered_when_the_file_knows_enough(
     outbox: Outbox, delivery: Delivery, unsent: bool
 ) -> None:
     """A message in the write buffer, and one that came back, are noted and saved first."""
-    told = Told(outbox)
-    entry, found = told.offer()
+    hand = HandCore(outbox)
+    entry, found = hand.offer()
     assert found == [Send(entry)]
     assert entry.state is MessageState.HANDED_OVER
-    found = told.tell(events.Sent(entry, delivery, unsent))
+    found = hand.tell(events.Sent(entry, delivery, unsent))
     assert entry.delivery is delivery
     durable = outbox is FILE
     if durable and (unsent or delivery is QUEUED):
         assert found == [Note(entry.message)] * unsent + [Save(entry)]
-        found = told.tell(events.Saved(entry))
+        found = hand.tell(events.Saved(entry))
     assert only(found, Answer) == [Answer(entry, delivery)]
     assert only(found, Look) == [Look()] * (durable and unsent)
     if delivery is SENT:
@@ -79,58 +58,59 @@ def test_who_sent_directly_is_answered_when_the_file_knows_enough(
         assert entry.state is (MessageState.SETTLED if left else MessageState.ON_THE_WIRE)
     else:
         assert entry.state is MessageState.HANDED_OVER
-    assert told.core.leaving() == (entry.message,) * (durable and unsent)
+    assert hand.core.leaving() == (entry.message,) * (durable and unsent)
 
 
 @pytest.mark.spec("G6")
 def test_a_message_that_cannot_be_saved_is_refused_unless_it_went_out() -> None:
     problem = OutboxNotSaved("outbox.db", OSError("full"))
-    told = Told(FILE, open_=False)
-    refused, found = told.offer("first", State.BACKOFF)
+    hand = HandCore(FILE, open_=False)
+    refused, found = hand.offer("first", State.BACKOFF)
     assert found == [Note(refused.message), Save(refused)]
-    found = told.tell(events.NotSaved(refused, problem))
+    found = hand.tell(events.NotSaved(refused, problem))
     assert found == [Forget((1,)), Answer(refused, problem)]
     assert refused.state is MessageState.WITHDRAWN
-    gone, _ = told.offer("second", State.BACKOFF)
-    told.tell(events.Connected(5))
-    assert told.flushed() is gone
-    assert told.tell(events.NotSaved(gone, problem)) == [Answer(gone, QUEUED), Look()]
+    gone, _ = hand.offer("second", State.BACKOFF)
+    hand.tell(events.Connected(5))
+    assert hand.flushed() is gone
+    assert hand.tell(events.NotSaved(gone, problem)) == [Answer(gone, QUEUED), Look()]
     assert gone.state is MessageState.HANDED_OVER
 
 
 @pytest.mark.spec("G6")
 def test_a_message_that_went_out_and_came_back_was_accepted() -> None:
-    told = Told(FILE)
-    entry, _ = told.offer()
-    told.tell(events.Sent(entry, SENT, unsent=True))
-    told.tell(events.Disconnected(5, State.BACKOFF, [entry]))
+    hand = HandCore(FILE)
+    entry, _ = hand.offer()
+    hand.tell(events.Sent(entry, SENT, unsent=True))
+    found = hand.tell(events.Disconnected(5, State.BACKOFF, [entry]))
+    assert found == [Resent(1), Note(entry.message)]
     assert entry.state is MessageState.WAITING
     problem = OutboxNotSaved("outbox.db", OSError("full"))
-    assert told.tell(events.NotSaved(entry, problem)) == [Answer(entry, SENT)]
+    assert hand.tell(events.NotSaved(entry, problem)) == [Answer(entry, SENT)]
     assert entry.state is MessageState.WAITING
-    assert told.core.held == 1
+    assert hand.core.held == 1
 
 
 @pytest.mark.spec("G6")
 def test_a_congested_connection_is_no_place_for_what_a_file_can_keep() -> None:
     """But a message for this generation alone would not outlive the connection anyway."""
-    told = Told(FILE)
-    lasting, found = told.offer(congested=True)
+    hand = HandCore(FILE)
+    lasting, found = hand.offer(congested=True)
     assert found[:2] == [Note(lasting.message), Save(lasting)]
-    told = Told(FILE)
-    fleeting, found = told.offer(congested=True, generation=5)
+    hand = HandCore(FILE)
+    fleeting, found = hand.offer(congested=True, generation=5)
     assert found == [Send(fleeting)]
 
 
 @pytest.mark.spec("G2.4", "G3")
 def test_when_a_message_expires_the_whole_line_moves_up() -> None:
     """The one that is let in may have expired meanwhile, and the next one has its place."""
-    told = Told(Outbox(max_messages=1), open_=False)
-    entries = [told.offer(ttl=ttl, state=State.BACKOFF)[0] for ttl in (10.0, 11.0, 12.0, None)]
-    told.now += 1.0
-    assert told.tell(events.Connected(5)) == [Flush(5)]
-    told.now += 20.0
-    found = told.tell(events.Ready(5))
+    hand = HandCore(Outbox(max_messages=1), open_=False)
+    entries = [hand.offer(ttl=ttl, state=State.BACKOFF)[0] for ttl in (10.0, 11.0, 12.0, None)]
+    hand.now += 1.0
+    assert hand.tell(events.Connected(5)) == [Flush(5)]
+    hand.now += 20.0
+    found = hand.tell(events.Ready(5))
     assert only(found, Send) == [Send(entries[3])]
     drops = only(found, Dropped)
     assert {each.reason for each in drops} == {Reason.EXPIRED}
@@ -140,69 +120,122 @@ def test_when_a_message_expires_the_whole_line_moves_up() -> None:
 @pytest.mark.spec("C2")
 @pytest.mark.parametrize("generation", [4, 6])
 def test_a_flush_of_another_generation_changes_nothing(generation: int) -> None:
-    told = Told(Outbox(), open_=False)
-    entry, _ = told.offer(state=State.BACKOFF)
-    assert told.tell(events.Connected(5)) == [Flush(5)]
-    assert told.tell(events.Ready(generation)) == []
+    hand = HandCore(Outbox(), open_=False)
+    entry, _ = hand.offer(state=State.BACKOFF)
+    assert hand.tell(events.Connected(5)) == [Flush(5)]
+    assert hand.tell(events.Ready(generation)) == []
     assert entry.state is MessageState.WAITING
-    assert told.flushed() is entry
+    assert hand.flushed() is entry
 
 
 @pytest.mark.spec("C2", "G7.4")
 @pytest.mark.parametrize("early", [-1.0, 1.0])
 def test_another_deadline_than_the_one_that_is_set_changes_nothing(early: float) -> None:
-    told = Told(Outbox(acknowledgements=ACKNOWLEDGED))
-    entry, _ = told.offer()
-    told.tell(events.Sent(entry, SENT))
-    due = told.core.deadline
-    assert due == told.now + 30.0
-    told.now = due + 5.0
-    assert told.tell(events.Due(due + early)) == []
-    assert told.core.deadline == due
+    hand = HandCore(Outbox(acknowledgements=ACKNOWLEDGED))
+    entry, _ = hand.offer()
+    hand.tell(events.Sent(entry, SENT))
+    due = hand.core.deadline
+    assert due == hand.now + 30.0
+    hand.now = due + 5.0
+    assert hand.tell(events.Due(due + early)) == []
+    assert hand.core.deadline == due
     assert entry.state is MessageState.UNACKNOWLEDGED
-    told.tell(events.Due(due))
+    hand.tell(events.Due(due))
     assert entry.state is MessageState.WAITING
 
 
 @pytest.mark.spec("G6")
 def test_the_buffer_is_looked_at_again_until_all_has_left() -> None:
-    told = Told(FILE)
-    entry, _ = told.offer()
-    told.tell(events.Sent(entry, SENT, unsent=True))
-    assert told.core.deadline == told.now + LOOK
-    for other in (told.now, told.now + 2 * LOOK):
-        assert told.tell(events.Due(other)) == []
-        assert told.core.deadline == told.now + LOOK
+    hand = HandCore(FILE)
+    entry, _ = hand.offer()
+    hand.tell(events.Sent(entry, SENT, unsent=True))
+    assert hand.core.deadline == hand.now + LOOK
+    for other in (hand.now, hand.now + 2 * LOOK):
+        assert hand.tell(events.Due(other)) == []
+        assert hand.core.deadline == hand.now + LOOK
     for _ in range(2):
-        told.now += LOOK
-        assert told.tell(events.Due(told.now, {entry})) == []
-        assert told.core.deadline == told.now + LOOK
-    assert told.tell(events.Looked()) == [Forget((1,))]
-    assert told.core.deadline is None
+        hand.now += LOOK
+        assert hand.tell(events.Due(hand.now, {entry})) == []
+        assert hand.core.deadline == hand.now + LOOK
+    assert hand.tell(events.Looked()) == [Forget((1,))]
+    assert hand.core.deadline is None
     assert entry.state is MessageState.SETTLED
 
 
 @pytest.mark.spec("G2.1", "G7.1")
 def test_the_bytes_are_those_of_what_waits_and_of_what_is_unacknowledged() -> None:
-    told = Told(Outbox(acknowledgements=Acknowledgements(window=2)))
+    hand = HandCore(Outbox(acknowledgements=Acknowledgements(window=2)))
     for text in ("123", "12345", "1234567"):
-        told.offer(text)
-    assert (told.core.held, told.core.unacknowledged) == (3, 2)
-    assert told.core.bytes == 3 + 5 + 7
+        hand.offer(text)
+    assert (hand.core.held, hand.core.unacknowledged) == (3, 2)
+    assert hand.core.bytes == 3 + 5 + 7
 
 
 @pytest.mark.spec("G6")
 def test_a_buffer_is_looked_at_until_the_end_of_its_connection_is_told() -> None:
     """Also when the connection was found to have ended: some messages have left it before."""
-    told = Told(FILE)
-    left, _ = told.offer()
-    told.tell(events.Sent(left, SENT, unsent=True))
-    due = told.core.deadline
-    bounced, _ = told.offer()
-    told.now += 0.1
-    found = told.tell(events.Bounced(bounced, ON, CONNECT, 5))
+    hand = HandCore(FILE)
+    left, _ = hand.offer()
+    hand.tell(events.Sent(left, SENT, unsent=True))
+    due = hand.core.deadline
+    bounced, _ = hand.offer()
+    hand.now += 0.1
+    found = hand.tell(events.Bounced(bounced, ON, CONNECT, 5))
     assert only(found, Save) == [Save(bounced)]
-    assert told.core.deadline == due
-    told.tell(events.Disconnected(5, State.BACKOFF, [left]))
-    assert told.core.deadline is None
-    assert told.core.entries() == (left, bounced)
+    assert hand.core.deadline == due
+    hand.tell(events.Disconnected(5, State.BACKOFF, [left]))
+    assert hand.core.deadline is None
+    assert hand.core.entries() == (left, bounced)
+
+
+@pytest.mark.spec("G12.5")
+def test_a_file_that_cannot_be_read_is_read_no_more() -> None:
+    hand = HandCore(FILE, open_=False)
+    first = make_message("1")._replace(number=1)
+    assert hand.tell(events.Restored([first], last=9, highest=9)) == [Survey(1)]
+    assert only(hand.tell(events.Surveyed(unread=8, bytes=8)), Read) == [Read(1, ReadWindow())]
+    problem = OutboxDamaged("outbox.db", "has a hole")
+    assert hand.tell(events.Unreadable(problem)) == []
+    assert hand.tell(events.Shown()) == []
+    entry, found = hand.offer(state=State.BACKOFF)
+    assert found == [Answer(entry, problem)]
+
+
+@pytest.mark.spec("G6")
+def test_an_outbox_is_blank_when_it_remembers_no_message() -> None:
+    hand = HandCore(FILE)
+    assert hand.core.blank
+    entry, _ = hand.offer()
+    hand.tell(events.Sent(entry, SENT, unsent=True))
+    assert hand.core.idle
+    assert not hand.core.blank
+    hand.tell(events.Looked())
+    assert hand.core.blank
+    hand = HandCore(Outbox(), open_=False)
+    hand.offer(state=State.BACKOFF)
+    hand.tell(events.Connected(5))
+    hand.flushed()
+    assert hand.core.held == 0
+    assert not hand.core.blank
+
+
+@pytest.mark.spec("G7.6", "G12.3")
+@pytest.mark.parametrize(("own", "held"), [(1, False), (2, True), (9, True), (10, False)])
+def test_a_number_of_an_unread_message_is_no_id_for_another(own: int, held: bool) -> None:
+    hand = HandCore(BOTH, open_=False)
+    first = make_message("1")._replace(number=1, id=1)
+    hand.tell(events.Restored([first], last=9, highest=9))
+    hand.tell(events.MovedOut(hand.core.entries()))
+    entry, found = hand.offer(state=State.BACKOFF, own=own)
+    assert [type(each.outcome) for each in only(found, Answer)] == [ValueError] * held
+    assert entry.message.number == (0 if held else 10)
+
+
+@pytest.mark.spec("G2.1", "G2.2")
+def test_a_message_waits_for_room_if_there_can_be_room_for_it() -> None:
+    hand = HandCore(Outbox(max_bytes=10), open_=False)
+    hand.offer("1", State.BACKOFF)
+    _, found = hand.offer("x" * 10, State.BACKOFF)
+    assert found == []
+    _, found = hand.offer("x" * 11, State.BACKOFF)
+    assert [type(each.outcome) for each in only(found, Answer)] == [OutboxFull]
