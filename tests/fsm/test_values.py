@@ -1,9 +1,10 @@
 """Records, decisions, events and effects are values: frozen, small, plain where nothing is said."""
 
 import ast
+from collections.abc import Callable
 from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass, replace
 from importlib import import_module
-from inspect import isclass
+from inspect import Parameter, isclass, signature
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import recloser.fsm
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
-from recloser.fsm.decisions import Context, Hold, Host, Retry, Stop, Unsent
+from recloser.fsm.decisions import ALONE, Context, Hold, Host, Retry, Stop, Unsent
 from recloser.fsm.effects import Announce, Dial
 from recloser.fsm.events import (
     Advise,
@@ -29,7 +30,7 @@ from recloser.fsm.events import (
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.run import Run
 from recloser.fsm.states import Wish
-from recloser.fsm.timeouts import Timeouts
+from recloser.fsm.timeouts import STABLE, Timeouts
 from tests.fsm.rig import Scripted
 from tests.signatures import nameless
 
@@ -233,3 +234,26 @@ def test_what_the_outbox_holds_is_counted_with_what_the_wire_has() -> None:
 
 def test_arguments_have_names_but_where_an_application_implements() -> None:
     assert nameless(recloser.fsm) == {"decide"}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [Run.lost, Run.context, Close.by_engine, Close.declared],
+    ids=lambda each: each.__name__,
+)
+def test_an_argument_that_is_left_out_says_nothing(function: Callable[..., object]) -> None:
+    known = {"stable_after": STABLE, "host": ALONE, "code": 1006, "budget_in": 0.0, "unsent": 0}
+    plain = {
+        name: each.default
+        for name, each in signature(function).parameters.items()
+        if each.default is not Parameter.empty
+    }
+    assert plain
+    for name, value in plain.items():
+        assert value == known.get(name) or not (value or name in known), name
+
+
+def test_a_run_is_itself_and_shows_nothing_of_what_a_peer_said() -> None:
+    assert Run() != Run()
+    run = Run()
+    assert repr(run) == object.__repr__(run)

@@ -32,7 +32,8 @@ from tests.mutants.trial import Functions, collect, install, installed, run
 
 BUILD = ROOT / "build" / "mutants"
 QUICK = 2.0
-"""Seconds of tests that every change meets before any change meets the tests that take longer."""
+"""Seconds of the tests of its file, and of the other ones, that every change meets before any
+change meets the tests that take longer."""
 
 
 class Run:
@@ -135,14 +136,18 @@ class Run:
         """The quick tests, or those that come later; what noticed other changes comes first."""
         seconds = self._lines.seconds
         chosen = [each for each in items if each.nodeid in (seconds if names is None else names)]
-        own = f"/test_{change.path.stem}"  # the tests of the file: what runs at import meets all
-        chosen.sort(key=lambda each: (own not in each.nodeid, seconds[each.nodeid]))
-        spent = accumulate(seconds[each.nodeid] for each in chosen)
-        quick = sum(1 for each in spent if each <= QUICK)
+        chosen.sort(key=lambda each: seconds[each.nodeid])
+        quick, later = [], []
+        for own in (True, False):  # what runs at import meets the tests of all files
+            part = [each for each in chosen if (f"/test_{change.path.stem}" in each.nodeid) is own]
+            spent = accumulate(seconds[each.nodeid] for each in part)
+            end = sum(1 for each in spent if each <= QUICK)
+            quick += part[:end]
+            later += part[end:]
         if known == "later":
-            return chosen[quick:]
+            return later
         rank = {name: place for place, name in enumerate(self._results.killers(change)[:8])}
-        return sorted(chosen[:quick], key=lambda each: rank.get(each.nodeid, len(rank)))
+        return sorted(quick, key=lambda each: rank.get(each.nodeid, len(rank)))
 
     def _note(self, change: Change, answer: str) -> None:
         """Write down an answer. What survives the quick tests is tried once more later."""
