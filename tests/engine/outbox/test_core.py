@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from recloser import Acknowledgements, Delivery, Outbox, OutboxDamaged, OutboxFull, OutboxNotSaved
+from recloser.fsm import Unsent
 from recloser.fsm.states import State, Wish
 from recloser.outbox import events
 from recloser.outbox.dispatch import LOOK
@@ -20,6 +21,7 @@ from recloser.outbox.effects import (
     Save,
     Send,
     Survey,
+    Suspected,
 )
 from recloser.outbox.message import Reason, make_message
 from recloser.outbox.table import MessageState
@@ -239,3 +241,20 @@ def test_a_message_waits_for_room_if_there_can_be_room_for_it() -> None:
     assert found == []
     _, found = hand.offer("x" * 11, State.BACKOFF)
     assert [type(each.outcome) for each in only(found, Answer)] == [OutboxFull]
+
+
+@pytest.mark.spec("G6", "G2.4")
+def test_what_no_file_keeps_is_not_written_down() -> None:
+    """A message in memory, and one for a generation that is to open, which waits in memory too."""
+    for outbox, generation in ((Outbox(), None), (Outbox(), 5), (FILE, 5)):
+        hand = HandCore(outbox, open_=False)
+        entry, found = hand.offer(state=State.CONNECTING, generation=generation)
+        assert found == [Answer(entry, QUEUED)]
+    hand = HandCore(Outbox())
+    both = [hand.offer()[0] for _ in range(2)]
+    for entry in both:
+        hand.tell(events.Sent(entry, SENT))
+    found = hand.tell(events.Disconnected(5, State.BACKOFF, both, Unsent.DROP_REFUSED))
+    assert found == [Resent(2), Suspected(2)]
+    hand = HandCore(Outbox())
+    assert hand.tell(events.Disconnected(5, State.BACKOFF, (), Unsent.DROP_REFUSED)) == []
