@@ -258,3 +258,17 @@ def test_what_no_file_keeps_is_not_written_down() -> None:
     assert found == [Resent(2), Suspected(2)]
     hand = HandCore(Outbox())
     assert hand.tell(events.Disconnected(5, State.BACKOFF, (), Unsent.DROP_REFUSED)) == []
+
+
+@pytest.mark.spec("G5.1", "G12.2")
+@pytest.mark.parametrize(("last", "dooms"), [(5, False), (9, True), (10, True)])
+def test_what_a_decision_dropped_is_dropped_in_the_same_file_alone(last: int, dooms: bool) -> None:
+    """A file whose highest number is below those that were meant is another one."""
+    hand = HandCore(FILE, open_=False)
+    first = make_message("1")._replace(number=1)
+    hand.tell(events.Restored([first], last=9, highest=9))
+    hand.tell(events.Surveyed(unread=8, bytes=8))
+    hand.tell(events.Disconnected(5, State.BACKOFF, (), Unsent.DROP))
+    assert hand.core.doomed
+    hand.tell(events.Restored([first], last=last, highest=last))
+    assert hand.core.doomed is dooms
