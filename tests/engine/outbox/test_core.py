@@ -222,7 +222,9 @@ def test_an_outbox_is_blank_when_it_remembers_no_message() -> None:
 
 
 @pytest.mark.spec("G7.6", "G12.3")
-@pytest.mark.parametrize(("own", "held"), [(1, False), (2, True), (9, True), (10, False)])
+@pytest.mark.parametrize(
+    ("own", "held"), [(0, False), (1, False), (2, True), (9, True), (10, False)]
+)
 def test_a_number_of_an_unread_message_is_no_id_for_another(own: int, held: bool) -> None:
     hand = HandCore(BOTH, open_=False)
     first = make_message("1")._replace(number=1, id=1)
@@ -272,3 +274,16 @@ def test_what_a_decision_dropped_is_dropped_in_the_same_file_alone(last: int, do
     assert hand.core.doomed
     hand.tell(events.Restored([first], last=last, highest=last))
     assert hand.core.doomed is dooms
+
+
+@pytest.mark.spec("G7.7")
+@pytest.mark.parametrize(("outbox", "number", "id_"), [(Outbox(), 0, None), (FILE, 1, None)])
+def test_a_message_of_another_outbox_has_no_number_of_it(
+    outbox: Outbox, number: int, id_: int | None
+) -> None:
+    hand = HandCore(outbox, open_=False)
+    moved = make_message("x")._replace(number=7, id=7, deliveries=2)
+    hand.tell(events.MovedIn([moved], State.BACKOFF, Wish.CONNECT))
+    [entry] = hand.core.entries()
+    assert (entry.message.number, entry.message.id) == (number, id_)
+    assert entry.message.deliveries == 2
