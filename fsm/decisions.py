@@ -128,10 +128,9 @@ class Context(NamedTuple):
     @property
     def next_dial_in(self) -> float:
         """Seconds from now before which the next dial would be too soon (D4)."""
-        # `earliest_dial` with an end at 0, which is now; every backoff asks, at every end.
-        gap = MIN_GAP - self.since_dial
-        least = MIN_GAP if self.previous_immediate else 0.0
-        return max(least, gap)
+        return earliest_dial(
+            0.0, dialled_at=-self.since_dial, ended_at=0.0, immediate=self.previous_immediate
+        )
 
 
 def earliest_dial(

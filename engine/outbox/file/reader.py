@@ -254,12 +254,12 @@ class FileReader:
             thread.do_for(
                 loop,
                 lambda: found.extend(self._read(database, request)),
-                lambda: self._told(request, loop, deque(_without(found, gone()))),
+                lambda: self._hand_on(request, loop, deque(_without(found, gone()))),
             )
         except OSError as error:
-            self._told(request, loop, deque([Unreadable(named(database.path, error))]))
+            self._hand_on(request, loop, deque([Unreadable(named(database.path, error))]))
 
-    def _told(
+    def _hand_on(
         self, request: Survey | Read, loop: asyncio.AbstractEventLoop, events: deque[Found]
     ) -> None:
         """Tell what was read, a part in each turn, unless that is not asked for any more."""
@@ -268,7 +268,7 @@ class FileReader:
             return
         event = events.popleft()
         if events:
-            loop.call_soon(self._told, request, loop, events)
+            loop.call_soon(self._hand_on, request, loop, events)
         else:
             self.cancel()
         if isinstance(event, Unreadable):
