@@ -5,6 +5,7 @@ import errno
 import json
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
@@ -105,20 +106,27 @@ async def _echo(request: web.Request) -> web.WebSocketResponse:
     return ws
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no RLIMIT_NOFILE")
-@pytest.mark.spec("E8")
-async def test_a_process_at_its_limit_names_it_and_opens_the_rest_once_it_is_raised() -> None:
+async def _printed(
+    serve: Callable[[web.Request], Awaitable[web.WebSocketResponse]], program: str, *more: str
+) -> bytes:
+    """What a program prints that is given the URL of this server; it must end well."""
     app = web.Application()
-    app.router.add_get("/", _echo)
+    app.router.add_get("/", serve)
     async with TestServer(app) as server:
         client = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", CLIENT, f"ws://127.0.0.1:{server.port}/", str(LIMIT)),
+            *(sys.executable, "-c", program, f"ws://127.0.0.1:{server.port}/", *more),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         out, err = await client.communicate()
     assert client.returncode == 0, err.decode()
-    told = json.loads(out)
+    return out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no RLIMIT_NOFILE")
+@pytest.mark.spec("E8")
+async def test_a_process_at_its_limit_names_it_and_opens_the_rest_once_it_is_raised() -> None:
+    told = json.loads(await _printed(_echo, CLIENT, str(LIMIT)))
     (error,) = told["errors"]
     assert error == (
         f"[Errno {errno.EMFILE}] this process has no file descriptor left: its limit of {LIMIT} is "
@@ -147,17 +155,7 @@ async def test_what_a_life_needs_is_loaded_before_its_first_dial() -> None:
             await ws.close(code=1012, message=message.data.encode())
         return ws
 
-    app = web.Application()
-    app.router.add_get("/", leave)
-    async with TestServer(app) as server:
-        client = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", LIFE, f"ws://127.0.0.1:{server.port}/"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        out, err = await client.communicate()
-    assert client.returncode == 0, err.decode()
-    assert out.decode().strip() == "[]"
+    assert (await _printed(leave, LIFE)).strip() == b"[]"
 
 
 @pytest.mark.spec("E8")
