@@ -138,7 +138,7 @@ class Service:
     lifetime: Lifetime | None
     """The age at which it ends every connection; None if none is known."""
     rows: tuple[ServiceRow, ...]
-    """The more special ones first: with a reason, then by the width of their numbers."""
+    """The more special ones first: those of fewer numbers, and of as many those with a reason."""
 
     def policy(
         self,
@@ -252,7 +252,7 @@ def _width(row: ServiceRow) -> tuple[float, bool]:
 
 
 def _rules(service: str, row: ServiceRow, patience: float) -> Iterator[Rule]:
-    word, *number = row.do.split()
+    word, _, rest = row.do.partition(" ")
     name = "-".join((service, *row.numbers.split(","), *_slug(row.reason)))
     source = row.source if row.date in row.source else f"{row.source} ({row.date})"
     numbers = [range(int(low), int(high)) for low, high in row.number_set.intervals]
@@ -273,12 +273,12 @@ def _rules(service: str, row: ServiceRow, patience: float) -> Iterator[Rule]:
         )
         yield rule("", stop(unsent=Unsent.DROP_REFUSED if refuses else Unsent.KEEP))
     elif word != "standard":
-        if word == "now" or number == ["now"]:
-            at_once = retry(AT_ONCE, session=_SESSIONS.get(word))
-            yield rule("-now", at_once, phase=Phase.OPEN, attempt=1)
-            number = []
-        floor = float(number[0]) if number else 0.0
-        yield rule("", retry(at_least=floor, session=_SESSIONS.get(word)))
+        session = _SESSIONS.get(word)
+        at_once = "now" in (word, rest)
+        if at_once:
+            yield rule("-now", retry(AT_ONCE, session=session), phase=Phase.OPEN, attempt=1)
+        floor = float(rest) if rest and not at_once else 0.0
+        yield rule("", retry(at_least=floor, session=session))
 
 
 def _slug(reason: str | None) -> tuple[str, ...]:

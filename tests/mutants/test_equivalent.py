@@ -1,7 +1,10 @@
 """The changes that are named as equivalent are changes of lines that are there."""
 
+from functools import cache
+
 import pytest
 
+from tests.mutants.change import Change, changes
 from tests.mutants.equivalent import Entry, entries
 from tests.mutants.layers import LAYERS, ROOT
 
@@ -15,6 +18,20 @@ def test_an_entry_names_a_line_of_a_layer_and_its_reason(entry: Entry) -> None:
     assert entry.before in lines
     assert entry.why
     assert entry.before not in entry.after
+
+
+@cache
+def changes_of(file: str) -> tuple[Change, ...]:
+    return tuple(changes(ROOT / file))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda each: f"{each.file}: {each.before}")
+def test_an_entry_names_changes_that_are_made(entry: Entry) -> None:
+    missing = set(entry.after)
+    for change in changes_of(entry.file):
+        if missing and change.before() == entry.before:
+            missing.discard(change.texts()[1])
+    assert not missing
 
 
 def test_no_change_is_named_twice() -> None:

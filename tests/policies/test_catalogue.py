@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from functools import cache
+from itertools import chain
 
 import pytest
 
 from recloser import policies
 from recloser.fsm import Cause, Close, Hold, Phase, Policy, Retry, Session, Stop, Unsent
-from recloser.policies.catalogue import UnknownServiceError
+from recloser.policies.catalogue import ServiceRow, UnknownServiceError
 from recloser.policies.codes import PeerNormal
 from tests.policies.rig import after, broken, received, refused, shipped
 
@@ -61,26 +63,58 @@ def test_every_rule_of_a_row_says_its_date_once() -> None:
     assert said > 200
 
 
+def numbers(row: ServiceRow) -> list[int]:
+    spans = (range(int(low), int(high)) for low, high in row.number_set.intervals)
+    return [*chain.from_iterable(spans)]
+
+
+def example(name: str, row: ServiceRow) -> Close | None:
+    """An end for which this row decides; none if a guard or another row hides it."""
+    reason = "" if row.reason is None else row.reason.split("|", maxsplit=1)[0]
+    own = "-".join((name, *row.numbers.split(",")))
+    for number in numbers(row):
+        close = received(number, reason) if row.fact == "code" else refused(number)
+        if shipped()[name].decide(close, after(2, can_refresh=True)).rule.startswith(own):
+            return close
+    return None
+
+
+@cache
+def examples() -> list[tuple[str, ServiceRow, Close | None]]:
+    rows = ((name, row) for name in policies.services() for row in policies.service(name).rows)
+    return [(name, row, example(name, row)) for name, row in rows if row.do != "standard"]
+
+
 @pytest.mark.spec("B14.1")
 def test_every_row_decides_for_some_number_of_its_own() -> None:
     """No row is hidden by a guard or by the others of its service."""
+    assert not [(name, row) for name, row, close in examples() if close is None]
+
+
+@pytest.mark.spec("B14.1", "E3.1", "B22.1")
+def test_a_row_does_what_its_word_says_and_no_more() -> None:
+    sessions = {"resume": Session.RESUME, "new": Session.NEW}
+    for name, row, close in examples():
+        assert close is not None
+        word, _, rest = row.do.partition(" ")
+        phase = Phase.OPEN if row.fact == "code" else Phase.DIAL
+        context = after(1, phase=phase, since_dial=60.0, can_refresh=True, roll=0.0)
+        decision = shipped()[name].decide(close, context)
+        then = shipped()[name].decide(close, context._replace(refreshed=True))
+        assert isinstance(then, Stop) is (word in ("stop", "refresh")), row
+        assert isinstance(decision, Stop) is (word == "stop"), row
+        if isinstance(decision, Retry):
+            assert decision.refresh is (word == "refresh"), row
+            assert decision.session is sessions.get(word), row
+            assert decision.delay == (float(rest) if rest.isdigit() else 0.0), row
+
+
+@pytest.mark.spec("B14.1")
+def test_the_rows_of_fewer_numbers_come_first_and_then_those_with_a_reason() -> None:
     for name in policies.services():
-        policy = policies.for_service(name)
-        for row in policies.service(name).rows:
-            if row.do == "standard":
-                continue
-            reason = "" if row.reason is None else row.reason.split("|", maxsplit=1)[0]
-            own = "-".join((name, *row.numbers.split(",")))
-            intervals = row.number_set.intervals
-            tried = (number for low, high in intervals for number in range(int(low), int(high)))
-            assert any(
-                _rule(policy, row.fact, number, reason).startswith(own) for number in tried
-            ), row
-
-
-def _rule(policy: Policy, fact: str, number: int, reason: str) -> str:
-    close = received(number, reason) if fact == "code" else refused(number)
-    return policy.decide(close, after(2, can_refresh=True)).rule
+        rows = policies.service(name).rows
+        order = [(len(numbers(row)), row.reason is None) for row in rows]
+        assert order == sorted(order), name
 
 
 @pytest.mark.spec("B14.1")
@@ -201,7 +235,8 @@ def test_limits_are_given_where_a_service_publishes_them() -> None:
     assert "IP" in limit.per
     found = {name for name in policies.services() if policies.service(name).limits}
     assert found >= {"binance", "bybit", "coinbase", "discord-gateway", "aws-api-gateway"}
-    assert all(limit.source for name in found for limit in policies.service(name).limits)
+    sources = [limit.source for name in found for limit in policies.service(name).limits]
+    assert all(source and not re.fullmatch(r"[\d-]+", source) for source in sources)
 
 
 @pytest.mark.spec("B22.1")

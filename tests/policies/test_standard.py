@@ -383,9 +383,10 @@ def test_what_the_server_said_in_band_outweighs_the_code(advice: str, answer: St
     assert STANDARD.decide(received(1011, advice="what?"), after(1)).rule == "server-failed"
 
 
-def test_bad_arguments_are_refused() -> None:
+@pytest.mark.parametrize("answer", ["again", "maybe", "wait"])
+def test_bad_arguments_are_refused(answer: str) -> None:
     with pytest.raises(ValueError, match="peer_normal must be 'retry', 'hold' or 'stop'"):
-        policies.standard(peer_normal="maybe")  # type: ignore[arg-type] # bad input is the point
+        policies.standard(peer_normal=answer)  # type: ignore[arg-type] # bad input is the point
 
 
 def rule_of_status(status: int) -> str:
@@ -437,6 +438,35 @@ def rule_of_code(code: int) -> str:
 def test_every_code_of_a_close_frame_has_its_rule() -> None:
     for code in (*range(1006), *range(1007, 5100)):
         assert STANDARD.decide(received(code), after(1)).rule == rule_of_code(code), code
+
+
+@pytest.mark.spec("B9.2", "B13.6")
+def test_every_cause_without_a_close_frame_has_its_rule() -> None:
+    own = {
+        Cause.PROXY: "proxy-refused",
+        Cause.VALIDITY: "certificate-dates",
+        Cause.DEAF: "deaf",
+        Cause.STALE: "stale",
+        Cause.DECLARED: "declared",
+        Cause.HOOK: "hook-failed",
+        Cause.CREDENTIALS: "provider-failed",
+        Cause.UNAUTHORIZED: "no-credential",
+        Cause.REJECTED: "rejected",
+        Cause.SESSION_CLOSED: "session-closed",
+        Cause.CONFIGURATION: "configuration",
+    }
+    for phase, other in ((Phase.DIAL, "no-connection"), (Phase.OPEN, "abnormal")):
+        for cause in Cause:
+            decision = STANDARD.decide(Close.by_engine(cause), after(2, phase=phase))
+            assert decision.rule == own.get(cause, other), cause
+
+
+@pytest.mark.spec("B6.3")
+def test_the_gaps_after_1000_again_and_again_double_up_to_five_minutes() -> None:
+    longest = (20.0, 40.0, 80.0, 160.0, 300.0, 300.0)
+    for attempt, seconds in enumerate(longest, start=3):
+        context = after(attempt, since_dial=60.0)
+        assert spread(received(1000), context) == ("peer-normal-again", 0.0, seconds)
 
 
 @pytest.mark.spec("B17.1")
