@@ -68,22 +68,8 @@ class GroupCommitWriter:
     """
 
     __slots__ = (
-        "_batch",
-        "_busy",
-        "_due",
-        "_engine",
-        "_fsync",
-        "_hidden",
-        "_loop",
-        "_path",
-        "_problem",
-        "_reader",
-        "_steps",
-        "_thread",
-        "_under_way",
-        "_waiters",
-        "database",
-        "ready",
+        *("_batch", "_busy", "_due", "_engine", "_fsync", "_hidden", "_loop", "_path", "_problem"),
+        *("_reader", "_steps", "_thread", "_under_way", "_waiters", "database", "ready"),
     )
 
     def __init__(self, path: str, options: Outbox, engine: Engine) -> None:
@@ -95,6 +81,7 @@ class GroupCommitWriter:
         """The open file."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: FileThread | None = None
+        """It does what waits for the disk, up to the closing of the file."""
         self._batch = Batch()
         self._under_way: Batch | None = None
         """The changes of the transaction in the thread."""
@@ -144,7 +131,7 @@ class GroupCommitWriter:
         except OutboxUnusable as error:
             _tell(self._waiters, error)  # they came while it was being given free
             raise
-        self.database, self.ready, self._due = database, True, False
+        self.database, self._thread, self.ready, self._due = database, None, True, False
         self._loop = asyncio.get_running_loop()
         self._start()
         return restored
@@ -179,9 +166,8 @@ class GroupCommitWriter:
     async def release(self, wanted: Callable[[], bool], reading: Callable[[], bool]) -> None:
         """Write the remaining changes and release the file, as long as that is `wanted`.
 
-        `reading` says whether the core needs more of the file before that.
-
-        Waiting callers get the error if not all could be written; that was logged.
+        `reading` says whether the core needs more of the file before that. Waiting callers get the
+        error if not all could be written; that was logged.
         """
         written = True
         while wanted() and (self.database is not None or (written and self._batch)):
@@ -203,7 +189,7 @@ class GroupCommitWriter:
         if database is None or not wanted():
             self._read_on()
             return written
-        self.database = self._thread = None  # but `ready`: it can be opened when this is over
+        self.database = None  # but `ready`: it can be opened when this is over
         if thread is None:
             database.close()
             self.ready = False
@@ -214,7 +200,8 @@ class GroupCommitWriter:
         return written
 
     def _closed(self) -> None:
-        self.ready = False
+        if self.database is None:  # nobody has opened it anew
+            self.ready, self._thread = False, None
         self._stepped()
 
     async def _step(self) -> None:
@@ -234,14 +221,15 @@ class GroupCommitWriter:
         Its loop may be about to end, or has ended. A transaction that is under way ends first.
         """
         database, thread = self.database, self._thread
-        if database is None:
-            return
         self.database = self._thread = None
-        self._reader.cancel()
         if thread is not None:
             thread.join()
         if self._loop is None or self._loop.is_closed():
             self._busy, self._waiters, self._steps = [], [], []  # their tasks have ended
+        if database is None:  # the thread was closing it
+            self.ready = False
+            return
+        self._reader.cancel()
         self._written()
         problem: OutboxUnusable | None = None
         try:
@@ -276,6 +264,8 @@ class GroupCommitWriter:
         and what was asked for before is told then.
         """
         if self.database is None:
+            if self._thread is not None:
+                self._thread.join()  # it has the file until it has closed it
             with closing(Database(self._path, fsync=self._fsync)) as database:
                 return [self._reader.all(database, self._gone(), self._batch.put)]
         if self._thread is not None:

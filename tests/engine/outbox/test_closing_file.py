@@ -1,7 +1,9 @@
 """A file that an engine closes while the application sends, connects or closes again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,11 +15,13 @@ from recloser.outbox import Reason
 from recloser.testing import ScriptedTransport
 from tests.engine.outbox.engines import (
     Engine,
+    connection_of,
     data_of,
     in_backoff,
     writer_of,
 )
-from tests.engine.outbox.files import make, real, rows, settled
+from tests.engine.outbox.files import RealLoop, away, make, real, rows, settled
+from tests.engine.outbox.test_window import EVERY, ROOMY, counted, filled
 from tests.engine.rig import CUT, DOWN, UP, turns
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
@@ -190,4 +194,86 @@ async def test_closed_connected_and_closed_again_in_any_rhythm(path: Path) -> No
     await ws.close()
     sent = [message for wire in transport.wires for message in wire.sent]
     assert sent == [str(number) for number in range(15)]
+    assert rows(path) == []
+
+
+class Closing:
+    """Holds the closing of a file up, in its thread, until this is so."""
+
+    def __init__(self, ws: Engine, over: Callable[[], bool]) -> None:
+        self.begun = threading.Event()
+        self._over = over
+        connection = connection_of(ws)
+        connection.create_function("hold", 0, self._hold)
+        connection.execute(
+            "CREATE TEMP TRIGGER slow BEFORE UPDATE OF reserved ON main.numbers"
+            " BEGIN SELECT hold(); END"
+        )
+
+    def _hold(self) -> None:
+        self.begun.set()
+        while not self._over():
+            pass  # the interpreter lets the other thread run
+
+
+def stack(thread: int) -> set[str]:
+    """The functions in which a thread is now."""
+    found, frame = set[str](), sys._current_frames().get(thread)
+    while frame is not None:
+        found.add(frame.f_code.co_name)
+        frame = frame.f_back
+    return found
+
+
+@pytest.mark.spec("G12.4")
+@pytest.mark.parametrize("call", ["peek", "clear"])
+@real
+async def test_who_asks_for_all_while_the_file_is_being_closed_waits_for_it(
+    path: Path, call: str
+) -> None:
+    """That was `OutboxInUse`: the thread had the file yet."""
+    filled(path)
+    failed, here = threading.Event(), threading.get_ident()
+    async with away(path, **ROOMY) as ws:
+        await settled(lambda: counted(ws))
+        await ws.send("last")
+        held = Closing(ws, lambda: failed.is_set() or {call, "join"} <= stack(here))
+        closing = asyncio.ensure_future(ws.close())
+        await settled(held.begun.is_set)
+        try:
+            found = getattr(ws.outbox, call)()
+        finally:
+            failed.set()
+        assert [each.data for each in found] == [*EVERY, "last"]
+        await closing
+        assert len(ws.outbox) == (0 if call == "clear" else len(EVERY) + 1)
+    assert len(rows(path)) == len(ws.outbox)
+
+
+@pytest.mark.spec("J2.5", "G6")
+def test_a_loop_that_ends_while_the_file_is_being_closed_leaves_it_to_the_next_one(
+    path: Path,
+) -> None:
+    """There `send` failed for ever, and nobody opened the file."""
+    ws, transport = make(path, DOWN, UP)
+    over = threading.Event()
+
+    async def first() -> None:
+        await in_backoff(ws)
+        await ws.send("a")
+        held = Closing(ws, over.is_set)
+        closing = asyncio.ensure_future(ws.close())
+        await settled(held.begun.is_set)
+        closing.cancel()
+
+    async def second() -> None:
+        over.set()
+        async with ws:
+            await ws.send("b")
+            await ws.drain()
+
+    for story in (first(), second()):
+        with asyncio.Runner(loop_factory=RealLoop) as runner:
+            runner.run(asyncio.wait_for(story, 60))
+    assert transport.wires[0].sent == ["a", "b"]
     assert rows(path) == []
