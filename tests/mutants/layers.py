@@ -58,8 +58,9 @@ OUTBOX = (
         "test_conservation",
         "test_conservation_acknowledged",
     ),
-    *("test_errors", "test_faults", "test_file", "test_holding", "test_model", "test_move_to"),
-    *("test_moves", "test_tracking", "test_trial", "test_values", "test_walk", "test_window"),
+    *("test_errors", "test_faults", "test_file", "test_holding", "test_ledger", "test_model"),
+    *("test_move_to", "test_moves", "test_tracking", "test_trial", "test_values", "test_walk"),
+    "test_window",
 )
 """Tests of the outbox without processes that are killed and without files that are damaged."""
 
