@@ -218,6 +218,7 @@ fleet-ends: $(READY)  ## The contract of the store and a killed holder; skipped 
 fleet: $(READY)  ## Leases on real processes with a real redis-server; then ten thousand engines, the restarts of their server, and a restart under load
 	$(PYTEST) -m fleet -rs tests/engine/fleet
 	$(BIN)/python benchmarks/restart.py
+	$(BIN)/python benchmarks/restart.py --rare
 	$(BIN)/python benchmarks/load.py
 
 bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets; AGAINST=COMMIT for ratios to a commit

@@ -1,97 +1,53 @@
 """Ten thousand engines and the restarts of their server.
 
-    python benchmarks/restart.py [ENGINES [restarts | rolling]]
+    python benchmarks/restart.py [ENGINES [restarts | rolling]] [--rare]
 
 The server is a process of its own. It is killed and away for three seconds, killed and away for
 thirty, killed and back at a tenth of its capacity, and restarted twice, one half after the other,
 behind haproxy if that is installed. The optimum is what the server takes: a program that dials
 without a pause, as many at a time as it likes, or the capacity where the server has one.
+The optimum is measured in a process of its own, so that engines and bare aiohttp begin with an
+empty heap. With `--rare` both have the thresholds of Python's collector that docs/embedding.md
+recommends for many engines; the server never has them.
 A return in which an engine is missing after ninety seconds is a row that says what was open, and
-the run goes on. `make fleet` runs it; the run takes about five minutes and ends by itself.
+the run goes on. `make fleet` runs it in both ways; a run takes four minutes and ends by itself.
 """
 
 import asyncio
+import gc
+import json
 import os
 import resource
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from math import inf
 from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import aiohttp
-from aiohttp import web
+from backend import Server, haproxy
 from peers import silence
 from table import Table
 
 import recloser
-from recloser.admission import Admission, aiohttp_admission
 
 GOAL = 1.2
 AT_ONCE = 200
 MOST = 90.0
 """Seconds after which a return has failed."""
-
-
-# -- the server ---------------------------------------------------------------------------
-
-
-async def serve(port: int, capacity: float) -> None:
-    """Serve until SIGTERM, then drain; `capacity` 0 stands for no limit."""
-
-    async def feed(request: web.Request) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse()
-        await ws.prepare(request)
-        async for message in ws:
-            await ws.send_str(message.data)
-        return ws
-
-    async def health(request: web.Request) -> web.Response:
-        del request
-        return web.Response(status=503 if admission.draining else 200)
-
-    app = web.Application()
-    app.router.add_get("/", feed)
-    app.router.add_get("/health", health)
-    admission = Admission(capacity or 1e6, window=10.0)
-    aiohttp_admission(app, admission)
-    runner = web.AppRunner(app, shutdown_timeout=1.0, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, backlog=4096, reuse_address=True).start()
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    print(runner.addresses[0][1], flush=True)
-    await stop.wait()
-    await admission.drain(over=2.0)
-    await runner.cleanup()
-
-
-class Server:
-    """The server's process; it comes back at the same port."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self, capacity: float = 0.0) -> None:
-        command = [sys.executable, __file__, "--serve", str(self.port), str(capacity)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.communicate()
-            self._process = None
+SETTLED = 11.0
+"""Seconds after which nothing is left of a return: an engine sets a timer for its first ten."""
+PARTS = ("restarts", "rolling")
+RARE = "--rare"
+THRESHOLDS = (100_000, 20, 100)
+"""What `gc.set_threshold` is given with `--rare`."""
 
 
 # -- the engines --------------------------------------------------------------------------
@@ -159,8 +115,22 @@ async def crowd_at(count: int, url: str) -> AsyncIterator[Crowd]:
         await crowd.close()
 
 
-async def without_a_pause(count: int, url: str) -> float:
-    """Seconds in which bare aiohttp opens as many connections, `AT_ONCE` at a time."""
+class Bare(NamedTuple):
+    """What bare aiohttp takes for as many connections, `AT_ONCE` dials at a time."""
+
+    seconds: float
+    cpu: float
+    """Seconds of CPU."""
+    memory: float
+    """Bytes."""
+
+    def per(self, count: int) -> str:
+        """Return CPU and memory of one connection."""
+        return f"{self.cpu / count * 1e3:.2f} ms of CPU, {self.memory / count / 1e3:.1f} kB"
+
+
+async def without_a_pause(count: int, url: str) -> Bare:
+    """Open connections with bare aiohttp in this process."""
     free = asyncio.Semaphore(AT_ONCE)
     connector = aiohttp.TCPConnector(limit=0)
 
@@ -169,26 +139,65 @@ async def without_a_pause(count: int, url: str) -> float:
             return await session.ws_connect(url)
 
     async with aiohttp.ClientSession(connector=connector) as session:
-        started = time.monotonic()
+        memory, cpu, started = resident(), time.process_time(), time.monotonic()
         opened = await asyncio.gather(*(dial(session) for _ in range(count)))
-        took = time.monotonic() - started
+        took = Bare(time.monotonic() - started, time.process_time() - cpu, resident() - memory)
         await asyncio.gather(*(ws.close() for ws in opened))
     return took
 
 
-def held() -> tuple[int, int]:
-    """Descriptors and tasks of this process."""
-    return len([*Path("/proc/self/fd").iterdir()]), len(asyncio.all_tasks())
+def optimum_of(count: int, url: str, *, rare: bool) -> Bare:
+    """Measure `without_a_pause` in a process of its own."""
+    command = [sys.executable, __file__, "--bare", str(count), url, *([RARE] if rare else [])]
+    return Bare(*json.loads(subprocess.check_output(command, text=True)))
+
+
+def resident() -> int:
+    """Bytes of memory that this process has in use."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+class Holdings(NamedTuple):
+    """What this process has now."""
+
+    descriptors: int
+    tasks: int
+    timers: int
+    """What the event loop has scheduled for later and nobody has cancelled."""
+    memory: int
+    """Bytes."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.descriptors:,} descriptors, {self.tasks} tasks, {self.timers} timers, "
+            f"{self.memory / 1e6:.0f} MB"
+        )
+
+
+def held() -> Holdings:
+    """Count."""
+    scheduled = cast("Any", asyncio.get_running_loop())._scheduled  # noqa: SLF001 - there is no public list
+    return Holdings(
+        len([*Path("/proc/self/fd").iterdir()]),
+        len(asyncio.all_tasks()),
+        sum(not timer.cancelled() for timer in scheduled),
+        resident(),
+    )
 
 
 class Account:
-    """The rows of the table."""
+    """The rows of the table, and what the process holds meanwhile."""
 
-    def __init__(self, count: int, optimum: float) -> None:
+    def __init__(self, count: int, url: str, *, rare: bool) -> None:
         self._count = count
-        self._optimum = optimum
+        bare = optimum_of(count, url, rare=rare)
+        self.optimum = bare.seconds
+        self._before = held()
+        print(f"bare aiohttp for a connection: {bare.per(count)}")
+        print(f"before there is an engine: {self._before}")
         self.table = Table(
-            f"{count:,} engines come back",
+            f"{count:,} engines come back" + rare * ", and the collector runs rarely",
             [
                 *("optimum s", "half s", "99 % s", "all s", "to the optimum"),
                 *("CPU ms an engine", "dials an engine"),
@@ -196,12 +205,19 @@ class Account:
             judged="to the optimum",
         )
 
+    async def holds(self, when: str) -> None:
+        """Print what the process holds once a return is over, and the memory of an engine."""
+        await asyncio.sleep(SETTLED)
+        now = held()
+        each = (now.memory - self._before.memory) / self._count / 1e3
+        print(f"{when}: {now}, {each:.1f} kB an engine")
+
     @asynccontextmanager
     async def row(
         self, name: str, crowd: Crowd, optimum: float | None = None
     ) -> AsyncIterator[None]:
         """Measure from here until every engine is open; the block begins the return."""
-        best = self._optimum if optimum is None else optimum
+        best = self.optimum if optimum is None else optimum
         crowd.mark()
         since, cpu = time.monotonic(), time.process_time()
         yield
@@ -232,19 +248,19 @@ class Account:
 # -- the restarts -------------------------------------------------------------------------
 
 
-async def restarts(count: int) -> Table:
+async def restarts(count: int, *, rare: bool) -> Table:
     """Kill the server in three ways, and let it come back."""
     server = Server()
     server.start()
     url = f"http://127.0.0.1:{server.port}/"
     try:
-        optimum = await without_a_pause(count, url)
-        account = Account(count, optimum)
+        account = Account(count, url, rare=rare)
         async with crowd_at(count, url.replace("http", "ws")) as crowd:
             async with account.row("first connection", crowd):
                 crowd.connect()
-            before = held()
-            for away, capacity in ((3.0, 0.0), (30.0, 0.0), (3.0, count / optimum / 10)):
+            await account.holds("open at first")
+            tenth = count / account.optimum / 10
+            for away, capacity in ((3.0, 0.0), (30.0, 0.0), (3.0, tenth)):
                 server.end()
                 await crowd.gone()
                 await asyncio.sleep(away)
@@ -254,105 +270,72 @@ async def restarts(count: int) -> Table:
                 server.start(capacity)
                 async with account.row(name, crowd, count / capacity if capacity else None):
                     pass
-            await asyncio.sleep(1.0)
-            print(f"descriptors and tasks: {before} when open at first, {held()} at the end")
+            await account.holds("open at the end")
+        await account.holds("closed")
     finally:
         server.end()
     return account.table
 
 
-CONFIG = """
-global
-    maxconn {most}
-defaults
-    mode http
-    timeout connect 1s
-    timeout client 1h
-    timeout server 1h
-    timeout tunnel 1h
-frontend ws
-    bind 127.0.0.1:{front}
-    default_backend app
-backend app
-    balance leastconn
-    option redispatch
-    option httpchk GET /health
-    timeout check 10s
-    server one 127.0.0.1:{one} check inter 200 fall 1 rise 1
-    server two 127.0.0.1:{two} check inter 200 fall 1 rise 1
-"""
-
-
-@contextmanager
-def haproxy(one: int, two: int, most: int) -> Iterator[str]:
-    """Run haproxy in front of two servers; gives the URL."""
-    program = shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}")
-    assert program is not None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        front = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "haproxy.cfg"
-        file.write_text(CONFIG.format(most=most, front=front, one=one, two=two), encoding="utf-8")
-        log = Path(folder) / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen([program, "-db", "-f", str(file)], stderr=output)
-        try:
-            time.sleep(1.0)  # until it has looked whether the servers are up
-            if process.poll() is not None:
-                raise RuntimeError(f"haproxy did not start: {log.read_text(encoding='utf-8')}")
-            yield f"ws://127.0.0.1:{front}/"
-        finally:
-            process.terminate()
-            process.wait()
-
-
-async def rolling(count: int) -> Table:
+async def rolling(count: int, *, rare: bool) -> Table:
     """Restart two servers behind haproxy, one after the other, by SIGTERM and with a drain."""
     servers = (Server(), Server())
     for server in servers:
         server.start()
     try:
         with haproxy(servers[0].port, servers[1].port, count + 100) as url:
-            optimum = await without_a_pause(count, url.replace("ws", "http", 1))
-            account = Account(count, optimum)
+            account = Account(count, url.replace("ws", "http", 1), rare=rare)
             async with crowd_at(count, url) as crowd:
                 async with account.row("first connection through haproxy", crowd):
                     crowd.connect()
-                before = held()
+                await account.holds("open at first")
                 for number, server in enumerate(servers, start=1):
                     # The drain asks to come back within ten seconds, and takes two itself.
                     name = f"rolling restart, server {number}"
                     async with account.row(name, crowd, 12.0):
                         await asyncio.to_thread(server.end, signal.SIGTERM)
                         await asyncio.to_thread(server.start)
-                await asyncio.sleep(1.0)
-                print(f"descriptors and tasks: {before} when open at first, {held()} at the end")
+                await account.holds("open at the end")
+            await account.holds("closed")
     finally:
         for server in servers:
             server.end()
     return account.table
 
 
-def main(count: int, *parts: str) -> None:
+def main(count: int, part: str, *, rare: bool) -> None:
     silence()
+    if rare:
+        gc.set_threshold(*THRESHOLDS)
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = descriptors - 200
-    if "restarts" in parts:
-        print(asyncio.run(restarts(min(count, most))).markdown(), flush=True)
-    if "rolling" not in parts:
-        return
-    if shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}") is None:
+    if part == "restarts":
+        table = asyncio.run(restarts(min(count, most), rare=rare))
+    elif shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}") is None:
         print("rolling restart: not run, there is no haproxy")
         return
-    # haproxy has two descriptors for each connection, and refuses to start with too few of them.
-    print(asyncio.run(rolling(min(count, most // 2 - 100))).markdown())
+    else:
+        # haproxy has two descriptors for each connection, and refuses to start with too few.
+        table = asyncio.run(rolling(min(count, most // 2 - 100), rare=rare))
+    print("\n" + table.markdown(), flush=True)
+
+
+def bare(count: int, url: str, *, rare: bool) -> None:
+    """Print the figures of `Bare` as JSON."""
+    if rare:
+        gc.set_threshold(*THRESHOLDS)
+    print(json.dumps(asyncio.run(without_a_pause(count, url))))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--serve"]:
-        asyncio.run(serve(int(sys.argv[2]), float(sys.argv[3])))
-    else:
-        main(
-            int(sys.argv[1]) if len(sys.argv) > 1 else 10_000,
-            *(sys.argv[2:] or ("restarts", "rolling")),
-        )
+    rare = RARE in sys.argv
+    match [word for word in sys.argv[1:] if word != RARE]:
+        case ["--bare", number, url]:
+            bare(int(number), url, rare=rare)
+        case [number, ("restarts" | "rolling") as part]:
+            main(int(number), part, rare=rare)
+        case words:
+            # Each part has a process of its own, for the sake of its memory.
+            for part in PARTS:
+                command = [sys.executable, __file__, *(words or ["10000"]), part]
+                subprocess.run([*command, *([RARE] if rare else [])], check=True)
