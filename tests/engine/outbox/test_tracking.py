@@ -468,50 +468,6 @@ async def test_without_acknowledgements_an_id_is_an_error_and_so_is_an_acknowled
         await ws.close()
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "said"),
-    [
-        ({"matcher": 5}, TypeError, "matcher must be a function"),
-        ({"render": "x"}, TypeError, "render must be a function"),
-        ({"render": asyncio.sleep}, TypeError, "render must be a plain function"),
-        ({"matcher": asyncio.sleep}, TypeError, "matcher must be a plain function"),
-        ({"pass_on": 1}, TypeError, "pass_on must be True or False"),
-        ({"numbered": None}, TypeError, "numbered must be True or False"),
-        ({"pass_on": True}, ValueError, "pass_on is for what a matcher finds: give matcher"),
-        ({"window": 0}, ValueError, "window must be at least 1"),
-        ({"window": 1.5}, TypeError, "window must be an int"),
-        ({"max_deliveries": 0}, ValueError, "max_deliveries must be at least 1"),
-        ({"max_deliveries": True}, TypeError, "max_deliveries must be an int"),
-        ({"timeout": 0}, ValueError, "timeout must be finite and above 0"),
-        ({"timeout": float("inf")}, ValueError, "timeout must be finite and above 0"),
-        ({"timeout": "3"}, TypeError, "timeout must be a number of seconds"),
-    ],
-)
-def test_bad_options(options: dict[str, Any], error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said):
-        Acknowledgements(**options)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "said"),
-    [
-        ({"acknowledgements": True}, TypeError, r"must be recloser\.Acknowledgements"),
-        ({"acknowledgements": Acknowledgements(), "resend": False}, ValueError, "resend=False"),
-        ({"path": "x", "resend": False}, ValueError, "resend=False"),
-        ({"fsync": True}, ValueError, "give path, too"),
-        ({"on_drop": asyncio.sleep}, TypeError, "on_drop must be a plain function"),
-        ({"path": "x", "fsync": 1}, TypeError, "fsync must be True or False"),
-        ({"path": ""}, ValueError, "must be that of a file"),
-        ({"path": ":memory:"}, ValueError, "must be that of a file"),
-        ({"path": b"x"}, TypeError, "path must be a str"),
-        ({"path": 5}, TypeError, "path must be a str"),
-    ],
-)
-def test_bad_outboxes(options: dict[str, Any], error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said):
-        Outbox(**options)
-
-
 @pytest.mark.spec("G3.1", "G7.2")
 @virtual
 async def test_order_survives_time_outs_while_the_peer_reads_nothing() -> None:
