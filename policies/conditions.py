@@ -254,7 +254,9 @@ def when(
         "stable": stable,
         "been_open": been_open,
     }
-    tests.extend((name, _several(flag, bool)) for name, flag in flags.items() if flag is not None)
+    for name, flag in flags.items():
+        if flag is not None:
+            tests.append((name, _flag(name, flag)))
     named = (("origin", origin, Origin), ("cause", cause, Cause), ("phase", phase, Phase))
     tests.extend((name, _several(each, kind)) for name, each, kind in named if each is not None)
     if reason is not None:
@@ -275,8 +277,15 @@ def when(
     return When(tuple(tests))
 
 
+def _flag(name: str, value: Any) -> Among:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return Among((value,))
+
+
 def _several(value: Any, kind: type) -> Among:
-    values = (value,) if isinstance(value, kind) else tuple(value)
+    one = isinstance(value, kind) or not isinstance(value, Iterable)
+    values = (value,) if one else tuple(value)
     if not values or not all(isinstance(each, kind) for each in values):
         raise TypeError(f"expected one or more of {kind.__name__}, not {value!r}")
     return Among(values)

@@ -65,3 +65,40 @@ def test_each_pattern_is_found_in_the_reason() -> None:
 def test_advice_is_one_of_the_words_in_any_case(advice: str | None) -> None:
     close = replace(received(1000), advice=advice)
     assert holds(close, after(1), advice="retry") is (advice in ("retry", "RETRY"))
+
+
+FLAGS = (
+    *("refused", "intentional", "can_refresh", "refreshed"),
+    *("immediate", "stable", "been_open"),
+)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_fact_that_is_true_or_false_is_said_in_words(flag: str) -> None:
+    for value in (True, False):
+        words = str(when(**{flag: value})).split()
+        assert not {"True", "False"} & set(words)
+        assert bool({"no", "not", "nobody"} & set(words)) is not value
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+@pytest.mark.parametrize("value", [1, "yes", (True, False)], ids=str)
+def test_a_fact_that_is_true_or_false_is_given_as_one_of_them(flag: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"{flag} must be True or False, not "):
+        when(**{flag: value})
+
+
+@pytest.mark.parametrize(("fact", "kind"), [("cause", "Cause"), ("reason", "str")])
+def test_what_is_no_word_of_a_fact_is_refused(fact: str, kind: str) -> None:
+    values: list[Any] = [5, [5], []]
+    for value in values:
+        with pytest.raises(TypeError, match=f"expected one or more of {kind}, not "):
+            when(**{fact: value})
+
+
+def test_fewer_patterns_fit_wherever_more_of_them_do() -> None:
+    one, both = when(reason="going"), when(reason=("going", "away"))
+    assert one.covers(both)
+    assert both.covers(when(reason=("away", "going")))
+    assert not both.covers(one)
+    assert not one.covers(when(reason="away"))
