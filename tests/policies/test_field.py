@@ -1,6 +1,7 @@
 """The field guide: its rows are well made, and the standard policy lives through each of them."""
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -54,6 +55,35 @@ def check(row: FieldRow) -> None:
     assert (row.end == "refused") is (row.status is not None)
     assert row.tcp in {None, "FIN", "RST"}
     assert (row.close is None) is (row.should == "stay") is (row.rule == "")
+
+
+@pytest.mark.spec("B23.1")
+@pytest.mark.parametrize(
+    ("end", "record"),
+    [
+        ("close frame", Close.frame(1001, "bye")),
+        ("refused", Close.refused(404)),
+        ("no connection", Close.cut(Cause.TCP)),
+        ("unanswered", Close.cut()),
+        ("cut", Close.cut(Cause.RESET)),
+        ("answered late", None),
+        ("open", None),
+    ],
+)
+def test_the_end_of_a_row_says_which_record_it_makes(end: str, record: Close | None) -> None:
+    row = replace(ROWS[0], code=1001, reason="bye", status=404, tcp="RST")
+    assert {end} <= ENDS
+    assert replace(row, end=end).close == record
+
+
+@pytest.mark.spec("B23.1")
+def test_what_was_not_seen_of_an_end_is_not_in_its_record() -> None:
+    row = replace(ROWS[0], code=None, status=None, tcp=None)
+    assert replace(row, end="close frame").close is None
+    assert replace(row, end="refused").close is None
+    assert replace(row, end="unanswered").close == Close.by_engine(Cause.CONNECT_TIMEOUT)
+    for tcp in (None, "FIN"):
+        assert replace(row, end="cut", tcp=tcp).close == Close.cut(Cause.EOF)
 
 
 @pytest.mark.spec("B23.1")

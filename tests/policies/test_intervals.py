@@ -50,6 +50,7 @@ def test_ranges_that_touch_or_overlap_are_one() -> None:
     assert numbers([range(3), range(3, 5)]).intervals == ((0, 5),)
     assert numbers([range(5), range(1, 2)]).intervals == ((0, 5),)
     assert numbers([range(1, 4), range(2, 6), 7]).intervals == ((1, 6), (7, 8))
+    assert numbers([1, range(3, 9), range(4, 5)]).intervals == ((1, 2), (3, 9))
     assert join([(2.0, 3.0), (0.0, 2.5)]).intervals == ((0.0, 3.0),)
     assert join([]).intervals == ()
 
@@ -74,7 +75,7 @@ def test_what_is_no_whole_number_is_refused(value: object) -> None:
         numbers(value)  # type: ignore[arg-type] # the point of the test
 
 
-@pytest.mark.parametrize("value", [[], range(0), range(0, 9, 2), [1, range(5, 5)]])
+@pytest.mark.parametrize("value", [[], range(0), range(0, 9, 2), range(5, 0, -1), [1, range(5, 5)]])
 def test_a_set_of_nothing_or_with_gaps_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"at least one number|must hold something"):
         numbers(value)  # type: ignore[arg-type] # a list of nothing has no type
