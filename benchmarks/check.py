@@ -2,7 +2,7 @@
 
 import asyncio
 
-from harness import AGAIN, Variant, low, median_ratio, rounds
+from harness import AGAIN, Variant, cpu_table, rounds
 from table import Table
 
 from recloser import policies
@@ -36,14 +36,8 @@ async def _measure(scale: float) -> Table:
     if scale >= SMALLEST:
         variants[WHOLE] = _check(quick=False)
     found = await rounds(variants, count, warm=1 if scale >= SMALLEST else 0)
-    table = Table(
-        f"A check of the standard policy, CPU, {count} rounds", ["ms", "ratio"], judged="ratio"
-    )
-    for name in variants:
-        ratio = median_ratio(found[name].cpu, found[BASE].cpu)
-        milliseconds = f"{low(found[name].cpu) / 1e6:.0f}"
-        table.add(name, milliseconds, f"{ratio:.3g}", judged=ratio, goal=GOALS.get(name))
-    return table
+    title = f"A check of the standard policy, CPU, {count} rounds"
+    return cpu_table(title, "ms", found, BASE, each=lambda turn: f"{turn / 1e6:.0f}", goals=GOALS)
 
 
 def _check(*, quick: bool) -> Variant:

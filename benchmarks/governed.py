@@ -2,7 +2,7 @@
 
 import asyncio
 
-from harness import AGAIN, Variant, low, median_ratio, rounds
+from harness import AGAIN, Variant, cpu_table, rounds
 from table import Table
 
 from recloser import policies
@@ -53,13 +53,11 @@ async def _measure(scale: float) -> Table:
     variants = {BASE: Variant(decide), BASE + AGAIN: Variant(decide)}
     variants |= {name: storm(governor) for name, governor in GOVERNORS.items()}
     found = await rounds(variants, count, warm=1)
-    table = Table(
+    return cpu_table(
         f"A storm of {engines} engines with governors, CPU, {count} rounds",
-        ["µs for an engine", "ratio"],
-        judged="ratio",
+        "µs for an engine",
+        found,
+        BASE,
+        each=lambda turn: f"{turn / engines / 1e3:.1f}",
+        goals=GOALS,
     )
-    for name in variants:
-        ratio = median_ratio(found[name].cpu, found[BASE].cpu)
-        each = f"{low(found[name].cpu) / engines / 1e3:.1f}"
-        table.add(name, each, f"{ratio:.3g}", judged=ratio, goal=GOALS.get(name))
-    return table

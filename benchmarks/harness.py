@@ -14,6 +14,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from table import Table
+
 AGAIN = " (again)"
 """Ends the name of the second run of the base, the control."""
 
@@ -82,3 +84,24 @@ def median_ratio(values: list[int], base: list[int]) -> float:
 def low(values: list[int]) -> float:
     """Give the low decile: what it costs when nothing else on the machine interferes."""
     return float(sorted(values)[len(values) // 10])
+
+
+def cpu_table(
+    title: str,
+    unit: str,
+    found: Mapping[str, Series],
+    base: str,
+    *,
+    each: Callable[[float], str],
+    goals: Mapping[str, float],
+) -> Table:
+    """Make a table of the CPU of each variant: in `unit`, and as a ratio to `base` with its goal.
+
+    each: writes a turn's nanoseconds in the unit.
+    """
+    table = Table(title, [unit, "ratio"], judged="ratio")
+    for name, series in found.items():
+        ratio = median_ratio(series.cpu, found[base].cpu)
+        figure = each(low(series.cpu))
+        table.add(name, figure, f"{ratio:.3g}", judged=ratio, goal=goals.get(name))
+    return table

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 
-from harness import AGAIN, Variant, low, median_ratio, rounds
+from harness import AGAIN, Variant, cpu_table, rounds
 from table import Table
 
 from recloser import policies
@@ -15,7 +15,7 @@ from recloser.simulate.storm import simulate
 
 BASE = "a decision"
 DIAL = "a dial of a storm"
-DIAL_GOAL = 6.3
+GOALS = {DIAL: 6.3}
 """0.5 of the ratio of commit 7d1a4b0."""
 KIB_GOAL = 1.0
 """A million engines in one gibibyte."""
@@ -68,15 +68,10 @@ async def _dials(scale: float) -> Table:
 
     variants = {BASE: Variant(decide), BASE + AGAIN: Variant(decide), DIAL: Variant(storm)}
     found = await rounds(variants, count, warm=1)
-    table = Table(
-        f"A storm of {engines} engines, CPU, {count} rounds", ["µs", "ratio"], judged="ratio"
+    title = f"A storm of {engines} engines, CPU, {count} rounds"
+    return cpu_table(
+        title, "µs", found, BASE, each=lambda turn: f"{turn / dials / 1e3:.2f}", goals=GOALS
     )
-    for name in variants:
-        ratio = median_ratio(found[name].cpu, found[BASE].cpu)
-        each = f"{low(found[name].cpu) / dials / 1e3:.2f}"
-        goal = DIAL_GOAL if name == DIAL else None
-        table.add(name, each, f"{ratio:.3g}", judged=ratio, goal=goal)
-    return table
 
 
 def _memory(engines: int) -> Table:
