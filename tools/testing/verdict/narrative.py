@@ -25,7 +25,7 @@ def _outcome(decision: Decision | None, problem: str | None, roll: float | None)
     return f"{brief(decision)}{rule}{drawn}"
 
 
-def _told(trace: Trace) -> list[Moment]:
+def _turning_points(trace: Trace) -> list[Moment]:
     """Return the moments that a story tells: something changed, was decided, or was asked for."""
     return [
         each
@@ -47,13 +47,13 @@ def moments_of(trace: Trace) -> tuple[dict[str, object], ...]:
             "to": each.current.value,
             "decision": _outcome(each.decision, each.problem, each.roll),
         }
-        for each in _told(trace)
+        for each in _turning_points(trace)
     )
 
 
 def lines_of(trace: Trace) -> list[str]:
     """Write the moments as a numbered list: time, event, states, and the decision."""
-    moments = _told(trace)
+    moments = _turning_points(trace)
     skipped = len(moments) - _HEAD - _TAIL
     if skipped > 1:
         shown_moments = [
