@@ -1,4 +1,4 @@
-"""Bad figures are refused, and a drain ends whatever the connections do (M4.4)."""
+"""Bad figures are refused, and a drain ends whatever the connections do (M4.4, M4.6)."""
 
 import asyncio
 from itertools import pairwise
@@ -79,7 +79,7 @@ def test_close_frames_are_sent_over_a_time() -> None:
     run(story())
 
 
-@pytest.mark.spec("M4.4")
+@pytest.mark.spec("M4.6")
 def test_the_close_frames_of_a_fleet_take_no_longer_though_each_takes_time() -> None:
     async def story() -> None:
         admission, moments = Admission(5.0), list[float]()
@@ -97,6 +97,34 @@ def test_the_close_frames_of_a_fleet_take_no_longer_though_each_takes_time() -> 
         assert moments[0] < 0.01
         assert moments[499] == pytest.approx(1.0, abs=0.01)
         assert moments[-1] == pytest.approx(2.0, abs=0.01)
+
+    run(story())
+
+
+@pytest.mark.spec("M4.6")
+@pytest.mark.parametrize("over", [0.0, 0.1])
+def test_a_drain_that_is_late_lets_the_loop_do_other_things(over: float) -> None:
+    async def story() -> None:
+        admission, closed, found = Admission(5.0), 0, list[int]()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+
+        async def close(code: int, reason: str) -> None:
+            nonlocal closed
+            loop.advance(0.001)
+            closed += 1
+
+        async def look() -> None:
+            while closed < 1000:
+                found.append(closed)
+                await asyncio.sleep(0)
+
+        for number in range(1000):
+            admission.enter(number, close)
+        other = asyncio.create_task(look())
+        assert await admission.drain(over=over) == 0
+        await other
+        assert max(later - earlier for earlier, later in pairwise([*found, closed])) <= 20
 
     run(story())
 
