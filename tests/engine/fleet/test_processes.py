@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from redis import asyncio as redis
 
-from tests.engine.fleet.redis_server import RedisServer, needs_redis, until
+from tests.engine.fleet.redis_server import RedisServer, until
 from tests.engine.fleet.resource import Connection, Proxy, Resource, resource
 from tests.engine.rig import pass_time
 
-pytestmark = [pytest.mark.fleet, needs_redis]
+pytestmark = pytest.mark.fleet
 
 TTL = 3.0
 ROOT = Path(__file__).parents[3]
@@ -128,8 +128,8 @@ async def fleet() -> AsyncIterator[Fleet]:
 
 
 @pytest.mark.spec("O1.2", "O3.1", "O3.2")
-async def test_a_holder_that_is_killed(tmp_path: Path) -> None:
-    async with RedisServer(tmp_path) as store, fleet() as one:
+async def test_a_holder_that_is_killed(tmp_path: Path, program: str) -> None:
+    async with RedisServer(program, tmp_path) as store, fleet() as one:
         holder, _, first = await one.holder_and_standby(store.url, store.url)
         holder.signal(signal.SIGKILL)
         following = await one.next_opens(now())
@@ -137,8 +137,8 @@ async def test_a_holder_that_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.spec("O1.3")
-async def test_a_holder_that_leaves(tmp_path: Path) -> None:
-    async with RedisServer(tmp_path) as store, fleet() as one:
+async def test_a_holder_that_leaves(tmp_path: Path, program: str) -> None:
+    async with RedisServer(program, tmp_path) as store, fleet() as one:
         holder, _, first = await one.holder_and_standby(store.url, store.url)
         await pass_time(1.1)  # dials start a second apart
         holder.signal(signal.SIGTERM)
@@ -147,8 +147,8 @@ async def test_a_holder_that_leaves(tmp_path: Path) -> None:
 
 
 @pytest.mark.spec("O2.3", "O1.2")
-async def test_a_holder_that_is_stopped_and_wakes_too_late(tmp_path: Path) -> None:
-    async with RedisServer(tmp_path) as store, fleet() as one:
+async def test_a_holder_that_is_stopped_and_wakes_too_late(tmp_path: Path, program: str) -> None:
+    async with RedisServer(program, tmp_path) as store, fleet() as one:
         holder, _, first = await one.holder_and_standby(store.url, store.url)
         await pass_time(0.5)
         lines = len(holder.said)
@@ -173,9 +173,9 @@ async def test_a_holder_that_is_stopped_and_wakes_too_late(tmp_path: Path) -> No
 
 @pytest.mark.spec("O4.1", "O4.4")
 @pytest.mark.parametrize("kept", [False, True])
-async def test_redis_is_started_anew(tmp_path: Path, kept: bool) -> None:
+async def test_redis_is_started_anew(tmp_path: Path, program: str, kept: bool) -> None:
     options = ("--appendonly", "yes", "--appendfsync", "always") if kept else ()
-    async with RedisServer(tmp_path, *options) as store, fleet() as one:
+    async with RedisServer(program, tmp_path, *options) as store, fleet() as one:
         holder, _, first = await one.holder_and_standby(store.url, store.url)
         store.kill()
         await pass_time(TTL / 6)
@@ -188,8 +188,8 @@ async def test_redis_is_started_anew(tmp_path: Path, kept: bool) -> None:
 
 
 @pytest.mark.spec("O4.1", "O2.2")
-async def test_redis_is_away_for_longer_than_a_lease(tmp_path: Path) -> None:
-    async with RedisServer(tmp_path) as store, fleet() as one:
+async def test_redis_is_away_for_longer_than_a_lease(tmp_path: Path, program: str) -> None:
+    async with RedisServer(program, tmp_path) as store, fleet() as one:
         holder, _, first = await one.holder_and_standby(store.url, store.url)
         lines = len(holder.said)
         store.kill()
@@ -202,8 +202,14 @@ async def test_redis_is_away_for_longer_than_a_lease(tmp_path: Path) -> None:
 
 @pytest.mark.spec("O4.1", "O4.2", "O2.2")
 @pytest.mark.parametrize("cut", [("requests",), ("answers",), ("requests", "answers")])
-async def test_redis_is_cut_off_from_the_holder(tmp_path: Path, cut: tuple[str, ...]) -> None:
-    async with RedisServer(tmp_path) as store, Proxy(store.port).serving() as way, fleet() as one:
+async def test_redis_is_cut_off_from_the_holder(
+    tmp_path: Path, program: str, cut: tuple[str, ...]
+) -> None:
+    async with (
+        RedisServer(program, tmp_path) as store,
+        Proxy(store.port).serving() as way,
+        fleet() as one,
+    ):
         holder, _, first = await one.holder_and_standby(way.url, store.url)
         lines = len(holder.said)
         way.cut = frozenset(cut)
@@ -220,12 +226,12 @@ async def test_redis_is_cut_off_from_the_holder(tmp_path: Path, cut: tuple[str, 
 
 @pytest.mark.spec("O4.4", "O4.5", "O3.1")
 @pytest.mark.parametrize("holder_dies", [False, True])
-async def test_a_failover_to_a_replica(tmp_path: Path, holder_dies: bool) -> None:
+async def test_a_failover_to_a_replica(tmp_path: Path, program: str, holder_dies: bool) -> None:
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        first = await enter(RedisServer(tmp_path / "first"))
+        first = await enter(RedisServer(program, tmp_path / "first"))
         second = await enter(
-            RedisServer(tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}")
+            RedisServer(program, tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}")
         )
         await second.in_step()
         ways = [await enter(Proxy(first.port).serving()) for _ in range(2)]
@@ -233,7 +239,7 @@ async def test_a_failover_to_a_replica(tmp_path: Path, holder_dies: bool) -> Non
         holder, _, held = await one.holder_and_standby(ways[0].url, ways[1].url, replicas=1)
         first.kill()
         third = await enter(
-            RedisServer(tmp_path / "third", "--replicaof", f"127.0.0.1 {second.port}")
+            RedisServer(program, tmp_path / "third", "--replicaof", f"127.0.0.1 {second.port}")
         )
         async with redis.Redis(port=second.port) as client:
             await client.replicaof("NO", "ONE")

@@ -10,18 +10,17 @@ from recloser.fsm import Cause
 from recloser.fsm.allowance import Allowance
 from recloser.testing import HandClock
 from recloser.transport.base import DialFailed
-from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis
+from tests.engine.fleet.redis_server import RedisServer
 
-pytestmark = [pytest.mark.fleet, needs_redis]
+pytestmark = pytest.mark.fleet
 
 TIMES = 1_764_000_000.125
 """A moment that needs all digits of a float."""
 
 
 @pytest.mark.spec("O5.4", "D9.1", "D9.4")
-@pytest.mark.parametrize("command", SERVERS)
-async def test_dials_of_all_owners_count(tmp_path: Path, command: str) -> None:
-    async with RedisServer(tmp_path, command=command) as server, RedisStore(server.url) as redis:
+async def test_dials_of_all_owners_count(tmp_path: Path, program: str) -> None:
+    async with RedisServer(program, tmp_path) as server, RedisStore(server.url) as redis:
         store = redis.budget("binance")
         assert store.name == "binance"
         allowances = [Allowance(2, 10.0), Allowance(3, 100.0)]
@@ -46,9 +45,9 @@ async def test_dials_of_all_owners_count(tmp_path: Path, command: str) -> None:
 
 
 @pytest.mark.spec("O5.4", "D9.4", "D9.3")
-async def test_two_processes_share_a_budget(tmp_path: Path) -> None:
+async def test_two_processes_share_a_budget(tmp_path: Path, program: str) -> None:
     async with (
-        RedisServer(tmp_path) as server,
+        RedisServer(program, tmp_path) as server,
         RedisStore(server.url) as first,
         RedisStore(server.url) as second,
     ):
@@ -63,7 +62,7 @@ async def test_two_processes_share_a_budget(tmp_path: Path) -> None:
 
 
 @pytest.mark.spec("E7")
-async def test_a_budget_has_a_name(tmp_path: Path) -> None:
+async def test_a_budget_has_a_name() -> None:
     async with RedisStore("redis://localhost") as redis:
         with pytest.raises(ValueError, match="name what it is for"):
             redis.budget("")

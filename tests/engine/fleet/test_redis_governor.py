@@ -9,20 +9,19 @@ from redis import asyncio as redis
 from recloser import State
 from recloser.fleet import RedisStore
 from recloser.governor import DialLimits, Governor, News, Reading
-from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis, until
+from tests.engine.fleet.redis_server import RedisServer, until
 from tests.engine.rig import UP, engine, now, others, pass_time
 
-pytestmark = [pytest.mark.fleet, needs_redis]
+pytestmark = pytest.mark.fleet
 
 
 @pytest.mark.spec("O5.1")
-@pytest.mark.parametrize("command", SERVERS)
 async def test_the_starts_of_dials_are_spaced_over_all_processes(
-    tmp_path: Path, command: str
+    tmp_path: Path, program: str
 ) -> None:
     limits, granted, count = DialLimits(rate=20.0), 0, 12
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(RedisServer(tmp_path, command=command))
+        server = await stack.enter_async_context(RedisServer(program, tmp_path))
         stores = [await stack.enter_async_context(RedisStore(server.url)) for _ in range(3)]
         begun = now()
         while granted < count:
@@ -41,9 +40,10 @@ async def test_the_starts_of_dials_are_spaced_over_all_processes(
 @pytest.mark.spec("O5.2")
 async def test_so_many_dials_are_under_way_and_a_dead_process_holds_none_for_good(
     tmp_path: Path,
+    program: str,
 ) -> None:
     limits = DialLimits(at_once=2)
-    async with RedisServer(tmp_path) as server, RedisStore(server.url) as store:
+    async with RedisServer(program, tmp_path) as server, RedisStore(server.url) as store:
         governor = store.governor
         assert await governor.acquire("host", "one", limits, 30.0) == 0.0
         assert await governor.acquire("host", "two", limits, 0.4) == 0.0
@@ -59,12 +59,12 @@ async def test_so_many_dials_are_under_way_and_a_dead_process_holds_none_for_goo
 
 
 @pytest.mark.spec("O5.3")
-async def test_news_reach_the_other_processes(tmp_path: Path) -> None:
+async def test_news_reach_the_other_processes(tmp_path: Path, program: str) -> None:
     heard: list[News] = []
     own: list[News] = []
     news = News("host:443", Reading.BUSY, retry_after=3.0, spread=None)
     async with (
-        RedisServer(tmp_path) as server,
+        RedisServer(program, tmp_path) as server,
         RedisStore(server.url) as first,
         RedisStore(server.url) as second,
         redis.Redis(port=server.port) as client,
@@ -92,8 +92,10 @@ async def test_news_reach_the_other_processes(tmp_path: Path) -> None:
 
 
 @pytest.mark.spec("O5.5")
-async def test_a_server_that_is_away_is_an_error_of_the_system(tmp_path: Path) -> None:
-    async with RedisServer(tmp_path) as server, RedisStore(server.url) as store:
+async def test_a_server_that_is_away_is_an_error_of_the_system(
+    tmp_path: Path, program: str
+) -> None:
+    async with RedisServer(program, tmp_path) as server, RedisStore(server.url) as store:
         server.kill()
         with pytest.raises(OSError, match="no answer"):
             await store.governor.acquire("host", "p", DialLimits(rate=1.0), 9.0)
@@ -106,7 +108,7 @@ async def test_a_server_that_is_away_is_an_error_of_the_system(tmp_path: Path) -
 
 
 @pytest.mark.spec("O5.1", "M1.6")
-async def test_governors_of_two_processes_keep_one_rate(tmp_path: Path) -> None:
+async def test_governors_of_two_processes_keep_one_rate(tmp_path: Path, program: str) -> None:
     starts: list[float] = []
 
     def headers() -> dict[str, str]:
@@ -114,7 +116,7 @@ async def test_governors_of_two_processes_keep_one_rate(tmp_path: Path) -> None:
         return {}
 
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(RedisServer(tmp_path))
+        server = await stack.enter_async_context(RedisServer(program, tmp_path))
         engines = []
         for _ in range(2):
             store = await stack.enter_async_context(RedisStore(server.url))

@@ -11,10 +11,10 @@ from recloser.fleet import Grant, RedisStore, Refusal, StoreUnreachable
 from recloser.fsm.allowance import Allowance
 from recloser.governor import DialLimits, News, Reading
 from tests.engine.fleet.contract import CONTRACT, TTL
-from tests.engine.fleet.redis_server import SERVERS, RedisServer, needs_redis
+from tests.engine.fleet.redis_server import RedisServer
 from tests.engine.rig import pass_time
 
-pytestmark = [pytest.mark.fleet, needs_redis]
+pytestmark = pytest.mark.fleet
 
 
 async def seasoned(store: RedisStore, ttl: float = TTL) -> None:
@@ -25,9 +25,8 @@ async def seasoned(store: RedisStore, ttl: float = TTL) -> None:
 
 
 @pytest.mark.spec("O3.1")
-@pytest.mark.parametrize("command", SERVERS)
-async def test_it_keeps_to_the_contract(tmp_path: Path, command: str) -> None:
-    async with RedisServer(tmp_path, command=command) as server:
+async def test_it_keeps_to_the_contract(tmp_path: Path, program: str) -> None:
+    async with RedisServer(program, tmp_path) as server:
         for number, check in enumerate(CONTRACT):
             async with RedisStore(server.url, prefix=f"test{number}") as store:
                 await seasoned(store)
@@ -37,10 +36,10 @@ async def test_it_keeps_to_the_contract(tmp_path: Path, command: str) -> None:
 @pytest.mark.spec("O4.4", "O3.1")
 @pytest.mark.parametrize("kept", [False, True])
 async def test_a_server_that_was_started_anew_grants_nothing_for_one_lease(
-    tmp_path: Path, kept: bool
+    tmp_path: Path, program: str, kept: bool
 ) -> None:
     options = ("--appendonly", "yes", "--appendfsync", "always") if kept else ()
-    async with RedisServer(tmp_path, *options) as server, RedisStore(server.url) as store:
+    async with RedisServer(program, tmp_path, *options) as server, RedisStore(server.url) as store:
         await seasoned(store)
         ttl = 3.0
         await pass_time(ttl)
@@ -66,10 +65,12 @@ async def test_a_server_that_was_started_anew_grants_nothing_for_one_lease(
 
 
 @pytest.mark.spec("O4.5")
-async def test_a_grant_counts_when_the_replicas_have_it(tmp_path: Path) -> None:
+async def test_a_grant_counts_when_the_replicas_have_it(tmp_path: Path, program: str) -> None:
     async with (
-        RedisServer(tmp_path / "first") as first,
-        RedisServer(tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}") as second,
+        RedisServer(program, tmp_path / "first") as first,
+        RedisServer(
+            program, tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}"
+        ) as second,
         RedisStore(first.url, replicas=1) as store,
         redis.Redis(port=second.port) as replica,
     ):
@@ -88,11 +89,15 @@ async def test_a_grant_counts_when_the_replicas_have_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.spec("O4.4")
-async def test_a_promoted_replica_grants_nothing_for_one_lease(tmp_path: Path) -> None:
+async def test_a_promoted_replica_grants_nothing_for_one_lease(
+    tmp_path: Path, program: str
+) -> None:
     ttl = 2.0
     async with (
-        RedisServer(tmp_path / "first") as first,
-        RedisServer(tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}") as second,
+        RedisServer(program, tmp_path / "first") as first,
+        RedisServer(
+            program, tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}"
+        ) as second,
         RedisStore(first.url, replicas=1) as store,
         RedisStore(second.url) as successor,
         redis.Redis(port=second.port) as replica,
@@ -108,8 +113,8 @@ async def test_a_promoted_replica_grants_nothing_for_one_lease(tmp_path: Path) -
         assert await successor.renew("a", "one", held.token, ttl)
 
 
-async def test_a_client_of_your_own_stays_yours(tmp_path: Path) -> None:
-    async with RedisServer(tmp_path) as server, redis.Redis(port=server.port) as client:
+async def test_a_client_of_your_own_stays_yours(tmp_path: Path, program: str) -> None:
+    async with RedisServer(program, tmp_path) as server, redis.Redis(port=server.port) as client:
         async with RedisStore(client, prefix="other") as store:
             await seasoned(store)
             assert isinstance(await store.acquire("a", "one", TTL, 0), Grant)
@@ -123,12 +128,14 @@ async def test_a_client_of_your_own_stays_yours(tmp_path: Path) -> None:
 
 
 @pytest.mark.spec("O3.1")
-async def test_the_user_of_the_page_may_do_all_that_it_needs_and_no_more(tmp_path: Path) -> None:
+async def test_the_user_of_the_page_may_do_all_that_it_needs_and_no_more(
+    tmp_path: Path, program: str
+) -> None:
     page = (Path(__file__).parents[3] / "docs" / "fleet.md").read_text(encoding="utf-8")
     found = re.search(r"^ACL SETUSER .*?^```", page, re.MULTILINE | re.DOTALL)
     assert found is not None
     command = found[0].removesuffix("```").split()
-    async with RedisServer(tmp_path) as server, redis.Redis(port=server.port) as admin:
+    async with RedisServer(program, tmp_path) as server, redis.Redis(port=server.port) as admin:
         assert await admin.execute_command(*command)
         url = server.url.replace("redis://", "redis://recloser:PASSWORD@")
         async with RedisStore(url) as store, redis.Redis.from_url(url) as user:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from recloser.fleet.rendezvous import Assignment
-from tests.engine.fleet.redis_server import RedisServer, needs_redis, until
+from tests.engine.fleet.redis_server import RedisServer, until
 
-pytestmark = [pytest.mark.fleet, needs_redis]
+pytestmark = pytest.mark.fleet
 
 ROOT = Path(__file__).parents[3]
 COUNT = 10_000
@@ -73,9 +73,11 @@ async def agree(found: dict[str, Process]) -> dict[str, int]:
 
 
 @pytest.mark.spec("O6.1", "O6.2", "O6.3")
-async def test_shares_move_when_a_process_is_killed_leaves_or_joins(tmp_path: Path) -> None:
+async def test_shares_move_when_a_process_is_killed_leaves_or_joins(
+    tmp_path: Path, program: str
+) -> None:
     async with (
-        RedisServer(tmp_path) as server,
+        RedisServer(program, tmp_path) as server,
         processes(server.url, "one", "two", "three", "four") as found,
     ):
         before = await agree(found)
