@@ -1,5 +1,7 @@
 """Rules as data: their words, the way they are found, and what their author is told."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +75,14 @@ def test_the_first_rule_that_holds_decides(
     rules = [rule(f"rule-{at}", condition) for at, condition in enumerate((*written, when()))]
     expected = next(each.name for each in rules if holds(each.when, close, context))
     assert RulePolicy("any", rules).decide(close, context) == Stop(expected)
+
+
+@pytest.mark.spec("B11")
+@pytest.mark.parametrize("facts", [{}, {"intentional": True}, {"status": 503}], ids=str)
+def test_a_rule_for_advice_decides_whatever_ended_the_connection(facts: dict[str, Any]) -> None:
+    policy = RulePolicy("own", [rule("advised", when(advice="stop")), rule("rest", when())])
+    for advice, name in (("STOP", "advised"), ("hold", "rest"), (None, "rest")):
+        assert policy.decide(broken(advice=advice, **facts), after(1)) == Stop(name)
 
 
 @given(conditions(), conditions(), CLOSES, CONTEXTS)

@@ -17,6 +17,17 @@ BUSY = Close.refused(503)
 TOLD = Context(phase=Phase.DIAL, attempt=2, spread=SPREAD, since_dial=20.0, roll=0.5)
 
 
+@pytest.mark.parametrize("first", [5, 5.0])
+def test_windows_that_do_not_grow_are_one(first: float) -> None:
+    assert str(Windows(first=first, longest=5.0)) == "windows 5 .. 5 s (busy: to 300 s)"
+
+
+def test_a_factor_near_one_makes_two_hundred_windows_and_no_more() -> None:
+    windows = Windows(factor=1.001)
+    assert windows.length(199, 0) == pytest.approx(5.0 * 1.001**198)
+    assert windows.length(200, 0) == windows.length(10**9, 0) == 30.0
+
+
 @pytest.mark.spec("D3.1", "D5")
 @pytest.mark.parametrize(("streak", "share"), [(1, 0.25), (2, 0.5), (3, 1.0), (4, 1.0), (50, 1.0)])
 @pytest.mark.parametrize("floor", [0.0, 7.0])
