@@ -18,6 +18,7 @@ from recloser.outbox.errors import (
     OutboxNotSaved,
     OutboxUnusable,
 )
+from recloser.outbox.file import fork
 from recloser.outbox.message import Id
 
 APPLICATION: Final = 0x52434C52
@@ -208,7 +209,7 @@ class Database:
     Raises `OutboxUnusable` or one of its kinds; the file has not changed then.
     """
 
-    __slots__ = ("_reserved", "checked", "connection", "path")
+    __slots__ = ("__weakref__", "_reserved", "checked", "connection", "path")
 
     def __init__(self, path: str, *, fsync: bool) -> None:
         self.path: str = path
@@ -226,6 +227,7 @@ class Database:
             )
         except sqlite3.Error as error:
             raise named(path, error) from error
+        fork.inherited.add(self)
         try:
             self._prepare(fsync=fsync)
             self._reserved: int = self._number(_RESERVED)
@@ -355,7 +357,12 @@ class Database:
         if self.connection.total_changes:
             with suppress(sqlite3.Error):  # then more stays reserved, as after a kill
                 self.connection.execute(_RETURN)
+        fork.inherited.discard(self)
         self.connection.close()
+
+    def leave(self) -> None:
+        """Leave the file to the process that this one was forked from."""
+        fork.keep(self.connection)
 
 
 def named(path: str, error: Exception) -> OutboxUnusable:

@@ -1,7 +1,7 @@
 """Writes the changes of an outbox into its file, many in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 
@@ -11,53 +11,14 @@ from recloser.file_thread import FileThread
 from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Read, Survey
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Event, Restored
+from recloser.outbox.file import fork
+from recloser.outbox.file.batch import Batch
 from recloser.outbox.file.database import Database, StoredMessage, named
 from recloser.outbox.file.reader import FileReader
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 
 Waiter = asyncio.Future[OutboxUnusable | None]
-
-
-class Batch:
-    """The changes of one transaction: three maps by number; the latest change wins."""
-
-    __slots__ = ("marked", "put", "removed")
-
-    def __init__(self) -> None:
-        self.put: dict[int, StoredMessage] = {}
-        self.marked: dict[int, int] = {}
-        self.removed: set[int] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self.put or self.marked or self.removed)
-
-    def note(self, row: StoredMessage) -> None:
-        """Write a message."""
-        self.removed.discard(row.number)
-        self.marked.pop(row.number, None)
-        self.put[row.number] = row
-
-    def forget(self, numbers: Collection[int]) -> None:
-        """Remove messages."""
-        for changes in (self.put, self.marked):
-            if changes:
-                for number in numbers:
-                    changes.pop(number, None)
-        self.removed.update(numbers)
-
-    def behind(self, older: "Batch") -> "Batch":
-        """Join changes that could not be written with the newer ones."""
-        newer = self.put.keys() | self.removed
-        joined = Batch()
-        joined.put = {n: row for n, row in older.put.items() if n not in newer} | self.put
-        joined.marked = {n: d for n, d in older.marked.items() if n not in newer} | self.marked
-        joined.removed = (older.removed - newer) | self.removed
-        return joined
-
-    def write_to(self, database: Database) -> None:
-        """Write the changes in one transaction; raises `OutboxUnusable`."""
-        database.write(self.put.values(), self.marked, self.removed)
 
 
 class GroupCommitWriter:
@@ -68,7 +29,18 @@ class GroupCommitWriter:
     """
 
     __slots__ = (
-        *("_batch", "_busy", "_due", "_engine", "_fsync", "_hidden", "_loop", "_path", "_problem"),
+        *(
+            "__weakref__",
+            "_batch",
+            "_busy",
+            "_due",
+            "_engine",
+            "_fsync",
+            "_hidden",
+            "_loop",
+            "_path",
+            "_problem",
+        ),
         *("_reader", "_steps", "_thread", "_under_way", "_waiters", "database", "ready"),
     )
 
@@ -98,6 +70,14 @@ class GroupCommitWriter:
         """Callers that wait until the thread has done what it does."""
         self.ready: bool = False
         """Whether the file is open, or is being released: then it can be opened afterwards."""
+        fork.inherited.add(self)
+
+    def leave(self) -> None:
+        """Leave the file to the process that this one was forked from, with all that waits."""
+        self.database = self._thread = self._under_way = None
+        self.ready, self._due, self._batch = False, False, Batch()
+        self._busy, self._waiters, self._steps = [], [], []
+        self._reader.cancel()
 
     @property
     def idle(self) -> bool:
