@@ -9,13 +9,16 @@ from recloser.outbox import events
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.effects import Effect, Save, Send
 from recloser.outbox.message import Entry, Id, make_message
+from recloser.outbox.window import ReadWindow
 
 
 class HandCore:
     """A core whose connection of generation 5 is open, and whose events a test makes."""
 
-    def __init__(self, outbox: Outbox, *, open_: bool = True) -> None:
-        self.core = OutboxCore(outbox, closed=lambda: ConnectionClosed(None))
+    def __init__(
+        self, outbox: Outbox, *, open_: bool = True, window: ReadWindow | None = None
+    ) -> None:
+        self.core = OutboxCore(outbox, closed=lambda: ConnectionClosed(None), window=window)
         self.now = 100.0
         if open_:
             self.tell(events.Connected(5))

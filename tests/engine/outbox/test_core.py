@@ -23,7 +23,8 @@ from recloser.outbox.effects import (
     Survey,
     Suspected,
 )
-from recloser.outbox.message import Reason, make_message
+from recloser.outbox.holdings import Holdings
+from recloser.outbox.message import Entry, Reason, make_message
 from recloser.outbox.table import MessageState
 from recloser.outbox.window import ReadWindow
 from tests.engine.outbox.hand import HandCore, only
@@ -219,6 +220,13 @@ def test_an_outbox_is_blank_when_it_remembers_no_message() -> None:
     hand.flushed()
     assert hand.core.held == 0
     assert not hand.core.blank
+
+
+def test_a_claim_to_a_place_is_remembered() -> None:
+    holdings = Holdings(Outbox(), ReadWindow())
+    assert holdings.blank
+    holdings.backlog.line_up(Entry(make_message("x")))
+    assert not holdings.blank
 
 
 @pytest.mark.spec("G7.6", "G12.3")

@@ -161,6 +161,23 @@ def test_what_is_behind_nothing_unread_goes_out_at_once() -> None:
     assert hand.flushed().message.number == 5
 
 
+@pytest.mark.spec("G2.2", "G12.1")
+def test_who_waits_for_room_is_let_in_by_the_flush_and_not_by_what_it_has_read() -> None:
+    window = ReadWindow(messages=2, ahead=2)
+    hand = HandCore(Outbox(path="outbox.db", max_messages=4), open_=False, window=window)
+    hand.tell(events.Restored([stored(1), stored(2)], last=4, highest=4))
+    hand.tell(events.Connected(5))
+    hand.tell(events.Surveyed(unread=2, bytes=2))
+    entry, found = hand.offer()
+    assert found == []
+    assert only(hand.tell(events.Ready(5)), Save, Read) == [Save(None)]
+    found = hand.tell(events.Ready(5))
+    assert [type(each) for each in found] == [Send, Read]
+    assert entry.state is MessageState.OFFERED
+    found = hand.tell(events.Flushed(found[0].entry, Delivery.SENT, 5))
+    assert only(found, Save) == [Save(entry)]
+
+
 @pytest.mark.spec("G5.1", "G12.2")
 @pytest.mark.parametrize("part", [False, True])
 def test_what_another_engine_put_into_the_file_is_not_what_a_decision_dropped(part: bool) -> None:
