@@ -199,6 +199,11 @@ class Outgoing:
             return True
         return self._allowed is not None and not self._allowed()
 
+    @property
+    def _too_late(self) -> bool:
+        """Whether no frame is written any more, also because the library has closed by itself."""
+        return self.closing or self.written_code is not None
+
     def restrict(self, allowed: Callable[[], bool]) -> None:
         """Write nothing any more once `allowed()` is False: see `Wire.restrict`."""
         self._allowed = allowed
@@ -260,7 +265,7 @@ class Outgoing:
         """Write what waits, while there is room; then be called when there is room again."""
         del room
         line = self._line
-        while line and not self.closing:
+        while line and not self._too_late:
             full = self.room()
             if full is not None:
                 full.add_done_callback(self._admit)
@@ -314,27 +319,22 @@ class Outgoing:
         del kept[:count]
 
     def ping(self, message: str | bytes | None) -> None:
-        """Ask the peer for a sign of life, by a message of the application's if there is one.
-
-        Raises `ConnectionError` if it is too late.
-        """
-        if message is None:
-            self._control(b"", Opcode.PING)
-        elif isinstance(message, str):
+        """Ask the peer for a sign of life, by a message of the application's if there is one."""
+        if isinstance(message, str):
             self._control(message.encode(), _TEXT)
         else:
-            self._control(message, _BINARY)
+            self._control(message or b"", Opcode.PING if message is None else _BINARY)
 
     def pong(self, payload: bytes) -> None:
         """Answer a ping; only the last one while the peer does not read (RFC 6455 5.5.3)."""
-        if self.closing:
-            return
         if self._transport.get_write_buffer_size() > CONGESTED:
             self._owed = payload
         else:
             self._control(payload, Opcode.PONG)
 
     def _control(self, payload: bytes, opcode: Opcode) -> None:
+        if self._too_late:
+            return
         self.push(payload, opcode)
         self._written += framed(len(payload))
         if self._kept is None and self._transport.get_write_buffer_size():

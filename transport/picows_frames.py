@@ -293,7 +293,7 @@ class PicowsOutgoing(Outgoing):
             return await super().send(message, item)
         self._send(1 if kind is str else 2, message)
         if self._buffered() or self._closed():
-            return self._noted(message, item)
+            return self._keep(message, item)
         return _SENT
 
     def restrict(self, allowed: Callable[[], bool]) -> None:
@@ -302,7 +302,7 @@ class PicowsOutgoing(Outgoing):
         closed = self._closed
         self._closed = lambda: closed() or not allowed()
 
-    def _noted(self, message: Any, item: object) -> Delivery:
+    def _keep(self, message: Any, item: object) -> Delivery:
         """Keep a message that has not left, and say what became of it."""
         size = len(message.encode() if isinstance(message, str) else message)
         self.note(message if item is None else item, size)

@@ -49,7 +49,7 @@ class _Upgraded:
     """
 
     __slots__ = (
-        "_taken",
+        "_first",
         "_transport",
         "get_extra_info",
         "get_write_buffer_size",
@@ -58,16 +58,17 @@ class _Upgraded:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._taken = False
+        self._first = True
         self.request = b""
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.get_extra_info = transport.get_extra_info
 
     @property
     def write(self) -> Any:
-        if self._taken:
+        """A method that writes: the transport's for the first who asks, then `_keep`."""
+        if not self._first:
             return self._keep
-        self._taken = True
+        self._first = False
         return self._transport.write
 
     def _keep(self, request: bytes) -> None:
@@ -86,21 +87,21 @@ class PicowsProtocol(WSProtocol):  # type: ignore[misc] # picows has no types fo
         self, transport: asyncio.Transport, incoming: Incoming, max_message_size: int
     ) -> None:
         super().__init__(
-            "",  # host and path of a request that goes nowhere
-            "/",
-            True,
-            lambda: incoming,
-            incoming,  # the logger
-            False,
-            None,  # no time-out for the upgrade
-            False,
-            1,
-            1,
-            WSAutoPingStrategy.PING_WHEN_IDLE,
-            False,
-            max_message_size - 1 if max_message_size else _NO_LIMIT,
-            None,
-            _READ_BUFFER,
+            host_port="",  # of a request that goes nowhere
+            ws_path="/",
+            is_client_side=True,
+            ws_listener_factory=lambda: incoming,
+            logger=incoming,
+            disconnect_on_exception=False,
+            websocket_handshake_timeout=None,  # the upgrade has been made
+            enable_auto_ping=False,
+            auto_ping_idle_timeout=1,  # the three are read, though nothing pings
+            auto_ping_reply_timeout=1,
+            auto_ping_strategy=WSAutoPingStrategy.PING_WHEN_IDLE,
+            enable_auto_pong=False,
+            max_frame_size=max_message_size - 1 if max_message_size else _NO_LIMIT,
+            extra_headers=None,
+            read_buffer_init_size=_READ_BUFFER,
         )
         self._incoming = incoming
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -111,7 +112,7 @@ class PicowsProtocol(WSProtocol):  # type: ignore[misc] # picows has no types fo
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the wire, and release the senders that wait."""
         super().connection_lost(exc)
-        with suppress(StopIteration, Exception):  # why picows left was told to its logger
+        with suppress(Exception):  # StopIteration, or why picows left was told to its logger
             self.transport.wait_disconnected().send(None)
         if exc is None:
             self.lost.set_result(None)

@@ -52,14 +52,14 @@ class ReceiveBuffer:
         """Number of messages that no consumer gets: they did not fit, or gave way."""
 
     @property
-    def held(self) -> int:
+    def total(self) -> int:
         """Bytes of the messages of this connection and of earlier ones."""
         return self.size if self.earlier is None else self.size + self.earlier.size
 
     @property
     def full(self) -> bool:
         """Whether no more is read ahead."""
-        return self.drops is None and self.held >= self.limit
+        return self.drops is None and self.total >= self.limit
 
     def receive(self, message: Message, *, last: bool) -> None:
         """Keep a message that was read; count one that does not fit, or that gives way to it.
@@ -69,16 +69,16 @@ class ReceiveBuffer:
         """
         if self.drops is not None:
             self.add(message)
-            if self.held > self.limit:
+            if self.total > self.limit:
                 self._drop_oldest(self.drops)
-        elif self.held < self.limit + ARRIVED or (last and self.held == self.size):
+        elif self.total < self.limit + ARRIVED or (last and self.total == self.size):
             self.add(message)
         else:
             self.excess += 1
 
     def _drop_oldest(self, report: Callable[[], object]) -> None:
         """Drop the oldest messages until the others fit; the newest one stays in any case."""
-        while self.held > self.limit:
+        while self.total > self.limit:
             oldest = self
             if self.earlier is not None and self.earlier.messages:
                 oldest = self.earlier

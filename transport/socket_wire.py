@@ -271,8 +271,7 @@ class SocketWire(Wire):
 
     def ping(self, message: str | bytes | None) -> None:
         """See `Living.ping`."""
-        if not self.outgoing.closing:
-            self.outgoing.ping(message)
+        self.outgoing.ping(message)
 
     def last_received(self, now: float) -> float:
         """See `Living.last_received`."""

@@ -29,7 +29,8 @@ from recloser.transport.picows_frames import Incoming
 from recloser.transport.picows_transport import PicowsTransport
 from tests.aiohttp_releases import since_aiohttp
 from tests.transport import link as links
-from tests.transport.link import linked, until
+from tests.transport.link import linked, turns, until
+from tests.transport.test_outgoing import fill
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -115,6 +116,36 @@ async def test_after_its_own_refusal_picows_drops_messages_so_they_are_not_hande
         link.wire.on_undeliverable(keep, resend=True)
         assert await link.wire.send("later") is Delivery.QUEUED
         assert kept == ["later"]
+
+
+@pytest.mark.spec("B1.3")
+async def test_a_ping_in_front_of_a_bad_frame_stays_without_a_pong() -> None:
+    """picows has answered the bad frame when it gives the ping."""
+    async with linked() as link:
+        await link.peer.send(text("good") + frame(PING, b"?") + frame(3, b""))
+        assert await link.all() == ["good"]
+        close = await link.end()
+        assert (close.cause, close.sent_code) == (Cause.PROTOCOL, 1002)
+        kind, payload = await link.peer.frame()
+        assert (kind, payload[:2]) == (8, (1002).to_bytes(2))
+
+
+@pytest.mark.spec("G4.1", "G4.2")
+async def test_who_waits_for_room_does_not_wait_for_a_connection_that_picows_has_closed() -> None:
+    async with linked(receive_buffer=4096) as link:
+        sent, first = await fill(link, 70_000)
+        last = asyncio.create_task(link.wire.send(b"last"))
+        await turns()
+        read: Any = link.wire.read
+        incoming = read.__self__
+        await link.peer.send(frame(3, b""))
+        await until(lambda: incoming._refusal is not None)
+        arrived = [await link.peer.frame() for _ in sent]
+        assert arrived == [(2, each) for each in sent]
+        with pytest.raises(ConnectionError):
+            await last
+        assert await first is Delivery.SENT
+        assert (await link.end()).unsent >= 1  # an upper bound
 
 
 @pytest.mark.spec("B1.3")

@@ -53,9 +53,9 @@ def test_every_message_is_given_in_order_or_counted(
         assert len(given_out) + len(waiting) + buffer.excess == sent
         assert buffer.size == sum(len(each) + OVERHEAD for each in buffer.messages)
         if drops and received:
-            assert buffer.held <= LIMIT or len(waiting) == 1
+            assert buffer.total <= LIMIT or len(waiting) == 1
         elif not drops and not last:
-            assert buffer.held < LIMIT + ARRIVED + 400 + OVERHEAD
+            assert buffer.total < LIMIT + ARRIVED + 400 + OVERHEAD
     for _ in range(sent):
         pop()
     numbers = [int(each.rstrip(".")) for each in given_out]
@@ -85,4 +85,4 @@ def test_all_that_had_arrived_is_kept_where_nothing_earlier_is_left() -> None:
         buffer.receive(b"." * (ARRIVED // 4), last=True)
     assert (len(buffer.messages), buffer.excess) == (8, 0)
     assert len(buffer.pop_all()) == 8
-    assert (buffer.held, len(buffer.messages)) == (0, 0)
+    assert (buffer.total, len(buffer.messages)) == (0, 0)
