@@ -195,8 +195,8 @@ browser: $(VENV)/.stamp-browser  ## The live page and the HTML picture in a real
 mutants: $(READY)  ## Change the pure layers in small ways and see who notices; COUNT=0 for all, LAYER=outbox for one
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m tests.mutants $(COUNT) $(SEED) $(addprefix --layer ,$(LAYER))
 
-dist: $(VENV)/.stamp-dist  ## Build wheel, source distribution and bill of materials; try them on every Python; PART=1 for a part
-	PYTHONDONTWRITEBYTECODE=1 $(BIN)/python tests/release.py $(if $(PART),--part)
+dist: $(VENV)/.stamp-dist  ## Build wheel, source distribution and bill of materials; try them on every Python; PART=1 for a part, ONLY='3.13 newest' for some steps
+	$(BIN)/python tests/release.py --workers $(WORKERS) $(if $(PART),--part) $(addprefix --only ,$(ONLY)) $(if $(THROUGH),--through '$(THROUGH)')
 
 # Other engines: XState and SCION from npm; Spin, PlantUML and the Graphviz that it calls from the system.
 PROVE := $(VENV)/prove

@@ -55,7 +55,12 @@ class FileThread:
         self.do(lambda: _call_back(loop, job, done))
 
     def wait(self) -> None:
-        """Wait until the jobs so far are done. Raises `OSError` where no thread can be started."""
+        """Wait until the jobs so far are done. Raises `OSError` where no thread can be started.
+
+        While the interpreter ends there is no wait: no daemon runs any more.
+        """
+        if sys.is_finalizing():
+            return
         over = Event()
         self.do(over.set)
         over.wait()

@@ -5,16 +5,50 @@ from base64 import b64encode
 from contextlib import suppress
 from functools import partial
 from hashlib import sha1
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from aiohttp import EofStream
 from aiohttp.client_proto import ResponseHandler
 from picows import WSAutoPingStrategy
-from picows.picows import WSProtocol  # type: ignore[attr-defined] # its types leave it out
 
 from recloser.transport.layers import feed
 from recloser.transport.picows_frames import Incoming, PicowsOutgoing
 from recloser.transport.upgrade import Frames, Upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from picows import WSListener, WSTransport
+
+    class WSProtocol(asyncio.BufferedProtocol):
+        """What picows' own types leave out: its protocol, as far as it is used here."""
+
+        @property
+        def transport(self) -> WSTransport:
+            """What sends, once the upgrade is done."""
+
+        def __init__(
+            self,
+            *,
+            host_port: str,
+            ws_path: str,
+            is_client_side: bool,
+            ws_listener_factory: Callable[[], WSListener],
+            logger: Incoming,
+            disconnect_on_exception: bool,
+            websocket_handshake_timeout: float | None,
+            enable_auto_ping: bool,
+            auto_ping_idle_timeout: float,
+            auto_ping_reply_timeout: float,
+            auto_ping_strategy: WSAutoPingStrategy,
+            enable_auto_pong: bool,
+            max_frame_size: int,
+            extra_headers: Mapping[str, str] | None,
+            read_buffer_init_size: int,
+        ) -> None: ...
+
+else:
+    from picows.picows import WSProtocol
 
 _KEY: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """Of the accept key: RFC 6455 section 1.3."""
@@ -78,7 +112,7 @@ class _Upgraded:
         """Leave that to the wire."""
 
 
-class PicowsProtocol(WSProtocol):  # type: ignore[misc] # picows has no types for it
+class PicowsProtocol(WSProtocol):
     """picows' protocol in the state after the upgrade."""
 
     __slots__ = ("_incoming", "lost")
@@ -106,7 +140,7 @@ class PicowsProtocol(WSProtocol):  # type: ignore[misc] # picows has no types fo
         self._incoming = incoming
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         upgraded = _Upgraded(transport)
-        self.connection_made(upgraded)
+        self.connection_made(cast("asyncio.Transport", upgraded))
         feed(self, _answer(upgraded.request))
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,7 +1,13 @@
 """The thread that waits for a disk: one job after the other, and no longer than it is wanted."""
 
 import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +50,74 @@ async def test_what_is_called_in_a_loop_is_called_unless_it_is_closed() -> None:
     thread.do_for(closed, lambda: told.append("done"), lambda: told.append("called"))
     thread.join()
     assert told == ["done"]
+
+
+LEFT_OPEN = """
+import asyncio, socket, sys
+import recloser
+from recloser.journal import Journal
+
+kept, folder = [], sys.argv[1]
+sys.modules["kept until the interpreter ends"] = kept
+
+async def main(url):
+    ws = recloser.connect(
+        url,
+        outbox=recloser.Outbox(path=f"{folder}/outbox.db"),
+        observers=[Journal(f"{folder}/journal.jsonl").bind("a")],
+        budget=recloser.Budget((9, 60.0), path=f"{folder}/budget.db"),
+    )
+    kept.append(ws)
+    ws.connect()
+    await ws.wait_for(recloser.State.BACKOFF)
+    for number in range(5):
+        await ws.send(str(number))
+    kept.extend(asyncio.ensure_future(ws.send(str(number))) for number in range(5, 9))
+    await asyncio.sleep(0)
+
+with socket.socket() as nobody:
+    nobody.bind(("127.0.0.1", 0))
+    loop = asyncio.new_event_loop()
+    kept.append(loop)
+    loop.run_until_complete(main(f"ws://127.0.0.1:{nobody.getsockname()[1]}/"))
+"""
+
+
+@pytest.mark.spec("J2.5")
+def test_a_process_ends_whose_outbox_journal_and_budget_were_never_closed(tmp_path: Path) -> None:
+    """Their threads run no more while the interpreter ends, and from Python 3.13 on none ends."""
+    command = [sys.executable, "-c", LEFT_OPEN, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as file:
+        accepted = [(str(number),) for number in range(5)]
+        assert [*file.execute("SELECT data FROM message")][:5] == accepted
+    with closing(sqlite3.connect(tmp_path / "budget.db")) as file:
+        assert [*file.execute("SELECT count(*) FROM dials")] == [(1,)]
+    changes = [*map(json.loads, (tmp_path / "journal.jsonl").read_text().splitlines())]
+    assert [each["to"] for each in changes] == ["connecting", "backoff"]
+
+
+LATE = """
+import sys, threading
+from recloser.file_thread import FileThread
+
+class Late:
+    def __init__(self):
+        self.thread, self.done = FileThread("recloser test"), threading.Event()
+        self.thread.do(self.done.set)
+        self.done.wait()
+
+    def __del__(self):
+        self.thread.wait()
+        self.thread.join()
+        sys.stdout.write("ended")
+
+sys.modules["kept until the interpreter ends"] = Late()
+"""
+
+
+def test_nobody_waits_for_it_while_the_interpreter_ends() -> None:
+    command = [sys.executable, "-c", LATE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "ended", done.stderr
