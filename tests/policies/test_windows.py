@@ -22,6 +22,10 @@ def test_windows_that_do_not_grow_are_one(first: float) -> None:
     assert str(Windows(first=first, longest=5.0)) == "windows 5 .. 5 s (busy: to 300 s)"
 
 
+def test_windows_show_what_they_are_made_of() -> None:
+    assert repr(Windows()) == "Windows(first=5.0, factor=1.5, longest=30.0, longest_busy=300.0)"
+
+
 def test_a_factor_near_one_makes_two_hundred_windows_and_no_more() -> None:
     windows = Windows(factor=1.001)
     assert windows.length(199, 0) == pytest.approx(5.0 * 1.001**198)
