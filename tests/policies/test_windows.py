@@ -22,6 +22,16 @@ def test_windows_that_do_not_grow_are_one(first: float) -> None:
     assert str(Windows(first=first, longest=5.0)) == "windows 5 .. 5 s (busy: to 300 s)"
 
 
+def test_windows_that_grow_at_once_are_two() -> None:
+    assert str(Windows(factor=10.0)) == "windows 5, 30 .. 30 s (busy: to 300 s)"
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0])
+def test_windows_grow(factor: float) -> None:
+    with pytest.raises(ValueError, match="factor must be above 1, not"):
+        Windows(factor=factor)
+
+
 def test_windows_show_what_they_are_made_of() -> None:
     assert repr(Windows()) == "Windows(first=5.0, factor=1.5, longest=30.0, longest_busy=300.0)"
 
