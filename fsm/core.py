@@ -22,7 +22,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from recloser.fsm import effects, events
+from recloser.fsm import effects, events, states
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import GOING_AWAY
@@ -94,7 +94,7 @@ class Core:
         self._planned = False
         """It is left because its time was over, which is no failure."""
         self.can_refresh: bool = can_refresh
-        self.state: State = State.CLOSED
+        self.state: State = states.CLOSED
         self.guard: Guard | None = None
         self.wish: Wish = Wish.CLOSE
         self.generation: int = 0
@@ -144,7 +144,7 @@ class Core:
                 return self._fail(event, now)
             case events.Wait(number) if number in (self.generation, self.successor):
                 self._wait(number, now)
-            case events.Healthy() if self.state is State.OPEN:
+            case events.Healthy() if self.state is states.OPEN:
                 self._stable()
             case Advise() if live and event.generation in (None, self.generation):
                 self.advice = event
@@ -174,7 +174,7 @@ class Core:
         if move is not None and number == move.number and move.due is not None:
             self._handover = move._replace(started=now, due=due)
             self._set_open_deadline()
-        elif move is None and self.state is State.CONNECTING:
+        elif move is None and self.state is states.CONNECTING:
             self.deadline = due
             self.run.wait(now)
 
@@ -187,9 +187,8 @@ class Core:
     def _successor_lost(self, move: Handover, close: Close, now: float) -> list[Effect]:
         """Count the failure, ask the policy when to move again, and keep the connection."""
         fire(self, Trigger.FAILED)
-        decide = partial(judge, self._policy)
-        found = self.run.successor_lost(close, now, decide, **self._facts(now))
-        self.run, decision, error = found
+        ask = partial(judge, self._policy)
+        self.run, decision, error = self.run.successor_lost(close, now, ask, **self._facts(now))
         self._handover = None
         self._set_open_deadline()
         return [effects.Failed(move.number, close, decision, error)]
@@ -203,7 +202,7 @@ class Core:
         return [effects.Drop(move.number, code, reason)]
 
     def _set_open_deadline(self) -> None:
-        if self.state is State.OPEN:
+        if self.state is states.OPEN:
             due = None if self._handover is None else self._handover.due
             moments = [each for each in (due, self.stable_at) if each is not None]
             self.deadline = min(moments, default=None)
@@ -215,39 +214,40 @@ class Core:
             # The failures are forgotten. A refused credential is no failure, so it stays refused.
             self.run = Run(since=now, refresh_next=self.run.refresh_next)
         found = self._move(wish.trigger, now, paced=paced)
-        if self.state is State.CLOSING:
+        if self.state is states.CLOSING:
             self.wish, self._paced = wish, paced
-            if before is not State.CLOSING:
+            if before is not states.CLOSING:
                 found = [effects.Shut(self.generation, ask.code, ask.reason), *found]
             within = FAREWELL if wish is Wish.CONNECT else ask.within
             if self.deadline is not None and within is not None:
                 self.deadline = min(self.deadline, now + within)
-        elif self.state is State.PASSIVE and wish is Wish.SUSPEND:
+        elif self.state is states.PASSIVE and wish is Wish.SUSPEND:
             self.guard = Guard.SUSPENDED
         return found
 
     def _is_open(self, generation: int) -> bool:
-        return self.state is State.OPEN and generation == self.generation
+        return self.state is states.OPEN and generation == self.generation
 
     def _fail(self, event: events.Fail, now: float) -> list[Effect]:
         found = self._lost(event.close, event.undelivered, now, said=event.advice)
         return [effects.Farewell(event.generation, event.close.sent_code, event.reason), *found]
 
     def _reconnect(self, event: events.Reconnect, now: float) -> list[Effect]:
-        if self.state in (State.CLOSED, State.CONNECTING):
+        if self.state in (states.CLOSED, states.CONNECTING):
             return []
         found: list[Effect] = []
-        if self.state is State.OPEN:
+        if self.state is states.OPEN:
             self._planned = event.planned
             found = self._ask(Ask(Wish.CLOSE, event.code, event.reason), now)
         return found + self._ask(Ask(Wish.CONNECT), now, paced=True)
 
     def _opened(self, undelivered: int, now: float) -> list[Effect]:
         found = self._move(Trigger.OPENED, now, undelivered=undelivered)
-        if self.state is State.OPEN:
+        if self.state is states.OPEN:
             self.run.opened_at = now
-            others = (each for each in self._known if each != self.address)
-            self._known = (self.address, *islice(others, _MOST_KNOWN - 1))
+            if self._known[:1] != (self.address,):
+                others = (each for each in self._known if each != self.address)
+                self._known = (self.address, *islice(others, _MOST_KNOWN - 1))
         return found
 
     def _stable(self) -> None:
@@ -257,15 +257,15 @@ class Core:
         self.run = self.run.stable()
 
     def _expired(self, event: Expired, now: float) -> list[Effect]:
-        if self.state is State.OPEN:
+        if self.state is states.OPEN:
             move = self._handover
             if move is not None and event.deadline == move.due:
                 return self._successor_lost(move, Close.by_engine(Cause.CONNECT_TIMEOUT), now)
             self._stable()
             return []
-        if self.state is State.BACKOFF:
+        if self.state is states.BACKOFF:
             return self._move(Trigger.RETRY, now)
-        closing = self.state is State.CLOSING
+        closing = self.state is states.CLOSING
         generation = self.generation
         close = Close.by_engine(
             Cause.CLOSE_TIMEOUT if closing else Cause.CONNECT_TIMEOUT,
@@ -278,7 +278,7 @@ class Core:
         self, close: Close, undelivered: int, now: float, *, said: Advise | None = None
     ) -> list[Effect]:
         """Ask the policy about an end; `said` is the application's word on this end alone."""
-        asked = self.state is State.CLOSING
+        asked = self.state is states.CLOSING
         if asked:
             close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
         for advice in (self.advice, said):
@@ -321,7 +321,7 @@ class Core:
         )
         if self._handover is None:
             return found
-        if self.state is State.BACKOFF and said is None and not self.run.refresh_next:
+        if self.state is states.BACKOFF and said is None and not self.run.refresh_next:
             return found + self._move(Trigger.RETRY, now)  # the successor's dial is the redial
         return self._drop(GOING_AWAY, "") + found
 
@@ -357,23 +357,23 @@ class Core:
         delay: float | None = None
         dial: effects.Dial | effects.Promote | None = None
         move = self._handover
-        if self.state is State.CONNECTING and move is not None:
+        if self.state is states.CONNECTING and move is not None:
             self._handover, self.generation = None, move.number
             self.deadline = now + self._timeouts.connect if move.due is None else move.due
             self.run.dialling(move.started)
             dial = effects.Promote(move.number)
-        elif self.state is State.CONNECTING:
+        elif self.state is states.CONNECTING:
             start = self.run.earliest(now) if paced or trigger is Trigger.WAKE else now
             self._latest += 1
             self.generation = self._latest
             self.deadline = start + self._timeouts.connect
-            asked = trigger is Trigger.CONNECT or previous is State.CLOSING
+            asked = trigger is Trigger.CONNECT or previous is states.CLOSING
             dial = effects.Dial(self.generation, start, self.run.dialling(start), asked)
-        elif self.state is State.OPEN:
+        elif self.state is states.OPEN:
             self.deadline = self.stable_at = now + self._timeouts.stable
-        elif self.state is State.CLOSING:
+        elif self.state is states.CLOSING:
             self.deadline = now + self._timeouts.close
-        elif self.state is State.PASSIVE:
+        elif self.state is states.PASSIVE:
             self.guard = Guard.HELD if chosen is Guard.HOLD else Guard.SUSPENDED
         elif isinstance(decision, Retry):
             delay = decision.delay
@@ -392,7 +392,7 @@ class Core:
             rule="" if decision is None else decision.rule,
             delay=delay,
             uptime=None if context is None else context.uptime,
-            waited=self.run.waited if previous is State.CONNECTING else 0.0,
+            waited=self.run.waited if previous is states.CONNECTING else 0.0,
             unsent=self.held if close is None else close.unsent,
             undelivered=undelivered,
             error=error,

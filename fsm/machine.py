@@ -12,7 +12,7 @@ to rest.
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import transitions
 from transitions import EventData, Machine
@@ -35,7 +35,9 @@ Guarded = Callable[[EventData], bool]
 
 def _test(guard: Guard) -> Guarded:
     def holds(event: EventData) -> bool:
-        return cast("Model", event.model).guard is guard
+        model: Any = event.model
+        found: Guard | None = model.guard
+        return found is guard
 
     holds.__name__ = guard.value
     return holds
@@ -60,7 +62,8 @@ class _Condition(Condition):
 
     def check(self, event_data: EventData) -> bool:
         """Return whether the guard holds; no row has a guard that must not."""
-        return bool(cast("Guarded", self.func)(event_data))
+        test: Any = self.func
+        return bool(test(event_data))
 
 
 class _Transition(transitions.Transition):
@@ -74,17 +77,17 @@ class _Transition(transitions.Transition):
             if not condition.check(event_data):
                 return False
         if self.dest is not None:
-            model = cast("Model", event_data.model)
-            model.state = cast("State", event_data.machine.states[self.dest].value)
+            model: Any = event_data.model
+            model.state = event_data.machine.states[self.dest].value
         return True
 
 
 class _Event(transitions.Event):
     """An event without callbacks: `transitions` would look for them twice at each."""
 
-    def trigger(self, model: object, *_: object, **__: object) -> bool:
+    def trigger(self, model: Any, *_: object, **__: object) -> bool:
         """Try the rows of the model's state in order; return whether one moved it."""
-        rows = self.transitions.get(cast("Model", model).state.name, ())
+        rows = self.transitions.get(model.state.name, ())
         event = EventData(None, self, self.machine, model, (), {})
         for row in rows:  # noqa: SIM110 - a generator would cost as much as all else here
             if row.execute(event):

@@ -51,7 +51,16 @@ class State(Word):
         return self in _LIVE
 
 
-_LIVE: Final = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
+CLOSED: Final = State.CLOSED
+CONNECTING: Final = State.CONNECTING
+OPEN: Final = State.OPEN
+CLOSING: Final = State.CLOSING
+BACKOFF: Final = State.BACKOFF
+PASSIVE: Final = State.PASSIVE
+"""The members by themselves, for what runs at each change of state: up to Python 3.11 to look up
+`State.OPEN` takes ten times as long as to look up a name of a module, 0.07 µs."""
+
+_LIVE: Final = frozenset({CONNECTING, OPEN, CLOSING})
 
 
 class Trigger(Word):

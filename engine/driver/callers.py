@@ -7,11 +7,12 @@ from recloser import log
 from recloser.closed import closed_error, details
 from recloser.driver.generation import Generation, Releaser
 from recloser.driver.inbound import Inbound
+from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.fsm.effects import Drop, Failed
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.record import Close
-from recloser.fsm.states import State, Wish
+from recloser.fsm.states import Wish
 from recloser.transport.errors import NotOpen
 from recloser.waiter import Waiter
 
@@ -113,12 +114,12 @@ class Moves:
         """Let the callers go on where a change ends the move."""
         if self._outcome is None:
             return
-        if change.current is State.OPEN:
+        if change.current is states.OPEN:
             self._settle(None)
-        elif change.current is State.CLOSED:
+        elif change.current is states.CLOSED:
             self._settle(closed_error(change))
-        elif change.current is State.PASSIVE:
-            self._settle(NotOpen(State.PASSIVE))
+        elif change.current is states.PASSIVE:
+            self._settle(NotOpen(states.PASSIVE))
 
     def _settle(self, error: Exception | None) -> None:
         outcome, self._outcome = self._outcome, None

@@ -22,13 +22,13 @@ from recloser.driver.sender import DirectSender
 from recloser.driver.statistics import Counters
 from recloser.driver.terms import FREE, Terms, follow, meet, part, waits
 from recloser.driver.watchdog import Watchdog, watch_subscription
-from recloser.fsm import effects
+from recloser.fsm import effects, states
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Effect
 from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Move, Opened, Wait
 from recloser.fsm.record import Cause, Close
-from recloser.fsm.states import State, Trigger, Wish
+from recloser.fsm.states import Trigger, Wish
 from recloser.providers import dial_failure
 from recloser.transport.base import Request
 from recloser.transport.errors import NotOpen
@@ -121,14 +121,14 @@ class Driver:
     def open_wire(self) -> Wire | None:
         """The connection; None unless open."""
         generation = self.generation
-        return None if generation is None or self.core.state is not State.OPEN else generation.wire
+        return None if generation is None or self.core.state is not states.OPEN else generation.wire
 
     def bind(self) -> asyncio.AbstractEventLoop:
         """Return the engine's loop, which must be the running one; raises `WrongLoop`.
 
         An engine in closed holds nothing of a loop, so another may take it over.
         """
-        closed = self.core.state is State.CLOSED
+        closed = self.core.state is states.CLOSED
         if self._binding.bind(closed=closed, released=self._releaser.idle):
             self._releaser.abandon()
         return asyncio.get_running_loop()
@@ -169,18 +169,18 @@ class Driver:
         if self._handling:
             # A listener started this task eagerly: let the listener return first.
             await asyncio.sleep(0)
-        if self.core.state is State.CLOSING and self.core.wish is ask.wish:
+        if self.core.state is states.CLOSING and self.core.wish is ask.wish:
             await self._close_waiters.wait(ask.wish)
-        if self.core.state in (State.CLOSED, State.PASSIVE):
+        if self.core.state in (states.CLOSED, states.PASSIVE):
             await self._releaser.wait(release_timeout)
 
     async def move(self, move: Move) -> None:
         """Dial a successor and leave the connection for it; see `Moves.wait` for what it raises."""
         self.bind()
         if self.core.successor is None:
-            if self.core.state is State.CLOSED:
+            if self.core.state is states.CLOSED:
                 raise closed_error(self.last_change)
-            if self.core.state is not State.OPEN:
+            if self.core.state is not states.OPEN:
                 raise NotOpen(self.core.state)
             self.feed(move)
         await self.moves.wait()
@@ -210,18 +210,18 @@ class Driver:
         `close` is the record; without a code for a close frame nothing more is written.
         """
         generation = self.generation
-        if self.core.state is State.OPEN:
+        if self.core.state is states.OPEN:
             self.fail(close, code)
-        elif self.core.state is State.CONNECTING and generation is not None:
+        elif self.core.state is states.CONNECTING and generation is not None:
             self.feed(Lost(generation.number, close, self._undelivered(generation)))
-        elif self.core.state is State.CLOSING and self.core.deadline is not None:
+        elif self.core.state is states.CLOSING and self.core.deadline is not None:
             self._expired(self.core.deadline)
 
     def close_from_finalizer(self) -> None:
         """Close an engine that the application has lost; may be called from any thread."""
         loop = self._binding.loop
         try:
-            if loop is not None and (loop.is_closed() or self.core.state is not State.CLOSED):
+            if loop is not None and (loop.is_closed() or self.core.state is not states.CLOSED):
                 loop.call_soon_threadsafe(self._close_unowned)
         except RuntimeError:  # the loop is closed
             self._releaser.drop_wires(self.generation, self.moves.take())
@@ -231,7 +231,7 @@ class Driver:
         """Say good-bye and end at once: nobody waits for more, and the loop may be about to end."""
         self._releaser.unowned = True
         self.feed(Ask(Wish.CLOSE, within=0.0))
-        if self.core.state is State.CLOSING and self.core.deadline is not None:
+        if self.core.state is states.CLOSING and self.core.deadline is not None:
             self._expired(self.core.deadline)
         self.sender.abandon()
 
@@ -305,7 +305,7 @@ class Driver:
     def wants(self, generation: Generation) -> bool:
         """See `Dialler.wants`."""
         if generation is self.generation:
-            return self.core.state is State.CONNECTING
+            return self.core.state is states.CONNECTING
         return generation is self.moves.successor
 
     def dialled(self, generation: Generation, task: asyncio.Task[None]) -> None:
@@ -317,7 +317,7 @@ class Driver:
             part(self._terms, self.core)
         if not present and generation is not self.moves.successor:
             generation.abort()  # it was cancelled and went on: its socket must not stay
-        elif present and self.core.state is State.CLOSING and generation.connected:
+        elif present and self.core.state is states.CLOSING and generation.connected:
             pass  # shut() cancelled on_open: the end of the wire is still to come
         elif close is None:
             self._opened(generation)
@@ -326,7 +326,7 @@ class Driver:
             self.feed(Lost(generation.number, close, self._undelivered(generation)))
 
     def _opened(self, generation: Generation) -> None:
-        connecting = self.core.state is State.CONNECTING
+        connecting = self.core.state is states.CONNECTING
         if self.inbound.discards and connecting and generation is self.generation:
             self.inbound.discard()
         self.feed(Opened(generation.number, self.inbound.undelivered))
@@ -343,11 +343,11 @@ class Driver:
         return count
 
     def _announce(self, change: StateChange) -> None:
-        closed = change.current is State.CLOSED
+        closed = change.current is states.CLOSED
         self.last_change = change if closed else None  # used in closed alone
         generation = self.generation
         if generation is not None:
-            if change.previous is State.OPEN or change.current is State.CLOSING:
+            if change.previous is states.OPEN or change.current is states.CLOSING:
                 self.sender.leave()
                 generation.leave()
             if change.trigger is Trigger.LOST:
@@ -359,12 +359,12 @@ class Driver:
                     self.session = change.session  # a failed dial does not forget what stands
                 self.generation = None
                 self._releaser.start(self.bind(), generation, last=closed)
-        elif closed or (self._terms.lease is not None and change.current is State.PASSIVE):
+        elif closed or (self._terms.lease is not None and change.current is states.PASSIVE):
             self._releaser.start(self.bind(), None, last=closed)
         self.inbound.mark_reported(change.undelivered)
         wire = None if self.generation is None else self.generation.wire
         self.inbound.changed(change, wire)
-        if change.current is State.OPEN and self._limits is not None and self.generation:
+        if change.current is states.OPEN and self._limits is not None and self.generation:
             self._limits.watch(self, self.generation)
         self._neighbour.changed(change)
         self.counters.count(change)
@@ -373,9 +373,9 @@ class Driver:
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)
-        if change.current is State.OPEN:
+        if change.current is states.OPEN:
             self.inbound.record_latest()
-        if change.previous is State.CLOSING:
+        if change.previous is states.CLOSING:
             self._close_waiters.release()
         self.moves.changed(change)
         self.observers.notify(change, self.clock, self.fields)

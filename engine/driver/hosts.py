@@ -3,11 +3,12 @@
 from typing import Final
 from weakref import WeakValueDictionary
 
+from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import SERVICE_RESTART
 from recloser.fsm.decisions import ALONE, Host
 from recloser.fsm.record import Cause
-from recloser.fsm.states import State, Trigger
+from recloser.fsm.states import Trigger
 
 
 class _Shared:
@@ -67,9 +68,9 @@ class Neighbour:
 
     def changed(self, change: StateChange) -> None:
         """Learn from a change of the engine."""
-        if change.current in (State.CLOSED, State.PASSIVE):
+        if change.current in (states.CLOSED, states.PASSIVE):
             self._leave()
-        elif change.current is State.OPEN and self._restarted_at is not None:
+        elif change.current is states.OPEN and self._restarted_at is not None:
             if self._shared is not None:
                 self._shared.outage, self._shared.crowded = self._away, self._crowded
             self._restarted_at = None
@@ -80,7 +81,7 @@ class Neighbour:
         close, context = change.close, change.context
         if close is None or context is None or close.intentional:
             return
-        if change.previous is State.OPEN:
+        if change.previous is states.OPEN:
             restarts = close.code == SERVICE_RESTART and close.cause is Cause.CLOSE_FRAME
             self._restarted_at = change.at if restarts else None
             self._away, self._crowded = 0.0, False

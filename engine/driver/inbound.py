@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, Protocol, cast
 from recloser.closed import closed_error
 from recloser.driver.loop import WrongLoop
 from recloser.driver.remainder import Remainder
+from recloser.fsm import states
 from recloser.fsm.change import StateChange
-from recloser.fsm.states import State
 from recloser.transport.base import Opcode
 from recloser.transport.receive_buffer import LIMIT, ReceiveBuffer
 from recloser.transport.wire import Wire
@@ -186,11 +186,11 @@ class Inbound:
 
     def changed(self, change: StateChange, wire: Wire | None) -> None:
         """Tell the consumer where its next message comes from, or that none will come."""
-        if change.current is State.OPEN and wire is not None:
+        if change.current is states.OPEN and wire is not None:
             self.attach(wire, change.generation)
-        elif change.current is State.CONNECTING:
+        elif change.current is states.CONNECTING:
             self.reopen()
-        elif change.current is State.CLOSED:
+        elif change.current is states.CLOSED:
             self.end(partial(closed_error, change), deliberate=change.deliberate)
 
     def check(self) -> None:

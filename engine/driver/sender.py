@@ -5,9 +5,9 @@ from typing import Any
 
 from recloser.closed import closed_error
 from recloser.contract import Data, Engine, OpenGeneration
+from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import RecloserError
-from recloser.fsm.states import State
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
 
@@ -72,7 +72,7 @@ class DirectSender:
 
     def changed(self, change: StateChange, generation: OpenGeneration | None) -> None:
         """Send to the connection that has opened."""
-        if change.current is State.OPEN and generation is not None and generation.wire is not None:
+        if change.current is states.OPEN and generation is not None and generation.wire is not None:
             self.send = generation.wire.send
 
     async def _refuse(self, message: Data) -> Delivery:
@@ -80,6 +80,6 @@ class DirectSender:
         engine.bind()
         if not isinstance(message, str | bytes | bytearray | memoryview):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
-        if engine.core.state is State.CLOSED:
+        if engine.core.state is states.CLOSED:
             raise closed_error(engine.last_change)
         raise NotOpen(engine.core.state)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from recloser.fsm import states
 from recloser.fsm.change import StateChange
-from recloser.fsm.states import State
 
 _NO_CLOSES: Final[Mapping[tuple[int, str, bool], int]] = MappingProxyType({})
 
@@ -60,9 +60,9 @@ class Counters:
 
     def count(self, change: StateChange) -> None:
         """Take one change into account."""
-        if change.current is State.CONNECTING:
+        if change.current is states.CONNECTING:
             self._dials += 1
-        elif change.current is State.OPEN:
+        elif change.current is states.OPEN:
             self._opens += 1
         if change.uptime is not None:
             self._uptime += change.uptime
