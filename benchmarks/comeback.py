@@ -35,6 +35,7 @@ KINDS = (LOOP, LOOP + AGAIN, ENGINE)
 RESUMING = f"{ENGINE}, resuming"
 TLS_GOAL = 0.6
 TLS_KINDS = (ENGINE, ENGINE + AGAIN, RESUMING, LOOP)
+TIMEOUTS = recloser.Timeouts(stable=0.2)
 AWAY = 4.0
 """Seconds for which dials are refused, and from a refused dial to the next. The first dials are
 spread over the first half of them."""
@@ -205,7 +206,7 @@ async def _engine(
         session=session,
         ssl=trust,
         policy=Policy(delays),
-        timeouts=recloser.Timeouts(stable=0.2),
+        timeouts=TIMEOUTS,
         observers=[count],
         governor=None,  # each makes a refused dial of its own, as the loop does
     ) as ws:

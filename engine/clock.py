@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 
 class Timer(Protocol):
@@ -33,7 +34,7 @@ class Clock(Protocol):
 class LoopClock:
     """The event loop's clock."""
 
-    __slots__ = ("_loop",)
+    __slots__ = ("__weakref__", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -49,6 +50,35 @@ class LoopClock:
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Set a timer of the loop."""
         return self._loop.call_at(when, callback)
+
+
+class _RunningClock:
+    """The clock of the loop that runs, for an engine that belongs to none yet."""
+
+    __slots__ = ()
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall(self) -> float:
+        return time.time()
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        return asyncio.get_running_loop().call_at(when, callback)
+
+
+RUNNING: Final[Clock] = _RunningClock()
+"""The clock of an engine before its first use."""
+
+_CLOCKS: Final[WeakValueDictionary[asyncio.AbstractEventLoop, LoopClock]] = WeakValueDictionary()
+
+
+def loop_clock(loop: asyncio.AbstractEventLoop) -> LoopClock:
+    """Return the clock of a loop: one for all engines there, as long as one of them has it."""
+    found = _CLOCKS.get(loop)
+    if found is None:
+        found = _CLOCKS[loop] = LoopClock(loop)
+    return found
 
 
 _FAR: Final = 86_400.0

@@ -118,7 +118,7 @@ class Run:
 
     def failed(self, close: Close, now: float) -> None:
         """Count one end that is not intentional."""
-        alike = (close.code, close.origin, close.cause, close.status)
+        alike = (close.code, close.origin.value, close.cause.value, close.status)
         if alike == self.alike:
             self.streak += 1
         else:

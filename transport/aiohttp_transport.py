@@ -188,7 +188,8 @@ class AiohttpTransport:
             crosses = trail.cross_origin
             headers = CIMultiDict[str]() if lent is None or crosses else lent.headers.copy()
             headers.update(request.headers)
-            hidden = sessions.without_cookies(cross_origin=crosses)
+            if crosses:
+                session = sessions.session_elsewhere(session)
             offered = offer_ticket(self.resumption)
             try:
                 upgrade = await session.ws_connect(
@@ -217,7 +218,8 @@ class AiohttpTransport:
                 return cast("Upgrade", upgrade)  # the session's ws_response_class
             finally:
                 reset_value(offered)
-                reset_value(hidden)
+                if crosses:
+                    session.detach()
 
     def _proxy_for(self, request: Request) -> Proxy | None:
         """Return the proxy of a request; the environment is read anew for each."""

@@ -2,15 +2,13 @@
 
 import asyncio
 import warnings
-from contextvars import ContextVar, Token
 from copy import copy
 from math import inf
-from typing import Any, Final, cast
+from typing import Any, cast
 from weakref import WeakValueDictionary, finalize
 
 from aiohttp import (
     ClientHandlerType,
-    ClientMiddlewareType,
     ClientRequest,
     ClientResponse,
     ClientSession,
@@ -25,7 +23,6 @@ from multidict import CIMultiDict, MultiMapping
 from yarl import URL
 
 from recloser.transport.compatibility import check_aiohttp
-from recloser.transport.dial_value import set_value
 from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import UpgradeRefused, invalid_upgrade
 from recloser.transport.proxies import SocksProxy
@@ -36,17 +33,10 @@ from recloser.transport.upgrade import Answer, Upgrade, first_bytes
 _UNBOUNDED = ClientTimeout(total=None)
 """The engine keeps the deadline; aiohttp's total would keep a timer for the socket's life."""
 
-_CROSS_ORIGIN: Final = ContextVar("recloser_cross_origin", default=False)
-
 Route = ClientSession | SocksProxy | None
 """What a session dials through: a lent session, a SOCKS proxy, or a connector of our own."""
 
 _Key = tuple[asyncio.AbstractEventLoop, Route, type[Upgrade]]
-
-
-def without_cookies(*, cross_origin: bool) -> Token[bool] | None:
-    """Send no cookie until `reset_value` if `cross_origin`: a jar knows hosts (RFC 6265 8.5)."""
-    return set_value(_CROSS_ORIGIN, cross_origin)
 
 
 async def check_answer(response: ClientResponse, asked: MultiMapping[str]) -> None:
@@ -91,8 +81,6 @@ class CheckedAnswer(Answer):
 
 async def check_last(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Judge an answer that the application's middlewares have seen, as a middleware itself."""
-    if _CROSS_ORIGIN.get():
-        request.headers.popall("Cookie", None)
     response = await handler(request)
     await check_answer(response, request.headers)
     return response
@@ -123,23 +111,34 @@ def own_session(
 def session_over(lent: ClientSession, *, upgrade: type[Upgrade] = Upgrade) -> ClientSession:
     """Make a session that dials as the lent one does: a copy with answers and an end of our own.
 
-    The application's middlewares see each answer before it is judged, and no request to another
-    origin. aiohttp's second try stays: the lent pool may hold an idle connection that the server
-    has dropped. Raises `SessionClosed`.
+    The application's middlewares see each answer before it is judged. aiohttp's second try stays:
+    the lent pool may hold an idle connection that the server has dropped. Raises `SessionClosed`.
     """
     if lent.closed or lent.connector is None:
         raise SessionClosed
     made = copy(lent)
     parts = vars(made)  # test_contract.py pins the names
+    middlewares = parts["_middlewares"]
     parts.update(
         _connector_owner=False,
         _default_headers=CIMultiDict(),  # those of the moment go with each dial
         _timeout=_stepwise(lent.timeout),
         _raise_for_status=False,  # a refused upgrade is raised anyway
-        _response_class=Answer,
+        _response_class=Answer if middlewares else CheckedAnswer,
         _ws_response_class=upgrade,
-        _middlewares=(check_last, *map(_same_origin, parts["_middlewares"])),
+        _middlewares=(check_last, *middlewares) if middlewares else (),
     )
+    return made
+
+
+def session_elsewhere(session: ClientSession) -> ClientSession:
+    """Make a session for a dial to another origin (E5): a copy without cookies and middlewares.
+
+    A jar knows hosts, and no origins (RFC 6265 section 8.5), and a middleware may sign. The copy
+    must be detached when the dial is over.
+    """
+    made = copy(session)
+    vars(made).update(_cookie_jar=DummyCookieJar(), _middlewares=(), _response_class=CheckedAnswer)
     return made
 
 
@@ -212,17 +211,6 @@ def expire_look_up(session: ClientSession, address: URL) -> None:
 def own_proxy(session: ClientSession) -> str | URL | None:
     """Return the proxy that a session was made with."""
     return cast("str | URL | None", vars(session)["_default_proxy"])
-
-
-def _same_origin(middleware: ClientMiddlewareType) -> ClientMiddlewareType:
-    """Keep a middleware of the application's from requests to another origin: it may sign (E5)."""
-
-    async def call(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        if _CROSS_ORIGIN.get():
-            return await handler(request)
-        return await middleware(request, handler)
-
-    return call
 
 
 class _SharedSession:

@@ -120,8 +120,6 @@ async def dial(
 
 async def sleep_until(when: float, clock: Clock) -> None:
     """Wait until `when` on the engine's clock."""
-    if clock.monotonic() >= when:
-        return
     due = asyncio.Event()
     timer = clock.call_at(when, due.set)
     try:

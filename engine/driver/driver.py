@@ -15,7 +15,7 @@ from recloser.driver.hosts import Neighbour
 from recloser.driver.inbound import Inbound
 from recloser.driver.inputs import Inputs
 from recloser.driver.limits import Limits
-from recloser.driver.loop import LoopBinding
+from recloser.driver.loop import LoopBinding, running_loop
 from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
@@ -58,6 +58,7 @@ class Driver:
         "_releaser",
         "_terms",
         "_transport",
+        "clock",
         "core",
         "counters",
         "fields",
@@ -103,6 +104,7 @@ class Driver:
         self._limits = limits
         self.session: Session | None = None
         self._binding = LoopBinding(clock)
+        self.clock: Clock = self._binding.clock  # the one given, or that of the loop
         self._inbox: tuple[Event, ...] = ()  # nearly always empty, which costs no memory
         self._handling = False
         self._alarm = Alarm()
@@ -111,11 +113,6 @@ class Driver:
             transport, self.sender, terms.lease, bound=close_timeout, fields=fields
         )
         self._close_waiters = CloseWaiters()
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that the application gave, or that of the loop."""
-        return self._binding.clock
 
     @property
     def open_wire(self) -> Wire | None:
@@ -128,10 +125,13 @@ class Driver:
 
         An engine in closed holds nothing of a loop, so another may take it over.
         """
-        closed = self.core.state is states.CLOSED
-        if self._binding.bind(closed=closed, released=self._releaser.idle):
+        running = running_loop()
+        if running is not self._binding.loop:
+            closed = self.core.state is states.CLOSED
+            self._binding.move(running, closed=closed, released=self._releaser.idle)
+            self.clock = self._binding.clock
             self._releaser.abandon()
-        return asyncio.get_running_loop()
+        return running
 
     def feed(self, event: Event) -> None:
         """Put an event into the inbox: it is handled now, or after the event being handled."""
@@ -139,23 +139,24 @@ class Driver:
         if self._handling:
             return
         self._handling = True
+        core, clock = self.core, self.clock
         try:
             while self._inbox:
                 event, self._inbox = self._inbox[0], self._inbox[1:]
-                self.core.held = self.sender.not_on_wire
-                self.core.host = self._neighbour.host
+                core.held = self.sender.not_on_wire
+                core.host = self._neighbour.host
                 try:
-                    found = self.core.handle(event, self.clock.monotonic())
+                    found = core.handle(event, clock.monotonic())
                 except (KeyboardInterrupt, SystemExit):
                     # The policy was interrupted: nothing has changed.
                     self._inbox = (event, *self._inbox)
                     raise
                 for effect in found:
                     self._perform(effect)
-                self._close_waiters.release_superseded(self.core.wish)
+                self._close_waiters.release_superseded(core.wish)
         finally:
             self._handling = False
-            self._alarm.set(self.core.deadline, self.clock, self._expired)
+            self._alarm.set(core.deadline, clock, self._expired)
 
     async def leave(self, ask: Ask, *, release_timeout: float | None = None) -> None:
         """Close or suspend; return when that has ended, or when a later wish supersedes it.
@@ -275,10 +276,14 @@ class Driver:
 
     async def prepare(self, generation: Generation, effect: effects.Dial) -> Spend | None:
         """See `Dialler.prepare`."""
-        await self._releaser.wait()
-        await sleep_until(effect.not_before, self.clock)
+        if not self._releaser.idle:
+            await self._releaser.wait()
+        if self.clock.monotonic() < effect.not_before:
+            await sleep_until(effect.not_before, self.clock)
         if generation is self.generation:
             self.inbound.set_aside()
+        if self._terms is FREE:
+            return None
         address = self._inputs.address(self.core.address)
         return await meet(
             self._terms, self.core, effect, address, self.feed, clock=self.clock, fields=self.fields
@@ -369,7 +374,8 @@ class Driver:
         self._neighbour.changed(change)
         self.counters.count(change)
         log.state_change(change, self.clock.wall(), self.fields)
-        follow(self._terms, self.core, change, self.feed)
+        if self._terms is not FREE:
+            follow(self._terms, self.core, change, self.feed)
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from recloser.clock import Clock, LoopClock
+from recloser.clock import RUNNING, Clock, loop_clock
 from recloser.fsm.errors import RecloserError
 
 
@@ -21,34 +21,31 @@ class WrongLoop(RecloserError, RuntimeError):
 class LoopBinding:
     """Binds an engine to the loop of its first use; an engine that holds nothing may move."""
 
-    __slots__ = ("_clock", "_given", "loop")
+    __slots__ = ("_given", "clock", "loop")
 
     def __init__(self, clock: Clock | None) -> None:
         self._given: Final = clock
-        self._clock = clock
+        self.clock: Clock = RUNNING if clock is None else clock
+        """The clock that the application gave, or that of the loop."""
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    @property
-    def clock(self) -> Clock:
-        """The clock that the application gave, or that of the loop."""
-        if self._clock is None:
-            self._clock = LoopClock(asyncio.get_running_loop() if self.loop is None else self.loop)
-        return self._clock
-
-    def bind(self, *, closed: bool, released: bool) -> bool:
-        """Bind to the running loop; return True if the engine has just moved there.
+    def move(self, running: asyncio.AbstractEventLoop, *, closed: bool, released: bool) -> None:
+        """Bind to the running loop, which is another one than before, or the first.
 
         An engine moves when its machine is `closed` and everything is `released`, or its old
         loop is closed. Raises `WrongLoop` in every other loop or thread than that of the engine.
         """
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            raise WrongLoop from None
         before = self.loop
-        if before is running:
-            return False
         if before is not None and not (closed and (released or before.is_closed())):
             raise WrongLoop
-        self.loop, self._clock = running, self._given
-        return True
+        self.loop = running
+        if self._given is None:
+            self.clock = loop_clock(running)
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running loop; raises `WrongLoop` where none runs."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise WrongLoop from None

@@ -80,7 +80,8 @@ class Observers:
             listener = entry[1]
             started = clock.monotonic()
             try:
-                refuse_coroutine(listener(change))
+                if (result := listener(change)) is not None:
+                    refuse_coroutine(result)
             # A listener must not stop the machine (I3); a cancelled future raises the second.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
                 log.failure(log.LISTENER_FAILED, fields, listener, error)

@@ -1,6 +1,5 @@
 """Counters of one engine, as a frozen record."""
 
-from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -52,7 +51,7 @@ class Counters:
         self._dials = 0
         self._opens = 0
         self._uptime = 0.0
-        self._closes: Counter[tuple[int, str, bool]] | None = None
+        self._closes: dict[tuple[int, str, bool], int] | None = None
         self._undelivered = 0
         self.dropped: int = 0
         self.resent: int = 0
@@ -70,8 +69,9 @@ class Counters:
         close = change.close
         if close is not None:
             if self._closes is None:
-                self._closes = Counter()
-            self._closes[close.code, close.origin.value, close.intentional] += 1
+                self._closes = {}  # a `Counter` of these would be one more for the collector
+            key = close.code, close.origin.value, close.intentional
+            self._closes[key] = self._closes.get(key, 0) + 1
 
     def read(self, undelivered: int) -> Statistics:
         """Give the figures as they stand; `undelivered` messages were not told in a change yet."""
