@@ -1,0 +1,78 @@
+"""The clock of an event loop, which its engines share, and that before an engine has a loop."""
+
+import asyncio
+import gc
+from weakref import ref
+
+import pytest
+
+from recloser.clock import RUNNING, Alarm, loop_clock
+from recloser.testing import run
+
+
+async def test_the_engines_of_a_loop_share_its_clock() -> None:
+    loop = asyncio.get_running_loop()
+    clock = loop_clock(loop)
+    assert loop_clock(loop) is clock
+    before = loop.time()
+    assert before <= clock.monotonic() <= loop.time()
+
+
+async def test_a_clock_that_no_engine_has_is_forgotten() -> None:
+    clock = loop_clock(asyncio.get_running_loop())
+    gone = ref(clock)
+    del clock
+    gc.collect()
+    assert gone() is None
+    assert loop_clock(asyncio.get_running_loop()).monotonic() > 0
+
+
+def test_each_loop_has_a_clock_of_its_own() -> None:
+    one, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        first, second = loop_clock(one), loop_clock(other)
+        assert first is not second
+        assert first.monotonic() <= one.time()
+    finally:
+        one.close()
+        other.close()
+
+
+def test_the_clock_before_the_first_use_is_that_of_the_loop_that_runs() -> None:
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        rung = asyncio.Event()
+        start = RUNNING.monotonic()
+        assert start == loop.time()
+        RUNNING.call_at(start + 5.0, rung.set)
+        await rung.wait()
+        assert RUNNING.monotonic() == start + 5.0
+        assert RUNNING.wall() > 0
+
+    run(body())
+
+
+def test_the_clock_before_the_first_use_needs_a_loop() -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        RUNNING.monotonic()
+
+
+def test_an_alarm_rings_once_for_each_deadline_also_for_one_that_is_far() -> None:
+    far = 200_000.0  # seconds: two steps and a half of a day
+
+    async def body() -> None:
+        clock = loop_clock(asyncio.get_running_loop())
+        rung: list[tuple[float, float]] = []
+        alarm = Alarm()
+        start = clock.monotonic()
+        alarm.set(start + far, clock, lambda due: rung.append((due, clock.monotonic())))
+        await asyncio.sleep(far - 1)
+        assert rung == []
+        await asyncio.sleep(2)
+        assert rung == [(start + far, start + far)]
+        alarm.set(start, clock, lambda due: rung.append((due, 0.0)))
+        alarm.set(None, clock, lambda due: rung.append((due, 0.0)))
+        await asyncio.sleep(1)
+        assert len(rung) == 1
+
+    run(body())
