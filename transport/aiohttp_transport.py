@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from ssl import SSLContext
@@ -82,6 +81,7 @@ class AiohttpTransport:
         "_proxy",
         "_shares",
         "_ssl",
+        "_total",
         "ask_kernel",
         "backlogged",
         "heartbeat",
@@ -136,6 +136,7 @@ class AiohttpTransport:
             raise ValueError(f"follow_redirects must be 0 (none) or more, not {follow_redirects}")
         self._follow_redirects = follow_redirects
         self._lent = session
+        self._total = sessions.total_timeout(session)
         self._shares: tuple[sessions.SessionShare, ...] = ()
         self._ssl = ssl
         self.resumption: Resumption | None = (
@@ -154,11 +155,10 @@ class AiohttpTransport:
         """Open a socket: see `Transport.dial`. A redirect beyond the limit is a refusal."""
         trail = Trail(request, self._follow_redirects)
         try:
-            total = sessions.total_timeout(self._lent)
-            if total is None:
+            if self._total is None:
                 upgrade = await self._upgrade(trail)
             else:
-                async with asyncio.timeout(total):
+                async with asyncio.timeout(self._total):
                     upgrade = await self._upgrade(trail)
         except SessionClosed:
             failed = classify.session_closed()
@@ -243,10 +243,7 @@ class AiohttpTransport:
         for share in self._shares:
             if share.usable():
                 chosen = proxy if isinstance(proxy, URL) else sessions.own_proxy(share.session)
-                for address in (request.url, chosen):
-                    with suppress(ValueError):  # it is no URL, which is what the dial failed of
-                        if address is not None:
-                            sessions.expire_look_up(share.session, exact_url(str(address)))
+                sessions.expire_look_ups(share.session, request.url, chosen)
 
     async def _session(self, proxy: Proxy | None) -> ClientSession:
         """Return the session to dial on; a new one if ours was closed, or its loop has gone.

@@ -2,6 +2,7 @@
 
 import asyncio
 import warnings
+from contextlib import suppress
 from copy import copy
 from math import inf
 from typing import Any, cast
@@ -22,6 +23,7 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDict, MultiMapping
 from yarl import URL
 
+from recloser.transport.base import exact_url
 from recloser.transport.compatibility import check_aiohttp
 from recloser.transport.errors import SessionClosed
 from recloser.transport.handshake import UpgradeRefused, invalid_upgrade
@@ -193,8 +195,8 @@ def _stepwise(given: ClientTimeout) -> ClientTimeout:
     )
 
 
-def expire_look_up(session: ClientSession, address: URL) -> None:
-    """Have the host of an address looked up anew by the next dial (E1.7).
+def expire_look_ups(session: ClientSession, *addresses: str | URL | None) -> None:
+    """Have the hosts of these addresses looked up anew by the next dial (E1.7).
 
     The answer is marked as too old. `clear_dns_cache` would remove it under dials that have
     waited for the same look-up and are about to read it: they would fail with `KeyError`. A lent
@@ -203,9 +205,13 @@ def expire_look_up(session: ClientSession, address: URL) -> None:
     """
     cached: Any = getattr(session.connector, "_cached_hosts", None)  # a TCPConnector has it
     times: Any = getattr(cached, "_timestamps", {})
-    key = (address.raw_host, address.port)
-    if key in times:
-        times[key] = -inf
+    if not times:
+        return
+    for address in addresses:
+        with suppress(ValueError):  # it is no URL, which is what the dial failed of
+            url = exact_url(str(address or ""))
+            if (url.raw_host, url.port) in times:
+                times[url.raw_host, url.port] = -inf
 
 
 def own_proxy(session: ClientSession) -> str | URL | None:
@@ -274,7 +280,8 @@ class SessionShare:
 
     def usable(self) -> bool:
         """Whether it can dial: it is not closed, and it belongs to the running loop."""
-        return not self.session.closed and self._shared.loop is asyncio.get_running_loop()
+        shared = self._shared
+        return not shared.session.closed and shared.key[0] is asyncio.get_running_loop()
 
     async def release(self) -> None:
         """End the share, once; the last one closes the session, but no lent connector."""

@@ -54,12 +54,14 @@ class Answer(ClientResponse):
     dial that was given up.
     """
 
-    __slots__ = ("transport",)  # one more in the dictionary would cost 1 KiB a connection
+    __slots__ = ("_shown", "transport")  # one in the dictionary would cost 1 KiB a connection
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.transport: asyncio.Transport | None = None
         """The socket to abort; None before it is open, and when a wire closes it by itself."""
+        self._shown: CIMultiDictProxy[str] | None = None
+        """The headers that aiohttp is shown of an upgrade: it asks five times."""
 
     async def start(self, connection: Connection) -> ClientResponse:
         """Keep the socket: an answer without a body drops it before it is closed."""
@@ -78,10 +80,17 @@ class Answer(ClientResponse):
         It wants Upgrade alone where RFC 6455 section 4.1 wants a list that has it, and refuses
         some parameters of RFC 7692. `sessions.check_answer` judges the headers that came.
         """
+        if self.status != _UPGRADED:
+            return self.received
+        if self._shown is None:
+            self._shown = self._readable()
+        return self._shown
+
+    def _readable(self) -> CIMultiDictProxy[str]:
         found = self.received
         lists = found.getall("Connection", ())
         readable = lists == ["Upgrade"] and found.get(_EXTENSIONS, NAME) == NAME
-        if self.status != _UPGRADED or readable or not upgrades(",".join(lists)):
+        if readable or not upgrades(",".join(lists)):
             return found
         shown = CIMultiDict(found)
         shown["Connection"] = "Upgrade"
