@@ -8,7 +8,8 @@ data goes to the protocol as before, without a call in between; the end comes he
 TLS of asyncio and of uvloop keeps records undecrypted while its reader is paused, and forgets
 them when it is told of an end or aborted. So its own object is asked to decrypt them.
 
-The wrapper also wakes an idle wire when bytes arrive: for that one time there is a call in between.
+The wrapper also notes when bytes arrive for an idle wire. Where more than a few chunks come between
+two ticks, it wakes the wire and leaves: no call stands between a busy connection and its reader.
 """
 
 import asyncio
@@ -16,21 +17,38 @@ import os
 import ssl
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from recloser.transport.layers import feed, layers
-from recloser.transport.ticker import Sleeper
+from recloser.transport.ticker import Sleeper, Ticker, Ticking
 
 BOUND: Final = 8 * 2**20
 """Bytes that are read at most: Linux lets a socket hold 6 MiB (net.ipv4.tcp_rmem)."""
 
+FEW: Final = 8
+"""Chunks between two ticks up to which a wire is idle: to note so many takes less than a look."""
+
 _CHUNK: Final = 256 * 1024
+
+
+class Idle(Ticking, Sleeper, Protocol):
+    """The wire, as it is told that bytes arrive for it."""
 
 
 class _LastRead(asyncio.BaseProtocol, ABC):
     """What both kinds of protocols share: all but the end is passed on."""
 
-    __slots__ = ("_binds", "_lowest", "_protocol", "_sleeper", "_transport", "wanted")
+    __slots__ = (
+        "_binds",
+        "_idle",
+        "_left",
+        "_lowest",
+        "_number",
+        "_protocol",
+        "_ticker",
+        "_transport",
+        "wanted",
+    )
 
     def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
         self._transport = transport
@@ -38,40 +56,58 @@ class _LastRead(asyncio.BaseProtocol, ABC):
         self._protocol = protocol
         self.wanted: bool = True
         """False once the end was told, so that nobody asks for the rest."""
-        self._sleeper: Sleeper | None = None
+        self._idle: Idle | None = None
+        self._ticker: Ticker
+        """It is told of what arrives, as long as somebody listens."""
+        self._number = 0
+        """The number of the tick after which bytes came last."""
+        self._left = 0
+        """The number of chunks that may still come before the next one."""
         # asyncio's own asks the protocol for the method at each read, uvloop's keeps the methods.
         self._binds = type(lowest).__module__ != "asyncio.selector_events"
         """Whether the transport is to be told when a method is another one."""
 
-    @property
-    def listening(self) -> bool:
-        """Whether nothing has arrived since `listen`."""
-        return self._sleeper is not None
+    def listen(self, wire: Idle, ticker: Ticker) -> None:
+        """From now on tell the ticker when bytes arrive, and wake the wire if they are many.
 
-    def listen(self, wire: Sleeper) -> None:
-        """Wake the wire, once, when bytes or the end of the stream arrive."""
-        self._sleeper = wire
-        self._interpose()
-        if self._binds:
-            self._lowest.set_protocol(self)
+        It begins as if some had come: those of just before may not have reached their reader.
+        """
+        if self._idle is None:
+            self._idle, self._ticker = wire, ticker
+            self._interpose()
+            if self._binds:
+                self._lowest.set_protocol(self)
+        self._number, self._left = ticker.number, FEW
+        ticker.arrived(wire)
 
     def stop_listening(self) -> None:
-        """Wake nobody."""
-        if self._sleeper is not None:
-            self._sleeper = None
+        """Note nothing, and wake nobody."""
+        if self._idle is not None:
+            self._idle = None
             self._pass_on()
             if self._binds:
                 self._lowest.set_protocol(self)
 
+    def _note(self) -> None:
+        number = self._ticker.number
+        if number != self._number:
+            self._number, self._left = number, FEW
+            if self._idle is not None:
+                self._ticker.arrived(self._idle)
+        elif self._left:
+            self._left -= 1
+        else:
+            self._wake()
+
     def _wake(self) -> None:
-        wire = self._sleeper
+        wire = self._idle
         self.stop_listening()
         if wire is not None:
             wire.wake()
 
     @abstractmethod
     def _interpose(self) -> None:
-        """Have the next bytes wake the wire."""
+        """Have bytes be noted before they go to the protocol."""
 
     @abstractmethod
     def _pass_on(self) -> None:
@@ -148,10 +184,10 @@ class _PlainLastRead(_LastRead, asyncio.Protocol):
         self.data_received = self._protocol.data_received  # type: ignore[method-assign] # no call
 
     def _interpose(self) -> None:
-        self.data_received = self._first_data  # type: ignore[method-assign] # for one call
+        self.data_received = self._noted_data  # type: ignore[method-assign] # while idle
 
-    def _first_data(self, data: bytes) -> None:
-        self._wake()
+    def _noted_data(self, data: bytes) -> None:
+        self._note()
         self._protocol.data_received(data)
 
 
@@ -169,10 +205,10 @@ class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
         self.buffer_updated = self._protocol.buffer_updated  # type: ignore[method-assign] # no call
 
     def _interpose(self) -> None:
-        self.buffer_updated = self._first_bytes  # type: ignore[method-assign] # for one call
+        self.buffer_updated = self._noted_bytes  # type: ignore[method-assign] # while idle
 
-    def _first_bytes(self, nbytes: int) -> None:
-        self._wake()
+    def _noted_bytes(self, nbytes: int) -> None:
+        self._note()
         self._protocol.buffer_updated(nbytes)
 
 

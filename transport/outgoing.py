@@ -294,7 +294,7 @@ class Outgoing:
             self._kept = []
         self._kept.append((self._written, item))
         self._look()
-        if self.sleeper is not None:
+        if self.sleeper is not None and self._kept:
             self.sleeper.wake()
 
     def _look(self) -> None:
@@ -339,7 +339,7 @@ class Outgoing:
         self._written += framed(len(payload))
         if self._kept is None and self._transport.get_write_buffer_size():
             self._kept = []
-        if self.sleeper is not None:
+        if self.sleeper is not None and not self.settled:
             self.sleeper.wake()
 
     def close(self, code: int | None, reason: str = "") -> None:

@@ -212,24 +212,24 @@ class SocketWire(Wire):
         """See `Wire.wait_closed`."""
         await asyncio.wait((self.lost,))
 
+    @property
+    def being_read(self) -> bool:
+        """See `Ticking.being_read`."""
+        return self._reading is not None or self.attended
+
     def tick(self) -> float:
         """Look after the wire while no consumer reads: see `Ticking.tick`.
 
-        It is idle at the second look at which somebody reads, nothing waits to leave and nothing
-        came since the first: what came before that may not have reached its reader yet.
+        What came before may not have reached its reader yet: the ticker asks about that later.
         """
-        arrivals = self._last_read
-        listening = arrivals is not None and arrivals.listening
-        idle = listening and self._at_rest()
-        if not idle and not self._looked_after():
+        if not self._looked_after():
             return 0.0
         due = inf if self._liveness is None else self._liveness.tick()
-        if idle:
-            self.outgoing.sleeper = self
-            return due
-        if arrivals is not None and not listening and self._at_rest():
-            arrivals.listen(self)
-        return 0.0
+        if self._last_read is None or not self._at_rest():
+            return 0.0
+        self._last_read.listen(self, self._ticker)
+        self.outgoing.sleeper = self
+        return due
 
     def _looked_after(self) -> bool:
         """Read, and send what waited; return whether the connection goes on."""
@@ -251,8 +251,7 @@ class SocketWire(Wire):
 
     def _at_rest(self) -> bool:
         """Whether somebody reads, and nothing waits to leave."""
-        read = self._reading is not None or self.attended
-        return read and not self.closing and self.outgoing.settled
+        return self.being_read and not self.closing and self.outgoing.settled
 
     def wake(self) -> None:
         """See `Sleeper.wake`."""

@@ -1,7 +1,8 @@
 """One timer per event loop: it looks after wires in which something goes on, and notices a suspend.
 
-A wire is *idle* while nothing arrives, nothing waits to leave, and nothing is due. It is looked at
-again when that ends; so a tick costs what is due, and not what exists.
+A wire is *idle* while little arrives, somebody reads, nothing waits to leave, and nothing is due.
+It is looked at again when that ends; so a tick costs what is due, and not what exists. Of an idle
+wire whose bytes have arrived the next tick asks one thing: whether somebody reads again.
 """
 
 import asyncio
@@ -18,6 +19,10 @@ JUMP: Final = 3.0
 """Seconds by which the wall clock must outrun the monotonic one between two looks to tell of a
 suspend (F6). A leap second and the steps of time services (0.128 s of ntpd, 0.4 s of
 systemd-timesyncd) stay below; a shorter sleep breaks no connection."""
+
+_TURNS: Final = 4
+"""Turns of the loop within which what has arrived is with its reader: TLS may take one more for
+each of its layers (two, through a proxy), and the task of a consumer takes one."""
 
 _ASKS: Final = 2
 """Looks after a suspend at which peers are asked: bytes of just before it answer the first (the
@@ -67,6 +72,11 @@ class Ticking(Protocol):
         """
         ...
 
+    @property
+    def being_read(self) -> bool:
+        """Whether a consumer or the wire itself waits for the next frame."""
+        ...
+
     def probe(self) -> None:
         """Ask the peer for a sign of life now: the machine slept."""
         ...
@@ -105,6 +115,10 @@ class Ticker:
         """The numbers in it, as a heap."""
         self._awake: set[Ticking] = set()
         """The wires that the next tick looks at."""
+        self._arrivals: list[Ticking] = []
+        """The idle wires for which bytes have come since the last tick."""
+        self.number: int = 0
+        """The number of the last tick."""
         self._ended: set[Ticking] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.drift: Drift = Drift()
@@ -123,6 +137,10 @@ class Ticker:
         if wire in self._wires:
             self._awake.add(wire)
 
+    def arrived(self, wire: Ticking) -> None:
+        """See after the next tick whether this idle wire is being read; once for each tick."""
+        self._arrivals.append(wire)
+
     def discard(self, wire: Ticking) -> None:
         """Look no longer after a wire that has ended; the last one ends the timer."""
         if wire not in self._wires:
@@ -134,6 +152,7 @@ class Ticker:
         if not self._wires and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._arrivals = []
 
     def forget(self, wire: Ticking) -> None:
         """Forget a wire whose socket is closed."""
@@ -153,14 +172,32 @@ class Ticker:
         now = time.monotonic()
         while self._spans and self._spans[0] * TICK <= now:
             self._awake |= self._due.pop(heappop(self._spans))
+        self.number += 1
+        if self._arrivals:
+            self._loop.call_soon(self._review, self._arrivals, _TURNS)
+            self._arrivals = []
         for wire in tuple(self._awake):
-            until = wire.tick()
-            if until > now + TICK and wire in self._wires:
-                self._awake.discard(wire)
-                self._schedule(wire, None if until == inf else int(until / TICK))
+            self._look(wire, now)
         if self._asks:
             for wire in tuple(self._wires):
                 wire.probe()
+
+    def _look(self, wire: Ticking, now: float) -> None:
+        until = wire.tick()
+        if until > now + TICK and wire in self._wires:
+            self._awake.discard(wire)
+            self._schedule(wire, None if until == inf else int(until / TICK))
+
+    def _review(self, arrivals: list[Ticking], turns: int) -> None:
+        """After some turns look at the wires that nobody reads any more."""
+        if turns > 1:
+            self._loop.call_soon(self._review, arrivals, turns - 1)
+            return
+        now = time.monotonic()
+        for wire in arrivals:
+            if not wire.being_read and wire in self._wires:
+                self._awake.add(wire)
+                self._look(wire, now)
 
     def _schedule(self, wire: Ticking, span: int | None) -> None:
         """Look at a wire when this span begins, and not when another one does."""

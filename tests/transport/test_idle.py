@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from recloser.transport import Heartbeat, ticker
+from recloser.transport.last_read import FEW
+from recloser.transport.socket_wire import SocketWire
 from recloser.transport.ticker import TICK, Ticker
-from tests.transport.link import Link, linked, until
+from tests.transport.link import Link, linked, turns, until
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
@@ -68,6 +70,76 @@ async def test_a_ping_behind_the_message_that_wakes_a_wire_is_answered(
         await link.peer.send(text("a") + frame(PING, b"there?"))
         assert await waits == "a"
         assert await link.peer.frame() == (PONG, b"there?")
+
+
+async def ticked(count: int) -> None:
+    """Wait for so many ticks, and for what they ask some turns later."""
+    wires = Ticker.of(asyncio.get_running_loop())
+    number = wires.number + count
+    await until(lambda: wires.number >= number)
+    await turns(ticker._TURNS + 1)
+
+
+@pytest.mark.spec("F7.7")
+async def test_a_wire_with_rare_messages_and_a_reader_is_not_looked_at(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with linked(heartbeat=FAR) as link:
+        consumer = asyncio.create_task(link.receive())
+        await until_idle(link)
+        await ticked(2)
+        looks: list[object] = []
+        monkeypatch.setattr(SocketWire, "tick", looks.append)
+        for word in ("a", "b", "c"):
+            await link.peer.send(text(word))
+            assert await consumer == word
+            consumer = asyncio.create_task(link.receive())
+            await link.wire.send(word)
+            assert await link.peer.frame() == (1, word.encode())
+            link.wire.ping(None)
+            assert await link.peer.frame() == (PING, b"")
+            await ticked(2)
+        assert looks == []
+        consumer.cancel()
+        await asyncio.wait((consumer,))
+
+
+@pytest.mark.spec("F7.8", "F7.1")
+async def test_a_consumer_that_takes_a_message_and_stays_away_is_missed_at_the_next_tick(
+    loop_factory: Factory,
+) -> None:
+    async with linked(heartbeat=FAR) as link:
+        consumer = asyncio.create_task(link.receive())
+        await until_idle(link)
+        await ticked(2)
+        await link.peer.send(text("a"))
+        assert await consumer == "a"
+        assert not link.wire.reading_ahead
+        await ticked(1)
+        assert link.wire.reading_ahead
+
+
+@pytest.mark.spec("F7.7", "F7.9")
+async def test_no_call_stands_before_the_reader_of_a_busy_connection(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with linked(heartbeat=FAR) as link:
+        consumer = asyncio.create_task(link.receive())
+        await until_idle(link)
+        monkeypatch.setattr(ticker, "TICK", 3600.0)
+        await ticked(1)
+        arrivals = link.wire._last_read
+        assert arrivals is not None
+        for number in range(FEW + 2):
+            assert arrivals._idle is link.wire
+            assert idle(link)
+            await link.peer.send(text(str(number)))
+            assert await consumer == str(number)
+            consumer = asyncio.create_task(link.receive())
+        assert arrivals._idle is None
+        assert not idle(link)
+        consumer.cancel()
+        await asyncio.wait((consumer,))
 
 
 @pytest.mark.spec("F7.7", "F7.3")
@@ -127,6 +199,10 @@ class Drowsy:
         now = self.clock.now
         self.looks.append(now)
         return next((each for each in self.moments if each > now), inf)
+
+    @property
+    def being_read(self) -> bool:
+        raise AssertionError("nothing arrived")
 
     def probe(self) -> None:
         raise AssertionError("the machine did not sleep")
