@@ -33,5 +33,7 @@ def _functions(package: ModuleType) -> Iterator[FunctionType]:
                 continue
             for each in vars(value).values() if isclass(value) else (value,):
                 plain = getattr(each, "__func__", each)
-                if isfunction(plain) and plain.__module__ == module.__name__:
+                if not isfunction(plain) or plain.__module__ != module.__name__:
+                    continue
+                if plain.__name__ != "__annotate__":  # which the compiler makes, from 3.14 on
                     yield plain

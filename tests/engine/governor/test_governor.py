@@ -393,6 +393,7 @@ async def test_a_governor_of_several_event_loops_governs_each_for_itself() -> No
     waiting, _ = engine(UP, governor=governor)
     ws.connect()
     waiting.connect()
+    await turns()  # the thread may be done before this loop goes round
     await asyncio.to_thread(asyncio.run, elsewhere())
     assert [ws.state, waiting.state] == [State.CONNECTING] * 2
     assert len(transport.requests) == 1
