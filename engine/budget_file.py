@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -14,6 +15,9 @@ from recloser.fsm.allowance import Allowance, wait_for_budget
 
 _PATIENCE: Final = 1.0
 """Seconds for which a dial waits for another process that writes the file."""
+_PAUSE: Final = 0.005
+"""Seconds between two tries meanwhile. The thread sleeps by itself, and not inside SQLite, so that
+a fork need not wait for another process."""
 _DEADLINE: Final = 2.0
 """Seconds for which a dial waits for the disk in all."""
 _APPLICATION: Final = 0x72636C62
@@ -45,7 +49,7 @@ class BudgetFile:
         except OSError as error:
             raise OSError(f"{path} cannot be used as a budget: {error.strerror}") from error
         try:
-            with closing(self._open()) as file, file:
+            with closing(self._open(_PATIENCE)) as file, file:
                 file.execute("BEGIN IMMEDIATE")
                 self._prepare(file)
         except sqlite3.Error as error:
@@ -68,7 +72,7 @@ class BudgetFile:
             async with asyncio.timeout(_DEADLINE):
                 if self._under_way is not None and self._thread.alive:
                     await asyncio.wait({asyncio.wrap_future(self._under_way)})
-                work = partial(self._write, owner, dials, own, allowances)
+                work = partial(self._wait_and_write, owner, dials, own, allowances)
                 self._under_way = self._begin(work)
                 answering = asyncio.wrap_future(self._under_way)
                 await asyncio.wait({answering})  # which does not cancel it
@@ -96,6 +100,22 @@ class BudgetFile:
         self._thread.do(run)
         return future
 
+    def _wait_and_write(
+        self,
+        owner: str,
+        dials: Mapping[int, float],
+        own: Sequence[float],
+        allowances: Sequence[Allowance],
+    ) -> Answer:
+        over = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._write(owner, dials, own, allowances)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= over:
+                    raise
+            self._thread.pause(_PAUSE)
+
     def _write(
         self,
         owner: str,
@@ -105,7 +125,7 @@ class BudgetFile:
     ) -> Answer:
         number, now = max(dials.items())
         longest = max(each.seconds for each in allowances)
-        with closing(self._open()) as file, file:
+        with closing(self._open(0.0)) as file, file:
             file.execute("BEGIN IMMEDIATE")
             self._prepare(file)
             file.execute("DELETE FROM dials WHERE at <= ?", (now - longest,))
@@ -118,8 +138,8 @@ class BudgetFile:
             )
         return others, granted
 
-    def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
+    def _open(self, patience: float) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=patience, isolation_level=None)
 
     def _prepare(self, file: sqlite3.Connection) -> None:
         [owner] = file.execute("PRAGMA application_id").fetchone()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -121,3 +122,47 @@ def test_nobody_waits_for_it_while_the_interpreter_ends() -> None:
     command = [sys.executable, "-c", LATE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "ended", done.stderr
+
+
+FORK = """
+import os, sqlite3, sys, threading
+from recloser import file_thread
+
+begun, forking, done = threading.Event(), threading.Event(), []
+os.register_at_fork(before=forking.set)  # the latest registered is called first
+
+def job():
+    begun.set()
+    if stuck:
+        stuck.wait()
+    forking.wait()
+    file = sqlite3.connect(":memory:")
+    file.execute("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 200000)"
+                 " SELECT count(*) FROM n").fetchall()
+    done.append(1)
+
+thread, stuck = file_thread.FileThread("recloser test"), None
+if sys.argv[1] == "stuck":
+    stuck, file_thread.FORK_DEADLINE = threading.Event(), 0.0
+thread.do(job)
+begun.wait()
+if not (child := os.fork()):
+    again = []
+    thread.do(lambda: again.append(1))
+    thread.join()
+    os._exit(10 * len(done) + len(again))
+if stuck:
+    stuck.set()
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), done)
+"""
+
+
+@pytest.mark.spec("D9.7")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize(("job", "said"), [("ends", "11 [1]\n"), ("stuck", "1 [1]\n")])
+def test_a_fork_waits_for_the_job_under_way_but_not_for_ever(job: str, said: str) -> None:
+    """In the child the file's locks would be held by a thread that is not there."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK, job]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == said, done.stderr
