@@ -163,7 +163,10 @@ def meets(mine: Any, theirs: Any) -> bool:
 def _say(name: str, want: Wanted) -> str:
     if isinstance(want, Among) and (name, want.values[0]) in _TEXTS:
         return _TEXTS[name, want.values[0]]
-    return f"{name.replace('_', ' ')} {want}{' s' if name in _SECONDS else ''}"
+    words = name.replace("_", " ")
+    if isinstance(want, IntervalSet) and name in _SECONDS:
+        return f"{words} {want.bounds()} s"
+    return f"{words} {want}"
 
 
 def _test(name: str, want: Wanted) -> Holds:

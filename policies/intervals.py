@@ -49,17 +49,28 @@ class IntervalSet:
             )
         )
 
+    def bounds(self) -> str:
+        """Return the set in words that are right for numbers with fractions, such as times."""
+        return ", ".join(map(_bounds, self.intervals))
+
     def __str__(self) -> str:
         return ", ".join(map(_text, self.intervals))
 
 
-def _text(interval: Interval) -> str:
+def _bounds(interval: Interval) -> str:
     low, high = interval
     if low == -inf:
         return f"below {high:g}"
     if high == inf:
         return f"at least {low:g}"
-    return f"{low:g}" if high - low == 1 else f"{low:g}-{high - 1:g}"
+    return f"at least {low:g} and below {high:g}"
+
+
+def _text(interval: Interval) -> str:
+    low, high = interval
+    if isinstance(low, int) and isinstance(high, int):
+        return f"{low}" if high - low == 1 else f"{low}-{high - 1}"
+    return _bounds(interval)
 
 
 def join(intervals: Iterable[Interval]) -> IntervalSet:

@@ -7,6 +7,7 @@ import pytest
 
 from recloser.fsm import Close, Context
 from recloser.policies.conditions import when
+from recloser.policies.intervals import at_least, below
 from tests.policies.rig import after, received, refused
 
 NUMBERS: list[Any] = [1002, range(1001, 1004), [1001, 1003], [range(1000, 1002), range(1004, 1006)]]
@@ -79,6 +80,14 @@ def test_a_fact_that_is_true_or_false_is_said_in_words(flag: str) -> None:
         words = str(when(**{flag: value})).split()
         assert not {"True", "False"} & set(words)
         assert bool({"no", "not", "nobody"} & set(words)) is not value
+
+
+def test_a_time_is_said_with_its_bounds_and_a_count_with_its_numbers() -> None:
+    some = at_least(2).common(below(5))
+    assert str(when(uptime=some)) == "uptime at least 2 and below 5 s"
+    assert str(when(denied_for=below(300))) == "denied for below 300 s"
+    assert str(when(elapsed=at_least(60))) == "elapsed at least 60 s"
+    assert str(when(attempt=some)) == "attempt 2-4"
 
 
 @pytest.mark.parametrize("flag", FLAGS)

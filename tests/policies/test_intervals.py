@@ -63,10 +63,20 @@ def test_ranges_that_touch_or_overlap_are_one() -> None:
         (numbers([1000, range(4000, 5000)]), "1000, 4000-4999"),
         (at_least(3), "at least 3"),
         (below(2.5), "below 2.5"),
+        (at_least(2).common(below(5)), "2-4"),
+        (at_least(2).common(below(2.5)), "at least 2 and below 2.5"),
+        (at_least(1.5).common(below(3)), "at least 1.5 and below 3"),
     ],
 )
 def test_a_set_reads_as_it_is_written(written: IntervalSet, text: str) -> None:
     assert str(written) == text
+
+
+def test_the_bounds_of_a_set_are_said_in_words() -> None:
+    assert at_least(2).common(below(5)).bounds() == "at least 2 and below 5"
+    assert join([(-inf, 1), (2, 3.5), (9, inf)]).bounds() == (
+        "below 1, at least 2 and below 3.5, at least 9"
+    )
 
 
 @pytest.mark.parametrize("value", [True, "1000", 1.5, [1000, None], [[1]], [True]])
