@@ -1,6 +1,6 @@
 # The front door. Every target makes what it needs: `make test` works on a fresh clone.
 
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 # Of the tests: on two cores two of four compute, and two wait for a process or a clock.
 WORKERS ?= 4

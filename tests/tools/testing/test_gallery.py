@@ -62,7 +62,9 @@ def test_the_page_shows_its_story(caught: tuple[Exhibit, Verdict]) -> None:
     assert f"Breaks `{exhibit.law}`" in section
     if exhibit.make is bad_policies.DrawsItsOwn:
         return  # it draws its own numbers, so no two stories of it are the same
-    assert verdict.story in section
+    # Python 3.14 says so in other words than those before it.
+    story = verdict.story.replace("expected a positive input, got 0.0", "math domain error")
+    assert story in section
 
 
 def test_there_are_at_least_fifteen_and_each_says_who_shipped_it() -> None:
