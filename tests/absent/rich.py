@@ -1,4 +1,4 @@
-"""Stands before the package of this name, for the processes that tests start: it is not there.
+"""Stands before the package of this name, for the processes that tests and a benchmark start.
 
 recloser does not ask for rich, and its users start without it. Here cosmic-ray brings it, and
 structlog imports it wherever it is found: that is a third of what it takes to import structlog.
