@@ -319,12 +319,10 @@ class Backlog:
 
         They go up to the number `last`; None: there are no more.
         """
-        found = []
-        for message in messages:
-            if message.number not in self.later:
-                found.append(Entry(message))
-                self.unread -= 1
-                self._unread_bytes -= message.size
+        later = self.later
+        found = [Entry(each) for each in messages if each.number not in later]
+        self.unread -= len(found)
+        self._unread_bytes -= sum([each.message.size for each in found])
         if last is None:  # whatever was counted
             self.bytes -= self._unread_bytes
             self.unread = self._unread_bytes = 0

@@ -176,7 +176,7 @@ class OutboxCore:
                 self._unrendered(entry, flush, now)
             case _:
                 self._take_note(event, now)
-        while held.backlog.after is not None and self._intake.read_on():
+        while not (held.backlog.reading or held.backlog.after is None) and self._intake.read_on():
             self._held.let_in_again()
             dispatch.resume()
         if held.watched and (

@@ -153,7 +153,7 @@ class Dispatch:
             self._marked, self._marking = self._marked | self._marking, _NONE
         if backlog.timed:
             held.expire(now)
-        entry = self.next() if held.watched else backlog.first
+        entry = self.next() if held.acknowledged or held.suspects else backlog.first
         if entry is None:
             self.flushing, self._flushed = False, None
             if held.ledger.leaving:

@@ -348,9 +348,9 @@ class Holdings:
     def _forget(self, entries: Iterable[Entry]) -> None:
         """Take messages out of the file."""
         if self.durable:
-            numbers = tuple(e.message.number for e in entries if e.message.generation is None)
+            numbers = [e.message.number for e in entries if e.message.generation is None]
             if numbers:
-                self.effects.append(Forget(numbers))
+                self.effects.append(Forget(tuple(numbers)))
 
 
 def _numbered(message: Message, number: int, identity: Id | None) -> Message:

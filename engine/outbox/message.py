@@ -60,17 +60,11 @@ class Message(NamedTuple):
 
     def delivered(self, times: int) -> "Message":
         """Copy the message with so many more deliveries."""
-        # `_replace` would take twice as long.
+        # `_replace` would take three times as long.
+        data, size, key, expires_at, generation, number, identity, deliveries, suspect = self
+        deliveries += times
         return Message(
-            self.data,
-            self.size,
-            self.key,
-            self.expires_at,
-            self.generation,
-            self.number,
-            self.id,
-            self.deliveries + times,
-            self.suspect,
+            data, size, key, expires_at, generation, number, identity, deliveries, suspect
         )
 
     def suspected(self, suspect: bool) -> "Message":

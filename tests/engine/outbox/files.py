@@ -13,6 +13,8 @@ from typing import Any
 
 import recloser
 from recloser import Outbox, State
+from recloser.outbox.file.database import StoredMessage
+from recloser.outbox.message import Message
 from recloser.testing import Plan, ScriptedTransport
 from tests.engine.rig import DOWN, Answering, Body, others, turns
 
@@ -146,3 +148,11 @@ async def settled(condition: Callable[[], bool]) -> None:
     assert isinstance(loop, RealLoop)
     while not condition():
         await loop.happening()
+
+
+def row_of(message: Message) -> StoredMessage:
+    """Return the row of a message that has no time to live."""
+    number, identity, key, data = message.number, message.id, message.key, message.data
+    assert message.size == (len(data.encode()) if isinstance(data, str) else len(data))
+    suspect = int(message.suspect)
+    return StoredMessage(number, identity, key, data, None, message.deliveries, suspect)

@@ -14,12 +14,12 @@ from recloser.outbox import Reason, events
 from recloser.outbox.core import OutboxCore
 from recloser.outbox.effects import Dropped, Effect, Save, Survey
 from recloser.outbox.file.database import Database
-from recloser.outbox.file.reader import first_rows, next_rows
+from recloser.outbox.file.reader import first_rows, next_messages
 from recloser.outbox.message import Entry, Message, make_message
 from recloser.outbox.window import ReadWindow
 from recloser.testing import Plan
 from tests.engine.outbox.engines import sender_of
-from tests.engine.outbox.files import away, make, real, rows, settled
+from tests.engine.outbox.files import away, make, real, row_of, rows, settled
 from tests.engine.outbox.test_window import EVERY, MANY, ROOMY, WINDOW, filled, replaced, row
 from tests.engine.rig import DOWN
 
@@ -173,4 +173,5 @@ def test_all_messages_may_be_more_than_a_value_of_sqlite(path: Path) -> None:
     with closing(Database(str(path), fsync=False)) as file:
         file.write(made, {}, ())
         file.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2**21)
-        assert next_rows(file, 0, None) == (made, False)
+        found, more = next_messages(file, 0, None)
+        assert (list(map(row_of, found)), more) == (made, False)

@@ -28,11 +28,11 @@ from recloser.outbox import Reason
 from recloser.outbox.effects import Read, Survey
 from recloser.outbox.events import Known, Surveyed
 from recloser.outbox.file.database import Database, StoredMessage
-from recloser.outbox.file.reader import PART, first_rows, next_rows, survey
+from recloser.outbox.file.reader import PART, first_rows, next_messages, survey
 from recloser.outbox.window import ReadWindow
 from recloser.testing import Plan
 from tests.engine.outbox.engines import sender_of, writer_of
-from tests.engine.outbox.files import away, make, real, rows, settled
+from tests.engine.outbox.files import away, make, real, row_of, rows, settled
 from tests.engine.outbox.test_damaged import holes
 from tests.engine.outbox.test_stalled_disk import Stall
 from tests.engine.rig import DOWN, turns
@@ -356,9 +356,15 @@ def test_windows_survey_and_first_messages_are_the_file(
         plain = [each for each in behind if each not in special]
         total = sum(each.size for each in plain)
         assert survey(file, after) == (len(plain), total, special)
-        assert next_rows(file, after, None) == (plain, False)
+        part, more = next_messages(file, after, None)
+        assert list(map(row_of, part)) == plain
+        assert not more
+        named, _ = next_messages(file, after, None, named=True)
+        assert [each.id for each in named] == [each.number for each in plain]
+        more = True
         while more and plain:
-            found, more = next_rows(file, after, bounds)
+            part, more = next_messages(file, after, bounds)
+            found = list(map(row_of, part))
             assert 1 <= len(found) <= messages
             assert len(found) == 1 or sum(each.size for each in found) <= size
             assert found == plain[: len(found)]
