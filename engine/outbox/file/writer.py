@@ -1,7 +1,7 @@
 """Writes the changes of an outbox into its file, many in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 
@@ -12,13 +12,64 @@ from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Read, Surv
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Event, Restored
 from recloser.outbox.file import fork
-from recloser.outbox.file.batch import Batch
 from recloser.outbox.file.database import Database, StoredMessage, named
 from recloser.outbox.file.reader import FileReader
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 
 Waiter = asyncio.Future[OutboxUnusable | None]
+
+
+class Batch:
+    """The changes of one transaction: three maps by number; the latest change wins."""
+
+    __slots__ = ("marked", "problem", "put", "removed", "waiters")
+
+    def __init__(self) -> None:
+        self.put: dict[int, StoredMessage] = {}
+        self.marked: dict[int, int] = {}
+        self.removed: set[int] = set()
+        self.problem: OutboxUnusable | None = None
+        """Why the last attempt to write them has failed."""
+        self.waiters: list[Waiter] = []
+        """Callers that wait until they are in the file."""
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.marked or self.removed)
+
+    def note(self, row: StoredMessage) -> None:
+        """Write a message."""
+        self.removed.discard(row.number)
+        self.marked.pop(row.number, None)
+        self.put[row.number] = row
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Remove messages."""
+        for changes in (self.put, self.marked):
+            if changes:
+                for number in numbers:
+                    changes.pop(number, None)
+        self.removed.update(numbers)
+
+    def behind(self, older: "Batch") -> "Batch":
+        """Join changes that could not be written with the newer ones."""
+        newer = self.put.keys() | self.removed
+        joined = Batch()
+        joined.put = {n: row for n, row in older.put.items() if n not in newer} | self.put
+        joined.marked = {n: d for n, d in older.marked.items() if n not in newer} | self.marked
+        joined.removed = (older.removed - newer) | self.removed
+        joined.waiters = older.waiters + self.waiters
+        return joined
+
+    def attempt(self, database: Database) -> None:
+        """Write the changes in one transaction, and keep the error instead of raising it."""
+        self.problem = None
+        try:
+            database.write(self.put.values(), self.marked, self.removed)
+        except OutboxUnusable as error:
+            self.problem = error
+        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
+            self.problem = named(database.path, error)
 
 
 class GroupCommitWriter:
@@ -29,19 +80,8 @@ class GroupCommitWriter:
     """
 
     __slots__ = (
-        *(
-            "__weakref__",
-            "_batch",
-            "_busy",
-            "_due",
-            "_engine",
-            "_fsync",
-            "_hidden",
-            "_loop",
-            "_path",
-            "_problem",
-        ),
-        *("_reader", "_steps", "_thread", "_under_way", "_waiters", "database", "ready"),
+        *("__weakref__", "_batch", "_due", "_engine", "_fsync", "_hidden", "_loop", "_path"),
+        *("_reader", "_steps", "_thread", "_unattended", "_under_way", "database", "ready"),
     )
 
     def __init__(self, path: str, options: Outbox, engine: Engine) -> None:
@@ -57,26 +97,22 @@ class GroupCommitWriter:
         self._batch = Batch()
         self._under_way: Batch | None = None
         """The changes of the transaction in the thread."""
-        self._problem: OutboxUnusable | None = None
-        """Why that transaction has failed; the thread sets it."""
         self._due = False
         """Whether a transaction begins in this turn of the loop, with all that the turn brings."""
         self._hidden: set[int] = set()
-        self._waiters: list[Waiter] = []
-        """Callers whose changes are in the batch."""
-        self._busy: list[Waiter] = []
-        """Callers whose changes are in the transaction under way."""
-        self._steps: list[asyncio.Future[None]] = []
+        self._steps: list[Waiter] = []
         """Callers that wait until the thread has done what it does."""
         self.ready: bool = False
         """Whether the file is open, or is being released: then it can be opened afterwards."""
+        self._unattended = False
+        """Whether the thread releases the file, and nobody waits for that."""
         fork.inherited.add(self)
 
     def leave(self) -> None:
         """Leave the file to the process that this one was forked from, with all that waits."""
         self.database = self._thread = self._under_way = None
-        self.ready, self._due, self._batch = False, False, Batch()
-        self._busy, self._waiters, self._steps = [], [], []
+        self.ready, self._due, self._unattended = False, False, False
+        self._batch, self._steps = Batch(), []
         self._reader.cancel()
 
     @property
@@ -92,8 +128,8 @@ class GroupCommitWriter:
         In the event loop's thread: nothing may be dialled before it is known to be ours. Raises
         `OutboxUnusable`; those who wait for the file are told.
         """
-        if self.ready and self._loop is not None and self._loop.is_closed():
-            self.abandon()  # the engine moves to another loop
+        if self._unattended or (self.ready and self._loop is not None and self._loop.is_closed()):
+            self.abandon()  # nobody waits for its release, or the engine moves to another loop
         if self.ready:
             return None
         restored = self._open()
@@ -109,7 +145,7 @@ class GroupCommitWriter:
                 database.close()
                 raise
         except OutboxUnusable as error:
-            _tell(self._waiters, error)  # they came while it was being given free
+            _tell(self._batch.waiters, error)  # they came while it was being given free
             raise
         self.database, self._thread, self.ready, self._due = database, None, True, False
         self._loop = asyncio.get_running_loop()
@@ -128,6 +164,8 @@ class GroupCommitWriter:
         Raises `OutboxUnusable` before the first change. Changes that cannot be written are logged
         and kept, to be written when the file is opened again.
         """
+        if self._unattended:
+            self.abandon()
         if self.ready:
             yield
             return
@@ -135,11 +173,8 @@ class GroupCommitWriter:
         try:
             yield
             batch, self._batch = self._batch, Batch()
-            try:
-                batch.write_to(database)
-            except OutboxUnusable as error:
-                self._batch = self._batch.behind(batch)
-                self._log(error)
+            batch.attempt(database)
+            self._keep_unwritten(batch)
         finally:
             database.close()
 
@@ -147,15 +182,36 @@ class GroupCommitWriter:
         """Write the remaining changes and release the file, as long as that is `wanted`.
 
         `reading` says whether the core needs more of the file before that. Waiting callers get the
-        error if not all could be written; that was logged.
+        error if not all could be written; that was logged. If this is cancelled, the thread does
+        what is left, and nobody waits for it.
         """
         written = True
-        while wanted() and (self.database is not None or (written and self._batch)):
-            if self.database is None:
-                self._open()  # for what was noted while it was being closed
-            self._read_on()
-            await self._reader.finish(lambda: wanted() and reading())
-            written = await self._close(wanted)
+        try:
+            while wanted() and (self.database is not None or (written and self._batch)):
+                if self.database is None:
+                    self._open()  # for what was noted while it was being closed
+                self._read_on()
+                await self._reader.finish(lambda: wanted() and reading())
+                written = await self._close(wanted)
+        except asyncio.CancelledError:
+            if wanted():
+                self._leave_to_thread()
+            raise
+
+    def _leave_to_thread(self) -> None:
+        """Have the thread write the rest and release the file."""
+        database, thread = self.database, self._thread
+        if thread is None:
+            self.abandon()  # nothing was read or written, so there is nothing to wait for
+            return
+        self._unattended = True
+        if database is not None:
+            self._reader.cancel()
+            if self._under_way is not None:
+                self._batch = self._batch.behind(self._under_way)  # all in one, some of it again
+            if self._batch:
+                self._commit(database)
+            self._close_in(thread, database)
 
     async def _close(self, wanted: Callable[[], bool]) -> bool:
         """Write the rest, and release the file if still wanted; return whether all was written."""
@@ -169,31 +225,28 @@ class GroupCommitWriter:
         if database is None or not wanted():
             self._read_on()
             return written
-        self.database = None  # but `ready`: it can be opened when this is over
         if thread is None:
             database.close()
-            self.ready = False
+            self.database, self.ready = None, False
         else:
-            thread.do_for(asyncio.get_running_loop(), database.close, self._closed)
-            thread.end()
+            self._close_in(thread, database)
             await self._step()
         return written
 
-    def _closed(self) -> None:
-        if self.database is None:  # nobody has opened it anew
-            self.ready, self._thread = False, None
-        self._stepped()
+    def _close_in(self, thread: FileThread, database: Database) -> None:
+        self.database = None  # but `ready`: it can be opened when this is over
+        thread.do_for(asyncio.get_running_loop(), database.close, partial(self._closed, thread))
+        thread.end()
+
+    def _closed(self, thread: FileThread) -> None:
+        if thread is self._thread:  # nobody has opened it anew
+            self.ready, self._unattended, self._thread = False, False, None
+        _tell(self._steps, None)
 
     async def _step(self) -> None:
         """Wait until the thread has done what it does."""
         self._steps.append(asyncio.get_running_loop().create_future())
         await self._steps[-1]
-
-    def _stepped(self) -> None:
-        steps, self._steps = self._steps, []
-        for step in steps:
-            if not step.done():
-                step.set_result(None)
 
     def abandon(self) -> None:
         """Write the rest and release the file at once, in the thread that calls.
@@ -204,23 +257,15 @@ class GroupCommitWriter:
         self.database = self._thread = None
         if thread is not None:
             thread.join()
-        if self._loop is None or self._loop.is_closed():
-            self._busy, self._waiters, self._steps = [], [], []  # their tasks have ended
-        if database is None:  # the thread was closing it
-            self.ready = False
-            return
-        self._reader.cancel()
-        self._written()
-        problem: OutboxUnusable | None = None
-        try:
-            self._batch.write_to(database)
-            self._batch = Batch()
-        except OutboxUnusable as error:
-            problem = error
-            self._log(error)
-        _tell(self._waiters, problem)
-        database.close()
-        self.ready = False
+        if self._under_way is not None:
+            self._written(self._under_way)
+        if database is not None:  # or the thread was closing it
+            self._reader.cancel()
+            last, self._batch = self._batch, Batch()
+            last.attempt(database)
+            self._keep_unwritten(last)
+            database.close()
+        self.ready = self._unattended = False
 
     # -- reading ------------------------------------------------------------------------
 
@@ -243,6 +288,8 @@ class GroupCommitWriter:
         A file that is not open is opened for that, and read as a whole. Raises `OutboxUnusable`,
         and what was asked for before is told then.
         """
+        if self._unattended:
+            self.abandon()
         if self.database is None:
             if self._thread is not None:
                 self._thread.join()  # it has the file until it has closed it
@@ -278,18 +325,16 @@ class GroupCommitWriter:
 
         None: they are there already.
         """
-        noted = bool(self._batch)
-        if not noted and self._under_way is None:
+        batch = self._batch or self._under_way
+        if batch is None:
             return None
         waiter: Waiter = (self._loop or asyncio.get_running_loop()).create_future()
-        if not noted:
-            self._busy.append(waiter)
-        elif self.ready:
-            self._waiters.append(waiter)
-            if self._under_way is None and self.database is not None:
-                self._commit(self.database)  # all that belongs together has been noted
-        else:
+        if batch is self._batch and not self.ready:
             waiter.set_result(OutboxNotSaved(self._path, "is not open"))
+            return waiter
+        batch.waiters.append(waiter)
+        if self._under_way is None and self.database is not None:
+            self._commit(self.database)  # all that belongs together has been noted
         return waiter
 
     def _row(self, message: Message) -> StoredMessage:
@@ -318,52 +363,36 @@ class GroupCommitWriter:
     def _commit(self, database: Database) -> None:
         """Give the changes so far to the thread; without one, those who wait are told."""
         thread, batch = self._thread or FileThread("recloser outbox"), self._batch
-        job = partial(self._transact, database, batch)
+        job, written = partial(batch.attempt, database), partial(self._written, batch)
         try:
-            thread.do_for(asyncio.get_running_loop(), job, self._written)
+            thread.do_for(asyncio.get_running_loop(), job, written)
         except OSError as error:
-            problem = named(database.path, error)
-            self._log(problem)
-            _tell(self._waiters, problem)
+            batch.problem = named(database.path, error)
+            self._keep_unwritten(batch)
             return
         self._thread, self._under_way, self._batch = thread, batch, Batch()
-        self._busy, self._waiters = self._waiters, []
 
-    def _transact(self, database: Database, batch: Batch) -> None:
-        """Write a batch, in the thread."""
-        self._problem = None
-        try:
-            batch.write_to(database)
-        except OutboxUnusable as error:
-            self._problem = error
-        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
-            self._problem = named(database.path, error)
-
-    def _written(self) -> None:
-        """Go on when a transaction is over; if it failed, keep its changes.
-
-        They are written with the next ones, if a caller waits for these.
-        """
-        batch, self._under_way = self._under_way, None
-        if batch is None:
+    def _written(self, batch: Batch) -> None:
+        """Go on when a transaction is over; if it failed, with the next one that a caller wants."""
+        if batch is not self._under_way:
             return  # the file was abandoned meanwhile
-        problem = self._problem
-        if problem is not None:
-            self._log(problem)
-            self._batch = self._batch.behind(batch)
-        busy, self._busy = self._busy, []
-        _tell(busy, problem)
-        if problem is None or self._waiters:
+        self._under_way = None
+        self._keep_unwritten(batch)
+        if batch.problem is None or self._batch.waiters:
             self._begin()
-        self._stepped()
+        _tell(self._steps, None)
 
-    def _log(self, error: Exception) -> None:
-        log.outbox_not_saved(self._engine.fields, self._path, error)
+    def _keep_unwritten(self, batch: Batch) -> None:
+        """Tell those who wait for a batch, and keep its changes if they could not be written."""
+        _tell(batch.waiters, batch.problem)
+        if batch.problem is not None:
+            self._batch = self._batch.behind(batch)
+            log.outbox_not_saved(self._engine.fields, self._path, batch.problem)
 
 
 def _tell(waiters: list[Waiter], problem: OutboxUnusable | None) -> None:
-    """Tell the waiting callers the outcome."""
+    """Tell the waiting callers the outcome, unless their event loop has ended."""
     for waiter in waiters:
-        if not waiter.done():
+        if not (waiter.done() or waiter.get_loop().is_closed()):
             waiter.set_result(problem)
     waiters.clear()

@@ -10,8 +10,20 @@ from pathlib import Path
 import pytest
 import structlog
 
-from recloser import Delivery, Drop, OutboxUnusable, State
+import recloser
+from recloser import (
+    Delivery,
+    Drop,
+    Outbox,
+    OutboxInUse,
+    OutboxUnusable,
+    Retry,
+    State,
+    Timeouts,
+)
+from recloser.fsm.decisions import Unsent
 from recloser.outbox import Reason
+from recloser.outbox.file.database import Database
 from recloser.testing import ScriptedTransport
 from tests.engine.outbox.engines import (
     Engine,
@@ -21,8 +33,9 @@ from tests.engine.outbox.engines import (
     writer_of,
 )
 from tests.engine.outbox.files import RealLoop, away, make, real, rows, settled
+from tests.engine.outbox.test_stalled_disk import Stall
 from tests.engine.outbox.test_window import EVERY, ROOMY, counted, filled
-from tests.engine.rig import CUT, DOWN, UP, turns
+from tests.engine.rig import CUT, DOWN, UP, Answering, turns
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
 
@@ -277,3 +290,44 @@ def test_a_loop_that_ends_while_the_file_is_being_closed_leaves_it_to_the_next_o
             runner.run(asyncio.wait_for(story, 60))
     assert transport.wires[0].sent == ["a", "b"]
     assert rows(path) == []
+
+
+@pytest.mark.spec("G5.1", "G6", "G12.2", "J2.2")
+@pytest.mark.parametrize("at_once", [False, True])
+@real
+async def test_a_close_that_is_cut_off_leaves_the_file_to_the_thread(
+    path: Path, at_once: bool
+) -> None:
+    """The file stayed open and locked, until the next `connect()` or for good."""
+    filled(path)
+    drops: list[Drop] = []
+    transport = ScriptedTransport([DOWN, UP])
+    ws = recloser.connect(
+        "ws://feed.example",
+        transport=transport,
+        policy=Answering(Retry(1e6, unsent=Unsent.DROP)),
+        timeouts=Timeouts(close=0.01),
+        outbox=Outbox(path=path, on_drop=drops.append, **ROOMY),
+    )
+    await in_backoff(ws)
+    stall = Stall(ws)
+    sending = [asyncio.ensure_future(ws.send("a"))]
+    await settled(stall.begun.is_set)
+    sending.append(asyncio.ensure_future(ws.send("b")))
+    await turns()  # it waits for the transaction behind
+    await ws.close()
+    assert len(drops) < len(EVERY)
+    with pytest.raises(OutboxInUse):
+        Database(str(path), fsync=False)
+    stall.end()
+    if not at_once:
+        await settled(lambda: not writer_of(ws).ready)
+        assert [data for _, data in rows(path)] == [*EVERY[len(drops) :], "a", "b"]
+    ws.connect()
+    assert [await each for each in sending] == [QUEUED] * 2
+    await ws.wait_for(State.OPEN)
+    await ws.drain()
+    assert transport.wires[0].sent == ["a", "b"]
+    await ws.close()
+    assert rows(path) == []
+    assert [each.message.data for each in drops] == EVERY
