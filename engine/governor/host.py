@@ -10,13 +10,14 @@ from recloser.fsm.record import Close
 from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
 from recloser.governor.limits import DialLimits
 from recloser.governor.news import News, Reading, reading
-from recloser.governor.pace import FULL_RETURN, SLOWEST, Pace
+from recloser.governor.pace import Pace
 
 _EVIDENCE: Final = 60.0
 """Seconds within which two engines must fail for the host to count as down."""
 _FIRST_GAP: Final = 1.0
 _LONGEST_GAP: Final = 10.0
-_ENGINE_SECONDS: Final = 10_000.0
+_SHORTEST_GAP: Final = 0.1
+_ENGINE_SECONDS: Final = 5000.0
 """Seconds of waiting, added up over the engines, that make up for one probe: the probe of a large
 crowd costs each engine little, so that the longest gap is shorter there."""
 _GAP_SHARE: Final = 0.125
@@ -24,7 +25,8 @@ _GAP_SHARE: Final = 0.125
 _LONGEST_SILENCE: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away."""
 _LAPSE: Final = 5
-"""So many dials in a return that find no server, with none between that opens: it is down again."""
+"""So many dials in a return that find no server, and began after the last one had opened: the host
+is down again."""
 _CATCH_UP: Final = 0.1
 """Seconds of delay by a busy event loop that those who wait make up for."""
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
@@ -38,6 +40,14 @@ class _Sleeper(NamedTuple):
     number: int
     """They fell asleep in this order."""
     engine: int
+
+
+class _Dial(NamedTuple):
+    """A dial that may begin, or has begun."""
+
+    route: Hashable
+    """By which it goes; None before its engine has said it."""
+    began: float
 
 
 class Host:
@@ -59,6 +69,7 @@ class Host:
         "_key",
         "_limits",
         "_next_at",
+        "_opened_at",
         "_pace",
         "_probe_at",
         "_ramp",
@@ -81,8 +92,8 @@ class Host:
         self._ahead: OrderedDict[int, Hashable] = OrderedDict()
         """Those whose dial the application asked for, with their route: they come first."""
         self._waiting: OrderedDict[int, Hashable] = OrderedDict()
-        self._dialling: dict[int, Hashable] = {}
-        """Those who have a permit, with their route."""
+        self._dialling: dict[int, _Dial] = {}
+        """Those who have a permit."""
         self._asked: set[int] = set()
         """Of those, the ones that were woken and have not asked for their permit yet."""
         self._sleepers: dict[int, _Sleeper] = {}
@@ -97,6 +108,8 @@ class Host:
         self._down_since: float | None = None
         self._pace: Pace | None = None
         self._failures = 0
+        self._opened_at = -inf
+        """When a dial opened last."""
         self._next_at = -inf
         """When rate and pace leave the next dial."""
         self._probe_at = -inf
@@ -116,7 +129,7 @@ class Host:
         self._sleepers.pop(engine, None)
         if engine in self._asked:
             self._asked.discard(engine)
-            self._dialling[engine] = route
+            self._dialling[engine] = _Dial(route, now)
             return [Grant(engine)]
         line = self._ahead if intentional else self._waiting
         line[engine] = route
@@ -152,7 +165,7 @@ class Host:
         """Let an engine that was to probe wait for the probe of another process, as the first."""
         if engine not in self._dialling:
             return []
-        self._waiting[engine] = self._dialling.pop(engine)
+        self._waiting[engine] = self._dialling.pop(engine).route
         self._waiting.move_to_end(engine, last=False)
         self._probe_at = max(self._probe_at, now + seconds)
         return self.admit(now)
@@ -161,15 +174,15 @@ class Host:
         """Take the end of a dial: it has opened, or failed with this record."""
         if engine not in self._dialling:
             return []
-        route = self._dialling.pop(engine)
+        route, began = self._dialling.pop(engine)
         self._asked.discard(engine)
         kind = reading(close)
         if close is None:
             self._tries.pop(engine, None)
-            return self._opened(now) + self.admit(now)
+            return self._opened(now, began) + self.admit(now)
         self._rest(engine, inf)  # until it says what comes next
         if kind in _TROUBLE:
-            found = self._failed(engine, close, kind, now)
+            found = self._failed(engine, close, kind, now, began)
             if self._down_since is not None:
                 found += self._share(close, route)
         elif kind is Reading.CERTIFICATE:
@@ -187,7 +200,7 @@ class Host:
             if self._down_since is not None:
                 self._begin_return(now)
         elif self._pace is not None:
-            self._pace.refused(now)
+            self._pace.refused(now, began=now)
         elif news.reading in _TROUBLE and self._down_since is None:
             self._go_down(now)
             self._probe_at = now + _FIRST_GAP
@@ -197,22 +210,26 @@ class Host:
 
     # -- how the host fares ---------------------------------------------------------------
 
-    def _opened(self, now: float) -> list[Effect]:
+    def _opened(self, now: float, began: float) -> list[Effect]:
         self._suspect = None
         self._failures = 0
+        self._opened_at = now
         if self._down_since is not None:
             self._begin_return(now)
             return [Tell(News(self._key, Reading.UP))]
         if self._pace is not None:
-            self._pace.opened(now)
+            self._pace.opened(now, began, len(self._dialling) + 1)
         return []
 
-    def _failed(self, engine: int, close: Close, kind: Reading, now: float) -> list[Effect]:
+    def _failed(
+        self, engine: int, close: Close, kind: Reading, now: float, began: float
+    ) -> list[Effect]:
         told = Tell(News(self._key, kind, close.retry_after, close.spread))
         if self._pace is not None:
-            self._pace.refused(now)
+            self._pace.refused(now, began)
             self._tries[engine] = self._tries.get(engine, 0) + 1
-            self._failures += kind is Reading.DOWN
+            if began >= self._opened_at:
+                self._failures += kind is Reading.DOWN
             if self._failures >= _LAPSE:
                 self._go_down(now)
             return [told]
@@ -252,11 +269,11 @@ class Host:
         count = self._engines
         until, self._spread_until = self._spread_until, None
         if self._limits.rate is not None:
-            self._pace = Pace(self._limits.rate, now, fixed=True)
+            self._pace = Pace(self._limits.rate, now)
         elif until is not None and until > now:
-            self._pace = Pace(count / (until - now), now, fixed=True)
+            self._pace = Pace(count / (until - now), now)
         else:
-            self._pace = Pace(max(count / FULL_RETURN, SLOWEST), now, ramp=self._ramp)
+            self._pace = Pace.search(count, now, self._ramp)
         self._next_at = max(self._next_at, now + 1 / self._pace.rate)
 
     def _spread(self, seconds: float, now: float) -> None:
@@ -297,7 +314,8 @@ class Host:
             sleeper = None if self._ahead or self._waiting else self._sleeper()
             if not (self._ahead or self._waiting or sleeper):
                 break
-            at = self._turn()
+            at = self._turn(now)
+            queued = queued and at == self._next_at
             if sleeper is not None:
                 at = max(at, sleeper.ripe)
             if at > now:
@@ -320,13 +338,16 @@ class Host:
             heappop(self._ripe)
         return self._ripe[0] if self._ripe else None
 
-    def _turn(self) -> float:
+    def _turn(self, now: float) -> float:
         """Return the moment of the next dial; infinity where a dial must end first."""
         under_way = len(self._dialling)
         if self._limits.at_once is not None and under_way >= self._limits.at_once:
             return inf
-        if self._pace is not None and under_way >= self._pace.in_flight:
-            return inf
+        if self._pace is not None:
+            if under_way < self._pace.window:
+                return -inf
+            if under_way >= self._pace.in_flight(now):
+                return inf
         probing = self._down_since is not None and (under_way or not self._ahead)
         return max(self._next_at, self._probe_at, self._silent_until) if probing else self._next_at
 
@@ -339,19 +360,23 @@ class Host:
         if sleeper is not None:
             engine = heappop(self._ripe).engine
             del self._sleepers[engine]
-            self._dialling[engine] = None
+            self._dialling[engine] = _Dial(None, now)
             self._asked.add(engine)
             return Wake(engine)
         line = self._ahead or self._waiting
         engine, route = line.popitem(last=False)
-        self._dialling[engine] = route
+        self._dialling[engine] = _Dial(route, now)
         if self._down_since is None:
             return Grant(engine)
-        grown = (now - self._down_since) * _GAP_SHARE
-        longest = min(max(_ENGINE_SECONDS / self._engines, _FIRST_GAP), _LONGEST_GAP)
-        gap = min(max(grown, _FIRST_GAP), longest)
+        gap = self._gap(now - self._down_since)
         self._probe_at = now + gap
         return Grant(engine, gap)
+
+    def _gap(self, outage: float) -> float:
+        """Return the seconds until the next probe of a host that has been down for so long."""
+        longest = min(max(_ENGINE_SECONDS / self._engines, _SHORTEST_GAP), _LONGEST_GAP)
+        first = min(max(longest / 2, _SHORTEST_GAP), _FIRST_GAP)
+        return min(max(outage * _GAP_SHARE, first), longest)
 
     @property
     def _engines(self) -> int:

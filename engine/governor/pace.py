@@ -1,12 +1,15 @@
 """The pace at which those who waited for a host dial once it is back.
 
-Nobody knows what a host that has just come back can take. The pace begins low and doubles each
-second while dials open, or with 200 dials that open if they take less than a second: a large
-crowd learns faster. By dials alone it becomes no more than twice the pace at which those 200 have
-opened. Once the host has refused a dial the pace follows the host: a refusal lowers it, a dial that
-opens raises it a little.
+Nobody knows what a host that has just come back can take, so the pace is searched for, as TCP
+searches for the capacity of a path (RFC 5681). It begins low and at most doubles each second, and
+besides a dial begins whenever fewer are under way than the *congestion window* holds. The window
+begins with a thousandth of the crowd and grows with each dial that opens, so by the round trips of
+the host. A dial that was slow stood in a queue, and does not widen it. The first refusal ends the
+search: the pace becomes what the host has been seen to take, and follows the host from then on. A
+refusal lowers it, a dial that opens raises it a little.
 """
 
+from math import inf
 from typing import Final
 
 SLOWEST: Final = 2.0
@@ -14,10 +17,17 @@ SLOWEST: Final = 2.0
 FULL_RETURN: Final = 180.0
 """Seconds over which those who wait are spread, before the host has shown what it can take."""
 RAMP: Final = 2.0
-"""The greatest growth of the pace in a step, until the host refuses a dial. A step is a second, or
-`STEP` dials that open in less."""
-STEP: Final = 200
-"""So many dials that open show as much of the host as a second does."""
+"""The greatest growth of the pace in a second, until the host refuses a dial."""
+_WINDOW: Final = 0.001
+"""Share of the crowd that the congestion window holds when the return begins; at least one dial."""
+_GAIN: Final = 0.2
+"""A dial that opens widens the window by this, at a ramp of 2 or more. So a window of dials that
+open widens it by this share."""
+_SLOW: Final = 4.0
+_QUEUE: Final = 0.1
+"""A dial that takes longer than so many times the fastest and these seconds stood in a queue."""
+_BACKLOG: Final = 1.0
+"""Seconds of its work that a host holds before it refuses a dial."""
 _LEAST: Final = 0.25
 """Dials per second at which the pace falls no further."""
 _RAISE: Final = 0.1
@@ -30,67 +40,100 @@ _ROW: Final = 6
 """After so many dials in a row that open, and three seconds of them at least, the host has room
 again, and the share grows."""
 _IN_FLIGHT: Final = 10.0
-"""Seconds of the pace that may be in flight: a slow host gets no more."""
+"""Seconds of the pace that may be in flight after the search: a slow host gets no more."""
 
 
 class Pace:
-    """Dials per second at one host after its return."""
+    """Dials per second at one host after its return, and dials at a time while it searches."""
 
     __slots__ = (
-        *("_at", "_base", "_began", "_fixed", "_ramp", "_row", "_searching"),
-        "rate",
+        *("_at", "_fastest", "_fixed", "_gain", "_least", "_marks", "_opened", "_ramp"),
+        *("_row", "_searched", "rate", "window"),
     )
 
-    def __init__(self, rate: float, now: float, *, ramp: float = RAMP, fixed: bool = False) -> None:
+    def __init__(self, rate: float, now: float) -> None:
+        """Begin with what the host or the operator has said: it does not grow by itself."""
         self.rate: float = rate
-        self._ramp = ramp
-        self._fixed = fixed
-        """The rate is what the host or the operator has said: it does not grow."""
-        self._searching = True
-        """The host has refused nothing yet."""
+        self._fixed = True
+        self.window: float = 0.0
+        """The congestion window: so many dials may be under way, whatever the rate."""
+        self._ramp = 1.0
+        self._gain = 0.0
+        self._least = _LEAST
+        """Dials per second with which the search ends at least."""
+        self._fastest = inf
+        """Seconds of the fastest dial that opened in the search."""
+        self._searched: float | None = None
+        """When the search ended; None: the host has refused nothing yet."""
         self._row = 0
         """Dials that have opened since one was refused."""
         self._at = now
-        self._base = rate
-        """The rate at the beginning of the step."""
-        self._began = now
+        self._opened = 1
+        """Dials that opened in the search, with the one that began the return."""
+        self._marks = [(now, 0)]
+        """Moments, and how many had opened before: one each time their number has doubled."""
 
-    @property
-    def in_flight(self) -> float:
-        """How many dials may be under way at a time."""
+    @classmethod
+    def search(cls, crowd: int, now: float, ramp: float = RAMP) -> "Pace":
+        """Begin a search for the pace of a host, for a crowd of so many engines."""
+        pace = cls(max(crowd / FULL_RETURN, SLOWEST), now)
+        pace._fixed = False
+        pace._least = max(crowd / FULL_RETURN, _LEAST)
+        pace._ramp = ramp
+        pace._gain = min(ramp - 1.0, 1.0) * _GAIN
+        if pace._gain:
+            pace.window = max(crowd * _WINDOW, 1.0)
+        return pace
+
+    def in_flight(self, now: float) -> float:
+        """How many dials may be under way for the next to begin by the rate."""
+        if self._searched is None and not self._fixed:
+            return max(10.0, 2 * self._seen(now) * _BACKLOG)
         return max(10.0, self.rate * _IN_FLIGHT)
 
     def at_least(self, rate: float) -> None:
         """Go as fast as the host asks for, unless it has refused a dial."""
-        if self._searching:
+        if self._searched is None:
             self.rate = max(self.rate, rate)
 
-    def opened(self, now: float) -> None:
-        """Go on, or faster: a dial has opened."""
-        if self._searching and self._fixed:
+    def opened(self, now: float, began: float, under_way: int) -> None:
+        """Go on, or faster: a dial has opened that began then, one of so many under way."""
+        if self._searched is None:
+            if not self._fixed:
+                self._grow(now, now - began, under_way)
             return
         self._row += 1
-        if self._searching:
-            self.rate *= self._ramp ** min(now - self._at, 1.0)
-            self._at = now
-            if self._row == STEP:
-                self._step(now)
-        else:
-            seconds = min(max(now - self._at, 1.0), 10.0)
-            room = max(1.0, self._row / max(_ROW, 3 * self.rate))
-            self.rate *= (1 + _RAISE * room * min(1.0, _COARSE / self.rate)) ** seconds
-            self._at = now
+        seconds = min(max(now - self._at, 1.0), 10.0)
+        room = max(1.0, self._row / max(_ROW, 3 * self.rate))
+        self.rate *= (1 + _RAISE * room * min(1.0, _COARSE / self.rate)) ** seconds
+        self._at = now
 
-    def refused(self, now: float) -> None:
-        """Go slower: a dial has failed."""
-        self._searching = False
+    def refused(self, now: float, began: float) -> None:
+        """Go slower: a dial has failed that began then."""
+        if self._searched is None:
+            self._searched = self._at = now
+            self.window = 0.0
+            if not self._fixed:
+                self.rate = max(self._least, self._seen(now))
+                return
+        elif began <= self._searched:
+            return  # it began in the search, whose end has lowered the pace
         self._row = 0
         self._at = now
         self.rate *= 1 - _LOWER * min(1.0, _COARSE / self.rate) ** 0.5
         self.rate = max(_LEAST, self.rate)
 
-    def _step(self, now: float) -> None:
-        took = now - self._began
-        reached = min(self._base, STEP / took) if took > 0 else self._base
-        self.rate = max(self.rate, self._ramp * reached)
-        self._base, self._began, self._row = self.rate, now, 0
+    def _grow(self, now: float, took: float, under_way: int) -> None:
+        self.rate *= self._ramp ** min(now - self._at, 1.0)
+        self._at = now
+        self._opened += 1
+        if self._opened >= 2 * self._marks[-1][1]:
+            self._marks.append((now, self._opened))
+        self._fastest = min(self._fastest, took)
+        queued = took > _SLOW * self._fastest + _QUEUE
+        if not queued and under_way >= self.window / 2:
+            self.window += self._gain
+
+    def _seen(self, now: float) -> float:
+        """Return the dials per second that the host has taken, even if it held a backlog."""
+        return max((self._opened - before) / (now - at + _BACKLOG) for at, before in self._marks)

@@ -263,7 +263,7 @@ async def test_an_engine_that_is_alone_notices_nothing() -> None:
 @virtual
 async def test_one_dials_for_all_and_all_come_back_one_after_the_other() -> None:
     count = 50
-    fleet = Fleet(count, *[UP] * count, *[GONE] * 3, *[UP] * count)
+    fleet = Fleet(count, *[UP] * count, *[GONE] * 3, *[Plan(takes=0.5)] * count)
     await fleet.open()
     await pass_time(20.0)
     lost = now()

@@ -1,4 +1,4 @@
-"""The pace of a return: it doubles in steps, follows the host, and never stands still."""
+"""The pace of a return: it searches as TCP does, follows the host, and never stands still."""
 
 from math import log
 
@@ -6,52 +6,134 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recloser.governor.pace import STEP, Pace
+from recloser.governor.pace import Pace
 
 GAPS = st.floats(0.0, 20.0)
+TRIP = 0.05
 
 
-@pytest.mark.spec("M3.3")
-@given(st.floats(0.25, 100.0), st.floats(1.0, 4.0), st.lists(GAPS, max_size=500))
-def test_it_grows_by_the_ramp_in_a_second_and_in_two_hundred_dials_at_most(
-    first: float, ramp: float, gaps: list[float]
+def searching(first: float, ramp: float = 2.0) -> Pace:
+    """Begin with so many dials a second."""
+    return Pace.search(round(first * 180), 0.0, ramp)
+
+
+def followed(rate: float) -> Pace:
+    """A pace that the host has refused once."""
+    pace = Pace(rate, 0.0)
+    pace.refused(-1.0, -1.0)
+    pace.rate = rate
+    return pace
+
+
+@pytest.mark.spec("M3.9")
+@given(st.integers(2, 100), st.floats(1.0, 4.0), st.lists(GAPS, max_size=500))
+def test_the_rate_grows_by_the_ramp_in_a_second_at_most(
+    first: int, ramp: float, gaps: list[float]
 ) -> None:
     """However the dials that open are spread."""
-    pace, now = Pace(first, 0.0, ramp=ramp), 0.0
-    for number, gap in enumerate(gaps, start=1):
+    pace, now = searching(first, ramp), 0.0
+    for gap in gaps:
         now += gap
-        pace.opened(now)
-        steps = now + number // STEP
-        assert log(pace.rate) <= log(first) + steps * log(ramp) + 1e-9
+        pace.opened(now, now - TRIP, 1)
+        assert log(pace.rate) <= log(first) + now * log(ramp) + 1e-9
 
 
-@pytest.mark.spec("M3.3")
-def test_a_large_crowd_learns_faster_than_once_a_second() -> None:
-    """Ten thousand begin at 56 a second, and dial 1,700 a second after 3.3 s instead of 5 s."""
-    pace, now = Pace(10_000 / 180, 0.0), 0.0
-    while pace.rate < 1700:
-        now += 1 / pace.rate
-        pace.opened(now)
-    assert 2.5 < now < 3.5
+@pytest.mark.spec("M3.9")
+@pytest.mark.parametrize(("crowd", "window"), [(2, 1.0), (1000, 1.0), (10_000, 10.0)])
+def test_the_window_begins_with_a_thousandth_of_the_crowd(crowd: int, window: float) -> None:
+    assert Pace.search(crowd, 0.0).window == pytest.approx(window)
 
 
-@pytest.mark.spec("M3.3")
-@given(st.floats(10.0, 1000.0))
-def test_dials_that_open_slowly_lead_to_twice_their_own_pace_at_most(taken: float) -> None:
-    """A host that holds a queue opens no more than it can take; seconds still count."""
-    pace, now = Pace(100.0, 0.0, ramp=2.0), 0.0
-    for _ in range(STEP):
-        now += 1 / taken
-        pace.opened(now)
-    assert pace.rate <= max(2 * taken, 100.0 * 2**now) + 1e-6
+@pytest.mark.spec("M3.9")
+def test_a_window_of_dials_that_open_widens_it_by_a_fifth() -> None:
+    pace, now = Pace.search(10_000, 0.0), 0.0
+    for _ in range(12):
+        before, now = pace.window, now + TRIP
+        for _ in range(round(before)):
+            pace.opened(now, now - TRIP, round(before))
+        assert pace.window == pytest.approx(1.2 * before, rel=0.02)
 
 
-@pytest.mark.spec("M3.3")
-def test_a_ramp_of_one_does_not_grow() -> None:
-    pace = Pace(100.0, 0.0, ramp=1.0)
-    for number in range(1, 10 * STEP):
-        pace.opened(number / 100)
+@pytest.mark.spec("M3.9")
+@pytest.mark.parametrize(("took", "wider"), [(4 * TRIP + 0.09, True), (4 * TRIP + 0.11, False)])
+def test_a_dial_that_stood_in_a_queue_does_not_widen_the_window(took: float, wider: bool) -> None:
+    pace = Pace.search(10_000, 0.0)
+    pace.opened(TRIP, 0.0, 10)
+    before = pace.window
+    pace.opened(1.0, 1.0 - took, 10)
+    assert (pace.window > before) == wider
+
+
+@pytest.mark.spec("M3.9")
+def test_a_window_that_is_not_half_used_does_not_grow() -> None:
+    pace = Pace.search(10_000, 0.0)
+    pace.opened(1.0, 1.0 - TRIP, 4)
+    assert pace.window == pytest.approx(10.0)
+    pace.opened(1.0, 1.0 - TRIP, 5)
+    assert pace.window > 10.0
+
+
+@pytest.mark.spec("M3.9")
+def test_a_ramp_of_one_does_not_search() -> None:
+    pace = Pace.search(18_000, 0.0, 1.0)
+    for number in range(1, 2000):
+        pace.opened(number / 100, number / 100 - TRIP, 200)
     assert pace.rate == pytest.approx(100.0)
+    assert pace.window == 0.0
+
+
+@pytest.mark.spec("M3.10")
+@given(
+    st.floats(5.0, 1000.0),
+    st.integers(1, 20_000),
+    st.lists(st.tuples(st.floats(0.0, 0.5), st.integers(1, 300)), max_size=60),
+)
+def test_the_search_ends_with_no_more_than_a_host_takes_that_held_a_second_of_its_work(
+    capacity: float, crowd: int, bursts: list[tuple[float, int]]
+) -> None:
+    """Whatever was dialled when: what such a host has opened shows no more than it can take."""
+    pace, now, room = Pace.search(crowd, 0.0), 0.0, capacity - 1
+    for gap, dials in bursts:
+        now += gap
+        room = min(capacity, room + gap * capacity)
+        opened = min(dials, int(room))
+        room -= opened
+        for _ in range(opened):
+            pace.opened(now, now - TRIP, dials)
+    pace.refused(now, now - TRIP)
+    assert pace.rate <= max(capacity, crowd / 180, 0.25) + 1e-6
+    assert pace.window == 0.0
+
+
+@pytest.mark.spec("M3.10")
+def test_the_search_ends_near_what_the_host_takes() -> None:
+    """A hundred a second, and a second's work is held: dials follow each other twice as fast."""
+    pace, now, room = Pace.search(2000, 0.0), 0.0, 100.0
+    while room >= 1:
+        now += 0.005
+        room += 0.005 * 100 - 1
+        pace.opened(now, now - TRIP, 10)
+    pace.refused(now, now - TRIP)
+    assert 90.0 <= pace.rate <= 101.0
+
+
+@pytest.mark.spec("M3.10")
+def test_the_search_ends_with_all_of_them_over_three_minutes_at_least() -> None:
+    """One refusal of a large crowd may be chance."""
+    pace = Pace.search(18_000, 0.0)
+    pace.refused(TRIP, 0.0)
+    assert pace.rate == pytest.approx(100.0)
+
+
+@pytest.mark.spec("M3.10")
+def test_what_the_search_had_let_begin_lowers_the_pace_once() -> None:
+    pace = Pace.search(18_000, 0.0)
+    pace.refused(1.0, 0.0)
+    pace.refused(1.0, 0.5)
+    pace.refused(9.0, 1.0)
+    assert pace.rate == pytest.approx(100.0)
+    pace.refused(9.0, 1.5)
+    assert pace.rate < 100.0
 
 
 @pytest.mark.spec("M3.3")
@@ -61,7 +143,7 @@ def test_a_host_that_has_asked_for_a_pace_gets_it_until_it_refuses_a_dial() -> N
     assert pace.rate == 40.0
     pace.at_least(10.0)
     assert pace.rate == 40.0
-    pace.refused(1.0)
+    pace.refused(1.0, 0.9)
     lowered = pace.rate
     pace.at_least(40.0)
     assert pace.rate == lowered
@@ -69,53 +151,53 @@ def test_a_host_that_has_asked_for_a_pace_gets_it_until_it_refuses_a_dial() -> N
 
 @pytest.mark.spec("M3.3")
 def test_it_doubles_in_a_second_until_a_dial_is_refused() -> None:
-    pace = Pace(4.0, 0.0)
+    pace = searching(4.0)
     for step in range(1, 31):
-        pace.opened(step / 10)
+        pace.opened(step / 10, step / 10 - TRIP, 1)
     assert pace.rate == pytest.approx(32.0)
-    pace.refused(3.0)
+    pace.refused(3.0, 3.0 - TRIP)
     before = pace.rate
     assert before < 32.0
-    pace.opened(4.0)
+    pace.opened(4.0, 4.0 - TRIP, 1)
     assert before < pace.rate < 1.1 * before
 
 
 @pytest.mark.spec("M3.3")
 def test_a_slow_pace_changes_by_the_shares_that_the_page_gives() -> None:
-    pace = Pace(2.0, 0.0)
-    pace.refused(0.0)
+    pace = followed(2.0)
+    pace.refused(0.0, -0.5)
     assert pace.rate == pytest.approx(2.0 * 0.7)
-    pace.opened(1.0)
+    pace.opened(1.0, 0.9, 1)
     assert pace.rate == pytest.approx(2.0 * 0.7 * 1.1)
-    pace.opened(6.0)
+    pace.opened(6.0, 5.9, 1)
     assert pace.rate == pytest.approx(2.0 * 0.7 * 1.1**6)
 
 
 @pytest.mark.spec("M3.3")
 def test_a_hundred_times_the_pace_falls_by_a_tenth_of_the_share() -> None:
-    pace = Pace(250.0, 0.0)
-    pace.refused(0.0)
+    pace = followed(250.0)
+    pace.refused(0.0, -0.5)
     assert pace.rate == pytest.approx(250.0 * 0.97)
 
 
 @pytest.mark.spec("M3.3")
 @given(st.floats(2.5, 1000.0))
 def test_a_fast_pace_changes_by_less(rate: float) -> None:
-    pace = Pace(rate, 0.0)
-    pace.refused(0.0)
+    pace = followed(rate)
+    pace.refused(0.0, -0.5)
     assert rate * 0.7 - 1e-9 <= pace.rate < rate
     lowered = pace.rate
-    pace.opened(1.0)
+    pace.opened(1.0, 0.9, 1)
     assert lowered < pace.rate <= lowered * 1.1 + 1e-9
 
 
 @pytest.mark.spec("M3.3")
 def test_it_grows_faster_once_a_host_refuses_nothing_any_more() -> None:
-    pace, growth = Pace(1.0, 0.0), []
-    pace.refused(0.0)
+    pace, growth = followed(1.0), []
+    pace.refused(0.0, -0.5)
     for second in range(1, 20):
         before = pace.rate
-        pace.opened(float(second))
+        pace.opened(float(second), second - TRIP, 1)
         growth.append(pace.rate / before)
     assert growth[5] == pytest.approx(1.1)
     assert max(growth[6:]) > 1.12
@@ -125,17 +207,17 @@ def test_it_grows_faster_once_a_host_refuses_nothing_any_more() -> None:
 def test_it_never_stands_still() -> None:
     pace = Pace(2.0, 0.0)
     for second in range(100):
-        pace.refused(float(second))
+        pace.refused(float(second), second - TRIP)
     assert pace.rate == 0.25
 
 
 @pytest.mark.spec("M3.3")
 @given(st.lists(GAPS, max_size=30))
 def test_a_pace_that_somebody_has_set_stays_until_a_dial_is_refused(gaps: list[float]) -> None:
-    pace, now = Pace(50.0, 0.0, fixed=True), 0.0
+    pace, now = Pace(50.0, 0.0), 0.0
     for gap in gaps:
         now += gap
-        pace.opened(now)
+        pace.opened(now, now - TRIP, 1)
     assert pace.rate == 50.0
-    pace.refused(now)
+    pace.refused(now, now - TRIP)
     assert pace.rate < 50.0

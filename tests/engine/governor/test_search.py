@@ -1,0 +1,94 @@
+"""A crowd comes back to hosts that queue what they cannot take at once."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import inf
+
+import pytest
+
+from recloser.governor.events import Ended
+from tests.engine.governor.rig import Town
+
+
+@dataclass
+class Queueing:
+    """A host that refuses nothing: it takes one dial after the other."""
+
+    capacity: float
+    """Dials per second."""
+    trip: float
+    """Seconds of a dial beside its turn."""
+    free: float = 0.0
+    """When it has taken what it was given."""
+    under_way: deque[tuple[float, int]] = field(default_factory=deque)
+    """When a dial opens, and whose it is."""
+    most: int = 0
+    """Dials that were under way at a time."""
+
+    def take(self, engine: int, now: float) -> None:
+        self.free = max(self.free, now) + 1 / self.capacity
+        self.under_way.append((self.free + self.trip, engine))
+        self.most = max(self.most, len(self.under_way))
+
+    def bring_back(self, town: Town, crowd: int) -> list[float]:
+        """Let a crowd come back to it; return when its engines open."""
+        town.down()
+        town.ask(*range(crowd))
+        (probe,) = town.probes
+        town.ended(probe[1])
+        opened: list[float] = []
+        while len(opened) < crowd - 1:
+            for at, engine in town.granted[town.answered :]:
+                self.take(engine, at)
+            town.answered = len(town.granted)
+            due = inf if town.core.deadline is None else town.core.deadline
+            if self.under_way and self.under_way[0][0] <= due:
+                town.now, engine = self.under_way.popleft()
+                town.do(Ended(engine, None))
+                opened.append(town.now)
+            else:
+                town.until(due)
+        return opened
+
+
+@pytest.mark.spec("M3.9")
+@pytest.mark.parametrize(
+    ("crowd", "capacity", "trip"),
+    [(10_000, 2400.0, 0.002), (10_000, 2400.0, 0.05), (10_000, 500.0, 0.2), (100, 50.0, 0.05)],
+)
+@pytest.mark.parametrize("at_once", [200, None])
+def test_a_crowd_is_back_within_two_seconds_of_what_the_host_takes(
+    crowd: int, capacity: float, trip: float, at_once: int | None
+) -> None:
+    opened = Queueing(capacity, trip).bring_back(Town(at_once=at_once), crowd)
+    assert crowd / capacity <= opened[-1] + 1 / capacity
+    assert opened[-1] <= crowd / capacity + 2.0
+
+
+@pytest.mark.spec("M3.9")
+@pytest.mark.parametrize("capacity", [100.0, 300.0, 2400.0])
+def test_a_host_that_queues_dials_gets_no_more_than_it_takes_in_two_seconds(
+    capacity: float,
+) -> None:
+    """Also if no limit of the governor keeps them from it."""
+    host = Queueing(capacity, 0.02)
+    host.bring_back(Town(), 10_000)
+    assert host.most <= 2 * capacity
+
+
+@pytest.mark.spec("M3.3", "M1.3")
+def test_they_come_back_in_the_order_in_which_they_asked() -> None:
+    town = Town()
+    opened = Queueing(50.0, 0.05).bring_back(town, 720)
+    assert [engine for _, engine in town.granted] == list(range(1, 720))
+    assert max(opened) <= 2 * sum(opened) / len(opened) + 0.1
+
+
+@pytest.mark.spec("M3.9")
+def test_the_return_begins_with_a_thousandth_of_the_crowd_at_once() -> None:
+    for crowd, first in ((100, 1), (10_000, 10)):
+        town = Town()
+        town.down()
+        town.ask(*range(crowd))
+        town.ended(0)
+        assert len(town.granted) == first
