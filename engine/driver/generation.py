@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from recloser import log
 from recloser.driver.scope import Scope
@@ -190,6 +190,11 @@ class Generation:
                 log.task_stuck(self._fields, task.get_name(), bound)
 
 
+_TURNS: Final = 2
+"""Turns of the event loop after an end: a wire tells of it before it closes its socket, which a
+transport of asyncio does one turn after it is asked."""
+
+
 class Releasable(Protocol):
     """What belongs to an engine longer than to a generation: its sender, its lease."""
 
@@ -260,10 +265,10 @@ class Releaser:
         elif generation.wire is None:
             self._forget(generation)  # a dial that failed: it left nothing behind
         else:
-            loop.call_soon(self._look, loop, generation)
+            loop.call_soon(self._look, loop, generation, _TURNS)
 
-    def _look(self, loop: asyncio.AbstractEventLoop, generation: Generation) -> None:
-        """Forget a generation whose socket is closed in the turn of its end, as most are.
+    def _look(self, loop: asyncio.AbstractEventLoop, generation: Generation, turns: int) -> None:
+        """Forget a generation whose socket is closed within `turns` of the loop, as most are.
 
         A task and its timers would be a tenth of what a return costs.
         """
@@ -273,6 +278,8 @@ class Releaser:
         if wire is not None and wire.closed:
             generation.wire = None
             self._forget(generation)
+        elif turns > 1:
+            loop.call_soon(self._look, loop, generation, turns - 1)
         else:
             self._begin(loop, ())
 

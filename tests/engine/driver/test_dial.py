@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+import recloser
 from recloser import Close, Retry, State, Timeouts
 from recloser.fsm import Cause, Origin
-from recloser.testing import Plan, ScriptedTransport, ScriptedWire
+from recloser.testing import Fault, Plan, ScriptedServer, ScriptedTransport, ScriptedWire
 from recloser.transport import Request
 from tests.engine.rig import (
     CUT,
@@ -259,6 +260,36 @@ async def test_the_old_wire_is_released_before_the_next_dial() -> None:
     await turns()
     assert ws.state is State.OPEN
     await ws.close()
+
+
+@pytest.mark.spec("C3.1")
+@pytest.mark.parametrize("end", ["close", "cut"])
+async def test_a_socket_that_closes_at_once_is_released_without_a_task(end: str) -> None:
+    loop = asyncio.get_running_loop()
+    made: list[asyncio.Task[Any]] = []
+
+    def make(loop: asyncio.AbstractEventLoop, coro: Any, **given: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(coro, loop=loop, **given)
+        made.append(task)
+        return task
+
+    async with ScriptedServer([Fault(do=end)]) as server:
+        loop.set_task_factory(make)
+        ws = recloser.connect(server.url, policy=Answering(Retry(0.01)), governor=None)
+        changes = ws.changes()
+        ws.connect()
+        opens = 0
+        async for change in changes:
+            opens += change.current is State.OPEN
+            if opens == 2:
+                break
+        loop.set_task_factory(None)
+        await ws.close()
+    names = [each.get_name() for each in made]
+    assert [each for each in names if each.startswith("recloser")] == [
+        "recloser dial 1",
+        "recloser dial 2",
+    ]
 
 
 @pytest.mark.spec("C3.1")
