@@ -154,12 +154,19 @@ def test_a_proxy_that_ends_an_engine_makes_no_address_forgotten() -> None:
 def test_the_latest_addresses_are_remembered_and_no_more() -> None:
     rig = Rig(Retry(2.0))
     rig.connect()
-    for number in range(20):
-        rig.core.address = f"wss://{number}"
-        rig.opened()
-        rig.lost(CUT)
-        rig.expire()
-    assert rig.core._known == tuple(f"wss://{number}" for number in range(19, 11, -1))
+    latest = (19, 18, 17, 16, 15, 14, 13, 12)
+    for numbers, known in (
+        (range(20), latest),
+        ((19,), latest),
+        ((15,), (15, 19, 18, 17, 16, 14, 13, 12)),
+        ((20,), (20, 15, 19, 18, 17, 16, 14, 13)),
+    ):
+        for number in numbers:
+            rig.core.address = f"wss://{number}"
+            rig.opened()
+            rig.lost(CUT)
+            rig.expire()
+        assert rig.core._known == tuple(f"wss://{number}" for number in known)
 
 
 @pytest.mark.spec("B17.1")
