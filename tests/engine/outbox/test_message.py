@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from recloser.outbox import holdings, message
 from recloser.outbox.message import (
     Entry,
     Message,
@@ -32,8 +33,8 @@ S, T = MessageState, MessageTrigger
 def test_the_data_are_copied_and_measured_as_they_go_out(
     given: Any, data: str | bytes, size: int
 ) -> None:
-    message = make_message(given)
-    assert (message.data, message.size, type(message.data)) == (data, size, type(data))
+    made = make_message(given)
+    assert (made.data, made.size, type(made.data)) == (data, size, type(data))
 
 
 @pytest.mark.spec("G1.1")
@@ -55,16 +56,22 @@ def test_what_can_be_no_message(options: Any, error: type[Exception], said: str)
 @pytest.mark.spec("G2.4")
 @pytest.mark.parametrize(("ttl", "expires_at"), [(None, None), (0.0, 100.0), (7.5, 107.5)])
 def test_a_time_to_live_begins_now(ttl: float | None, expires_at: float | None) -> None:
-    message = make_message("x", now=100.0, ttl=ttl, key="k", generation=3)
-    assert tuple(message) == ("x", 1, "k", expires_at, 3, 0, None, 0, False)
+    made = make_message("x", now=100.0, ttl=ttl, key="k", generation=3)
+    assert tuple(made) == ("x", 1, "k", expires_at, 3, 0, None, 0, False)
 
 
 @pytest.mark.spec("G7.2")
 def test_a_copy_of_a_message_differs_in_what_was_asked_for() -> None:
-    message = Message("x", 1, "k", 5.0, 3, 7, "id", 2, True)
-    assert tuple(message.delivered(1)) == ("x", 1, "k", 5.0, 3, 7, "id", 3, True)
-    assert tuple(message.delivered(-1)) == ("x", 1, "k", 5.0, 3, 7, "id", 1, True)
-    assert tuple(message.suspected(suspect=False)) == ("x", 1, "k", 5.0, 3, 7, "id", 2, False)
+    made = Message("x", 1, "k", 5.0, 3, 7, "id", 2, True)
+    assert tuple(made.delivered(1)) == ("x", 1, "k", 5.0, 3, 7, "id", 3, True)
+    assert tuple(made.delivered(-1)) == ("x", 1, "k", 5.0, 3, 7, "id", 1, True)
+    assert tuple(made.suspected(suspect=False)) == ("x", 1, "k", 5.0, 3, 7, "id", 2, False)
+
+
+def test_what_a_type_checker_alone_needs_is_not_loaded() -> None:
+    """Who makes a message needs no transport, and so no aiohttp."""
+    assert "Delivery" not in vars(message)
+    assert "OutboxUnusable" not in vars(holdings)
 
 
 def test_two_messages_are_never_equal() -> None:
