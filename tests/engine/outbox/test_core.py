@@ -105,6 +105,16 @@ def test_a_congested_connection_is_no_place_for_what_a_file_can_keep() -> None:
     assert found == [Send(fleeting)]
 
 
+@pytest.mark.spec("G1.1", "C2")
+@pytest.mark.parametrize("outbox", [Outbox(), FILE])
+def test_what_an_old_connection_did_not_take_goes_to_the_next_one_at_once(outbox: Outbox) -> None:
+    hand = HandCore(outbox)
+    entry, _ = hand.offer()
+    hand.tell(events.Disconnected(5, State.BACKOFF))
+    hand.tell(events.Connected(6))
+    assert hand.tell(events.Bounced(entry, ON, CONNECT, 5)) == [Send(entry)]
+
+
 @pytest.mark.spec("G2.4", "G3")
 def test_when_a_message_expires_the_whole_line_moves_up() -> None:
     """The one that is let in may have expired meanwhile, and the next one has its place."""

@@ -60,18 +60,22 @@ def test_one_that_may_not_have_left_gets_the_same_time_again(buffered: bool, tak
 
 
 @pytest.mark.spec("G5.6", "G8.1")
-def test_what_on_open_sent_is_on_trial_no_longer_than_that() -> None:
+@pytest.mark.parametrize(("looks", "over"), [(1, False), (3, False), (4, True), (5, True)])
+def test_what_on_open_sent_is_on_trial_for_a_while_whatever_is_looked_at(
+    looks: int, over: bool
+) -> None:
     hand = HandCore(FILE, open_=False)
     hand.tell(events.Connected(5, used=True))
-    quiet = hand.now + TRIAL
+    hand.now += LOOK / 2  # no look comes at the moment itself
     left, _ = hand.offer()
     hand.tell(events.Sent(left, SENT, unsent=True))
-    while hand.now <= quiet:
+    for _ in range(looks):
         hand.now += LOOK
         hand.tell(events.Due(hand.now, {left}))
+    assert over is (looks * LOOK + LOOK / 2 > TRIAL)
     moved = make_message("x")._replace(suspect=True)
     found = hand.tell(events.MovedIn([moved], State.OPEN, Wish.CONNECT))
-    assert only(found, Flush) == [Flush(5)]
+    assert only(found, Flush) == [Flush(5)] * over
 
 
 @pytest.mark.spec("G5.6", "G8.1")
