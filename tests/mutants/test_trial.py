@@ -1,5 +1,6 @@
 """A trial runs the program with the change in it, and a change that no test runs survives."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,36 @@ def test_a_change_is_seen_unless_its_file_was_imported_before(before: str, seen:
         [sys.executable, "-c", program], check=False, cwd=ROOT, capture_output=True, text=True
     )
     assert (done.stdout.strip(), done.stderr) == (seen, "")
+
+
+ENDLESS = """
+from tests.mutants import trial
+from tests.mutants.change import changes
+from tests.mutants.forks import forked
+from tests.mutants.layers import ROOT
+
+found = changes(ROOT / "engine/outbox/table.py")
+loop = (each for each in found if each.before().startswith("while more"))
+change = next(each for each in loop if each.operator.endswith("Sub_BitXor"))
+trial.IMPORT = 0.5
+
+def imported(change):
+    trial.install(change)
+    import recloser.outbox.table
+    return "imported"
+
+[(_, answer)] = forked([change], imported)
+print(answer)
+"""
+"""A rule of the table is checked when it is imported; with the change its loop never ends."""
+
+
+def test_an_import_that_does_not_end_is_noticed() -> None:
+    """Two of them had kept a run busy until it was stopped."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDLESS], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.stdout.strip(), done.stderr) == (f"signal {signal.SIGPROF.value}", "")
 
 
 def test_what_no_test_runs_has_survived(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ SHARE = 5.0
 """A test that needs so many times what it needs without a change does not end."""
 LEAST = 2.0
 """Seconds of the processor that each test has."""
+IMPORT = 20.0
+"""Seconds of the processor in which everything is imported: a change may make that endless."""
 EXAMPLES = 30
 """Of each property."""
 MEMORY = 4 << 30
@@ -169,7 +171,8 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 def install(change: Change) -> None:
-    """Let the import of the file have the change."""
+    """Let the import of the file have the change; it ends this process if it does not end."""
+    signal.setitimer(signal.ITIMER_PROF, IMPORT)
     sys.meta_path.insert(0, Changed(change))  # type: ignore[arg-type] # it is asked as an object
 
 
