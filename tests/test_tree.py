@@ -60,7 +60,6 @@ ELSEWHERE = {
     ),
     "engine/outbox": ("engine/outbox/test_holding.py", "engine/outbox/test_damaged.py"),
     "policies/actions.py": ("policies/test_rules.py",),
-    "policies/codes.py": ("policies/test_standard.py", "policies/test_catalogue.py"),
     "policies/refusals.py": ("policies/test_standard.py",),
     "tools/cli/terminal/display.py": ("tools/cli/test_connect_terminal.py",),
     "tools/cli/terminal/lines.py": ("tools/cli/test_connect.py",),

@@ -58,8 +58,8 @@ OUTBOX = (
 """Tests of the outbox without processes that are killed and without files that are damaged."""
 
 POLICIES = (
-    *("test_backoff", "test_basic", "test_catalogue", "test_combine", "test_conditions"),
-    "test_documents",
+    *("test_backoff", "test_basic", "test_catalogue", "test_codes", "test_combine"),
+    *("test_conditions", "test_documents"),
     *(
         "test_field",
         "test_guards",

@@ -8,12 +8,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from recloser import policies
-from recloser.fsm import Cause, Close, Context, Origin, Phase, Policy, State, Timeouts, Wish
+from recloser.fsm import Cause, Close, Context, Origin, Phase, Policy, Retry, State, Timeouts, Wish
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Announce, Dial, Effect
 from recloser.fsm.events import Ask, Expired, Lost, Opened
 from recloser.fsm.timeouts import STABLE
 
+STANDARD = policies.standard()
 ALMOST_ONE = 1.0 - 2.0**-53
 ROLLS = (0.0, 0.25, 0.5, 0.75, ALMOST_ONE)
 
@@ -63,6 +64,15 @@ def after(attempt: int = 1, **facts: Any) -> Context:
         facts.setdefault("since_dial", facts["uptime"] or 0.0)
     facts.setdefault("streak", attempt)
     return Context(attempt=attempt, **facts)
+
+
+def spread(close: Close, context: Context) -> tuple[str, float, float]:
+    """The rule of the standard policy, and its delays at the lowest and the highest roll."""
+    found = [STANDARD.decide(close, context._replace(roll=roll)) for roll in ROLLS]
+    assert all(isinstance(each, Retry) for each in found), found[0]
+    delays = [each.delay for each in found if isinstance(each, Retry)]
+    assert delays == sorted(delays)
+    return found[0].rule, delays[0], round(delays[-1], 9)
 
 
 _seconds = st.one_of(
