@@ -164,7 +164,8 @@ class Holdings(NamedTuple):
     descriptors: int
     tasks: int
     timers: int
-    """What the event loop has scheduled for later and nobody has cancelled."""
+    """What the event loop has scheduled for later and nobody has cancelled: the ticker has one for
+    all engines, and an engine while it waits for the answer to a ping."""
     memory: int
     """Bytes."""
 

@@ -48,6 +48,8 @@ class _Dial(NamedTuple):
     route: Hashable
     """By which it goes; None before its engine has said it."""
     began: float
+    rate: float
+    """The pace at that moment; infinity if no return was going on."""
 
 
 class Host:
@@ -129,7 +131,7 @@ class Host:
         self._sleepers.pop(engine, None)
         if engine in self._asked:
             self._asked.discard(engine)
-            self._dialling[engine] = _Dial(route, now)
+            self._dialling[engine] = self._dial(route, now)
             return [Grant(engine)]
         line = self._ahead if intentional else self._waiting
         line[engine] = route
@@ -174,19 +176,19 @@ class Host:
         """Take the end of a dial: it has opened, or failed with this record."""
         if engine not in self._dialling:
             return []
-        route, began = self._dialling.pop(engine)
+        dial = self._dialling.pop(engine)
         self._asked.discard(engine)
         kind = reading(close)
         if close is None:
             self._tries.pop(engine, None)
-            return self._opened(now, began) + self.admit(now)
+            return self._opened(dial, now) + self.admit(now)
         self._rest(engine, inf)  # until it says what comes next
         if kind in _TROUBLE:
-            found = self._failed(engine, close, kind, now, began)
+            found = self._failed(engine, dial, close, now)
             if self._down_since is not None:
-                found += self._share(close, route)
+                found += self._share(close, dial.route)
         elif kind is Reading.CERTIFICATE:
-            found = self._share(close, route)
+            found = self._share(close, dial.route)
         else:
             found = []
             self._probe_at = -inf  # the probe has told nothing: the gap before the next one falls
@@ -200,7 +202,7 @@ class Host:
             if self._down_since is not None:
                 self._begin_return(now)
         elif self._pace is not None:
-            self._pace.refused(now, began=now)
+            self._pace.refused(now, now, self._pace.rate)
         elif news.reading in _TROUBLE and self._down_since is None:
             self._go_down(now)
             self._probe_at = now + _FIRST_GAP
@@ -210,7 +212,7 @@ class Host:
 
     # -- how the host fares ---------------------------------------------------------------
 
-    def _opened(self, now: float, began: float) -> list[Effect]:
+    def _opened(self, dial: _Dial, now: float) -> list[Effect]:
         self._suspect = None
         self._failures = 0
         self._opened_at = now
@@ -218,17 +220,17 @@ class Host:
             self._begin_return(now)
             return [Tell(News(self._key, Reading.UP))]
         if self._pace is not None:
-            self._pace.opened(now, began, len(self._dialling) + 1)
+            self._pace.opened(now, dial.began, len(self._dialling) + 1)
         return []
 
-    def _failed(
-        self, engine: int, close: Close, kind: Reading, now: float, began: float
-    ) -> list[Effect]:
+    def _failed(self, engine: int, dial: _Dial, close: Close, now: float) -> list[Effect]:
+        kind = reading(close)
         told = Tell(News(self._key, kind, close.retry_after, close.spread))
         if self._pace is not None:
-            self._pace.refused(now, began)
+            if dial.rate < inf:
+                self._pace.refused(now, dial.began, dial.rate)
             self._tries[engine] = self._tries.get(engine, 0) + 1
-            if began >= self._opened_at:
+            if dial.began >= self._opened_at:
                 self._failures += kind is Reading.DOWN
             if self._failures >= _LAPSE:
                 self._go_down(now)
@@ -360,17 +362,20 @@ class Host:
         if sleeper is not None:
             engine = heappop(self._ripe).engine
             del self._sleepers[engine]
-            self._dialling[engine] = _Dial(None, now)
+            self._dialling[engine] = self._dial(None, now)
             self._asked.add(engine)
             return Wake(engine)
         line = self._ahead or self._waiting
         engine, route = line.popitem(last=False)
-        self._dialling[engine] = _Dial(route, now)
+        self._dialling[engine] = self._dial(route, now)
         if self._down_since is None:
             return Grant(engine)
         gap = self._gap(now - self._down_since)
         self._probe_at = now + gap
         return Grant(engine, gap)
+
+    def _dial(self, route: Hashable, now: float) -> _Dial:
+        return _Dial(route, now, inf if self._pace is None else self._pace.rate)
 
     def _gap(self, outage: float) -> float:
         """Return the seconds until the next probe of a host that has been down for so long."""

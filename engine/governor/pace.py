@@ -33,7 +33,8 @@ _LEAST: Final = 0.25
 _RAISE: Final = 0.1
 """A dial that opens raises the pace by this share, once the host has refused one."""
 _LOWER: Final = 0.3
-"""A dial that is refused lowers the pace by this share."""
+"""A dial that is refused lowers the pace by this share, and to no less than what this share leaves
+of the pace at which it began: dials that fail late tell of what has been drawn from already."""
 _COARSE: Final = 2.5
 """Dials per second up to which these shares hold. A faster pace changes by less at each dial."""
 _ROW: Final = 6
@@ -108,8 +109,8 @@ class Pace:
         self.rate *= (1 + _RAISE * room * min(1.0, _COARSE / self.rate)) ** seconds
         self._at = now
 
-    def refused(self, now: float, began: float) -> None:
-        """Go slower: a dial has failed that began then."""
+    def refused(self, now: float, began: float, rate: float) -> None:
+        """Go slower: a dial has failed that began then, while the pace was that rate."""
         if self._searched is None:
             self._searched = self._at = now
             self.window = 0.0
@@ -120,8 +121,8 @@ class Pace:
             return  # it began in the search, whose end has lowered the pace
         self._row = 0
         self._at = now
-        self.rate *= 1 - _LOWER * min(1.0, _COARSE / self.rate) ** 0.5
-        self.rate = max(_LEAST, self.rate)
+        lowered = self.rate * (1 - _LOWER * min(1.0, _COARSE / self.rate) ** 0.5)
+        self.rate = max(_LEAST, lowered, min(self.rate, rate * (1 - _LOWER)))
 
     def _grow(self, now: float, took: float, under_way: int) -> None:
         self.rate *= self._ramp ** min(now - self._at, 1.0)

@@ -20,7 +20,7 @@ def searching(first: float, ramp: float = 2.0) -> Pace:
 def followed(rate: float) -> Pace:
     """A pace that the host has refused once."""
     pace = Pace(rate, 0.0)
-    pace.refused(-1.0, -1.0)
+    pace.refused(-1.0, -1.0, pace.rate)
     pace.rate = rate
     return pace
 
@@ -100,7 +100,7 @@ def test_the_search_ends_with_no_more_than_a_host_takes_that_held_a_second_of_it
         room -= opened
         for _ in range(opened):
             pace.opened(now, now - TRIP, dials)
-    pace.refused(now, now - TRIP)
+    pace.refused(now, now - TRIP, pace.rate)
     assert pace.rate <= max(capacity, crowd / 180, 0.25) + 1e-6
     assert pace.window == 0.0
 
@@ -113,7 +113,7 @@ def test_the_search_ends_near_what_the_host_takes() -> None:
         now += 0.005
         room += 0.005 * 100 - 1
         pace.opened(now, now - TRIP, 10)
-    pace.refused(now, now - TRIP)
+    pace.refused(now, now - TRIP, pace.rate)
     assert 90.0 <= pace.rate <= 101.0
 
 
@@ -121,18 +121,18 @@ def test_the_search_ends_near_what_the_host_takes() -> None:
 def test_the_search_ends_with_all_of_them_over_three_minutes_at_least() -> None:
     """One refusal of a large crowd may be chance."""
     pace = Pace.search(18_000, 0.0)
-    pace.refused(TRIP, 0.0)
+    pace.refused(TRIP, 0.0, pace.rate)
     assert pace.rate == pytest.approx(100.0)
 
 
 @pytest.mark.spec("M3.10")
 def test_what_the_search_had_let_begin_lowers_the_pace_once() -> None:
     pace = Pace.search(18_000, 0.0)
-    pace.refused(1.0, 0.0)
-    pace.refused(1.0, 0.5)
-    pace.refused(9.0, 1.0)
+    pace.refused(1.0, 0.0, pace.rate)
+    pace.refused(1.0, 0.5, pace.rate)
+    pace.refused(9.0, 1.0, pace.rate)
     assert pace.rate == pytest.approx(100.0)
-    pace.refused(9.0, 1.5)
+    pace.refused(9.0, 1.5, pace.rate)
     assert pace.rate < 100.0
 
 
@@ -143,7 +143,7 @@ def test_a_host_that_has_asked_for_a_pace_gets_it_until_it_refuses_a_dial() -> N
     assert pace.rate == 40.0
     pace.at_least(10.0)
     assert pace.rate == 40.0
-    pace.refused(1.0, 0.9)
+    pace.refused(1.0, 0.9, pace.rate)
     lowered = pace.rate
     pace.at_least(40.0)
     assert pace.rate == lowered
@@ -155,7 +155,7 @@ def test_it_doubles_in_a_second_until_a_dial_is_refused() -> None:
     for step in range(1, 31):
         pace.opened(step / 10, step / 10 - TRIP, 1)
     assert pace.rate == pytest.approx(32.0)
-    pace.refused(3.0, 3.0 - TRIP)
+    pace.refused(3.0, 3.0 - TRIP, pace.rate)
     before = pace.rate
     assert before < 32.0
     pace.opened(4.0, 4.0 - TRIP, 1)
@@ -165,7 +165,7 @@ def test_it_doubles_in_a_second_until_a_dial_is_refused() -> None:
 @pytest.mark.spec("M3.3")
 def test_a_slow_pace_changes_by_the_shares_that_the_page_gives() -> None:
     pace = followed(2.0)
-    pace.refused(0.0, -0.5)
+    pace.refused(0.0, -0.5, pace.rate)
     assert pace.rate == pytest.approx(2.0 * 0.7)
     pace.opened(1.0, 0.9, 1)
     assert pace.rate == pytest.approx(2.0 * 0.7 * 1.1)
@@ -176,7 +176,7 @@ def test_a_slow_pace_changes_by_the_shares_that_the_page_gives() -> None:
 @pytest.mark.spec("M3.3")
 def test_a_hundred_times_the_pace_falls_by_a_tenth_of_the_share() -> None:
     pace = followed(250.0)
-    pace.refused(0.0, -0.5)
+    pace.refused(0.0, -0.5, pace.rate)
     assert pace.rate == pytest.approx(250.0 * 0.97)
 
 
@@ -184,7 +184,7 @@ def test_a_hundred_times_the_pace_falls_by_a_tenth_of_the_share() -> None:
 @given(st.floats(2.5, 1000.0))
 def test_a_fast_pace_changes_by_less(rate: float) -> None:
     pace = followed(rate)
-    pace.refused(0.0, -0.5)
+    pace.refused(0.0, -0.5, pace.rate)
     assert rate * 0.7 - 1e-9 <= pace.rate < rate
     lowered = pace.rate
     pace.opened(1.0, 0.9, 1)
@@ -194,7 +194,7 @@ def test_a_fast_pace_changes_by_less(rate: float) -> None:
 @pytest.mark.spec("M3.3")
 def test_it_grows_faster_once_a_host_refuses_nothing_any_more() -> None:
     pace, growth = followed(1.0), []
-    pace.refused(0.0, -0.5)
+    pace.refused(0.0, -0.5, pace.rate)
     for second in range(1, 20):
         before = pace.rate
         pace.opened(float(second), second - TRIP, 1)
@@ -204,10 +204,24 @@ def test_it_grows_faster_once_a_host_refuses_nothing_any_more() -> None:
 
 
 @pytest.mark.spec("M3.3")
+def test_dials_that_fail_late_lower_the_pace_to_what_is_left_of_theirs() -> None:
+    """A hundred hung since the pace was 600; it has come down since, and falls no further."""
+    pace = followed(600.0)
+    for _ in range(100):
+        pace.refused(1.0, 0.5, 600.0)
+    assert pace.rate == pytest.approx(0.7 * 600)
+    for _ in range(100):
+        pace.refused(10.0, 0.9, 600.0)
+    assert pace.rate == pytest.approx(0.7 * 600)
+    pace.refused(11.0, 10.5, pace.rate)
+    assert 400.0 < pace.rate < 0.7 * 600
+
+
+@pytest.mark.spec("M3.3")
 def test_it_never_stands_still() -> None:
     pace = Pace(2.0, 0.0)
     for second in range(100):
-        pace.refused(float(second), second - TRIP)
+        pace.refused(float(second), second - TRIP, pace.rate)
     assert pace.rate == 0.25
 
 
@@ -219,5 +233,5 @@ def test_a_pace_that_somebody_has_set_stays_until_a_dial_is_refused(gaps: list[f
         now += gap
         pace.opened(now, now - TRIP, 1)
     assert pace.rate == 50.0
-    pace.refused(now, now - TRIP)
+    pace.refused(now, now - TRIP, pace.rate)
     assert pace.rate < 50.0

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from recloser.governor.events import Ended
-from tests.engine.governor.rig import Town
+from tests.engine.governor.rig import NOBODY, Town
 
 
 @dataclass
@@ -92,3 +92,20 @@ def test_the_return_begins_with_a_thousandth_of_the_crowd_at_once() -> None:
         town.ask(*range(crowd))
         town.ended(0)
         assert len(town.granted) == first
+
+
+@pytest.mark.spec("M3.9")
+def test_a_dial_that_began_before_the_return_does_not_end_the_search() -> None:
+    """It was asked for, and hangs while the probe of another engine opens."""
+    town = Town()
+    town.down()
+    town.ask(1)
+    town.ask(2, intentional=True)
+    town.until(1.0)
+    assert [engine for _, engine in town.probes] == [1, 2]
+    town.ask(*range(10, 60))
+    town.ended(2)
+    before = len(town.granted)
+    town.ended(1, NOBODY)
+    town.serve(4.0)
+    assert len(town.granted) - before > 40
