@@ -25,8 +25,8 @@ SINGLE = 0.8
 FLUSH = 2.0
 """Of the flush of an outbox in memory."""
 MESSAGE = "x" * 100
-GOAL = 1e6 / 20_000
-"""µs a message: twenty thousand messages a second in a batch."""
+AT_ONCE = 8.3
+"""Of one `executemany`: a third of what commit 7d1a4b0 takes, in which it is 25."""
 
 RAW = "sqlite3, one transaction"
 AWAY = Plan(
@@ -57,19 +57,20 @@ async def _batch(folder: Path, count: int) -> Table:
     table = Table(
         f"{BATCH} messages of {len(MESSAGE)} bytes at once into a file, {count} rounds",
         ["messages/s", "µs each, median", "ratio"],
-        judged="µs each",
+        judged="ratio",
     )
     async with _all(folder, BATCH) as variants:
         found = await rounds(variants, count)
     for name, series in found.items():
         each = statistics.median(series.wall) / BATCH / 1e3
+        ratio = median_ratio(series.wall, found[RAW].wall)
         table.add(
             name,
             f"{1e6 / each:.0f}",
             f"{each:.2f}",
-            f"{median_ratio(series.wall, found[RAW].wall):.2f}",
-            judged=each,
-            goal=GOAL if name.startswith("recloser, file") else None,
+            f"{ratio:.2f}",
+            judged=ratio,
+            goal=AT_ONCE if name.startswith("recloser, file") else None,
         )
     return table
 

@@ -11,7 +11,10 @@ from recloser.outbox.message import Entry, Id, make_message
 
 
 def marks(ids: list[Id | None]) -> list[int]:
-    """Flush a message for each of these ids, or without one; how many each transaction marks."""
+    """Flush a message for each of these ids, or without one; how many each transaction marks.
+
+    Each is in the file with its mark before it goes.
+    """
     core = OutboxCore(
         Outbox(path="outbox.db", acknowledgements=Acknowledgements(numbered=False, window=10**6)),
         closed=lambda: ConnectionClosed(None),
@@ -21,16 +24,24 @@ def marks(ids: list[Id | None]) -> list[int]:
         core.handle(events.Offered(entry, State.BACKOFF, Wish.CONNECT, own), 0.0)
         core.handle(events.Saved(entry), 0.0)
     found: list[int] = []
+    noted, written = set[int](), set[int]()
     todo = core.handle(events.Connected(1), 0.0)
     while todo:
         effect, *todo = todo
         match effect:
-            case effects.Flush() | effects.Save():
+            case effects.Flush():
+                todo += core.handle(events.Ready(1), 0.0)
+            case effects.Save():
+                written, noted = written | noted, set()
                 todo += core.handle(events.Ready(1), 0.0)
             case effects.Send(entry):
+                assert entry.message.number in written
+                written.remove(entry.message.number)
+                assert len(written) < MARKED
                 todo += core.handle(events.Flushed(entry, Delivery.SENT, 1), 0.0)
             case effects.Mark(deliveries):
                 found.append(len(deliveries))
+                noted |= deliveries.keys()
     assert sum(found) == len(ids)
     return found
 
