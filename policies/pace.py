@@ -16,7 +16,7 @@ it; else the backoff decides. Two dangers remain when the server has spoken:
 from math import inf
 from typing import Final
 
-from recloser.fsm.decisions import Context
+from recloser.fsm.decisions import MIN_GAP, Context
 from recloser.fsm.record import Cause, Close
 from recloser.policies.backoff import Backoff
 from recloser.policies.windows import Windows
@@ -48,6 +48,8 @@ def pace(backoff: Backoff, floor: float, close: Close, context: Context) -> floa
         delay = _server_delay(backoff, floor, close, context)
     else:
         delay = floor + backoff.delay(close, context)
+    if delay >= MIN_GAP and context.since_dial >= 0.0:
+        return delay  # the earliest moment is no later than that
     start = context.next_dial_in
     return delay if delay >= start else start + delay
 

@@ -62,7 +62,10 @@ class Windows(Backoff):
 
     def length(self, attempt: int, busy: int) -> float:
         """Return the window in seconds after `attempt` failures of which `busy` were busy."""
-        down, growth = self._down, self._growth
+        down = self._down
+        if busy == 0 < attempt:
+            return down[attempt - 1] if attempt < len(down) else down[-1]
+        growth = self._growth
         silent = min(max(attempt - busy - 1, 0), len(down) - 1)
         length = down[silent] * growth[min(busy // 2, len(growth) - 1)]
         return min(length, self.longest_busy)

@@ -26,8 +26,15 @@ T = TypeVar("T")
 
 _NONE = Literals()
 _CODES = (*range(1000, 1016), 3000, 3003, 3008, 4000, 4001, 4401, 4999, 0, 999, 5000, 65535)
-_FLAGS = st.tuples(*[st.booleans()] * 7)
-_STABLE = (STABLE, 0.5, 120.0)
+_FLAGS = st.integers(0, 2**7 - 1)
+_FEW = st.integers(1, 12)
+_MANY = st.integers(1, 10**9)
+_STREAKS = st.one_of(st.just(0), st.just(-1), st.integers(0, 10**9))
+"""Modulo the attempts: the first in a row, as many as there were, or any number."""
+_SHARES = st.one_of(st.just(1.0), st.floats(0.0, 1.0))
+_HUNDRED = st.integers(0, 100)
+_ENGINES = st.one_of(st.just(1), st.integers(1, 10**5))
+_STABLE = st.sampled_from((STABLE, 0.5, 120.0))
 _ADVICE = ("stop", "hold", "retry", "refresh")
 
 
@@ -107,9 +114,10 @@ def closes(known: Literals = _NONE) -> st.SearchStrategy[Close]:
 
 def contexts(known: Literals = _NONE, phase: Phase | None = None) -> st.SearchStrategy[Context]:
     """Make contexts whose facts do not contradict each other."""
+    attempts = _or_literal(st.one_of(_FEW, _MANY), _whole(known, 1, 10**9))
     return _contexts(
         st.sampled_from(Phase) if phase is None else st.just(phase),
-        _or_literal(st.one_of(st.integers(1, 12), st.integers(1, 10**9)), _whole(known, 1, 10**9)),
+        attempts,
         seconds(known, most=1e6),
         seconds(known, most=1e5),
         rolls(known),
@@ -125,31 +133,33 @@ def _contexts(
     delays: st.SearchStrategy[float],
     drawn: st.SearchStrategy[float],
 ) -> Context:
-    where, attempt, since, yes = draw(phases), draw(attempts), draw(spans), draw(_FLAGS)
+    """Draw from strategies that are there already: to make one takes longer than to draw."""
+    where, attempt, since, flags = draw(phases), draw(attempts), draw(spans), draw(_FLAGS)
+    yes = [bool(flags >> place & 1) for place in range(7)]
     retried = attempt > 1 and yes[0]
-    uptime = None if where is Phase.DIAL else draw(st.one_of(st.just(since), st.floats(0, since)))
+    counts = min(attempt, 100) + 1
     return Context(
         phase=where,
         attempt=attempt,
-        streak=draw(st.one_of(st.just(1), st.just(attempt), st.integers(1, attempt))),
-        uptime=uptime,
+        streak=1 + draw(_STREAKS) % attempt,
+        uptime=None if where is Phase.DIAL else since * draw(_SHARES),
         since_dial=since,
         elapsed=since + draw(spans),
         last_delay=draw(delays) if retried else None,
         last_roll=draw(drawn) if retried else None,
         previous_immediate=retried and yes[1],
-        busy=draw(st.integers(0, min(attempt, 100))),
+        busy=draw(_HUNDRED) % counts,
         spread=draw(delays) if yes[2] else None,
-        refusals=draw(st.integers(0, min(attempt, 100))),
+        refusals=draw(_HUNDRED) % counts,
         been_open=yes[5],
         denied_for=draw(spans) if yes[5] else 0.0,
-        engines=draw(st.one_of(st.just(1), st.integers(1, 10**5))),
+        engines=draw(_ENGINES),
         outage=draw(spans) if yes[6] else None,
         crowded=yes[6] and yes[0],
         refreshed=retried and yes[3],
         can_refresh=yes[4],
         roll=draw(drawn),
-        stable_after=draw(st.sampled_from(_STABLE)),
+        stable_after=draw(_STABLE),
     )
 
 

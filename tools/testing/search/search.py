@@ -57,6 +57,10 @@ class Search:
 
     def run(self) -> None:
         """Search everything; the cheap and exhaustive things come first."""
+        if self._examples:
+            from recloser.testing.search import random_search  # noqa: PLC0415 - needs the extra
+
+            random_search.prepare()
         known = literals_of(self._make, self._make())
         self._sweep(known)
         self._lives(known)
