@@ -86,7 +86,7 @@ def test_the_floor_of_a_service_outlasts_what_the_server_asks() -> None:
     assert found.delay == 600.0
 
 
-@pytest.mark.spec("D4.1")
+@pytest.mark.spec("D4.4")
 def test_the_first_redial_uses_the_whole_spread_that_the_server_asks_for() -> None:
     for close in (received(1001, spread=60.0), received(1012, spread=60.0)):
         found = [STANDARD.decide(close, after(1, roll=roll)) for roll in ROLLS]
@@ -235,3 +235,11 @@ def test_a_figure_below_a_second_replaces_the_floor_as_well() -> None:
     found = STANDARD.decide(refused(429, retry_after=0.5), context)
     assert isinstance(found, Retry)
     assert found.delay == 0.5
+
+
+@pytest.mark.spec("D4.4")
+@pytest.mark.parametrize(("since", "delay"), [(-5.0, 8.0), (-1.5, 4.5), (0.0, 2.0), (9.0, 2.0)])
+def test_a_dial_that_has_not_begun_counts_for_the_gap(since: float, delay: float) -> None:
+    """It ended while it waited for its moment: the next one keeps the distance from there."""
+    context = after(2, phase=Phase.DIAL, since_dial=since, roll=0.0)
+    assert pace(Uniform(2.0, 3.0), 0.0, broken(), context) == delay
