@@ -285,7 +285,8 @@ class LeaseCore:
         elif isinstance(answer, Refusal):
             self.owed = False
             wait = min(max(answer.remaining, 0.0), self.times.ttl) + _SOON
-            self._next = now.monotonic + (0.0 if again else wait)
+            # From the request on: the answer of a store that waits for its replicas is late.
+            self._next = now.monotonic if again else (sent or now).monotonic + wait
         elif isinstance(answer, Grant):
             self.floor = max(self.floor, answer.token)
             return self._granted(sent, now)

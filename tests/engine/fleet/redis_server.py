@@ -67,12 +67,15 @@ class RedisServer:
             await until(answers)
 
     async def in_step(self) -> None:
-        """Wait until this replica has what its server had."""
+        """Wait until this replica has what its server had, also if it was promoted just now."""
         async with redis.Redis(port=self.port) as client:
 
             async def linked() -> bool:
                 found = await client.info("replication")
-                return bool(found["master_link_status"] == "up")
+                async with redis.Redis(port=found["master_port"]) as followed:
+                    history = (await followed.info("replication"))["master_replid"]
+                up = found["master_link_status"] == "up"
+                return bool(up and found["master_replid"] == history)
 
             await until(linked)
 

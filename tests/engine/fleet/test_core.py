@@ -128,6 +128,17 @@ def test_a_candidate_that_hears_nothing_lets_the_others_go_first() -> None:
 
 
 @pytest.mark.spec("O1.2")
+def test_a_refusal_counts_from_the_request() -> None:
+    """The answer may wait for the replicas of the store."""
+    rig = Rig()
+    [asked] = rig.do(Campaign())
+    assert isinstance(asked, Acquire)
+    sent = rig.now.monotonic
+    rig.do(Answered(asked.number, Refusal(4.0)), 1.0)
+    assert rig.core.deadline == pytest.approx(sent + 4.0, abs=0.1)
+
+
+@pytest.mark.spec("O1.2")
 def test_a_candidate_asks_when_the_lease_of_the_other_is_over_or_at_once_if_told() -> None:
     rig = Rig()
     rig.do(Campaign())
