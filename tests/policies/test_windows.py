@@ -22,6 +22,11 @@ def test_windows_that_do_not_grow_are_one(first: float) -> None:
     assert str(Windows(first=first, longest=5.0)) == "windows 5 .. 5 s (busy: to 300 s)"
 
 
+def test_the_first_window_is_that_of_no_failure_and_of_one() -> None:
+    lengths = [WINDOWS.length(attempt, 0) for attempt in range(9)]
+    assert lengths == [5.0, 5.0, 7.5, 11.25, 16.875, 25.3125, 30.0, 30.0, 30.0]
+
+
 def test_windows_that_grow_at_once_are_two() -> None:
     assert str(Windows(factor=10.0)) == "windows 5, 30 .. 30 s (busy: to 300 s)"
 
