@@ -44,8 +44,8 @@ class Living(Protocol):
         """End the connection: the peer sends, and hears us no more."""
         ...
 
-    def wake(self) -> None:
-        """Call `tick` soon: the next act is due at another moment than before."""
+    def postpone(self, until: float) -> None:
+        """Call `tick` at this moment of `time.monotonic`: the next act is due later than before."""
         ...
 
 
@@ -181,7 +181,7 @@ class Liveness:
         when = self._when
         if when - now > NEAR:
             self._handle = None
-            self._wire.wake()
+            self._wire.postpone(when - NEAR)
         else:
             loop = asyncio.get_running_loop()
             self._handle = loop.call_later(max(0.0, when - now), self._look)

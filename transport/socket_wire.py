@@ -258,6 +258,10 @@ class SocketWire(Wire):
         self.outgoing.sleeper = None
         self._ticker.wake(self)
 
+    def postpone(self, until: float) -> None:
+        """See `Living.postpone`."""
+        self._ticker.postpone(self, until)
+
     def _overrun(self) -> None:
         """Check whether the peer is still there; report once that reading has paused."""
         found = tcp_info(self.transport)

@@ -137,6 +137,15 @@ class Ticker:
         if wire in self._wires:
             self._awake.add(wire)
 
+    def postpone(self, wire: Ticking, until: float) -> None:
+        """Look at an idle wire at this moment, and not at the one that was due."""
+        if wire not in self._wires or wire in self._awake:
+            return  # a look will ask it
+        if until > time.monotonic() + TICK:
+            self._schedule(wire, int(until / TICK))
+        else:
+            self._awake.add(wire)
+
     def arrived(self, wire: Ticking) -> None:
         """See after the next tick whether this idle wire is being read; once for each tick."""
         self._arrivals.append(wire)

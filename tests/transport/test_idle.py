@@ -96,7 +96,7 @@ async def test_a_wire_with_rare_messages_and_a_reader_is_not_looked_at(
             consumer = asyncio.create_task(link.receive())
             await link.wire.send(word)
             assert await link.peer.frame() == (1, word.encode())
-            link.wire.ping(None)
+            link.wire.probe()
             assert await link.peer.frame() == (PING, b"")
             await ticked(2)
         assert looks == []
@@ -173,6 +173,17 @@ async def test_silence_while_idle_is_noticed(loop_factory: Factory) -> None:
         await until_idle(link)
         assert await link.peer.frame() == (PING, b"")
         assert (await link.end()).cause is Cause.HEARTBEAT
+
+
+@pytest.mark.spec("F7.7", "F12.1")
+async def test_a_heartbeat_that_is_set_while_idle_is_due_by_its_own_schedule(
+    loop_factory: Factory,
+) -> None:
+    async with linked(heartbeat=FAR) as link:
+        await until_idle(link)
+        link.wire.set_heartbeat(Heartbeat(interval=1.2, timeout=0.1))
+        assert idle(link)
+        assert await link.peer.frame() == (PING, b"")
 
 
 @pytest.mark.spec("F7.7")

@@ -346,7 +346,7 @@ class Hearing:
     def deaf(self) -> None:
         self.over = True
 
-    def wake(self) -> None:
+    def postpone(self, until: float) -> None:
         """Nobody ticks."""
 
 
