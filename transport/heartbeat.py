@@ -20,7 +20,8 @@ class Heartbeat:
     """
 
     interval: float = 20.0
-    """Seconds between pings, whatever comes in."""
+    """Seconds between pings, whatever comes in. From 20 on a ping may come up to 1.5 s sooner: then
+    many engines need no timers."""
     timeout: float = 20.0
     """Seconds of silence after a ping that end the connection."""
     message: str | bytes | Callable[[], str | bytes] | None = None

@@ -12,6 +12,10 @@ from recloser.transport.ticker import TICK
 NEAR: Final = 2 * TICK
 """Seconds before an act is due from which a timer is set: a tick may be late, a timer not."""
 
+UNHURRIED: Final = 20 * NEAR
+"""Seconds of an interval from which a tick pings by itself, up to `NEAR` and a tick too soon. A
+timer, which keeps the moment, takes more than the ping where ten thousand are set."""
+
 MISSED: Final = 3
 """Pings in a row without a pong, while data flows, that show that a peer hears us no more."""
 
@@ -84,17 +88,20 @@ class Liveness:
         self._wait(now)
 
     def tick(self) -> float:
-        """Set the timer if it is time for that; return the moment at which to be called again.
+        """Ping or set the timer if it is time for that; return when to be called again.
 
-        It is infinite while the timer is set.
+        That is infinite while the timer is set.
         """
         if self._handle is not None:
             return inf
-        now, due = monotonic(), self._when - NEAR
-        if now < due:
-            return due
-        self._wait(now)
-        return inf
+        now = monotonic()
+        if self._heartbeat.interval >= UNHURRIED and now >= self._due - NEAR - TICK:
+            self._listen(now)
+            if self._asked is None:
+                self._ask(now)
+        if self._handle is None and now >= self._when - NEAR:
+            self._wait(now)
+        return inf if self._handle is not None else self._when - NEAR
 
     def stop(self) -> None:
         """Stop pinging and judging."""
@@ -120,19 +127,22 @@ class Liveness:
             self._handle = loop.call_soon(self._grace, self._grace_over)
             return
         if now >= self._due:
-            self._due = now + self._heartbeat.interval
-            if self._asked is None:
-                self._asked = now
-            self._wait(now)
-            if not self._heard(now):
-                # Two turns of the loop, as above: a pong may wait in the kernel.
-                loop = asyncio.get_running_loop()
-                self.stop()
-                self._handle = loop.call_soon(self._grace, self._deaf)
-                return
-            self._ping()
+            self._ask(now)
         else:
             self._wait(now)
+
+    def _ask(self, now: float) -> None:
+        self._due = now + self._heartbeat.interval
+        if self._asked is None:
+            self._asked = now
+        self._wait(now)
+        if self._heard(now):
+            self._ping()
+        else:
+            # Two turns of the loop, as above: a pong may wait in the kernel.
+            self.stop()
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_soon(self._grace, self._deaf)
 
     def _ping(self) -> None:
         try:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from recloser.fsm.record import Cause, Close, Origin
 from recloser.testing.doubles.raw_server import CLOSE, PING, PONG, close_frame, frame, text
 from recloser.transport import Heartbeat, liveness
 from recloser.transport.receive_buffer import LIMIT, ReceiveBuffer
+from recloser.transport.ticker import TICK
 from tests.transport.link import Link, block, linked, turns
 from tests.transport.test_own_close import blocked_sender
 from tests.transport.test_receiving import overrun
@@ -381,3 +384,59 @@ def test_what_is_counted(acts: str, missed: list[tuple[int, bool]], over: bool) 
 
     asyncio.run(main())
     assert wire.missed == missed
+
+
+class Quiet(Hearing):
+    """A wire whose peer is heard until a moment, and which keeps when it pings."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self.until = until
+        self.now = 0.0
+        self.pings: list[float] = []
+
+    def ping(self, message: str | bytes | None) -> None:
+        self.pings.append(self.now)
+
+    def last_received(self, now: float) -> float:
+        return min(now, self.until)
+
+
+@pytest.mark.spec("F2", "F1.1")
+@given(
+    interval=st.floats(liveness.UNHURRIED, 90.0),
+    timeout=st.floats(2.0, 90.0),
+    phase=st.floats(0.0, 0.5),
+    until=st.floats(0.0, 300.0),
+)
+def test_an_unhurried_ping_needs_no_timer_and_silence_has_its_bound(
+    interval: float, timeout: float, phase: float, until: float
+) -> None:
+    """The ticker looks by its calendar, in virtual time; a timer fires when the next act is due."""
+    wire = Quiet(until)
+
+    async def main() -> float:
+        judge = liveness.Liveness(Heartbeat(interval=interval, timeout=timeout), wire)
+        look, due = phase, 0.0
+        while True:
+            handle = judge._handle
+            if isinstance(handle, asyncio.TimerHandle) and judge._when <= look:
+                assert timeout < interval or wire.pings[-1] > until, "a timer that nobody needs"
+                wire.now = judge._when
+                judge.stop()
+                judge._look()
+            elif handle is None or isinstance(handle, asyncio.TimerHandle):
+                wire.now = look
+                if due == inf or int(due / TICK) * TICK <= look:
+                    due = judge.tick()
+                look += TICK
+            else:
+                judge.stop()
+                return wire.now
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(liveness, "monotonic", lambda: wire.now)
+        verdict = asyncio.run(main())
+    gaps = [after - before for before, after in pairwise([0.0, *wire.pings])]
+    assert all(interval - 1.5 <= gap <= interval + 1e-6 for gap in gaps)
+    assert verdict <= until + interval + timeout + 1e-6
