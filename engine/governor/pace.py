@@ -12,9 +12,9 @@ refusal lowers it, a dial that opens raises it a little.
 from math import inf
 from typing import Final
 
-SLOWEST: Final = 2.0
+_SLOWEST: Final = 2.0
 """Dials per second with which a return begins at least."""
-FULL_RETURN: Final = 180.0
+_FULL_RETURN: Final = 180.0
 """Seconds over which those who wait are spread, before the host has shown what it can take."""
 RAMP: Final = 2.0
 """The greatest growth of the pace in a second, until the host refuses a dial."""
@@ -77,9 +77,9 @@ class Pace:
     @classmethod
     def search(cls, crowd: int, now: float, ramp: float = RAMP) -> "Pace":
         """Begin a search for the pace of a host, for a crowd of so many engines."""
-        pace = cls(max(crowd / FULL_RETURN, SLOWEST), now)
+        pace = cls(max(crowd / _FULL_RETURN, _SLOWEST), now)
         pace._fixed = False
-        pace._least = max(crowd / FULL_RETURN, _LEAST)
+        pace._least = max(crowd / _FULL_RETURN, _LEAST)
         pace._ramp = ramp
         pace._gain = min(ramp - 1.0, 1.0) * _GAIN
         if pace._gain:
