@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser import policies
-from recloser.fsm import Cause, Phase, Retry
+from recloser.fsm import Cause, Close, Context, Phase, Retry
 from recloser.policies.backoff import Uniform
 from recloser.policies.pace import LIMIT, pace, told
 from tests.policies.rig import ALMOST_ONE, ROLLS, Line, after, broken, received, refused
@@ -243,3 +243,23 @@ def test_a_dial_that_has_not_begun_counts_for_the_gap(since: float, delay: float
     """It ended while it waited for its moment: the next one keeps the distance from there."""
     context = after(2, phase=Phase.DIAL, since_dial=since, roll=0.0)
     assert pace(Uniform(2.0, 3.0), 0.0, broken(), context) == delay
+
+
+@pytest.mark.spec("D4.3")
+@pytest.mark.parametrize(
+    ("since_dial", "drawn", "delay"),
+    [
+        (0.5, 0.25, 0.75),
+        (0.5, 0.5, 0.5),
+        (0.5, 0.75, 0.75),
+        (0.0, 1.0, 1.0),
+        (-0.5, 1.25, 2.75),
+        (-0.5, 1.5, 1.5),
+        (-0.5, 1.75, 1.75),
+    ],
+)
+def test_a_draw_before_the_earliest_moment_is_put_behind_it(
+    since_dial: float, drawn: float, delay: float
+) -> None:
+    context = Context(phase=Phase.DIAL, attempt=1, since_dial=since_dial)
+    assert pace(Uniform(drawn, drawn), 0.0, Close.cut(Cause.TCP), context) == delay
