@@ -35,6 +35,7 @@ async def points(server: Server, *locations: str, status: int = 302) -> Peer:
     await peer.request()
     lines = [f"HTTP/1.1 {status} Moved", "Content-Length: 0"]
     lines += [f"Location: {location}" for location in locations]
+    lines.append(f"Set-Cookie: of{server.port}=1")
     await peer.send("\r\n".join((*lines, "", "")).encode())
     assert await peer.gone()
     return peer
@@ -42,7 +43,7 @@ async def points(server: Server, *locations: str, status: int = 302) -> Peer:
 
 async def upgrades(server: Server) -> Peer:
     peer = await server.accept()
-    await peer.upgrade()
+    await peer.upgrade(headers="Set-Cookie: seen=1\r\n")
     return peer
 
 
@@ -105,7 +106,10 @@ async def test_within_an_origin_everything_follows(
 async def test_to_another_origin_nothing_of_ours_follows(
     status: int, form: str, *, lent: bool
 ) -> None:
-    """Nor does it come back when a further redirect leads to the first origin again."""
+    """Nor does it come back when a further redirect leads to the first origin again.
+
+    And nothing of theirs stays: the cookies of an answer to the other origin are dropped.
+    """
     async with serving() as server, serving() as elsewhere:
         jar = CookieJar(unsafe=True)
         jar.update_cookies({"jar": "hush"}, URL(server.url))
@@ -119,6 +123,7 @@ async def test_to_another_origin_nothing_of_ours_follows(
         )
         if session is not None:
             await session.close()
+    assert {cookie.key for cookie in jar} - {f"of{server.port}"} == {"jar"}
     assert other.request_line.startswith("GET /x ")
     for peer in (other, back):
         assert "hush" not in str(peer.head)
