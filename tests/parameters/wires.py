@@ -98,6 +98,7 @@ TABLE: Table = {
     **made_by("connect", "SocketWire.let_go", "linger"),
     **made_by("connect", "SocketWire.ping", "message"),
     **made_by("connect", "SocketWire.pings_missed", "count", "answered_before"),
+    **made_by("connect", "SocketWire.postpone", "until"),
     **made_by("AiohttpTransport", "Outgoing", "flow", "transport", "writer"),
     **made_by("connect", "Outgoing.close", "code", "reason"),
     **shown(

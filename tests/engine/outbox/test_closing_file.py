@@ -301,17 +301,25 @@ async def test_a_close_that_is_cut_off_leaves_the_file_to_the_thread(
     """The file stayed open and locked, until the next `connect()` or for good."""
     filled(path)
     drops: list[Drop] = []
+    stalls: list[Stall] = []
+    sending: list[asyncio.Task[Delivery]] = []
+
+    def dropped(drop: Drop) -> None:
+        if not drops:  # before the thread has read more than a window ahead
+            stalls.append(Stall(ws))
+            sending.append(asyncio.ensure_future(ws.send("a")))
+        drops.append(drop)
+
     transport = ScriptedTransport([DOWN, UP])
     ws = recloser.connect(
         "ws://feed.example",
         transport=transport,
         policy=Answering(Retry(1e6, unsent=Unsent.DROP)),
         timeouts=Timeouts(close=0.01),
-        outbox=Outbox(path=path, on_drop=drops.append, **ROOMY),
+        outbox=Outbox(path=path, on_drop=dropped, **ROOMY),
     )
     await in_backoff(ws)
-    stall = Stall(ws)
-    sending = [asyncio.ensure_future(ws.send("a"))]
+    [stall] = stalls
     await settled(stall.begun.is_set)
     sending.append(asyncio.ensure_future(ws.send("b")))
     await turns()  # it waits for the transaction behind
