@@ -14,6 +14,7 @@ from recloser.fsm.decisions import (
     Session,
     Stop,
     Unsent,
+    earliest_dial,
 )
 from recloser.fsm.run import Run
 from recloser.fsm.states import Guard, State, Trigger
@@ -116,3 +117,8 @@ def test_policy_and_core_have_one_formula_for_the_next_dial(
     assert now + context.next_dial_in == pytest.approx(run.earliest(now))
     least = MIN_GAP if run.immediate else max(0.0, MIN_GAP - since)
     assert context.next_dial_in == pytest.approx(least)
+
+
+def test_the_moments_of_a_dial_are_given_by_name() -> None:
+    with pytest.raises(TypeError, match="positional argument"):
+        earliest_dial(1.0, 0.0, ended_at=None, immediate=False)  # type: ignore[call-arg]  # the wrong call is tried

@@ -1,6 +1,7 @@
 """The close record holds facts apart from each other, and nothing that leaks."""
 
 import pickle
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, asdict, fields, replace
 from typing import Any
@@ -25,6 +26,24 @@ def test_what_was_not_seen_is_empty() -> None:
     assert (close.intentional, close.wish, close.clean, close.unsent) == (False, None, False, 0)
     assert close.headers is NO_HEADERS
     assert (close.retry_after, close.spread, close.error) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Close.frame(1000, "bye", 1000),  # type: ignore[call-arg]  # the wrong call is tried
+        lambda: Close.refused(503, NO_HEADERS),  # type: ignore[call-arg]  # as above
+        lambda: Close.refused_by_proxy(503, NO_HEADERS),  # type: ignore[call-arg]  # as above
+        lambda: Close.cut(Cause.EOF, 1000),  # type: ignore[call-arg]  # as above
+        lambda: Close.by_engine(Cause.HOOK, 1011),  # type: ignore[call-arg]  # as above
+        lambda: Close.declared(1000),  # type: ignore[call-arg]  # as above
+    ],
+)
+def test_the_makers_of_records_take_what_could_be_confused_by_name(
+    make: Callable[[], Close],
+) -> None:
+    with pytest.raises(TypeError, match="positional argument"):
+        make()
 
 
 @pytest.mark.spec("B2.1")

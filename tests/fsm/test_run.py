@@ -1,6 +1,7 @@
 """A run of failures: its counts, the gaps between its dials (D4), and its context for a policy."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import pytest
@@ -31,6 +32,20 @@ def test_a_new_run_knows_nothing() -> None:
     assert (context.elapsed, context.last_delay, context.last_roll) == (0.0, None, None)
     assert (context.streak, context.refreshed, context.busy, context.spread) == (1, False, 0, None)
     assert (context.can_refresh, context.roll, context.previous_immediate) == (True, 0.25, False)
+    assert (context.been_open, context.budget_in) == (False, 0.0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda run: run.context(NOW, True, roll=0.25),
+        lambda run: run.lost(CUT, NOW, lambda *_: Stop(), 0.25, can_refresh=True),
+        lambda run: run._left(True),
+    ],
+)
+def test_what_could_be_confused_is_given_by_name(call: Callable[[Run], object]) -> None:
+    with pytest.raises(TypeError, match="positional argument"):
+        call(Run())
 
 
 def test_a_copy_has_the_same_memory_and_counts_by_itself() -> None:
