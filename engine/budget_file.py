@@ -72,8 +72,8 @@ class BudgetFile:
             async with asyncio.timeout(_DEADLINE):
                 if self._under_way is not None and self._thread.alive:
                     await asyncio.wait({asyncio.wrap_future(self._under_way)})
-                work = partial(self._wait_and_write, owner, dials, own, allowances)
-                self._under_way = self._begin(work)
+                work = partial(self._write, owner, dials, own, allowances)
+                self._under_way = self._begin(partial(self._patiently, work))
                 answering = asyncio.wrap_future(self._under_way)
                 await asyncio.wait({answering})  # which does not cancel it
         except TimeoutError:
@@ -100,17 +100,12 @@ class BudgetFile:
         self._thread.do(run)
         return future
 
-    def _wait_and_write(
-        self,
-        owner: str,
-        dials: Mapping[int, float],
-        own: Sequence[float],
-        allowances: Sequence[Allowance],
-    ) -> Answer:
+    def _patiently(self, work: Callable[[], Answer]) -> Answer:
+        """Do the work, in the thread, as soon as no other process writes the file."""
         over = time.monotonic() + _PATIENCE
         while True:
             try:
-                return self._write(owner, dials, own, allowances)
+                return work()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= over:
                     raise

@@ -184,9 +184,9 @@ class _PlainLastRead(_LastRead, asyncio.Protocol):
         self.data_received = self._protocol.data_received  # type: ignore[method-assign] # no call
 
     def _interpose(self) -> None:
-        self.data_received = self._noted_data  # type: ignore[method-assign] # while idle
+        self.data_received = self._note_data  # type: ignore[method-assign] # while idle
 
-    def _noted_data(self, data: bytes) -> None:
+    def _note_data(self, data: bytes) -> None:
         self._note()
         self._protocol.data_received(data)
 
@@ -205,9 +205,9 @@ class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
         self.buffer_updated = self._protocol.buffer_updated  # type: ignore[method-assign] # no call
 
     def _interpose(self) -> None:
-        self.buffer_updated = self._noted_bytes  # type: ignore[method-assign] # while idle
+        self.buffer_updated = self._note_bytes  # type: ignore[method-assign] # while idle
 
-    def _noted_bytes(self, nbytes: int) -> None:
+    def _note_bytes(self, nbytes: int) -> None:
         self._note()
         self._protocol.buffer_updated(nbytes)
 

@@ -213,8 +213,8 @@ class SocketWire(Wire):
         await asyncio.wait((self.lost,))
 
     @property
-    def being_read(self) -> bool:
-        """See `Ticking.being_read`."""
+    def has_reader(self) -> bool:
+        """See `Ticking.has_reader`."""
         return self._reading is not None or self.attended
 
     def tick(self) -> float:
@@ -251,7 +251,7 @@ class SocketWire(Wire):
 
     def _at_rest(self) -> bool:
         """Whether somebody reads, and nothing waits to leave."""
-        return self.being_read and not self.closing and self.outgoing.settled
+        return self.has_reader and not self.closing and self.outgoing.settled
 
     def wake(self) -> None:
         """See `Sleeper.wake`."""

@@ -73,7 +73,7 @@ class Ticking(Protocol):
         ...
 
     @property
-    def being_read(self) -> bool:
+    def has_reader(self) -> bool:
         """Whether a consumer or the wire itself waits for the next frame."""
         ...
 
@@ -204,7 +204,7 @@ class Ticker:
             return
         now = time.monotonic()
         for wire in arrivals:
-            if not wire.being_read and wire in self._wires:
+            if not wire.has_reader and wire in self._wires:
                 self._awake.add(wire)
                 self._look(wire, now)
 

@@ -21,13 +21,18 @@ class WrongLoop(RecloserError, RuntimeError):
 class LoopBinding:
     """Binds an engine to the loop of its first use; an engine that holds nothing may move."""
 
-    __slots__ = ("_given", "clock", "loop")
+    __slots__ = ("_given", "loop")
 
     def __init__(self, clock: Clock | None) -> None:
         self._given: Final = clock
-        self.clock: Clock = RUNNING if clock is None else clock
-        """The clock that the application gave, or that of the loop."""
         self.loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the application gave, or that of the loop."""
+        if self._given is not None:
+            return self._given
+        return RUNNING if self.loop is None else loop_clock(self.loop)
 
     def move(self, running: asyncio.AbstractEventLoop, *, closed: bool, released: bool) -> None:
         """Bind to the running loop, which is another one than before, or the first.
@@ -39,8 +44,6 @@ class LoopBinding:
         if before is not None and not (closed and (released or before.is_closed())):
             raise WrongLoop
         self.loop = running
-        if self._given is None:
-            self.clock = loop_clock(running)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

@@ -49,7 +49,7 @@ class Pace:
 
     __slots__ = (
         *("_at", "_fastest", "_fixed", "_gain", "_least", "_marks", "_opened", "_ramp"),
-        *("_row", "_searched", "rate", "window"),
+        *("_row", "_search_end", "rate", "window"),
     )
 
     def __init__(self, rate: float, now: float) -> None:
@@ -64,7 +64,7 @@ class Pace:
         """Dials per second with which the search ends at least."""
         self._fastest = inf
         """Seconds of the fastest dial that opened in the search."""
-        self._searched: float | None = None
+        self._search_end: float | None = None
         """When the search ended; None: the host has refused nothing yet."""
         self._row = 0
         """Dials that have opened since one was refused."""
@@ -88,18 +88,18 @@ class Pace:
 
     def in_flight(self, now: float) -> float:
         """How many dials may be under way for the next to begin by the rate."""
-        if self._searched is None and not self._fixed:
+        if self._search_end is None and not self._fixed:
             return max(10.0, 2 * self._seen(now) * _BACKLOG)
         return max(10.0, self.rate * _IN_FLIGHT)
 
     def at_least(self, rate: float) -> None:
         """Go as fast as the host asks for, unless it has refused a dial."""
-        if self._searched is None:
+        if self._search_end is None:
             self.rate = max(self.rate, rate)
 
     def opened(self, now: float, began: float, under_way: int) -> None:
         """Go on, or faster: a dial has opened that began then, one of so many under way."""
-        if self._searched is None:
+        if self._search_end is None:
             if not self._fixed:
                 self._grow(now, now - began, under_way)
             return
@@ -111,13 +111,13 @@ class Pace:
 
     def refused(self, now: float, began: float, rate: float) -> None:
         """Go slower: a dial has failed that began then, while the pace was that rate."""
-        if self._searched is None:
-            self._searched = self._at = now
+        if self._search_end is None:
+            self._search_end = self._at = now
             self.window = 0.0
             if not self._fixed:
                 self.rate = max(self._least, self._seen(now))
                 return
-        elif began <= self._searched:
+        elif began <= self._search_end:
             return  # it began in the search, whose end has lowered the pace
         self._row = 0
         self._at = now

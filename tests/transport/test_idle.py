@@ -212,7 +212,7 @@ class Drowsy:
         return next((each for each in self.moments if each > now), inf)
 
     @property
-    def being_read(self) -> bool:
+    def has_reader(self) -> bool:
         raise AssertionError("nothing arrived")
 
     def probe(self) -> None:

@@ -154,7 +154,7 @@ def _next_messages(
     kinds = [b"str" if form in "tT" else b"bytes" for form in forms]
     computed = plain_checksums(numbers, ids, kinds, parts)
     if computed != checksums:
-        number = _changed(numbers, computed, checksums)
+        number = _first_mismatch(numbers, computed, checksums)
         raise ValueError(f"message {number} is not as it was written")
     texts = [
         part.decode() if form in "tT" else part for part, form in zip(parts, forms, strict=True)
@@ -168,7 +168,7 @@ def _next_messages(
     return list(map(Message._make, columns)), more
 
 
-def _changed(numbers: list[int], computed: list[int], written: list[int]) -> int:
+def _first_mismatch(numbers: list[int], computed: list[int], written: list[int]) -> int:
     """Return the first number whose checksum is not the written one."""
     pairs = zip(computed, written, strict=True)
     return next(number for number, (new, old) in zip(numbers, pairs, strict=True) if new != old)

@@ -304,7 +304,7 @@ async def test_a_close_that_is_cut_off_leaves_the_file_to_the_thread(
     stalls: list[Stall] = []
     sending: list[asyncio.Task[Delivery]] = []
 
-    def dropped(drop: Drop) -> None:
+    def on_drop(drop: Drop) -> None:
         if not drops:  # before the thread has read more than a window ahead
             stalls.append(Stall(ws))
             sending.append(asyncio.ensure_future(ws.send("a")))
@@ -316,7 +316,7 @@ async def test_a_close_that_is_cut_off_leaves_the_file_to_the_thread(
         transport=transport,
         policy=Answering(Retry(1e6, unsent=Unsent.DROP)),
         timeouts=Timeouts(close=0.01),
-        outbox=Outbox(path=path, on_drop=dropped, **ROOMY),
+        outbox=Outbox(path=path, on_drop=on_drop, **ROOMY),
     )
     await in_backoff(ws)
     [stall] = stalls

@@ -41,7 +41,7 @@ async def child(ws):
     os._exit(1)
 
 
-def forked():
+def fork_in_callback():
     # In a callback: Python 3.14 loses the end of a child in a task, and the loop there goes on.
     loop = asyncio.get_running_loop()
     found = loop.create_future()
@@ -63,7 +63,7 @@ async def main():
     assert await ws.send("before") is Delivery.QUEUED
     late = asyncio.ensure_future(ws.send("meanwhile"))
     await asyncio.sleep(0)
-    pid = await forked() if how == "end" else os.fork()
+    pid = await fork_in_callback() if how == "end" else os.fork()
     if not pid:
         await child(ws)
     _, status = os.waitpid(pid, 0)
