@@ -85,18 +85,50 @@ with asyncio.Runner(loop_factory=loop) as runner:
 """It is killed at last, so that only what is in the file, and in the log beside it, is left."""
 
 
-@pytest.mark.spec("G13")
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.parametrize("how", ["send", "another", "end"])
-def test_what_a_fork_does_changes_nothing_in_the_file_of_its_parent(path: Path, how: str) -> None:
-    """Its end removed the log of SQLite, and what its parent accepted after that was lost."""
-    done = subprocess.run(
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         # Python 3.12 and later warn of a fork beside a thread, which is what is tried.
-        [sys.executable, "-W", "ignore", "-c", PROGRAM, how, str(path)],
+        [sys.executable, "-W", "ignore", "-c", program, *arguments],
         check=False,
         capture_output=True,
         text=True,
         timeout=60,
     )
+
+
+@pytest.mark.spec("G13")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("how", ["send", "another", "end"])
+def test_what_a_fork_does_changes_nothing_in_the_file_of_its_parent(path: Path, how: str) -> None:
+    """Its end removed the log of SQLite, and what its parent accepted after that was lost."""
+    done = run(PROGRAM, how, str(path))
     assert (done.stdout[-5:], done.returncode) == ("done\n", -signal.SIGKILL), done.stderr
     assert rows(path) == [(1, "before"), (2, "meanwhile"), (3, "after")]
+
+
+COLLECTED = """
+import gc, os, signal, sys
+from recloser.outbox.file.database import Database, StoredMessage
+
+files = [Database(sys.argv[1], fsync=False)]
+files[0].write([StoredMessage(1, None, None, "before", None, 0)], {}, ())
+pid = os.fork()
+if not pid:
+    files.clear()
+    gc.collect()
+    sys.exit(3)
+_, status = os.waitpid(pid, 0)
+assert os.waitstatus_to_exitcode(status) == 3
+files[0].write([StoredMessage(2, None, None, "after", None, 0)], {}, ())
+print("done", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""A child in which nobody has the file any more: its connection would be closed with the object."""
+
+
+@pytest.mark.spec("G13")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_that_lets_go_of_the_file_does_not_close_it(path: Path) -> None:
+    done = run(COLLECTED, str(path))
+    assert (done.stdout, done.returncode) == ("done\n", -signal.SIGKILL), done.stderr
+    assert rows(path) == [(1, "before"), (2, "after")]
