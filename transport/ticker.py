@@ -100,8 +100,10 @@ class Ticker:
         """Return the ticker of this loop; the first call makes it."""
         found = cls._tickers.get(loop)
         if found is None:
-            for each in [each for each in cls._tickers if each.is_closed()]:
-                cls._tickers.pop(each).drop_all()
+            for each in tuple(cls._tickers):  # a copy: loops of other threads come and go
+                ended = cls._tickers.pop(each, None) if each.is_closed() else None
+                if ended is not None:
+                    ended.drop_all()
             found = cls._tickers[loop] = cls(loop)
         return found
 

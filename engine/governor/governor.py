@@ -107,8 +107,9 @@ class Governor:
         loop = asyncio.get_running_loop()
         desk = self._desks.get(loop)
         if desk is None:
-            for other in [each for each in self._desks if each.is_closed()]:
-                del self._desks[other]  # a timer that was set there keeps it alive
+            for other in [each() for each in self._desks.keyrefs()]:  # a copy: threads share it
+                if other is not None and other.is_closed():
+                    self._desks.pop(other, None)  # a timer that was set there keeps it alive
             desk = self._desks[loop] = _Desk(
                 GovernorCore(self._limits, ramp=self._ramp), self._store, self._limits
             )

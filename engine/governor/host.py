@@ -29,6 +29,8 @@ _LAPSE: Final = 5
 is down again."""
 _CATCH_UP: Final = 0.1
 """Seconds of delay by a busy event loop that those who wait make up for."""
+_SPARE: Final = 16
+"""So many entries of sleepers that are gone may be kept, besides one for each that is there."""
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 
 
@@ -292,8 +294,11 @@ class Host:
     def _rest(self, engine: int, ripe: float) -> None:
         self._slept += 1
         sleeper = self._sleepers[engine] = _Sleeper(ripe, self._slept, engine)
-        if ripe < inf:
-            heappush(self._ripe, sleeper)
+        if ripe == inf:
+            return
+        heappush(self._ripe, sleeper)
+        if len(self._ripe) > 2 * len(self._sleepers) + _SPARE:  # most of them count no more
+            self._ripe = sorted(each for each in self._sleepers.values() if each.ripe < inf)
 
     def _share(self, close: Close, route: Hashable) -> list[Effect]:
         """Give those who wait on the same route the record of this dial as their own."""
@@ -302,6 +307,7 @@ class Host:
             alike = [engine for engine, other in line.items() if other == route]
             for engine in alike:
                 del line[engine]
+                self._rest(engine, inf)  # until it says what comes next
                 found.append(Share(engine, close))
         return found
 

@@ -1,6 +1,7 @@
 """A machine that slept asks its peers within a second of running again, and no other does (F6)."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -29,6 +30,34 @@ class Clocks:
     def run(self, seconds: float, *, rate: float = 1.0) -> None:
         self.monotonic += seconds
         self.wall += seconds * rate
+
+
+class Crossed(asyncio.SelectorEventLoop):
+    """An event loop beside which two others come and go while it is asked if it is closed."""
+
+    crossed = False
+
+    def is_closed(self) -> bool:
+        if super().is_closed() and not self.crossed:
+            self.crossed = True
+            for _ in range(2):
+                thread = threading.Thread(target=asyncio.run, args=(its_ticker(),))
+                thread.start()
+                thread.join()
+        return super().is_closed()
+
+
+async def its_ticker() -> Ticker:
+    return Ticker.of(asyncio.get_running_loop())
+
+
+@pytest.mark.spec("J2.5")
+def test_event_loops_of_several_threads_come_and_go_at_one_time() -> None:
+    """One forgets the tickers of closed loops while others come, and forget them, too."""
+    loop = Crossed()
+    loop.run_until_complete(its_ticker())
+    loop.close()
+    assert isinstance(asyncio.run(its_ticker()), Ticker)
 
 
 @pytest.mark.spec("F6.2", "F3")

@@ -1,7 +1,10 @@
 """The core of a governor: its hosts are apart, and are forgotten."""
 
+import tracemalloc
+
 import pytest
 
+from recloser.fsm.record import Cause, Close
 from tests.engine.governor.rig import NOBODY, Town
 
 
@@ -49,3 +52,40 @@ def test_an_engine_that_failed_stays_known_until_it_says_what_comes_next() -> No
     assert town.core.hosts == 1
     town.leave(1)
     assert town.core.hosts == 0
+
+
+@pytest.mark.spec("M1.5", "M3.6")
+def test_who_took_the_record_of_another_stays_known_though_that_one_leaves_first() -> None:
+    refused = Close(code=1015, origin=NOBODY.origin, cause=Cause.TLS)
+    town = Town(at_once=1)
+    town.ask(1, 2, 3)
+    town.ended(1, refused)
+    assert [engine for _, engine, _ in town.shared] == [2, 3]
+    town.leave(1)
+    for engine in (2, 3):
+        town.ended(engine, refused)
+        town.leave(engine)
+    assert town.core.hosts == 0
+
+
+@pytest.mark.spec("J1.1")
+def test_an_outage_without_end_needs_no_more_memory() -> None:
+    town = Town()
+
+    def dials_that_fail(count: int) -> int:
+        for _ in range(count):
+            town.ask(1, 2)
+            for engine in (1, 2):
+                town.ended(engine, NOBODY)
+                town.sleep(engine)
+            town.until(town.now + 60.0)
+            for seen in (town.granted, town.probes, town.shared, town.told):
+                del seen[:]
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = dials_that_fail(1000)  # tuples that Python keeps to use again are among them
+        assert dials_that_fail(4000) - before < 200_000
+    finally:
+        tracemalloc.stop()

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import ssl
+import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -312,6 +314,19 @@ async def test_who_trusts_otherwise_is_told_nothing() -> None:
     await engines[2].close()
 
 
+@pytest.mark.spec("M3.6", "M1.5")
+@virtual
+async def test_a_certificate_that_is_refused_ends_all_though_nobody_stays_at_the_host() -> None:
+    refused = Plan(refused=Close(code=1015, origin=Origin.NETWORK, cause=Cause.TLS))
+    policy = recloser.policies.standard()
+    fleet = Fleet(4, refused, governor=Governor(at_once=1), policy=policy)
+    fleet.connect()
+    for ws in fleet.engines:
+        await ws.wait_for(State.CLOSED)
+    assert fleet.dials == 1
+    assert [changes[-1].rule for changes in fleet.changes] == ["certificate"] * 4
+
+
 @pytest.mark.spec("M3.6")
 @virtual
 async def test_hosts_of_one_group_have_records_of_their_own() -> None:
@@ -416,6 +431,44 @@ def test_a_closed_event_loop_is_forgotten() -> None:
     asyncio.run(use())
     gc.collect()
     assert first() is None
+
+
+class Crossed(asyncio.SelectorEventLoop):
+    """An event loop beside which another one comes and goes while it is asked if it is closed."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        super().__init__()
+        self.meanwhile = meanwhile
+
+    def is_closed(self) -> bool:
+        if super().is_closed():
+            meanwhile, self.meanwhile = self.meanwhile, lambda: None
+            meanwhile()
+        return super().is_closed()
+
+
+@pytest.mark.spec("M1.4")
+def test_event_loops_of_several_threads_come_and_go_at_one_time() -> None:
+    """One governor forgets closed loops while another thread has a new loop, or forgets them."""
+    governor = Governor()
+
+    async def desk() -> object:
+        return governor.desk()
+
+    async def in_another_thread() -> None:
+        thread = threading.Thread(target=asyncio.run, args=(desk(),))
+        thread.start()
+        thread.join()
+
+    def meanwhile() -> None:
+        thread = threading.Thread(target=asyncio.run, args=(in_another_thread(),))
+        thread.start()
+        thread.join()
+
+    loop = Crossed(meanwhile)
+    loop.run_until_complete(desk())
+    loop.close()
+    assert asyncio.run(desk()) is not None
 
 
 @pytest.mark.spec("M1.4")

@@ -53,6 +53,8 @@ class Model:
         self.dialling: dict[int, str] = {}
         self.woken: set[int] = set()
         self.sleeping: dict[int, str] = {}
+        self.told: dict[int, tuple[str, Close]] = {}
+        """Those who took the record of another, and have not said what comes next."""
         self.starts: dict[str, list[float]] = {key: [] for key in KEYS}
 
     def do(self, event: Event) -> None:
@@ -67,8 +69,7 @@ class Model:
             case Grant(engine):
                 self.start(engine, self.waiting.pop(engine))
             case Share(engine, close):
-                self.sleeping[engine] = self.waiting.pop(engine)
-                self.do(Sleep(engine, self.sleeping[engine], close))
+                self.told[engine] = self.waiting.pop(engine), close
             case Wake(engine):
                 self.woken.add(engine)
                 self.start(engine, self.sleeping.pop(engine))
@@ -88,7 +89,7 @@ class Model:
         self.town.now = when
 
     def idle(self, engine: int) -> bool:
-        known = (self.waiting, self.dialling, self.sleeping)
+        known = (self.waiting, self.dialling, self.sleeping, self.told)
         return not any(engine in each for each in known)
 
     def step(self, step: tuple[object, ...]) -> None:
@@ -108,10 +109,17 @@ class Model:
                 self.do(Ended(engine, close))
                 if close is not None and engine in self.sleeping:
                     self.do(Sleep(engine, key, close))
+            case ("end", int(engine), _) if engine in self.told:
+                key, close = self.told.pop(engine)
+                self.do(Ended(engine, close))
+                self.sleeping[engine] = key
+                self.do(Sleep(engine, key, close))
             case ("sleep", int(engine), str(key), Close() as close) if self.idle(engine):
                 self.sleeping[engine] = key
                 self.do(Sleep(engine, key, close))
             case ("leave", int(engine)):
+                if engine in self.told:
+                    self.do(Ended(engine, self.told.pop(engine)[1]))
                 for known in (self.waiting, self.dialling, self.sleeping):
                     known.pop(engine, None)
                 self.woken.discard(engine)
@@ -144,9 +152,9 @@ def test_no_permit_is_lost_or_granted_twice_and_nobody_is_forgotten(
         model.step(step)
         model.answer_the_woken()
     for _ in range(1000):
-        if not (model.waiting or model.dialling):
+        if not (model.waiting or model.dialling or model.told):
             break
-        for engine in list(model.dialling):
+        for engine in (*model.dialling, *model.told):
             model.step(("end", engine, None))
             model.answer_the_woken()
         model.until(town.now + 30.0)
