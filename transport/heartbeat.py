@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from recloser.fsm.numbers import check_seconds
@@ -17,16 +17,22 @@ class Heartbeat:
     Silence is noticed within `interval + timeout` of the last inbound byte. A peer that sends
     any byte within `timeout` of a ping is alive; a pong is not needed. Either may be the longer
     one. Raises `TypeError` or `ValueError` for values that cannot work.
+
+        recloser.connect(url, heartbeat=recloser.Heartbeat(20, 20, quiet_only=True))
     """
 
     interval: float = 20.0
-    """Seconds between pings, whatever comes in. From 20 on a ping may come up to 1.5 s sooner: then
-    many engines need no timers."""
+    """Seconds between pings, whatever comes in, unless `quiet_only` leaves one out. From 20 on a
+    ping may come up to 1.5 s sooner: then many engines need no timers."""
     timeout: float = 20.0
     """Seconds of silence after a ping that end the connection."""
     message: str | bytes | Callable[[], str | bytes] | None = None
     """Replaces the WebSocket ping, for services that want a message: the message itself, or a plain
     function that makes each. If the function fails, the connection ends."""
+    quiet_only: bool = field(default=False, kw_only=True)
+    """Ping a quiet connection only: one in which for `interval` no byte has come, or none of ours
+    has left. For connections with much traffic. It needs the word of the kernel: on other systems
+    than Linux, and over Multipath TCP, every ping goes out."""
 
     def __post_init__(self) -> None:
         for name in _SECONDS:
@@ -34,6 +40,8 @@ class Heartbeat:
                 check_seconds(f"heartbeat.{name}", getattr(self, name), positive=True)
             except ValueError as error:
                 raise ValueError(f"{error}: use heartbeat=None for no pings") from None
+        if not isinstance(self.quiet_only, bool):
+            raise TypeError(f"heartbeat.quiet_only must be True or False, not {self.quiet_only!r}")
         if inspect.iscoroutinefunction(self.message):
             raise TypeError("heartbeat.message must be a plain function: the ping is due now")
         if self.message is not None and not callable(self.message):

@@ -1,4 +1,4 @@
-"""The moment of the last received bytes: from the kernel, or by counting frames."""
+"""The moment of the last bytes: from the kernel, and those received also by counting frames."""
 
 import asyncio
 import socket
@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 
 from recloser.transport.base import Frame
 
-_INFO: Final = Struct("=B51xII")
-"""`tcpi_state` at 0, `tcpi_last_data_recv` at 52 and `tcpi_last_ack_recv` at 56, in
-milliseconds: struct tcp_info of linux/tcp.h."""
+_INFO: Final = Struct("=B43xI4xII")
+"""`tcpi_state` at 0, `tcpi_last_data_sent` at 44, `tcpi_last_data_recv` at 52 and
+`tcpi_last_ack_recv` at 56, in milliseconds: struct tcp_info of linux/tcp.h."""
 
 _ESTABLISHED: Final = 1
 """net/tcp_states.h"""
@@ -25,6 +25,8 @@ class TcpInfo(NamedTuple):
 
     established: bool
     """No side has ended it: no FIN, no RST was seen."""
+    since_sent: float
+    """Seconds since data last left."""
     since_data: float
     """Seconds since data last came."""
     since_acknowledgement: float
@@ -44,12 +46,12 @@ def tcp_info(transport: asyncio.BaseTransport) -> TcpInfo | None:
         if connection.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == socket.IPPROTO_MPTCP:
             return None
         found = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
-    except OSError:
+    except (OSError, ValueError):  # of a closed socket uvloop's raises the latter
         return None
     if len(found) < _INFO.size:
         return None
-    state, data, acknowledgement = _INFO.unpack(found)
-    return TcpInfo(state == _ESTABLISHED, data / 1000, acknowledgement / 1000)
+    state, sent, data, acknowledgement = _INFO.unpack(found)
+    return TcpInfo(state == _ESTABLISHED, sent / 1000, data / 1000, acknowledgement / 1000)
 
 
 def last_received(transport: asyncio.Transport, now: float) -> float:
@@ -62,10 +64,22 @@ def last_received(transport: asyncio.Transport, now: float) -> float:
     found = tcp_info(transport)
     if found is None:
         return now  # the socket is gone: the wire notices that
-    age = found.since_data
-    if not transport.is_reading():
-        age = min(age, found.since_acknowledgement)
-    return now - age + SLACK
+    return now - _silence(found, transport) + SLACK
+
+
+def last_exchange(transport: asyncio.Transport, now: float) -> float:
+    """Return the moment since which bytes have not both come and left, by the same account."""
+    found = tcp_info(transport)
+    if found is None:
+        return now
+    return now - max(_silence(found, transport), found.since_sent) - SLACK
+
+
+def _silence(found: TcpInfo, transport: asyncio.Transport) -> float:
+    """Return the seconds since the peer last gave a sign of life."""
+    if transport.is_reading():
+        return found.since_data
+    return min(found.since_data, found.since_acknowledgement)
 
 
 class FrameCounter:

@@ -13,8 +13,11 @@ NEAR: Final = 2 * TICK
 """Seconds before an act is due from which a timer is set: a tick may be late, a timer not."""
 
 UNHURRIED: Final = 20 * NEAR
-"""Seconds of an interval from which a tick pings by itself, up to `NEAR` and a tick too soon. A
-timer, which keeps the moment, takes more than the ping where ten thousand are set."""
+"""Seconds of an interval from which a tick pings by itself, up to `EARLY` too soon. A timer, which
+keeps the moment, takes more than the ping where ten thousand are set."""
+
+EARLY: Final = NEAR + TICK
+"""Seconds by which such a ping may come too soon."""
 
 MISSED: Final = 3
 """Pings in a row without a pong, while data flows, that show that a peer hears us no more."""
@@ -29,6 +32,13 @@ class Living(Protocol):
 
     def last_received(self, now: float) -> float:
         """Return the moment of the last received bytes, on the clock of `now`."""
+        ...
+
+    def last_exchange(self, now: float) -> float:
+        """Return the earlier of the moments at which bytes last came and last left.
+
+        It is asked by a heartbeat with `quiet_only`; `-inf` if nobody knows.
+        """
         ...
 
     @property
@@ -95,9 +105,9 @@ class Liveness:
         if self._handle is not None:
             return inf
         now = monotonic()
-        if self._heartbeat.interval >= UNHURRIED and now >= self._due - NEAR - TICK:
+        if self._heartbeat.interval >= UNHURRIED and now >= self._due - EARLY:
             self._listen(now)
-            if self._asked is None:
+            if self._asked is None and not self._spared(now, EARLY):
                 self._ask(now)
         if self._handle is None and now >= self._when - NEAR:
             self._wait(now)
@@ -113,12 +123,12 @@ class Liveness:
         self._answered, self._missed, self._pinged = True, 0, None
 
     def probe(self) -> None:
-        """Ping now; the next ping is due an interval later."""
+        """Ping now, whatever the traffic; the next ping is due an interval later."""
         self.stop()
         self._due = monotonic()
-        self._look()
+        self._look(probing=True)
 
-    def _look(self) -> None:
+    def _look(self, *, probing: bool = False) -> None:
         now = monotonic()
         self._listen(now)
         if self._asked is not None and now >= self._asked + self._heartbeat.timeout:
@@ -126,10 +136,23 @@ class Liveness:
             loop = asyncio.get_running_loop()
             self._handle = loop.call_soon(self._grace, self._grace_over)
             return
-        if now >= self._due:
+        if now >= self._due and (probing or not self._spared(now)):
             self._ask(now)
         else:
             self._wait(now)
+
+    def _spared(self, now: float, early: float = 0.0) -> bool:
+        """Leave a ping out where bytes have come and left within the interval, if that is wanted.
+
+        The next one is due when either has been missing for an interval.
+        """
+        if not self._heartbeat.quiet_only or self._asked is not None:
+            return False
+        due = self._wire.last_exchange(now) + self._heartbeat.interval
+        if due <= now + early:
+            return False
+        self._due = due
+        return True
 
     def _ask(self, now: float) -> None:
         self._due = now + self._heartbeat.interval

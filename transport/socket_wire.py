@@ -14,7 +14,7 @@ from recloser.transport.base import Delivery, Frame, Opcode, Undelivered
 from recloser.transport.closed_loop import close_without_loop
 from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.last_read import last_read
-from recloser.transport.last_received import FrameCounter, last_received, tcp_info
+from recloser.transport.last_received import FrameCounter, last_exchange, last_received, tcp_info
 from recloser.transport.liveness import Liveness
 from recloser.transport.local_address import address_lost
 from recloser.transport.outgoing import Outgoing
@@ -282,6 +282,10 @@ class SocketWire(Wire):
             # Behind a full buffer nothing is read, so nothing can be counted.
             return now if self.full else self._counted.last_received(now)
         return last_received(self.transport, now)
+
+    def last_exchange(self, now: float) -> float:
+        """See `Living.last_exchange`; where frames are counted, nobody knows."""
+        return -inf if self._counted is not None else last_exchange(self.transport, now)
 
     def condemned(self, error: Exception | None) -> None:
         """See `Living.condemned`: drop the socket, and report it in the same turn (F1)."""

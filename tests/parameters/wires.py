@@ -79,6 +79,8 @@ TABLE: Table = {
         "test_a_timeout_longer_than_the_interval_counts_from_the_first_ping",
         message="transport/test_heartbeat_messages.py::"
         "test_messages_go_out_on_schedule_in_the_place_of_pings",
+        quiet_only="transport/test_quiet_only.py::"
+        "test_a_ping_is_left_out_where_bytes_have_come_and_left",
     ),
     **shown(
         "Wire",
@@ -94,6 +96,7 @@ TABLE: Table = {
     **made_by("connect", "SocketWire.condemned", "error"),
     **made_by("connect", "SocketWire.connection_lost", "error"),
     **made_by("connect", "SocketWire.control_received", "frame"),
+    **made_by("connect", "SocketWire.last_exchange", "now"),
     **made_by("connect", "SocketWire.last_received", "now"),
     **made_by("connect", "SocketWire.let_go", "linger"),
     **made_by("connect", "SocketWire.ping", "message"),

@@ -157,6 +157,7 @@ async def test_a_function_that_fails_ends_the_connection_and_is_told(
         partial(Heartbeat, message=late),
         partial(Heartbeat, message="\ud800"),
         partial(Heartbeat, interval=0, message="ping"),
+        partial(Heartbeat, quiet_only=1),
         partial(Heartbeat, timeout=float("inf"), message="ping"),
         partial(Heartbeat, "20"),
         partial(recloser.connect, yarl.URL("ws://h/"), heartbeat=0),
@@ -182,4 +183,4 @@ def test_the_examples_of_the_document_are_accepted() -> None:
             made.append(recloser.connect(url, heartbeat=heartbeat))
 
     exec(block, {"recloser": Recloser, "url": "ws://h/"})
-    assert len(made) == 4
+    assert len(made) == 5

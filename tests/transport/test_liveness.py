@@ -340,6 +340,9 @@ class Hearing:
     def last_received(self, now: float) -> float:
         return now
 
+    def last_exchange(self, now: float) -> float:
+        raise AssertionError("only quiet_only asks")
+
     def condemned(self, error: Exception | None) -> None:
         raise AssertionError(error)
 
@@ -402,6 +405,33 @@ class Quiet(Hearing):
         return min(now, self.until)
 
 
+async def judged(
+    judge: liveness.Liveness, wire: Quiet, phase: float, *, fires: Callable[[], None] | None = None
+) -> float:
+    """Return when the verdict comes.
+
+    The ticker looks by its calendar, in virtual time; a timer fires when the next act is due, and
+    `fires` is told.
+    """
+    look, due = phase, 0.0
+    while True:
+        handle = judge._handle
+        if isinstance(handle, asyncio.TimerHandle) and judge._when <= look:
+            if fires is not None:
+                fires()
+            wire.now = judge._when
+            judge.stop()
+            judge._look()
+        elif handle is None or isinstance(handle, asyncio.TimerHandle):
+            wire.now = look
+            if due == inf or int(due / TICK) * TICK <= look:
+                due = judge.tick()
+            look += TICK
+        else:
+            judge.stop()
+            return wire.now
+
+
 @pytest.mark.spec("F2", "F1.1")
 @given(
     interval=st.floats(liveness.UNHURRIED, 90.0),
@@ -412,27 +442,14 @@ class Quiet(Hearing):
 def test_an_unhurried_ping_needs_no_timer_and_silence_has_its_bound(
     interval: float, timeout: float, phase: float, until: float
 ) -> None:
-    """The ticker looks by its calendar, in virtual time; a timer fires when the next act is due."""
     wire = Quiet(until)
+
+    def fires() -> None:
+        assert timeout < interval or wire.pings[-1] > until, "a timer that nobody needs"
 
     async def main() -> float:
         judge = liveness.Liveness(Heartbeat(interval=interval, timeout=timeout), wire)
-        look, due = phase, 0.0
-        while True:
-            handle = judge._handle
-            if isinstance(handle, asyncio.TimerHandle) and judge._when <= look:
-                assert timeout < interval or wire.pings[-1] > until, "a timer that nobody needs"
-                wire.now = judge._when
-                judge.stop()
-                judge._look()
-            elif handle is None or isinstance(handle, asyncio.TimerHandle):
-                wire.now = look
-                if due == inf or int(due / TICK) * TICK <= look:
-                    due = judge.tick()
-                look += TICK
-            else:
-                judge.stop()
-                return wire.now
+        return await judged(judge, wire, phase, fires=fires)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(liveness, "monotonic", lambda: wire.now)
