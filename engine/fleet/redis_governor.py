@@ -91,7 +91,7 @@ def _news(message: str, own: str) -> News | None:
         owner, key, reading, *seconds = json.loads(message)
         retry_after, spread = (None if each is None else float(each) for each in seconds)
         news = News(str(key), Reading(reading), retry_after, spread)
-    except (TypeError, ValueError):
-        return None
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None  # JSON has numbers that no float holds, and lists in lists without a bound
     sound = all(each is None or (isfinite(each) and each >= 0) for each in news[2:])
     return news if sound and owner != own else None

@@ -156,8 +156,10 @@ class RedisLink:
                             heard = True
                         elif message is not None:
                             self._hear(message)
-            except (RedisError, OSError):
-                heard = True  # the requests of those who wait tell the log what is wrong
+            except (RedisError, OSError, UnicodeDecodeError):
+                # The requests of those who wait tell the log what is wrong; a lent client that
+                # decodes answers raises for a message that is no UTF-8.
+                heard = True
                 await asyncio.sleep(_PAUSE)
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -172,5 +174,5 @@ class RedisLink:
 
 
 def text_of(given: bytes | str) -> str:
-    """Return what a server gave as text."""
-    return given.decode() if isinstance(given, bytes) else given
+    """Return what a server gave as text; bytes that are no UTF-8 become U+FFFD."""
+    return given.decode(errors="replace") if isinstance(given, bytes) else given

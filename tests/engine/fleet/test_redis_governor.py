@@ -91,6 +91,36 @@ async def test_news_reach_the_other_processes(tmp_path: Path, program: str) -> N
         assert heard == []
 
 
+@pytest.mark.spec("O5.3")
+@pytest.mark.parametrize("lent", [False, True], ids=["own", "lent"])
+async def test_no_message_of_whatever_kind_ends_the_hearing(
+    tmp_path: Path, program: str, *, lent: bool
+) -> None:
+    """Others may publish there, too: what is no UTF-8, and JSON that Python cannot read."""
+    garbage = [b"\xff\xfe", b"[" * 200_000, b'["x", "k", "up", 1%s, null]' % (b"0" * 400), b"{}"]
+    heard: list[News] = []
+    async with (
+        RedisServer(program, tmp_path) as server,
+        redis.Redis(port=server.port, decode_responses=True) as client,
+        RedisStore(client if lent else server.url) as store,
+        RedisStore(server.url) as other,
+    ):
+        end = store.governor.subscribe(heard.append)
+        for number, message in enumerate(garbage):
+            news = News("host:443", Reading.BUSY, retry_after=float(number))
+
+            async def arrives(news: News = news) -> bool:
+                await other.governor.publish(news)
+                return news in heard
+
+            await until(arrives)
+            await client.publish("{recloser}:told:host", message)
+        await until(arrives)
+        heard.clear()
+        await until(arrives)
+        end()
+
+
 @pytest.mark.spec("O5.5")
 async def test_a_server_that_is_away_is_an_error_of_the_system(
     tmp_path: Path, program: str
