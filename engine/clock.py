@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
+from recloser.timer_queue import TimerQueue
+
 
 class Timer(Protocol):
     """The result of `Clock.call_at`."""
@@ -27,29 +29,31 @@ class Clock(Protocol):
         ...
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
-        """Call `callback` once `monotonic()` has reached `when`."""
+        """Call `callback` once `monotonic()` has reached `when`, however far that is."""
         ...
 
 
 class LoopClock:
-    """The event loop's clock."""
+    """The event loop's clock. Its timers share one of the loop's."""
 
-    __slots__ = ("__weakref__", "_loop")
+    __slots__ = ("__weakref__", "_time", "_timers")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        plain = type(loop).time is asyncio.BaseEventLoop.time
+        self._time: Callable[[], float] = time.monotonic if plain else loop.time
+        self._timers = TimerQueue(loop)
 
     def monotonic(self) -> float:
         """Return the loop's time in seconds."""
-        return self._loop.time()
+        return self._time()
 
     def wall(self) -> float:
         """Return seconds since the epoch."""
         return time.time()
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
-        """Set a timer of the loop."""
-        return self._loop.call_at(when, callback)
+        """Set a timer."""
+        return self._timers.call_at(when, callback)
 
 
 class _RunningClock:
@@ -81,21 +85,15 @@ def loop_clock(loop: asyncio.AbstractEventLoop) -> LoopClock:
     return found
 
 
-_FAR: Final = 86_400.0
-"""Seconds; a deadline beyond is armed in steps, since event loops refuse far timers."""
-
-
 class Alarm:
-    """Rings once for each deadline that it is set to."""
+    """Rings once for each deadline that it is set to; it is what its timer calls."""
 
-    __slots__ = ("_clock", "_deadline", "_ring", "_timer", "_when")
+    __slots__ = ("_deadline", "_ring", "_timer")
 
     def __init__(self) -> None:
         self._deadline: float | None = None
         self._timer: Timer | None = None
-        self._when = 0.0
-        """The moment of the timer; with its clock, and whom it calls. None while none is set."""
-        self._clock: Clock | None = None
+        """That of the deadline, with whom it rings for; None while none is set."""
         self._ring: Callable[[float], None] | None = None
 
     def set(self, deadline: float | None, clock: Clock, ring: Callable[[float], None]) -> None:
@@ -104,19 +102,15 @@ class Alarm:
             return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = self._clock = self._ring = None
+            self._timer = self._ring = None
         self._deadline = deadline
         if deadline is not None:
-            when = self._when = min(deadline, clock.monotonic() + _FAR)
-            self._clock, self._ring = clock, ring
-            self._timer = clock.call_at(when, self._due)
+            self._ring = ring
+            self._timer = clock.call_at(deadline, self)
 
-    def _due(self) -> None:
-        deadline, clock, ring = self._deadline, self._clock, self._ring
-        self._timer = self._deadline = self._clock = self._ring = None
-        if deadline is None or clock is None or ring is None:
-            return
-        if self._when < deadline:
-            self.set(deadline, clock, ring)
-        else:
+    def __call__(self) -> None:
+        """Ring: the deadline has come."""
+        deadline, ring = self._deadline, self._ring
+        self._timer = self._deadline = self._ring = None
+        if deadline is not None and ring is not None:
             ring(deadline)

@@ -81,6 +81,7 @@ ROOMS = {
         "engine/providers.py",
         "engine/redact.py",
         "engine/store_contact.py",
+        "engine/timer_queue.py",
         "engine/waiter.py",
         ours=("fsm", *WIRE),
         others=("aiohttp", "structlog", "yarl"),

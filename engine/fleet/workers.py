@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final, Protocol, Self
 from uuid import uuid4
 
-from recloser.clock import LoopClock
+from recloser.clock import loop_clock
 from recloser.fleet.core import Instant, times_of
 from recloser.fleet.rendezvous import Assignment, rendezvous
 from recloser.fsm.errors import RecloserError
@@ -140,7 +140,7 @@ class Workers:
     # -- being alive --------------------------------------------------------------------
 
     def _now(self) -> Instant:
-        clock = LoopClock(asyncio.get_running_loop())
+        clock = loop_clock(asyncio.get_running_loop())
         return Instant(clock.monotonic(), clock.wall())
 
     async def _live(self) -> None:

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary, WeakMethod
 
 from recloser import log
 from recloser.checks import address_of
-from recloser.clock import Alarm, LoopClock
+from recloser.clock import Alarm, loop_clock
 from recloser.fsm.budget import BUDGET_SPENT
 from recloser.fsm.change import StateChange
 from recloser.fsm.events import Event as EngineEvent
@@ -243,7 +243,7 @@ class _Desk:
 
     def do(self, event: Event) -> None:
         """Handle one event, and perform what follows."""
-        clock = LoopClock(asyncio.get_running_loop())
+        clock = loop_clock(asyncio.get_running_loop())
         for effect in self._core.handle(event, clock.monotonic()):
             match effect:
                 case Grant(engine):

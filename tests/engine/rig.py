@@ -10,6 +10,7 @@ from recloser import Close, Context, Hold, Retry, State, StateChange, Stop
 from recloser.clock import LoopClock, Timer
 from recloser.fsm import Cause, Decision
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire, run
+from recloser.timer_queue import TimerQueue
 
 URL = "ws://feed.example/v1"
 
@@ -107,10 +108,22 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def timers() -> list[asyncio.TimerHandle]:
-    """The timers that are set in the running loop."""
+def timers() -> list[Callable[..., object]]:
+    """What the timers call that are set in the running loop: in a queue, each one in it."""
     scheduled = cast("Any", asyncio.get_running_loop())._scheduled
-    return [handle for handle in scheduled if not handle.cancelled()]
+    return [each for handle in scheduled if not handle.cancelled() for each in called(handle)]
+
+
+def called(handle: asyncio.Handle) -> list[Callable[..., object]]:
+    """What a handle of the loop calls: itself, or each timer of the queue behind it."""
+    callback = cast("Any", handle)._callback
+    queue = getattr(callback, "__self__", None)
+    if not isinstance(queue, TimerQueue):
+        return [callback]
+    live = [timer[2] for timer in queue._heap if timer[2] is not None]
+    assert live, "a queue without a timer must not wake the loop"
+    assert len(queue._heap) == len(live) + queue._cancelled
+    return live
 
 
 def others() -> set[asyncio.Task[Any]]:

@@ -12,7 +12,7 @@ from recloser.clock import Alarm
 from recloser.fsm import TABLE
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from recloser.transport import Request
-from tests.engine.rig import URL, pass_time, timers
+from tests.engine.rig import URL, called, pass_time, timers
 
 STEPS = frozenset((row.source, row.trigger, row.target) for row in TABLE)
 LATE = "of a failed dial"
@@ -239,8 +239,9 @@ class World(ScriptedTransport):
 
     def invariants(self) -> None:
         ws, driver = self.ws, self.ws._driver
-        due = cast("Any", asyncio.get_running_loop())._ready
-        alarms = [each for each in (*timers(), *due) if rings(each)]
+        ready = cast("Any", asyncio.get_running_loop())._ready
+        due = [each for handle in ready if not handle.cancelled() for each in called(handle)]
+        alarms = [each for each in (*timers(), *due) if isinstance(each, Alarm)]
         self.check(len(alarms) <= 1, "C1: two timers")
         self.check(
             (driver.core.deadline is None) is (not alarms), "D7: the timer is not the deadline"
@@ -262,9 +263,3 @@ class World(ScriptedTransport):
             "C3: a message is neither received, nor pending, nor counted",
         )
         assert not self.faults, self.faults
-
-
-def rings(handle: asyncio.Handle) -> bool:
-    """Whether a handle of the loop is the alarm of an engine."""
-    owner = getattr(cast("Any", handle)._callback, "__self__", None)
-    return isinstance(owner, Alarm) and not handle.cancelled()
