@@ -230,11 +230,7 @@ ROOMS = {
     ),
     "tools/testing/search": room(
         "tools/testing/search",
-        ours=(
-            *("fsm", "tools/simulate", "tools/testing: strategies"),
-            *("tools/testing/evidence", "tools/testing/laws"),
-        ),
-        others=("hypothesis",),
+        ours=("fsm", "tools/simulate", "tools/testing/evidence", "tools/testing/laws"),
     ),
     "tools/testing/transports": room(
         "tools/testing/transports",

@@ -29,4 +29,4 @@ def test_what_is_to_be_installed_is_a_library_of_an_extra(path: str, name: str) 
 
 @pytest.mark.spec("L6")
 def test_there_is_such_advice() -> None:
-    assert {"pygraphviz", "matplotlib", "trustme", "hypothesis"} <= {name for _, name in FOUND}
+    assert {"pygraphviz", "matplotlib", "trustme"} <= {name for _, name in FOUND}

@@ -15,7 +15,7 @@ from recloser.cli.tables import text_table
 from recloser.fsm.decisions import Policy
 from recloser.testing.evidence.interview import DEFAULT_MAX_DELAY
 from recloser.testing.laws.groups import LAWS, OPTIONAL_LAWS, choose
-from recloser.testing.policy_check import MissingExtraError, examine
+from recloser.testing.policy_check import examine
 from recloser.testing.search.effort import QUICK, WHOLE
 from recloser.testing.search.search import Progress
 from recloser.testing.verdict.verdicts import Report
@@ -92,20 +92,17 @@ def command(
         raise click.BadParameter(f"must be above 0, not {max_delay:g}", param_hint="--max-delay")
     make = partial(_load, policy)
     make()
-    try:
-        with _progress(policy) as progress:
-            report = examine(
-                make,
-                laws=chosen,
-                examples=examples,
-                quick=quick,
-                seed=seed,
-                max_delay=max_delay,
-                progress=progress,
-                source=_source(policy),
-            )
-    except MissingExtraError as error:
-        raise click.UsageError(str(error), ctx) from error
+    with _progress(policy) as progress:
+        report = examine(
+            make,
+            laws=chosen,
+            examples=examples,
+            quick=quick,
+            seed=seed,
+            max_delay=max_delay,
+            progress=progress,
+            source=_source(policy),
+        )
     click.echo(_json(policy, report) if as_json else _text(policy, report))
     return 0 if report.sound else 1
 

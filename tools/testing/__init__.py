@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     )
     from recloser.testing.laws.groups import LAWS, OPTIONAL_LAWS
     from recloser.testing.laws.law import Law
-    from recloser.testing.policy_check import MissingExtraError, assert_law, check_policy, examine
+    from recloser.testing.policy_check import assert_law, check_policy, examine
     from recloser.testing.search.breach import problem_of
     from recloser.testing.transport_check import (
         TRANSPORT_LAWS,
+        MissingExtraError,
         TransportReport,
         check_transport,
         examine_transport,
@@ -61,7 +62,7 @@ _HOMES = {
     "Life": "evidence.lives",
     "Line": "transports.law",
     "Lose": "evidence.stories",
-    "MissingExtraError": "policy_check",
+    "MissingExtraError": "transport_check",
     "Moment": "evidence.play",
     "OPTIONAL_LAWS": "laws.groups",
     "Open": "evidence.stories",

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import cast
 
 from recloser.fsm.decisions import Policy
@@ -48,7 +47,7 @@ def check_policy(
     progress: called with the name of the present step and the share that is done.
 
     The message of the error is the story of the counterexample, with a test to paste. Raises
-    `TypeError` or `ValueError` for bad arguments, and `MissingExtraError` without Hypothesis.
+    `TypeError` or `ValueError` for bad arguments.
     """
     report = examine(
         make_policy,
@@ -79,7 +78,6 @@ def examine(
 
     `source` is the import, and the name, by which the tests to paste get at the policy.
     """
-    need_hypothesis()
     make = maker(make_policy)
     chosen = choose(laws)
     effort = QUICK if quick else WHOLE
@@ -179,13 +177,3 @@ def _answer(make: MakePolicy, question: Question) -> str:
         return brief(Interview(make)(question.close, question.context))
     except Unanswered as error:
         return str(error)
-
-
-class MissingExtraError(ImportError):
-    """Hypothesis is not installed; the message says how to get it."""
-
-
-def need_hypothesis() -> None:
-    """Raise `MissingExtraError`, an `ImportError`, unless Hypothesis is installed."""
-    if find_spec("hypothesis") is None:
-        raise MissingExtraError("checking a policy needs Hypothesis: pip install hypothesis")

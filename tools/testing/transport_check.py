@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from recloser.testing.policy_check import MissingExtraError
 from recloser.testing.transports import dials, endings, messages
 from recloser.testing.transports.law import (
     PATIENCE,
@@ -31,6 +30,10 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 _BOUND: Final = 60.0
 """Seconds after which a law that hangs is broken."""
+
+
+class MissingExtraError(ImportError):
+    """A library of the extra `testing` is not installed; the message says how to get it."""
 
 
 @dataclass(frozen=True, slots=True)

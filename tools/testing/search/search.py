@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from recloser.fsm.decisions import Decision
 from recloser.testing.evidence import cases
+from recloser.testing.evidence.draws import Dice, Draws
 from recloser.testing.evidence.ends import End
 from recloser.testing.evidence.interview import Interview, Unanswered
 from recloser.testing.evidence.literals import Literals, literals_of
@@ -15,10 +16,8 @@ from recloser.testing.evidence.stories import Question, Story, acts_of
 from recloser.testing.laws.law import Law
 from recloser.testing.search.breach import Breach, Evidence, MakePolicy, problem_of
 from recloser.testing.search.effort import Effort
+from recloser.testing.search.random_search import Sieve
 from recloser.testing.search.shrink import shorter, smallest
-
-if TYPE_CHECKING:
-    from recloser.testing.search.random_search import Sieve
 
 Progress = Callable[[str, float], None]
 """Called from time to time with the present step, and the share that is done, from 0 to 1."""
@@ -57,10 +56,6 @@ class Search:
 
     def run(self) -> None:
         """Search everything; the cheap and exhaustive things come first."""
-        if self._examples:
-            from recloser.testing.search import random_search  # noqa: PLC0415 - needs the extra
-
-            random_search.prepare()
         known = literals_of(self._make, self._make())
         self._sweep(known)
         self._lives(known)
@@ -213,47 +208,27 @@ class Search:
     # -- at random ----------------------------------------------------------------------
 
     def _random(self, known: Literals) -> None:
-        from recloser.testing import strategies  # noqa: PLC0415 - needs the extra
-        from recloser.testing.search import random_search  # noqa: PLC0415 - needs the extra
-
-        sieve = random_search.Sieve(self._make, self._max_delay)
-        kinds: tuple[tuple[str, tuple[str, ...], Any, int], ...] = (
-            ("questions at random", ("decision",), random_search.questions, 1),
-            ("stories at random", ("decision", "life"), strategies.stories, 1),
-            ("stories for the client", ("client",), random_search.short_stories, 8),
+        draws = Draws(known)
+        sieve = Sieve(self._make, self._max_delay)
+        kinds: tuple[tuple[str, tuple[str, ...], Callable[[Dice], Question | Story], int], ...] = (
+            ("questions at random", ("decision",), draws.question, 1),
+            ("stories at random", ("decision", "life"), draws.story, 1),
+            ("stories for the client", ("client",), partial(draws.story, most=6), 8),
         )
-        for number, (what, checks, kind, share) in enumerate(kinds):
+        for number, (what, checks, draw, share) in enumerate(kinds):
             self._tell(what, 0.8 + number * 0.06)
-            examples = max(10, self._examples // share)
-            find = partial(
-                random_search.smallest_example, kind, known, examples=examples, first=self._seed
-            )
-            # A breach ends a run, so each law that is broken takes one more.
-            for _ in self._laws:
-                wanted = self._left(*checks)
-                if not wanted or not self._drawn(sieve, find, wanted):
+            dice = Dice(f"{what}, seed {self._seed}")
+            for _ in range(max(10, self._examples // share)):
+                if not (wanted := self._left(*checks)):
                     break
+                example = draw(dice)
+                for law, problem in sieve.broken(wanted, example):
+                    if isinstance(example, Question):
+                        self._blame(law, example, problem)
+                    else:
+                        self._shortest(law, example)
         self.questions += sieve.questions
         self.stories += sieve.stories
-
-    def _drawn(self, sieve: "Sieve", find: Callable[[Any], Any], laws: list[Law]) -> bool:
-        """Draw until a law breaks; whether one did."""
-        blamed: list[Law] = []
-
-        def broken(evidence: Question | Story) -> bool:
-            law = sieve.first_broken(blamed or laws, evidence)
-            if law is not None:
-                blamed[:] = [law]  # only this one, from now on: it is being shrunk
-            return law is not None
-
-        evidence = find(broken)
-        if evidence is None:
-            return False
-        if isinstance(evidence, Question):
-            self._blame(blamed[0], evidence, self.problem(blamed[0], evidence) or "")
-        else:
-            self._shortest(blamed[0], evidence)
-        return blamed[0].name in self.found
 
 
 def _first_turn(

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from recloser.fsm.decisions import Phase
-from recloser.fsm.record import Cause
+from recloser.fsm.record import Cause, Close
 from recloser.fsm.timeouts import STABLE
 from recloser.testing.evidence.ends import FLASH, HOUR, TAKES
-from recloser.testing.evidence.stories import Lose, Question, Story, story_of
+from recloser.testing.evidence.stories import Act, Lose, Question, Story, Wait, story_of
 
 _MOST: Final = 400
 """Tries; a story that is not the shortest is still a story."""
@@ -25,6 +25,9 @@ _PLAIN_CLOSE: Final[dict[str, Any]] = {
 }
 _PLAIN_CODES: Final = (1000, 1001, 1012, 4000)
 """Well-known codes, the plainest first."""
+_PLAIN_WAITS: Final = (1.0, 60.0)
+"""Seconds."""
+_MIDDLE: Final = 0.5
 _PLAIN_CONTEXT: Final[dict[str, Any]] = {
     "last_roll": None,
     "last_delay": None,
@@ -41,7 +44,7 @@ _PLAIN_CONTEXT: Final[dict[str, Any]] = {
     "outage": None,
     "crowded": False,
     "budget_in": 0.0,
-    "roll": 0.5,
+    "roll": _MIDDLE,
     "stable_after": STABLE,
 }
 
@@ -70,10 +73,7 @@ def _simpler(question: Question) -> Iterator[Question]:
     for name, plain in _PLAIN_CLOSE.items():
         if getattr(close, name) != plain:
             yield Question(replace(close, **{name: plain}), context)
-    if close.cause is Cause.CLOSE_FRAME:
-        plainer = _PLAIN_CODES[: (*_PLAIN_CODES, close.code).index(close.code)]
-        for code in plainer:
-            yield Question(replace(close, code=code), context)
+    yield from (Question(plainer, context) for plainer in _plainer_codes(close))
     usual: dict[str, Any] = {"attempt": 0 if close.intentional else 1, "streak": 1}
     if context.phase is Phase.OPEN:
         # After an hour the failures before are forgotten, so only a first one has lasted.
@@ -130,22 +130,35 @@ def _shorter(story: Story) -> Iterator[Story]:
             yield replace(story, acts=(*acts[:at], both, *acts[at + 2 :]))
         if len(acts) > 1:
             yield replace(story, acts=(*acts[:at], *acts[at + 1 :]))
-        if isinstance(act, Lose):
-            for times in _fewer(act.times, least=1):
-                yield _with(story, at, replace(act, times=times))
-            for name in ("reason", "retry_after", "spread"):
-                plain = _PLAIN_CLOSE[name]
-                if getattr(act.close, name) != plain:
-                    close = replace(act.close, **{name: plain})
-                    yield _with(story, at, replace(act, close=close))
+        for simpler in _simpler_acts(act):
+            yield replace(story, acts=(*acts[:at], simpler, *acts[at + 1 :]))
     if story.can_refresh:
         yield replace(story, can_refresh=False)
+    if story.roll not in (None, _MIDDLE):
+        yield replace(story, roll=_MIDDLE)
+
+
+def _simpler_acts(act: Act) -> Iterator[Act]:
+    match act:
+        case Wait(seconds):
+            yield from (Wait(each) for each in _PLAIN_WAITS if each < seconds)
+        case Lose(close, uptime, count):
+            yield from (replace(act, times=times) for times in _fewer(count, least=1))
+            for name in ("reason", "retry_after", "spread"):
+                plain = _PLAIN_CLOSE[name]
+                if getattr(close, name) != plain:
+                    yield replace(act, close=replace(close, **{name: plain}))
+            yield from (replace(act, close=plainer) for plainer in _plainer_codes(close))
+            if uptime not in (None, FLASH):
+                yield replace(act, uptime=FLASH)
+
+
+def _plainer_codes(close: Close) -> Iterator[Close]:
+    if close.cause is Cause.CLOSE_FRAME:
+        for code in _PLAIN_CODES[: (*_PLAIN_CODES, close.code).index(close.code)]:
+            yield replace(close, code=code)
 
 
 def alike(one: Lose, other: Lose) -> bool:
     """Whether two acts differ in nothing but how often they happen."""
     return (one.close, one.uptime) == (other.close, other.uptime)
-
-
-def _with(story: Story, at: int, act: Lose) -> Story:
-    return replace(story, acts=(*story.acts[:at], act, *story.acts[at + 1 :]))
