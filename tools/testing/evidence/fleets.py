@@ -1,11 +1,11 @@
 """Fleets: a thousand engines that meet one end at one moment, and when they dial after it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from recloser.fsm.decisions import Context, Decision, Retry
+from recloser.fsm.decisions import MIN_GAP, Context, Decision, Retry
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.run import Run
 from recloser.simulate.scenario import Down, Refusal, RetryAfter, Scenario
@@ -80,53 +80,89 @@ def fleet_dials(
 ) -> Sequence[Sequence[FleetDial]]:
     """Return the first dials after the common moment, the second ones, and so on."""
     rng = Random(fleet.seed)  # noqa: S311 - a search has to repeat itself
+    steps = _steps(fleet)
     found: list[list[FleetDial]] = [[] for _ in range(fleet.depth)]
     for _ in range(fleet.engines):
-        engine = _Engine(decide, rng)
-        if not engine.reach(fleet):
-            continue
-        start, close = engine.now, fleet.parting
-        for number in range(fleet.depth):
-            delay = engine.lose(close)
-            if delay is None:
-                break
-            found[number].append(FleetDial(engine.now - start, delay))
-            engine.dial()
-            close = fleet.dials
+        for dials, dial in zip(found, _dials(decide, steps, fleet.before, rng), strict=False):
+            dials.append(dial)
     return found
 
 
-class _Engine:
-    """One engine of a fleet in fast motion."""
+class _Step(NamedTuple):
+    """One end in the life of each engine, with all that it does to the counters of each."""
 
-    def __init__(self, decide: Callable[[Close, Context], Decision], rng: Random) -> None:
-        self.now = 0.0
-        self._decide = decide
-        self._rng = rng
-        self._run = Run(since=0.0)
+    close: Close
+    facts: Context
+    """The context, but for the moments, rolls and answers of an engine."""
+    begins: bool
+    """Whether a streak begins with it."""
+    denied_from: int | None
+    """The number of the step with which the present row of `Close.denied` began."""
 
-    def reach(self, fleet: Fleet) -> bool:
-        """Live up to the moment that all have in common; False if it stops or rests before."""
-        if not fleet.before:
-            self._run = Run(opened_at=-HOUR, dialled_at=-HOUR - TAKES)
-            return True
-        self.dial()
-        for _ in range(fleet.before):
-            if self.lose(fleet.dials) is None:
-                return False
-            self.dial()
-        self.now += _HELD
-        return True
 
-    def dial(self) -> None:
-        self._run.dialling(self.now)
-        self.now += TAKES
+def _steps(fleet: Fleet) -> list[_Step]:
+    """Count the ends of a fleet: all its engines meet the same, so one run counts for all."""
+    steps: list[_Step] = []
+    run = Run(since=0.0)
+    if not fleet.before:
+        run.opened_at = -HOUR
+    for number in range(fleet.before + fleet.depth):
+        close = fleet.parting if number == fleet.before else fleet.dials
+        facts, _ = run.lost(close, float(number), _again, roll=0.0, can_refresh=False)
+        row = None if run.denied_since is None else int(run.denied_since)
+        steps.append(_Step(close, facts, run.streak == 1, row))
+    return steps
 
-    def lose(self, close: Close) -> float | None:
-        """Meet an end and wait as the policy says; return the delay, None if there is none."""
-        roll = self._rng.random()
-        _, decision = self._run.lost(close, self.now, self._decide, roll=roll, can_refresh=False)
+
+def _again(_close: Close, _context: Context) -> Decision:
+    return Retry(MIN_GAP)
+
+
+def _dials(
+    decide: Callable[[Close, Context], Decision],
+    steps: Sequence[_Step],
+    before: int,
+    rng: Random,
+) -> Iterator[FleetDial]:
+    """Let one engine meet the ends; yield its dials after the moment that all have in common.
+
+    What it has of its own is set by place: `Context._replace` takes three times as long.
+    """
+    dialled, now = (0.0, TAKES) if before else (-HOUR - TAKES, 0.0)
+    start = 0.0
+    last_delay: float | None = None
+    last_roll: float | None = None
+    immediate = refreshed = False
+    moments: list[float] = []
+    for number, (close, shared, begins, denied_from) in enumerate(steps):
+        if number == before:
+            now += _HELD if before else 0.0
+            start = now
+        moments.append(now)
+        roll = rng.random()
+        refreshed = refreshed and not begins
+        facts: list[Any] = [*shared]
+        facts[_ELAPSED], facts[_SINCE_DIAL] = now, now - dialled
+        facts[_LAST_DELAY], facts[_LAST_ROLL] = last_delay, last_roll
+        facts[_IMMEDIATE], facts[_REFRESHED], facts[_ROLL] = immediate, refreshed, roll
+        if denied_from is not None:
+            facts[_DENIED_FOR] = now - moments[denied_from]
+        decision = decide(close, Context._make(facts))
         if not isinstance(decision, Retry):
-            return None
-        self.now += decision.delay
-        return decision.delay
+            return
+        last_delay, last_roll = decision.delay, roll
+        refreshed = refreshed or decision.refresh
+        dialled = now + last_delay
+        immediate = dialled < now + MIN_GAP
+        if number >= before:
+            yield FleetDial(dialled - start, last_delay)
+        now = dialled + TAKES
+
+
+_ELAPSED, _SINCE_DIAL, _LAST_DELAY, _LAST_ROLL, _IMMEDIATE, _REFRESHED, _DENIED_FOR, _ROLL = map(
+    Context._fields.index,
+    (
+        *("elapsed", "since_dial", "last_delay", "last_roll"),
+        *("previous_immediate", "refreshed", "denied_for", "roll"),
+    ),
+)
