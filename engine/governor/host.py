@@ -81,7 +81,7 @@ class Host:
         "_silent_until",
         "_sleepers",
         "_slept",
-        "_spread_until",
+        "_spread",
         "_suspect",
         "_tries",
         "_waiting",
@@ -120,7 +120,8 @@ class Host:
         """When the gap between two probes is over."""
         self._silent_until = -inf
         """Until when the host has asked by a Retry-After to be left alone."""
-        self._spread_until: float | None = None
+        self._spread: tuple[float, float] | None = None
+        """The spread that the host has asked for last, in seconds, and when it ends."""
         self.due: float | None = None
         """When time alone lets the next one dial; None if that takes an event."""
         self.listed: float | None = None
@@ -151,7 +152,7 @@ class Host:
             ripe = now + 2.0 ** min(tries - 1, 10) if tries else now
         self._rest(engine, ripe)
         if close.spread is not None:
-            self._spread(close.spread, now)
+            self._asks(close.spread, now)
         found: list[Effect] = []
         clear = self._pace is None and self._down_since is None
         if clear and kind in _TROUBLE:
@@ -199,7 +200,7 @@ class Host:
     def hear(self, news: News, now: float) -> list[Effect]:
         """Take the news of another process."""
         if news.spread is not None:
-            self._spread(news.spread, now)
+            self._asks(news.spread, now)
         if news.reading is Reading.UP:
             if self._down_since is not None:
                 self._begin_return(now)
@@ -255,6 +256,8 @@ class Host:
     def _go_down(self, now: float) -> None:
         self._down_since, self._pace, self._failures = now, None, 0
         self._probe_at = self._silent_until = -inf
+        if self._spread is not None and self._spread[1] < now:
+            self._spread = None  # it was for a restart of before
 
     def _stay_away(self, seconds: float, now: float) -> None:
         """Send no probe for so long, unless the host has asked for a spread that lasts.
@@ -262,33 +265,30 @@ class Host:
         Then a Retry-After is the turn of one client at a server that drains, and another server
         may stand behind the same address.
         """
-        if self._spread_until is not None and now < self._spread_until:
+        if self._spread is not None and now < self._spread[1]:
             return
         self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_SILENCE))
 
     def _begin_return(self, now: float) -> None:
-        self._down_since = None
-        self._failures = 0
+        self._down_since, self._failures = None, 0
         self._tries.clear()
-        count = self._engines
-        until, self._spread_until = self._spread_until, None
+        count, spread, self._spread = self._engines, self._spread, None
         if self._limits.rate is not None:
             self._pace = Pace(self._limits.rate, now)
-        elif until is not None and until > now:
-            self._pace = Pace(count / (until - now), now)
+        elif spread is not None:
+            self._pace = Pace(count / spread[0], now)
         else:
             self._pace = Pace.search(count, now, self._ramp)
         self._next_at = max(self._next_at, now + 1 / self._pace.rate)
 
-    def _spread(self, seconds: float, now: float) -> None:
-        """Take the spread that the host asks for.
+    def _asks(self, spread: float, now: float) -> None:
+        """Take the spread that the host asks for, of one engine after the other in a drain.
 
-        A drain takes its time, and the first may be back before it ends: the pace follows the
-        number of those who have been asked.
+        The first may be back before the last has been asked: the pace follows their number.
         """
-        self._spread_until = now + seconds
-        if self._pace is not None and self._limits.rate is None and seconds > 0:
-            self._pace.at_least(self._engines / seconds)
+        self._spread = (spread, now + spread) if spread > 0 else None
+        if self._spread is not None and self._pace is not None and self._limits.rate is None:
+            self._pace.at_least(self._engines / spread)
             self._next_at = min(self._next_at, now + 1 / self._pace.rate)
 
     def _rest(self, engine: int, ripe: float) -> None:

@@ -1,6 +1,7 @@
 """One host as a governor sees it: clear, down, returning."""
 
 import itertools
+from bisect import bisect
 
 import pytest
 
@@ -280,6 +281,36 @@ def test_a_long_spread_is_kept_by_a_few() -> None:
     town.ended(1)
     town.serve(100.0)
     assert [at for at, _ in town.granted] == pytest.approx([25.0, 50.0])
+
+
+@pytest.mark.spec("M3.3")
+@pytest.mark.parametrize("away", [1.0, 30.0, 59.5, 60.5, 200.0])
+def test_the_spread_is_counted_from_the_return_of_the_host(away: float) -> None:
+    """A second before its end, all who are left would else dial within that second."""
+    town = Town()
+    town.sleep(901, 902, close=Close.frame(1012, spread=60.0))
+    town.ask(*range(300))
+    town.until(away)
+    for _, probe in town.probes:
+        town.ended(probe)
+    town.serve(away + 62.0)
+    starts = [at - away for at, _ in town.granted]
+    assert len(starts) == 300 - len(town.probes)
+    assert starts[-1] == pytest.approx(len(starts) / 5, abs=1.0)
+    within_a_second = max(bisect(starts, at + 1.0) - number for number, at in enumerate(starts))
+    assert within_a_second <= 6
+
+
+@pytest.mark.spec("M3.3")
+def test_a_spread_that_was_over_when_the_host_went_down_is_no_hint() -> None:
+    town = Town()
+    town.sleep(901, close=Close.frame(1012, spread=30.0))
+    town.until(30.5)
+    town.down()
+    town.ask(*range(100))
+    town.ended(0)
+    town.serve(town.now + 3.0)
+    assert len(town.granted) == 99
 
 
 @pytest.mark.spec("M3.3")

@@ -89,6 +89,34 @@ def test_governors_of_processes_cost_no_time():
         assert governed[name] <= plain[name]
 
 
+@pytest.mark.spec("L4", "M3.3")
+@pytest.mark.parametrize(
+    ("governor", "dials", "peak", "late"),
+    [(Governing.PROCESS, 1.3, 1.5, 0.2), (Governing.FLEET, 1.1, 1.2, 0.1)],
+)
+def test_after_a_spread_hint_the_host_gets_what_it_asked_for(governor, dials, peak, late):
+    """It asks for what it can take, and is back before the spread is over, or after."""
+    base = Scenario(
+        engines=1000,
+        processes=10,
+        close=1012,
+        retry_after=RetryAfter.BACKLOG,
+        governor=governor,
+    )
+    scenarios = cases(
+        base,
+        outages=(3.0, 19.0, 59.0, 90.0),
+        windows=(20.0, 60.0),
+        refusals=(Refusal.REFUSE,),
+        hint=True,
+    )
+    figures = sweep(policies.standard(), list(scenarios)).figures()
+    assert figures["never"] == 0
+    assert figures["dials_per_engine"] <= dials
+    assert figures["peak_ratio_worst"] <= peak
+    assert figures["excess_t99"] <= late
+
+
 @pytest.mark.spec("L4", "M1.3")
 @pytest.mark.parametrize(
     "scenario", cases_of(Governing.FLEET_RATE), ids=lambda each: f"{each.outage:g}"
