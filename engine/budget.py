@@ -50,7 +50,9 @@ class BudgetStore(Protocol):
             start now, and is kept only if it may. The others could not be kept before; a number of
             an owner that is kept already is ignored.
         own: all earlier dials of the owner that count, in order, kept or not.
-        allowances: each must leave a dial, with the dials of all owners: see `wait_for_budget`.
+        allowances: each must leave a dial, with the dials of all owners: see `wait_for_budget`. A
+            dial more than their longest span in the future is kept as one of now: a clock was set
+            back.
 
         Returns the moments of the dials of other owners that count, in order, and whether the dial
         may start. Raises `OSError` where the store cannot be reached, within two seconds. Safe to
@@ -109,7 +111,7 @@ class Budget:
             raise TypeError("a budget has a path or a store: give one of them")
         if store is not None and not callable(getattr(store, "spend", None)):
             raise TypeError(f"store must be a BudgetStore with spend(...), not {store!r}")
-        self._store = store if path is None else _file(fspath(path))
+        self._store = store if path is None else _file(path)
         self._owner = uuid4().hex
         self._process = getpid()
         self._lock = asyncio.Lock()
@@ -202,7 +204,12 @@ def _allowance(given: object) -> Allowance:
     return Allowance(dials, seconds)
 
 
-def _file(path: str) -> BudgetStore:
+def _file(path: object) -> BudgetStore:
+    name = fspath(path) if isinstance(path, PathLike) else path
+    if not isinstance(name, str):
+        raise TypeError(f"path must be a str or a path of str, not {path!r}")
+    if not name or name.startswith((":", "file:")):  # SQLite would keep it in memory
+        raise ValueError(f"path must be that of a file, not {name!r}")
     from recloser.budget_file import BudgetFile  # noqa: PLC0415 - loads SQLite; most need no file
 
-    return BudgetFile(path)
+    return BudgetFile(name)

@@ -124,6 +124,8 @@ class BudgetFile:
             file.execute("BEGIN IMMEDIATE")
             self._prepare(file)
             file.execute("DELETE FROM dials WHERE at <= ?", (now - longest,))
+            # A wall clock was set back: who counted them as `now` at each dial would never dial.
+            file.execute("UPDATE dials SET at = ? WHERE at > ?", (now, now + longest))
             found = file.execute("SELECT at FROM dials WHERE owner != ?", (owner,))
             others = sorted(at for (at,) in found)
             granted = wait_for_budget(allowances, sorted((*others, *own)), now) <= 0

@@ -18,6 +18,10 @@ for _, each in ipairs(given.allowances) do
     longest = math.max(longest, each[2])
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.17g', now - longest))
+local ahead = string.format('(%.17g', now + longest)
+for _, dial in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ahead, '+inf')) do
+    redis.call('ZADD', KEYS[1], string.format('%.17g', now), dial)
+end
 local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 local others, moments = {}, {}
 for at = 1, #found, 2 do

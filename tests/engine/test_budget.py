@@ -217,6 +217,22 @@ async def test_a_wall_clock_that_is_set_frees_nothing_of_our_own(
     assert await dial(budget, clock)
 
 
+@pytest.mark.spec("D9.8")
+@pytest.mark.parametrize("ahead", [59.0, 61.0, 3e7])
+async def test_dials_from_the_future_hold_nobody_up_for_ever(tmp_path: Path, ahead: float) -> None:
+    """The clock of the machine was wrong when a process before this one dialled."""
+    path, clock = tmp_path / "dials.db", HandClock()
+    clock.epoch += ahead
+    assert await dial(Budget((1, 60.0), path=path), clock)
+    clock.epoch -= ahead
+    budget = Budget((1, 60.0), path=path)
+    for _ in range(59):
+        assert not await dial(budget, clock)
+        clock.tick(1.0)
+    clock.tick(1.0 + ahead if ahead < 60.0 else 1.0)
+    assert await dial(budget, clock)
+
+
 KILLED = """
 import asyncio, os, signal, sys
 from recloser import Budget
@@ -449,7 +465,7 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -
         assert (path.read_bytes() if path.exists() else None) == before
 
 
-@pytest.mark.spec("D9.1")
+@pytest.mark.spec("D9.1", "E7")
 @pytest.mark.parametrize(
     ("allowances", "error"),
     [
@@ -464,6 +480,11 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -
 def test_nonsense_is_refused(allowances: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         Budget(*allowances)
+    for path in ("", ":memory:", "file:dials.db?mode=memory"):
+        with pytest.raises(ValueError, match="path must be that of a file"):
+            Budget((1, 1.0), path=path)
+    with pytest.raises(TypeError, match="path must be a str"):
+        Budget((1, 1.0), path=b"dials.db")  # type: ignore[arg-type] # the point
     with pytest.raises(TypeError, match="budget must be a"):
         recloser.connect("ws://feed.example", budget=(1, 1.0))  # type: ignore[arg-type] # the point
 

@@ -44,6 +44,18 @@ async def test_dials_of_all_owners_count(tmp_path: Path, program: str) -> None:
         assert (await redis.budget("other").spend("one", {1: TIMES}, [], allowances))[1]
 
 
+@pytest.mark.spec("O5.4", "D9.8")
+async def test_dials_from_the_future_hold_nobody_up_for_ever(tmp_path: Path, program: str) -> None:
+    """The clock of one machine was a year ahead until a time service set it."""
+    async with RedisServer(program, tmp_path) as server, RedisStore(server.url) as redis:
+        store = redis.budget("binance")
+        allowances = [Allowance(1, 10.0)]
+        assert await store.spend("one", {1: TIMES + 3e7}, [], allowances) == ([], True)
+        assert await store.spend("two", {1: TIMES}, [], allowances) == ([TIMES], False)
+        assert await store.spend("two", {2: TIMES + 9.9}, [], allowances) == ([TIMES], False)
+        assert await store.spend("two", {3: TIMES + 10.1}, [], allowances) == ([], True)
+
+
 @pytest.mark.spec("O5.4", "D9.4", "D9.3")
 async def test_two_processes_share_a_budget(tmp_path: Path, program: str) -> None:
     async with (
