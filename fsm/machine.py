@@ -124,6 +124,12 @@ MACHINE: Final = _build()
 _FIRE: Final = {trigger: MACHINE.events[trigger.value].trigger for trigger in Trigger}
 _IGNORED: Final = frozenset((state, trigger, guard) for state, trigger, guard, _ in IGNORED)
 
+_ANSWERS: Final[dict[tuple[State, Trigger, Guard | None], State | None]] = {}
+"""The state to which the machine leads, None where the table ignores the trigger on purpose.
+
+The machine depends on these three values alone, so that it is asked about each of them once.
+"""
+
 
 def fire(model: Model, trigger: Trigger) -> bool:
     """Move `model`; False where the table ignores the trigger on purpose.
@@ -131,9 +137,30 @@ def fire(model: Model, trigger: Trigger) -> bool:
     Raises `IllegalTrigger` for every other pair and for a guard that fits no row; the
     model is unchanged then.
     """
-    state = model.state
-    if (state, trigger, None) in _IGNORED or (state, trigger, model.guard) in _IGNORED:
+    asked = (model.state, trigger, model.guard)
+    if asked not in _ANSWERS:
+        _ANSWERS[asked] = _answer(*asked)
+    target = _ANSWERS[asked]
+    if target is None:
         return False
-    if not _FIRE[trigger](model):
-        raise IllegalTrigger(state, trigger)
+    model.state = target
     return True
+
+
+class _Probe:
+    """A model that shows where the machine leads."""
+
+    __slots__ = ("guard", "state")
+
+    def __init__(self, state: State, guard: Guard | None) -> None:
+        self.state: State = state
+        self.guard: Guard | None = guard
+
+
+def _answer(state: State, trigger: Trigger, guard: Guard | None) -> State | None:
+    if (state, trigger, None) in _IGNORED or (state, trigger, guard) in _IGNORED:
+        return None
+    probe = _Probe(state, guard)
+    if not _FIRE[trigger](probe):
+        raise IllegalTrigger(state, trigger)
+    return probe.state

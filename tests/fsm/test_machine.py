@@ -30,7 +30,6 @@ def _holds(wanted: Guard | None, present: Guard | None) -> bool:
     ("state", "trigger", "guard"), [*product(State, Trigger, [None, *Guard])], ids=str
 )
 def test_every_state_trigger_and_guard(state: State, trigger: Trigger, guard: Guard | None) -> None:
-    model = Model(state, guard)
     rows = [
         row
         for row in TABLE
@@ -42,18 +41,20 @@ def test_every_state_trigger_and_guard(state: State, trigger: Trigger, guard: Gu
         if (each.source, each.trigger) == (state, trigger) and _holds(each.guard, guard)
     ]
     assert len(rows) + len(ignored) <= 1
-    if rows:
-        assert fire(model, trigger) is True
-        assert model.state is (rows[0].target or state)
-    elif ignored:
-        assert fire(model, trigger) is False
-        assert model.state is state
-    else:
-        with pytest.raises(IllegalTrigger) as caught:
-            fire(model, trigger)
-        assert (caught.value.state, caught.value.trigger) == (state, trigger)
-        assert model.state is state
-    assert model.guard is guard
+    for _ in range(2):  # the machine's answer is kept from the first time on
+        model = Model(state, guard)
+        if rows:
+            assert fire(model, trigger) is True
+            assert model.state is (rows[0].target or state)
+        elif ignored:
+            assert fire(model, trigger) is False
+            assert model.state is state
+        else:
+            with pytest.raises(IllegalTrigger) as caught:
+                fire(model, trigger)
+            assert (caught.value.state, caught.value.trigger) == (state, trigger)
+            assert model.state is state
+        assert model.guard is guard
 
 
 def test_the_live_machine_reads_back_as_the_table() -> None:
