@@ -22,6 +22,7 @@ from recloser.change_line import (
     trace_text,
     traceback_text,
 )
+from recloser.clock import Clock
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision, Retry
 from recloser.fsm.record import Close
@@ -71,12 +72,12 @@ NO_FIELDS: Final[Mapping[str, object]] = {}
 """Those of an application that gives none."""
 
 
-def state_change(change: StateChange, wall: float, app_fields: Mapping[str, object]) -> None:
+def state_change(change: StateChange, clock: Clock, app_fields: Mapping[str, object]) -> None:
     """Write the line of one change.
 
-    `wall` is the time in seconds since the epoch, `app_fields` are the application's fields.
+    `clock` gives its time stamp, if it is written; `app_fields` are the application's fields.
     """
-    event, close = event_of(change), change.close
+    close = change.close
     if change.current is State.CLOSED and change.gave_up:
         level = logging.ERROR
     elif close is None or close.intentional:
@@ -90,9 +91,9 @@ def state_change(change: StateChange, wall: float, app_fields: Mapping[str, obje
         write = _writer(level)
         if write is None:
             return
-        write(event, **fields_of(change, wall, app_fields))
+        write(event_of(change), **fields_of(change, clock.wall(), app_fields))
     except Exception as error:  # noqa: BLE001 - a full disk must not stop the machine
-        _unwritten(event, error)
+        _unwritten(event_of(change), error)
 
 
 def _problem(event: str, app_fields: Mapping[str, object], **fields: object) -> None:

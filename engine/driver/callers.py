@@ -101,8 +101,7 @@ class Moves:
         if successor is not None:
             if successor.farewell is None and isinstance(effect, Drop):
                 successor.farewell = effect.code, effect.reason
-            if successor.wire is not None:
-                inbound.lose(successor.wire.unread + successor.wire.received.excess)
+            inbound.lose(inbound.unserved(successor.wire))
             releaser.start(asyncio.get_running_loop(), successor, last=False)
         if isinstance(effect, Failed):
             log.move_failed(fields, effect.close, effect.decision)

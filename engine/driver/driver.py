@@ -135,28 +135,35 @@ class Driver:
 
     def feed(self, event: Event) -> None:
         """Put an event into the inbox: it is handled now, or after the event being handled."""
-        self._inbox += (event,)
         if self._handling:
+            self._inbox += (event,)
             return
         self._handling = True
-        core, clock = self.core, self.clock
         try:
+            self._handle(event)
             while self._inbox:
                 event, self._inbox = self._inbox[0], self._inbox[1:]
-                core.held = self.sender.not_on_wire
-                core.host = self._neighbour.host
-                try:
-                    found = core.handle(event, clock.monotonic())
-                except (KeyboardInterrupt, SystemExit):
-                    # The policy was interrupted: nothing has changed.
-                    self._inbox = (event, *self._inbox)
-                    raise
-                for effect in found:
-                    self._perform(effect)
-                self._close_waiters.release_superseded(core.wish)
+                self._handle(event)
         finally:
             self._handling = False
-            self._alarm.set(core.deadline, clock, self._expired)
+            self._alarm.set(self.core.deadline, self.clock, self._expired)
+
+    def _handle(self, event: Event) -> None:
+        core, wish = self.core, self.core.wish
+        core.held, core.host = self.sender.not_on_wire, self._neighbour.host
+        try:
+            found = core.handle(event, self.clock.monotonic())
+        except (KeyboardInterrupt, SystemExit):
+            # The policy was interrupted: nothing has changed.
+            self._inbox = (event, *self._inbox)
+            raise
+        for effect in found:
+            if type(effect) is effects.Announce:
+                self._announce(effect.change)
+            else:
+                self._perform(effect)
+        if core.wish is not wish:
+            self._close_waiters.release_superseded(core.wish)
 
     async def leave(self, ask: Ask, *, release_timeout: float | None = None) -> None:
         """Close or suspend; return when that has ended, or when a later wish supersedes it.
@@ -238,8 +245,6 @@ class Driver:
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case effects.Announce(change):
-                self._announce(change)
             case effects.Dial():
                 self._dial(effect)
             case effects.Promote():
@@ -342,10 +347,7 @@ class Driver:
 
     def _undelivered(self, generation: Generation) -> int:
         """Count the messages that no consumer gets; of a generation that never opened, all."""
-        count, wire = self.inbound.undelivered, generation.wire
-        if wire is not None and not self.inbound.serves(wire):
-            count += wire.unread + wire.received.excess
-        return count
+        return self.inbound.undelivered + self.inbound.unserved(generation.wire)
 
     def _announce(self, change: StateChange) -> None:
         closed = change.current is states.CLOSED
@@ -356,9 +358,7 @@ class Driver:
                 self.sender.leave()
                 generation.leave()
             if change.trigger is Trigger.LOST:
-                wire = generation.wire
-                if wire is not None and not self.inbound.serves(wire):
-                    self.inbound.lose(wire.unread + wire.received.excess)
+                self.inbound.lose(self.inbound.unserved(generation.wire))
                 self.last_close = change.close
                 if change.session is not None or change.uptime is not None:
                     self.session = change.session  # a failed dial does not forget what stands
@@ -366,14 +366,14 @@ class Driver:
                 self._releaser.start(self.bind(), generation, last=closed)
         elif closed or (self._terms.lease is not None and change.current is states.PASSIVE):
             self._releaser.start(self.bind(), None, last=closed)
-        self.inbound.mark_reported(change.undelivered)
-        wire = None if self.generation is None else self.generation.wire
-        self.inbound.changed(change, wire)
-        if change.current is states.OPEN and self._limits is not None and self.generation:
+        if change.undelivered:
+            self.inbound.mark_reported(change.undelivered)
+        self.inbound.changed(change, None if self.generation is None else self.generation.wire)
+        if self._limits is not None and change.current is states.OPEN and self.generation:
             self._limits.watch(self, self.generation)
         self._neighbour.changed(change)
         self.counters.count(change)
-        log.state_change(change, self.clock.wall(), self.fields)
+        log.state_change(change, self.clock, self.fields)
         if self._terms is not FREE:
             follow(self._terms, self.core, change, self.feed)
         if change.undelivered:

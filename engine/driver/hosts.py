@@ -14,9 +14,11 @@ from recloser.fsm.states import Trigger
 class _Shared:
     """One host. It is forgotten with the last engine there."""
 
-    __slots__ = ("__weakref__", "_known", "crowded", "engines", "outage")
+    __slots__ = ("__weakref__", "_known", "crowded", "engines", "name", "outage")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name: str = name
+        """As "host:port"."""
         self.engines: list[None] = []
         """One item for each engine there: a list counts right in all threads."""
         self.outage: float | None = None
@@ -26,9 +28,12 @@ class _Shared:
     @property
     def known(self) -> Host:
         """What is known of it: one object for all engines there, as long as nothing changes."""
-        engines = max(1, len(self.engines))
-        known = self._known
-        if known != (engines, self.outage, self.crowded):
+        known, engines = self._known, len(self.engines) or 1
+        if (
+            known.engines != engines
+            or known.outage is not self.outage
+            or known.crowded is not self.crowded
+        ):
             known = self._known = Host(engines, self.outage, self.crowded)
         return known
 
@@ -55,11 +60,10 @@ class Neighbour:
 
     def at(self, host: str) -> None:
         """Be at the host that is dialled now, as "host:port"."""
-        shared = _HOSTS.setdefault(host, _Shared())
-        if shared is not self._shared:
+        if self._shared is None or self._shared.name != host:
             self._leave()
-            self._shared = shared
-            shared.engines.append(None)
+            self._shared = _HOSTS.setdefault(host, _Shared(host))
+            self._shared.engines.append(None)
 
     @property
     def host(self) -> Host:

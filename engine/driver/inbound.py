@@ -107,9 +107,11 @@ class Inbound:
         """Number of messages that were given out after the next dial had begun."""
         return 0 if self._remainder is None else self._remainder.given
 
-    def serves(self, wire: Wire) -> bool:
-        """Whether this is the wire that opened last."""
-        return wire is self._latest
+    def unserved(self, wire: Wire | None) -> int:
+        """Count the messages of a wire, unless it is the one that opened last."""
+        if wire is None or wire is self._latest:
+            return 0
+        return wire.unread + wire.received.excess
 
     def lose(self, count: int) -> None:
         """Count messages as undelivered."""

@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from recloser import Hold, PolicyError, Retry, State, StateChange, Stop, log
+from recloser.clock import RUNNING
 from recloser.fsm.errors import ConnectionClosed
 from recloser.fsm.record import Close
 from recloser.fsm.states import Trigger
@@ -24,7 +25,7 @@ def counted(change: StateChange) -> int:
 
 def agree(change: StateChange) -> None:
     with capture_logs() as logs:
-        log.state_change(change, 0.0, {})
+        log.state_change(change, RUNNING, {})
     assert (logs[0]["log_level"] == "error") is change.gave_up
     assert counted(change) == int(change.gave_up)
     assert (status_after(change) is Status.GAVE_UP) is change.gave_up

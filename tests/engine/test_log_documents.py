@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from recloser import Close, Retry, State, change_line, log
+from recloser.clock import RUNNING
 from recloser.fsm.errors import PolicyError
 from recloser.statistics import CloseAlarm, EndKind
 from recloser.statistics.detector import facts_of
@@ -74,9 +75,9 @@ WRITERS = {
     log.MOVE_FAILED: lambda: log.move_failed(BOUND, Close.cut(), Retry(5.0, rule="later")),
     log.TASK_STUCK: lambda: log.task_stuck(BOUND, "poller", 5.0),
     log.LISTENER_SLOW: lambda: log.slow_listener(BOUND, "who", 0.2),
-    change_line.CHANGED: lambda: log.state_change(LOST, 0.0, BOUND),
+    change_line.CHANGED: lambda: log.state_change(LOST, RUNNING, BOUND),
     change_line.POLICY_FAILED: lambda: log.state_change(
-        LOST._replace(current=State.CLOSED, error=POLICY_ERROR), 0.0, BOUND
+        LOST._replace(current=State.CLOSED, error=POLICY_ERROR), RUNNING, BOUND
     ),
 }
 """How the lines of an event are written; those of a failure are all written by `log.failure`."""

@@ -213,7 +213,7 @@ class World(ScriptedTransport):
     # -- what the peer does ---------------------------------------------------------------
 
     def deliver(self) -> None:
-        if self.parting and not self.ws._driver.inbound.serves(self.live[-1]):
+        if self.parting and self.ws._driver.inbound._latest is not self.live[-1]:
             self.live[-1].deliver(LATE)
         elif self.live:
             self.live[-1].deliver(f"{self.ws.generation}:{self.delivered}")
@@ -256,8 +256,7 @@ class World(ScriptedTransport):
         self.check(handed == self.sent, "G1: accepted is not what was handed over")
         pending = driver.inbound.unread
         present = None if driver.generation is None else driver.generation.wire
-        if present is not None and not driver.inbound.serves(present):
-            pending += present.unread + present.received.excess
+        pending += driver.inbound.unserved(present)
         self.check(
             self.delivered == len(self.got) + ws.statistics().undelivered + pending,
             "C3: a message is neither received, nor pending, nor counted",
