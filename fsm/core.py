@@ -118,18 +118,20 @@ class Core:
         Events of an old generation or deadline change nothing. Raises `IllegalTrigger` for one that
         no correct driver sends, and passes an interruption of the policy: nothing has changed then.
         """
-        live, move = self.state.live, self._handover
+        move = self._handover
         match event:
-            case events.Lost(number, close) if move is not None and number == move.number:
-                return self._successor_lost(move, close, now)
-            case events.Opened(number) if move is not None and number == move.number:
-                return self._hand_over(move, now)
-            case events.Lost(number, close, undelivered) if live and number == self.generation:
-                return self._lost(close, undelivered, now)
-            case events.Opened(number, undelivered) if live and number == self.generation:
-                return self._opened(undelivered, now)
-            case Expired(deadline) if deadline == self.deadline:
-                return self._expired(event, now)
+            case Expired(deadline):
+                return self._expired(event, now) if deadline == self.deadline else []
+            case events.Lost(number, close, undelivered):
+                if move is not None and number == move.number:
+                    return self._successor_lost(move, close, now)
+                if number == self.generation and self.state.live:
+                    return self._lost(close, undelivered, now)
+            case events.Opened(number, undelivered):
+                if move is not None and number == move.number:
+                    return self._hand_over(move, now)
+                if number == self.generation and self.state.live:
+                    return self._opened(undelivered, now)
             case Ask(wish):
                 dropped = [] if wish is Wish.CONNECT else self._drop(event.code, event.reason)
                 return [*self._ask(event, now), *dropped]
@@ -146,7 +148,7 @@ class Core:
                 self._wait(number, now)
             case events.Healthy() if self.state is states.OPEN:
                 self._stable()
-            case Advise() if live and event.generation in (None, self.generation):
+            case Advise() if self.state.live and event.generation in (None, self.generation):
                 self.advice = event
         return []
 
@@ -352,35 +354,33 @@ class Core:
         previous, generation = self.state, self.generation
         if not fire(self, trigger) or self.state is previous:
             return []
-        chosen, self.guard = self.guard, None
-        self.deadline = self.stable_at = None
+        current, chosen, move = self.state, self.guard, self._handover
+        self.guard = self.deadline = self.stable_at = None
         delay: float | None = None
         dial: effects.Dial | effects.Promote | None = None
-        move = self._handover
-        if self.state is states.CONNECTING and move is not None:
+        if current is states.CONNECTING and move is not None:
             self._handover, self.generation = None, move.number
             self.deadline = now + self._timeouts.connect if move.due is None else move.due
             self.run.dialling(move.started)
             dial = effects.Promote(move.number)
-        elif self.state is states.CONNECTING:
+        elif current is states.CONNECTING:
             start = self.run.earliest(now) if paced or trigger is Trigger.WAKE else now
-            self._latest += 1
-            self.generation = self._latest
+            self.generation = self._latest = self._latest + 1
             self.deadline = start + self._timeouts.connect
             asked = trigger is Trigger.CONNECT or previous is states.CLOSING
             dial = effects.Dial(self.generation, start, self.run.dialling(start), asked)
-        elif self.state is states.OPEN:
+        elif current is states.OPEN:
             self.deadline = self.stable_at = now + self._timeouts.stable
-        elif self.state is states.CLOSING:
+        elif current is states.CLOSING:
             self.deadline = now + self._timeouts.close
-        elif self.state is states.PASSIVE:
+        elif current is states.PASSIVE:
             self.guard = Guard.HELD if chosen is Guard.HOLD else Guard.SUSPENDED
         elif isinstance(decision, Retry):
             delay = decision.delay
             self.deadline = now + delay
         change = StateChange(
             previous=previous,
-            current=self.state,
+            current=current,
             trigger=trigger,
             at=now,
             generation=self.generation if close is None else generation,
