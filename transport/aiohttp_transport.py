@@ -183,11 +183,13 @@ class AiohttpTransport:
         lent = self._lent
         while True:
             request = trail.request
-            proxy = self._proxy_for(request)
+            proxy = self._proxy_of_environment(request) if self._environment else self._proxy
             session = await self._session(proxy)
             crosses = trail.cross_origin
-            headers = CIMultiDict[str]() if lent is None or crosses else lent.headers.copy()
-            headers.update(request.headers)
+            headers = None if lent is None or crosses else lent.headers
+            if request.headers:
+                headers = CIMultiDict() if headers is None else headers.copy()
+                headers.update(request.headers)
             if crosses:
                 session = sessions.session_elsewhere(session)
             offered = offer_ticket(self.resumption)
@@ -221,10 +223,8 @@ class AiohttpTransport:
                 if crosses:
                     session.detach()
 
-    def _proxy_for(self, request: Request) -> Proxy | None:
+    def _proxy_of_environment(self, request: Request) -> Proxy | None:
         """Return the proxy of a request; the environment is read anew for each."""
-        if not self._environment:
-            return self._proxy
         proxy = proxy_of_environment(_target(request.url), os.environ)
         return None if proxy is None else self._usable(proxy, self._lent)
 
@@ -241,7 +241,7 @@ class AiohttpTransport:
 
     def _expire_look_ups(self, request: Request, proxy: Proxy | None) -> None:
         for share in self._shares:
-            if share.usable():
+            if share.usable(share.route):
                 chosen = proxy if isinstance(proxy, URL) else sessions.own_proxy(share.session)
                 sessions.expire_look_ups(share.session, request.url, chosen)
 
@@ -250,15 +250,16 @@ class AiohttpTransport:
 
         A session that an earlier dial used is kept for the wires on it.
         """
-        if self.session_closed():
+        lent = self._lent
+        if lent is not None and lent.closed:
             raise SessionClosed
-        route = self._lent or (proxy if isinstance(proxy, SocksProxy) else None)
+        route = lent or (proxy if isinstance(proxy, SocksProxy) else None)
         for share in self._shares:
-            if share.route == route and share.usable():
+            if share.usable(route):
                 return share.session
-        stale = [share for share in self._shares if not share.usable()]
+        stale = [share for share in self._shares if not share.usable(share.route)]
         made = sessions.acquire(route, upgrade=self.upgrade_class)
-        self._shares = (*(share for share in self._shares if share.usable()), made)
+        self._shares = (*(share for share in self._shares if share not in stale), made)
         for share in stale:
             await share.release()
         return made.session

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, Protocol, Self
 
 from aiohttp import WSMsgType
@@ -100,6 +101,7 @@ def read_url(text: str) -> URL:
         raise ValueError("it names no host") from error
 
 
+@lru_cache(maxsize=128)
 def exact_url(text: str) -> URL:
     """Read a URL that must not be encoded anew, since it may be signed.
 

@@ -166,12 +166,12 @@ class Outgoing:
         When a connection breaks, its buffers are cleared before the end is reported. So empty
         ones count only while the transport is up.
         """
-        if self._kept is not None:
+        if self._kept:
             self._look()
-        kept = [] if self._kept is None else [item for _, item in self._kept]
+        kept = [item for _, item in self._kept] if self._kept else []
         if self._line:
             kept += [waiting.item for waiting in self._line]
-        return [*kept, *self._unwritten]
+        return [*kept, *self._unwritten] if self._unwritten else kept
 
     @property
     def congested(self) -> bool:
@@ -226,7 +226,8 @@ class Outgoing:
 
     def stop(self) -> None:
         """Take no message any more, release those who wait for room, and end the account."""
-        self._look()
+        if self._kept:
+            self._look()
         self.shut = self._stopped = True
         line, self._line = self._line or (), None
         self._unwritten += tuple(waiting.item for waiting in line)

@@ -278,10 +278,13 @@ class SessionShare:
         """What the session dials through."""
         return self._shared.key[1]
 
-    def usable(self) -> bool:
-        """Whether it can dial: it is not closed, and it belongs to the running loop."""
+    def usable(self, route: Route) -> bool:
+        """Whether it can dial by this route: it is not closed, and that of the running loop."""
         shared = self._shared
-        return not shared.session.closed and shared.key[0] is asyncio.get_running_loop()
+        loop, mine, _ = shared.key
+        if mine is not route and mine != route:
+            return False
+        return loop is asyncio.get_running_loop() and not shared.session.closed
 
     async def release(self) -> None:
         """End the share, once; the last one closes the session, but no lent connector."""

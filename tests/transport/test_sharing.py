@@ -265,7 +265,7 @@ def test_whatever_the_order_the_last_part_ends_it(acts: list[tuple[str, Any]]) -
             for act, which in acts:
                 if act == "take":
                     part = sessions.acquire(routes(lent)[which])
-                    assert part.usable()
+                    assert part.usable(part.route)
                     parts.append((which, part))
                     made.add(part.session)
                     del part
@@ -278,7 +278,7 @@ def test_whatever_the_order_the_last_part_ends_it(acts: list[tuple[str, Any]]) -
                         await part.release()
                     del part
                     await turns(2)
-                serving = [(kind, part.session) for kind, part in parts if part.usable()]
+                serving = [(kind, part.session) for kind, part in parts if part.usable(part.route)]
                 assert len(set(serving)) == len({kind for kind, _ in serving})
                 held = {part.session for _, part in parts}
                 assert all(session.closed for session in made - held)
