@@ -1,8 +1,10 @@
 """The `recloser` command: a group that loads a subcommand's module when it is called."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -52,10 +54,15 @@ class LazyGroup(click.Group):
         """Run, and say in one line what was wrong with the input."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, False, **extra)
+        _replace_closed_streams()
         try:
             sys.exit(super().main(args, prog_name, complete_var, False, **extra))
         except click.Abort:
             sys.exit(INTERRUPTED)
+        except OSError as error:  # of the output: the commands tell of their files themselves
+            problem = f"the output cannot be written ({error.strerror or error})"
+            click.echo(f"{self.name}: {error if error.filename else problem}", err=True)
+            sys.exit(2)
         except click.ClickException as error:
             path = self.name
             if isinstance(error, click.UsageError) and error.ctx is not None:
@@ -99,6 +106,16 @@ class LazyGroup(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _replace_closed_streams() -> None:
+    """Let a standard stream that is closed be empty, as for a program that cron or `<&-` runs.
+
+    Else the next file or socket would get its number, and Python has None in its place.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for the whole process
 
 
 @click.group(

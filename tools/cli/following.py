@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import BinaryIO, Final
 
+from recloser.cli import journal_file
 from recloser.inspector.inspector import Inspector
 from recloser.inspector.rows import Moment
 from recloser.journal.lines import JournalEntry
@@ -16,9 +18,13 @@ _NAMELESS: Final = "engine"
 
 
 class FollowedJournal:
-    """Reads a journal, or the JSON log of a service, into an inspector."""
+    """Reads a journal, or the JSON log of a service, into an inspector.
 
-    def __init__(self, file: BinaryIO, *, by: str | None) -> None:
+    Raises `click.BadParameter` where the file cannot be read on.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO, *, by: str | None) -> None:
+        self._path = path
         self.reader: Reader = Reader(file, by=by)
         self._now = 0.0
         self._closes = CloseStatistics(clock=lambda: self._now)
@@ -26,7 +32,7 @@ class FollowedJournal:
 
     def read(self) -> None:
         """Read what there is."""
-        for entry in self.reader:
+        for entry in journal_file.read(self.reader, self._path):
             self._add(entry)
 
     async def follow(self) -> None:

@@ -32,8 +32,7 @@ _ENGINES: Final = 60
     metavar="N",
     help="Any that is free if left out.",
 )
-@click.pass_context
-def command(ctx: click.Context, *, file: Path | None, by: str | None, port: int) -> None:
+def command(*, file: Path | None, by: str | None, port: int) -> None:
     """Serve the live page, of a journal or of a demo.
 
     It listens on 127.0.0.1 until Ctrl-C.
@@ -42,33 +41,38 @@ def command(ctx: click.Context, *, file: Path | None, by: str | None, port: int)
     one it shows engines whose server misbehaves by script.
     """
     logging.getLogger("recloser").setLevel(logging.CRITICAL)  # the page tells it all
-    try:
-        asyncio.run(_serve(file, by, port))
-    except OSError as error:
-        text = f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}"
-        raise click.UsageError(text, ctx) from error
+    asyncio.run(_serve(file, by, port))
 
 
 async def _serve(file: Path | None, by: str | None, port: int) -> None:
     stopped = asyncio.Event()
+    following: asyncio.Task[None] | None = None
     async with AsyncExitStack() as stack:
         stack.enter_context(signal_handlers((signal.SIGINT, signal.SIGTERM), stopped.set))
         if file is None:
             inspector = await _demo(stack)
         else:
-            journal = FollowedJournal(stack.enter_context(journal_file.opened(file)), by=by)
+            stream = stack.enter_context(journal_file.opened(file))
+            journal = FollowedJournal(file, stream, by=by)
             journal.read()
             inspector = journal.inspector
             following = asyncio.create_task(journal.follow(), name="recloser inspect")
+            following.add_done_callback(lambda _: stopped.set())
             stack.callback(following.cancel)
         app = web.Application()
         app.add_subapp("/recloser/", aiohttp_app(inspector))
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except OSError as error:
+            text = f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}"
+            raise click.UsageError(text, click.get_current_context()) from error
         click.echo(f"http://127.0.0.1:{runner.addresses[0][1]}/recloser/ until Ctrl-C")
         await stopped.wait()
+        if following is not None and following.done():
+            await following  # the file cannot be read on
 
 
 async def _demo(stack: AsyncExitStack) -> Inspector:

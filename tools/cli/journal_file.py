@@ -32,6 +32,14 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def read(reader: Reader, path: Path) -> Iterator[JournalEntry]:
+    """Yield the entries of a file; raises `click.BadParameter` where it cannot be read on."""
+    try:
+        yield from reader
+    except OSError as error:
+        raise click.BadParameter(f"{name(path)}: {error.strerror}", param_hint="FILE") from error
+
+
 def entries(reader: Reader, path: Path, file: BinaryIO) -> Iterator[JournalEntry]:
     """Yield the entries of a file, with a progress bar if stderr is a terminal.
 
@@ -40,12 +48,12 @@ def entries(reader: Reader, path: Path, file: BinaryIO) -> Iterator[JournalEntry
     if sys.stderr.isatty() and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         size = os.fstat(file.fileno()).st_size
         with click.progressbar(length=size, label="reading", file=sys.stderr) as bar:
-            for count, entry in enumerate(reader):
+            for count, entry in enumerate(read(reader, path)):
                 if count % _EVERY == 0:
                     bar.update(reader.read - bar.pos)
                 yield entry
     else:
-        yield from reader
+        yield from read(reader, path)
     if not reader.entries:
         text = f"no change of state in {name(path)}: {reader.lines} lines, {skipped(reader)}"
         raise click.UsageError(text, click.get_current_context())

@@ -48,7 +48,7 @@ def _imported(name: str) -> Policy:
         sys.path.insert(0, here)
     try:
         found: object = import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == module_name
         what = "no module" if missing else f"{_error_text(error)} while importing"
         raise _bad(f"{what} {module_name!r}, looked for in the current folder too") from error
@@ -64,7 +64,7 @@ def _instance(name: str, found: object) -> Policy:
     if callable(found) and (isclass(found) or not isinstance(found, Policy)):
         try:
             found = found()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _bad(f"{name} cannot be made without arguments: {_error_text(error)}") from error
     if not isinstance(found, Policy):
         raise _bad(f"{name} is no policy: it has no decide(close, context)")
@@ -73,7 +73,7 @@ def _instance(name: str, found: object) -> Policy:
     return found
 
 
-def _error_text(error: Exception) -> str:
+def _error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

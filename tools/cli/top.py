@@ -88,7 +88,7 @@ def _show(
 
 async def _journal(path: Path, by: str | None, show: Show, *, once: bool) -> None:
     with journal_file.opened(path) as file:
-        journal = FollowedJournal(file, by=by)
+        journal = FollowedJournal(path, file, by=by)
         while True:
             journal.read()
             if not journal.reader.entries and once:

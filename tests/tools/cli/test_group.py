@@ -1,16 +1,19 @@
 """The `recloser` command as a whole: quick, lazy, and short about bad input."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from recloser.cli import COMMANDS, INTERRUPTED, LazyGroup, main
+from tests.tools.cli.process import RECLOSER
 
 HEAVY = {"aiohttp", "structlog", "transitions", "asyncio"}
 
@@ -150,3 +153,63 @@ def test_another_module_that_is_missing_is_no_matter_of_the_system(
     monkeypatch.setitem(COMMANDS, "connect", ("recloser.cli.nowhere", "Nothing."))
     result = CliRunner().invoke(main, ["connect"])
     assert isinstance(result.exception, ModuleNotFoundError)
+
+
+@pytest.mark.spec("L6")
+@pytest.mark.parametrize(
+    ("arguments", "closed", "status", "problem"),
+    [
+        (["journal", "-"], (0,), 2, "no change of state in standard input"),
+        (["top", "-"], (0, 1), 2, "no change of state in -"),
+        (["diagram"], (0, 1), 0, ""),
+        (["explain", "1006"], (1,), 0, ""),
+    ],
+)
+def test_a_standard_stream_that_is_closed_is_empty(
+    arguments: list[str], closed: tuple[int, ...], status: int, problem: str
+) -> None:
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    done = subprocess.run(
+        [RECLOSER, *arguments], stderr=subprocess.PIPE, text=True, preexec_fn=close, check=False
+    )
+    assert done.returncode == status
+    assert problem in done.stderr
+    assert len(done.stderr.splitlines()) == bool(problem)
+
+
+@pytest.mark.spec("L6")
+@pytest.mark.parametrize("arguments", [["codes"], ["diagram"], ["check", "basic", "--quick"]])
+def test_an_output_that_cannot_be_written_gets_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [RECLOSER, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == "recloser: the output cannot be written (No space left on device)\n"
+
+
+@pytest.mark.spec("L6")
+@pytest.mark.parametrize("command", ["journal", "replay", "top", "inspect"])
+def test_a_file_that_cannot_be_read_on_gets_one_line(command: str) -> None:
+    """The first page of a process is never there, so a read of it fails."""
+    more = ["--policy", "basic"] if command == "replay" else []
+    result = CliRunner().invoke(main, [command, "/proc/self/mem", *more])
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"recloser {command}: Invalid value for FILE: /proc/self/mem: Input")
+
+
+@pytest.mark.spec("L6")
+def test_a_module_that_ends_the_process_gets_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leaves.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    result = CliRunner().invoke(main, ["explain", "1006", "--policy", "leaves:policy"])
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    assert "SystemExit: 3 while importing 'leaves'" in line
