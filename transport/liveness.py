@@ -180,10 +180,13 @@ class Liveness:
     def _heard(self, now: float) -> bool:
         """Count a ping without a pong; return whether the peer may still hear us.
 
-        A probe between two scheduled pings is not counted: its pong may be under way.
+        A probe between two scheduled pings is not counted: its pong may be under way. Nor is a
+        ping in silence, which `timeout` judges.
         """
         if self._wire.full or self._pinged is None:
             self._missed, self._pinged = 0, now
+            return True
+        if self._asked is not None and self._asked < now:
             return True
         if now - self._pinged < 0.9 * self._heartbeat.interval:
             return True

@@ -304,6 +304,27 @@ async def test_a_peer_that_sends_and_hears_no_more_is_told_of_and_left(
             await task
 
 
+@pytest.mark.spec("F1.1", "F10.1", "F10.4")
+@SIGNS
+async def test_a_peer_that_sends_nothing_is_silent_and_not_deaf(
+    loop_factory: Factory, *, ask_kernel: bool
+) -> None:
+    """It stalls for more than three intervals, which `timeout` allows, and goes on."""
+    missed: list[tuple[int, bool]] = []
+    heartbeat = Heartbeat(interval=0.05, timeout=5.0)
+    options = {"heartbeat": heartbeat, "ask_kernel": ask_kernel}
+    async with linked(**options, pings_missed=lambda *each: missed.append(each)) as link:
+        for _ in range(2):
+            assert await link.peer.frame() == (PING, b"")
+            await link.peer.send(frame(PONG))
+        for _ in range(8):
+            assert await link.peer.frame() == (PING, b"")
+        await link.peer.send(text("back") + frame(PONG))
+        assert await link.receive() == "back"
+        assert not link.told
+        assert missed == []
+
+
 @pytest.mark.spec("F2", "F10.3")
 async def test_a_peer_that_never_answered_a_ping_is_told_of_once_and_left_alone(
     loop_factory: Factory,
