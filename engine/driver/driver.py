@@ -375,7 +375,7 @@ class Driver:
         self.counters.count(change)
         log.state_change(change, self.clock, self.fields)
         if self._terms is not FREE:
-            follow(self._terms, self.core, change, self.feed)
+            follow(self._terms, self.core, change, self)
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)

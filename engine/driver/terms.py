@@ -37,6 +37,14 @@ class Lease(Protocol):
         ...
 
 
+class Hinted(Protocol):
+    """The driver, as it is told that its host is back; a governor refers to it weakly."""
+
+    def feed(self, event: Event) -> None:
+        """Handle the hint."""
+        ...
+
+
 class Governor(Protocol):
     """The governor of all engines that dial by the same route; `engine` is an int of its own."""
 
@@ -52,9 +60,9 @@ class Governor(Protocol):
         ...
 
     def changed(
-        self, engine: int, address: str | None, change: StateChange, feed: Callable[[Event], None]
+        self, engine: int, address: str | None, change: StateChange, driver: Hinted
     ) -> None:
-        """Follow a change of state; `feed` takes a hint that ends a backoff."""
+        """Follow a change of state; `driver` takes a hint that ends a backoff."""
         ...
 
     def leave(self, engine: int) -> None:
@@ -129,12 +137,12 @@ def waits(terms: Terms, core: Core, deadline: float) -> int | None:
     return core.generation if core.state is State.CONNECTING else core.successor
 
 
-def follow(terms: Terms, core: Core, change: StateChange, feed: Callable[[Event], None]) -> None:
+def follow(terms: Terms, core: Core, change: StateChange, driver: Hinted) -> None:
     """Let lease and governor follow a change of state."""
     if terms.lease is not None:
         terms.lease.changed(change)
     if terms.governor is not None:
-        terms.governor.changed(id(core), core.address, change, feed)
+        terms.governor.changed(id(core), core.address, change, driver)
 
 
 def part(terms: Terms, core: Core) -> None:

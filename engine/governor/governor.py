@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Hashable
-from typing import Final, Literal
-from weakref import WeakKeyDictionary, WeakMethod
+from functools import lru_cache
+from typing import Final, Literal, Protocol
+from weakref import WeakKeyDictionary, ref
 
 from recloser import log
 from recloser.checks import address_of
@@ -28,6 +29,12 @@ from recloser.transport.base import DialFailed
 
 Key = Literal["host", "address"] | Callable[[str], str]
 """What is limited: a host and port, an address, or what a function of the address returns."""
+
+
+@lru_cache(maxsize=128)
+def _place(address: str) -> tuple[str, str]:
+    """Return the origin of an address, and its "host:port"."""
+    return "/".join(address.split("/", 3)[:3]), address_of(address)[1]
 
 
 class Governor:
@@ -57,7 +64,7 @@ class Governor:
     Raises `TypeError` or `ValueError` for arguments that cannot work.
     """
 
-    __slots__ = ("_by", "_desks", "_limits", "_ramp", "_store")
+    __slots__ = ("_by", "_desks", "_latest", "_limits", "_ramp", "_store")
 
     def __init__(
         self,
@@ -79,6 +86,8 @@ class Governor:
         self._by = by
         self._ramp = float(ramp)
         self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Desk] = WeakKeyDictionary()
+        self._latest: tuple[ref[asyncio.AbstractEventLoop], _Desk] | None = None
+        """That of the loop that asked last: a look-up in `_desks` takes ten times as long."""
 
     def __repr__(self) -> str:
         limits = self._limits
@@ -96,7 +105,7 @@ class Governor:
         if self._by == "address":
             return address
         if not callable(self._by):
-            return address_of(address)[1]
+            return _place(address)[1]
         key = self._by(address)
         if not isinstance(key, str):
             raise TypeError(f"by must return the name of a group as a str, not {key!r}")
@@ -105,6 +114,9 @@ class Governor:
     def desk(self) -> "_Desk":
         """Return the part of the running event loop."""
         loop = asyncio.get_running_loop()
+        latest = self._latest
+        if latest is not None and latest[0]() is loop:
+            return latest[1]
         desk = self._desks.get(loop)
         if desk is None:
             for other in [each() for each in self._desks.keyrefs()]:  # a copy: threads share it
@@ -113,11 +125,20 @@ class Governor:
             desk = self._desks[loop] = _Desk(
                 GovernorCore(self._limits, ramp=self._ramp), self._store, self._limits
             )
+        self._latest = ref(loop), desk
         return desk
 
 
 SHARED: Final = Governor()
 """The governor of all engines that are given none of their own."""
+
+
+class Hinted(Protocol):
+    """A driver that takes a hint; it is referred to weakly."""
+
+    def feed(self, event: EngineEvent) -> None:
+        """Handle the hint."""
+        ...
 
 
 class Route:
@@ -140,8 +161,7 @@ class Route:
         """
         with dial_failure(Cause.CONFIGURATION):
             key = self._governor.key(address)
-        origin = address.split("/", 3)[:3]
-        ask = Ask(engine, key, (self._route, *origin), intentional)
+        ask = Ask(engine, key, (self._route, _place(address)[0]), intentional)
         return await self._governor.desk().permit(ask)
 
     def waits(self, engine: int) -> bool:
@@ -149,13 +169,9 @@ class Route:
         return engine in self._governor.desk().asking
 
     def changed(
-        self,
-        engine: int,
-        address: str | None,
-        change: StateChange,
-        feed: Callable[[EngineEvent], None],
+        self, engine: int, address: str | None, change: StateChange, driver: Hinted
     ) -> None:
-        """Follow a change of state; `feed` takes the hint that a host is back."""
+        """Follow a change of state; `driver` is fed the hint that a host is back."""
         desk = self._governor.desk()
         if change.previous is State.CONNECTING and change.current is State.OPEN:
             desk.do(Ended(engine, None))
@@ -168,7 +184,7 @@ class Route:
                 except Exception as error:  # noqa: BLE001 - what the application gave must not break the engine
                     log.failure(log.LISTENER_FAILED, {}, "by", error)
                 else:
-                    desk.wakers[engine] = WeakMethod(feed)
+                    desk.asleep[engine] = ref(driver)
                     wake = change.rule != BUDGET_SPENT
                     desk.do(Sleep(engine, key, change.close, wake))
                     return
@@ -178,7 +194,7 @@ class Route:
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""
         desk = self._governor.desk()
-        desk.wakers.pop(engine, None)
+        desk.asleep.pop(engine, None)
         desk.do(Leave(engine))
 
 
@@ -188,29 +204,35 @@ class _Desk:
     It keeps neither that loop nor an engine alive.
     """
 
-    __slots__ = ("_alarm", "_core", "_sharing", "answers", "asking", "wakers")
+    __slots__ = ("_alarm", "_answers", "_core", "_due", "_sharing", "asking", "asleep")
 
     def __init__(self, core: GovernorCore, store: GovernorStore | None, limits: DialLimits) -> None:
         self._core = core
         self._sharing = None if store is None else Sharing(store, limits, self._hear)
         self._alarm = Alarm()
-        self.answers: dict[int, asyncio.Future[Grant | Close]] = {}
-        """What those wait for who want to dial: a permit, or a record that stands for theirs."""
+        self._due: float | None = None
+        """What the alarm is set to."""
+        self._answers: dict[int, Grant | Close | asyncio.Future[Grant | Close] | None] = {}
+        """What those get who want to dial: a permit, or a record that stands for theirs; until
+        then the future of it, or None while the core is still being asked."""
         self.asking: set[int] = set()
         """Those that have no permit yet."""
-        self.wakers: dict[int, WeakMethod[Callable[[EngineEvent], None]]] = {}
-        """What takes the hint that ends the backoff of an engine."""
+        self.asleep: dict[int, ref[Hinted]] = {}
+        """Those in backoff, which take the hint that ends it."""
 
     async def permit(self, ask: Ask) -> bool:
         """Return once the engine may dial, and whether it had to wait."""
-        self.wakers.pop(ask.engine, None)
+        self.asleep.pop(ask.engine, None)
+        answer = self._ask(ask.engine, ask)
+        if self._sharing is None and isinstance(answer, Grant):
+            return False
         waited = False
-        event: Event = ask
         self.asking.add(ask.engine)
         try:
             while True:
-                answer, late = await self._turn(ask.engine, event)
-                waited = waited or late
+                if isinstance(answer, asyncio.Future):
+                    waited = True
+                    answer = await self._turn(ask.engine, answer)
                 if isinstance(answer, Close):
                     raise DialFailed(answer)
                 wait = 0.0
@@ -222,38 +244,42 @@ class _Desk:
                     await asyncio.sleep(wait)
                 if wait <= 0:
                     return waited
-                event = Defer(ask.engine, wait)
+                answer = self._ask(ask.engine, Defer(ask.engine, wait))
         except asyncio.CancelledError:
             self.do(Leave(ask.engine))
             raise
         finally:
             self.asking.discard(ask.engine)
 
-    async def _turn(self, engine: int, event: Event) -> tuple[Grant | Close, bool]:
-        """Return what the core answers to an event of an engine, and whether that took time."""
-        turn = asyncio.get_running_loop().create_future()
-        self.answers[engine] = turn
+    def _ask(self, engine: int, event: Event) -> "Grant | Close | asyncio.Future[Grant | Close]":
+        """Return what the core answers to an event of an engine, or the future of it."""
+        self._answers[engine] = None
+        self.do(event)
+        answer = self._answers.pop(engine)
+        if answer is None:
+            answer = self._answers[engine] = asyncio.get_running_loop().create_future()
+        return answer
+
+    async def _turn(self, engine: int, turn: "asyncio.Future[Grant | Close]") -> Grant | Close:
         try:
-            self.do(event)
-            late = not turn.done()
-            return await turn, late
+            return await turn
         finally:
-            if self.answers.get(engine) is turn:
-                del self.answers[engine]
+            if self._answers.get(engine) is turn:
+                del self._answers[engine]
 
     def do(self, event: Event) -> None:
         """Handle one event, and perform what follows."""
-        clock = loop_clock(asyncio.get_running_loop())
-        for effect in self._core.handle(event, clock.monotonic()):
+        loop = asyncio.get_running_loop()
+        for effect in self._core.handle(event, loop.time()):
             match effect:
                 case Grant(engine):
                     self._answer(engine, effect)
                 case Share(engine, close):
                     self._answer(engine, close)
-                case Wake(engine) if engine in self.wakers:
-                    feed = self.wakers.pop(engine)()
-                    if feed is not None:
-                        feed(Hint())
+                case Wake(engine) if engine in self.asleep:
+                    driver = self.asleep.pop(engine)()
+                    if driver is not None:
+                        driver.feed(Hint())
                     else:
                         self.do(Leave(engine))  # it was forgotten
                 case Tell(news) if self._sharing is not None:
@@ -262,16 +288,23 @@ class _Desk:
             if isinstance(event, Ended | Leave):
                 self._sharing.give_back(event.engine)
             self._sharing.listen(self._core.hosts > 0)
-        self._alarm.set(self._core.deadline, clock, self._ring)
+        due = self._core.deadline
+        if due != self._due:
+            self._due = due
+            self._alarm.set(due, loop_clock(loop), self._ring)
 
     def _answer(self, engine: int, answer: Grant | Close) -> None:
-        turn = self.answers.get(engine)
-        if turn is not None and not turn.done():
-            turn.set_result(answer)
+        turn = self._answers.get(engine)
+        if isinstance(turn, asyncio.Future):
+            if not turn.done():
+                turn.set_result(answer)
+        elif engine in self._answers:
+            self._answers[engine] = answer
 
     def _hear(self, news: News) -> None:
         self.do(Hear(news))
 
     def _ring(self, deadline: float) -> None:
         del deadline
+        self._due = None
         self.do(Due())

@@ -330,7 +330,7 @@ class Host:
                 self.due = None if at == inf else at
                 break
             found.append(self._grant(sleeper, now, queued=queued))
-        if not self._engines:
+        if not (self._sleepers or self._dialling or self._waiting or self._ahead):
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
             self._ripe.clear()
@@ -397,4 +397,4 @@ class Host:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to remember."""
-        return not self._engines and self.due is None
+        return self.due is None and not self._engines
