@@ -28,7 +28,7 @@ def address_lost(transport: asyncio.BaseTransport) -> OSError | None:
                 return None
         with socket.socket(connection.family, socket.SOCK_DGRAM) as tried:
             tried.bind((name[0], 0, *name[2:]))
-    except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
+    except (OSError, ValueError) as error:  # of a closed socket uvloop's raises the latter
+        if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL:
             return OSError(errno.EADDRNOTAVAIL, _GONE)
     return None

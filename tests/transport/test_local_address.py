@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from recloser.transport.local_address import address_lost
 from tests.transport.link import linked
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
 
@@ -41,6 +44,14 @@ def test_the_kernel_tells_whether_an_address_is_ours(
         found = address_lost(Somewhere(connection, name))
     assert (found is not None) is lost
     assert found is None or found.errno == errno.EADDRNOTAVAIL
+
+
+@pytest.mark.spec("F9.1")
+async def test_a_connection_that_has_ended_tells_nothing(loop_factory: Factory) -> None:
+    async with linked() as link:
+        link.wire.drop()
+        await link.wire.wait_closed()
+        assert address_lost(link.wire.transport) is None
 
 
 @pytest.mark.spec("F9.1")
