@@ -1,28 +1,39 @@
 """Ten thousand engines under load, through a restart of their server.
 
-    python benchmarks/load.py [ENGINES [SECONDS]]
+    python benchmarks/load.py [ENGINES [SECONDS [ROW ...]]] [--rare]
 
 Each connection receives a message a second, and all together send a fifth as many. The server is a
-process of its own; a third of the way through it is stopped by SIGTERM, and is away for three
-seconds. Beside it stand the bare aiohttp program that does the same without a restart, and the
-engines without one. The CPU is that of the client's process from the moment when all are open.
+process of its own. In the rows with a restart it is stopped by SIGTERM a third of the way through,
+and is away for three seconds. The base is the bare aiohttp program that does the same without a
+restart; it stands there once more with aiohttp's own `heartbeat`, since engines watch for silence.
 
-Every message is accounted for: what the servers have sent was received or reported as undelivered,
-and what was to be sent was received by a server, or reported as unsent, or `send` raised.
-`make fleet` runs it; it takes about four minutes and ends by itself.
+All rows begin alike. Each has a client process of its own; 200 dials are under way at a time; when
+all are open the garbage is collected once, and the load goes on for longer than an interval of
+pings. From then on the CPU of the client's process is measured, for so many seconds. With `--rare`
+that process has the thresholds of Python's collector that docs/embedding.md recommends for many
+engines; the server never has them.
+
+Every message is accounted for, those before the measurement too: what the servers have sent was
+received or reported as undelivered, and what was to be sent was received by a server, or reported
+as unsent, or `send` raised. The rows are `bare`, `watched` (with a heartbeat), `engines`, `quiet`
+(engines with `quiet_only`), `restart` and `quiet-restart`. `make fleet` runs all of them with
+`--rare`, and some without. A row takes 45 s more than it measures, and ends by itself.
 """
 
 import asyncio
+import gc
 import json
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import cycle
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp import WSMsgType, web
@@ -37,8 +48,17 @@ SHARE = 5
 TICK = 0.05
 MESSAGE = "x" * 100
 AWAY = 3.0
+AT_ONCE = 200
+"""Dials under way at a time: what an engine's governor allows."""
 PATIENCE = 60.0
 """Seconds for which all engines may take to open."""
+INTERVAL = 20.0
+"""Seconds between pings: an engine's default, and aiohttp's `heartbeat` where it is set."""
+SETTLING = 1.25 * INTERVAL
+"""Seconds of load before the measurement: each connection has come to its first ping."""
+RARE = "--rare"
+THRESHOLDS = (100_000, 20, 100)
+"""What `gc.set_threshold` is given with `--rare`."""
 SERVICE_RESTART = b"\x03\xf4restart"
 
 
@@ -110,7 +130,7 @@ class Server:
         self.port = int(self._process.stdout.readline())
 
     def stop(self) -> None:
-        """Stop it, and add up what it has counted."""
+        """Stop it, and add up what it has counted; a second call does nothing."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGTERM)
@@ -132,26 +152,41 @@ def serving() -> Iterator[Server]:
 
 @dataclass
 class Count:
-    """What the client has seen of its messages, and what it took."""
+    """What the client has seen of its messages, and what the measured ones took."""
 
     received: int = 0
     undelivered: int = 0
     sent: int = 0
     unsent: int = 0
     refused: int = 0
-    cpu: float = 0.0
     open: int = 0
+    cpu: float = 0.0
+    """Seconds of CPU of the client's process while it was measured."""
+    measured: int = 0
+    """Messages received meanwhile."""
+    server_sent: int = 0
+    server_received: int = 0
+
+    @property
+    def lost_here(self) -> int:
+        """Messages of the servers of which nobody knows."""
+        return self.server_sent - self.received - self.undelivered
+
+    @property
+    def lost_there(self) -> int:
+        """Messages of the client of which nobody knows."""
+        return self.sent - self.server_received - self.unsent
 
 
 Send = Callable[[str], Awaitable[object]]
 
 
 async def load(senders: list[Send], seconds: float, count: Count) -> None:
-    """Send for so long, one sender after the other; keeps the CPU that the process took."""
+    """Send for so long, one sender after the other."""
     loop = asyncio.get_running_loop()
     each = max(1, round(len(senders) / SHARE * TICK))
     turn = cycle(senders)
-    cpu, due = time.process_time(), loop.time()
+    due = loop.time()
     for _ in range(round(seconds / TICK)):
         for _ in range(each):
             try:
@@ -162,12 +197,26 @@ async def load(senders: list[Send], seconds: float, count: Count) -> None:
                 count.sent += 1
         due += TICK
         await asyncio.sleep(max(0.0, due - loop.time()))
+
+
+async def settle(senders: list[Send], count: Count) -> None:
+    """Come to the state of a long run."""
+    gc.collect()
+    await load(senders, SETTLING, count)
+
+
+async def measured(senders: list[Send], seconds: float, count: Count) -> None:
+    """Send for so long, and keep what the process took meanwhile."""
+    cpu, received = time.process_time(), count.received
+    await load(senders, seconds, count)
     count.cpu = time.process_time() - cpu
+    count.measured = count.received - received
 
 
-async def bare(connections: int, seconds: float) -> tuple[Count, Server]:
+async def bare(connections: int, seconds: float, *, heartbeat: float | None) -> Count:
     """Do it with aiohttp alone."""
     count = Count()
+    free = asyncio.Semaphore(AT_ONCE)
 
     async def read(ws: aiohttp.ClientWebSocketResponse) -> None:
         async for _ in ws:
@@ -176,23 +225,37 @@ async def bare(connections: int, seconds: float) -> tuple[Count, Server]:
     with serving() as server:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def dial() -> aiohttp.ClientWebSocketResponse:
+                async with free:
+                    ws = await session.ws_connect(url, heartbeat=heartbeat)
+                readers.append(asyncio.create_task(read(ws)))
+                return ws
+
             url = f"http://127.0.0.1:{server.port}/"
-            opened = [await session.ws_connect(url) for _ in range(connections)]
-            readers = [asyncio.create_task(read(ws)) for ws in opened]
-            await load([ws.send_str for ws in opened], seconds, count)
+            readers = list[asyncio.Task[None]]()
+            opened = await asyncio.gather(*(dial() for _ in range(connections)))
+            senders: list[Send] = [ws.send_str for ws in opened]
+            await settle(senders, count)
+            await measured(senders, seconds, count)
             count.open = sum(not ws.closed for ws in opened)
             await asyncio.to_thread(server.stop)
             await asyncio.gather(*readers)
-    return count, server
+    count.server_sent, count.server_received = server.sent, server.received
+    return count
 
 
 class Engines:
     """The engines of one run, and what their changes say of messages."""
 
-    def __init__(self, connections: int, url: str) -> None:
+    def __init__(self, connections: int, url: str, *, quiet_only: bool) -> None:
         self.count = Count()
         self._all = asyncio.Event()
-        self.engines = [recloser.connect(url, observers=[self._see]) for _ in range(connections)]
+        heartbeat = recloser.Heartbeat(INTERVAL, INTERVAL, quiet_only=quiet_only)
+        self.engines = [
+            recloser.connect(url, observers=[self._see], heartbeat=heartbeat)
+            for _ in range(connections)
+        ]
 
     def _see(self, change: recloser.StateChange) -> None:
         count, opened = self.count, recloser.State.OPEN
@@ -216,9 +279,9 @@ class Engines:
 
 
 @asynccontextmanager
-async def engines_at(connections: int, url: str) -> AsyncIterator[Engines]:
+async def engines_at(connections: int, url: str, *, quiet_only: bool) -> AsyncIterator[Engines]:
     """Open engines with a consumer each, and close them at the end."""
-    crowd = Engines(connections, url)
+    crowd = Engines(connections, url, quiet_only=quiet_only)
     for ws in crowd.engines:
         ws.connect()
     readers = [asyncio.create_task(crowd.read(ws)) for ws in crowd.engines]
@@ -230,7 +293,7 @@ async def engines_at(connections: int, url: str) -> AsyncIterator[Engines]:
         await asyncio.gather(*readers)
 
 
-async def engines(connections: int, seconds: float, *, restart: bool) -> tuple[Count, Server]:
+async def engines(connections: int, seconds: float, *, quiet_only: bool, restart: bool) -> Count:
     """Do it with engines, through a restart if that is asked for."""
     with serving() as server:
 
@@ -240,8 +303,11 @@ async def engines(connections: int, seconds: float, *, restart: bool) -> tuple[C
             await asyncio.sleep(AWAY)
             await asyncio.to_thread(server.start)
 
-        async with engines_at(connections, f"ws://127.0.0.1:{server.port}/") as crowd:
-            both = [load([ws.send for ws in crowd.engines], seconds, crowd.count)]
+        url = f"ws://127.0.0.1:{server.port}/"
+        async with engines_at(connections, url, quiet_only=quiet_only) as crowd:
+            senders: list[Send] = [ws.send for ws in crowd.engines]
+            await settle(senders, crowd.count)
+            both = [measured(senders, seconds, crowd.count)]
             if restart:
                 both.append(restarted())
             await asyncio.gather(*both)
@@ -249,48 +315,85 @@ async def engines(connections: int, seconds: float, *, restart: bool) -> tuple[C
             # The server ends first, so that no message crosses a close of ours.
             await asyncio.to_thread(server.stop)
         crowd.count.open = opened
-    return crowd.count, server
+    crowd.count.server_sent, crowd.count.server_received = server.sent, server.received
+    return crowd.count
 
 
-def main(connections: int, seconds: float) -> None:
-    silence()
+class Row(NamedTuple):
+    """One program."""
+
+    title: str
+    run: Callable[[int, float], Coroutine[object, object, Count]]
+
+
+ROWS = {
+    "bare": Row("bare aiohttp", partial(bare, heartbeat=None)),
+    "watched": Row(f"bare aiohttp, heartbeat={INTERVAL:g}", partial(bare, heartbeat=INTERVAL)),
+    "engines": Row("recloser", partial(engines, quiet_only=False, restart=False)),
+    "quiet": Row("recloser, quiet_only", partial(engines, quiet_only=True, restart=False)),
+    "restart": Row("recloser, through a restart", partial(engines, quiet_only=False, restart=True)),
+    "quiet-restart": Row(
+        "recloser, quiet_only, through a restart", partial(engines, quiet_only=True, restart=True)
+    ),
+}
+BASES = ("bare", "watched")
+
+
+def counted(row: str, connections: int, seconds: float, *, rare: bool) -> Count:
+    """Run a row in a process of its own."""
+    command = [sys.executable, __file__, "--row", row, str(connections), str(seconds)]
+    done = subprocess.run(
+        [*command, *([RARE] if rare else [])], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return Count(**json.loads(done.stdout))
+
+
+def main(connections: int, seconds: float, rows: list[str], *, rare: bool) -> None:
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections = min(connections, descriptors - 200)
     table = Table(
-        f"{connections:,} connections under load for {seconds:g} s",
+        f"{connections:,} connections under load for {seconds:g} s"
+        + rare * ", and the collector runs rarely",
         [
-            *("CPU s", "to bare aiohttp", "open at the end", "received", "undelivered"),
-            *("lost on the way here", "sent", "unsent", "`send` raised", "lost on the way there"),
+            *("CPU s", "µs a message", "to bare aiohttp", "to bare with a heartbeat"),
+            *("open at the end", "received", "undelivered", "lost on the way here"),
+            *("sent", "unsent", "`send` raised", "lost on the way there"),
         ],
         judged="to bare aiohttp",
     )
-    base = 0.0
-    for name, run in (
-        ("bare aiohttp, no restart", bare(connections, seconds)),
-        ("recloser, no restart", engines(connections, seconds, restart=False)),
-        ("recloser, through a restart", engines(connections, seconds, restart=True)),
-    ):
-        count, server = asyncio.run(run)
-        base = base or count.cpu
-        ratio = count.cpu / base
-        here = server.sent - count.received - count.undelivered
-        there = count.sent - server.received - count.unsent
+    found = dict[str, Count]()
+    for name in rows:
+        count = found[name] = counted(name, connections, seconds, rare=rare)
+        ratios = [count.cpu / found[base].cpu if base in found else None for base in BASES]
         numbers = (
-            *(count.open, count.received, count.undelivered, here),
-            *(count.sent, count.unsent, count.refused, there),
+            *(count.open, count.received, count.undelivered, count.lost_here),
+            *(count.sent, count.unsent, count.refused, count.lost_there),
         )
         table.add(
-            name, f"{count.cpu:.2f}", f"{ratio:.2f}", *(f"{each:,}" for each in numbers),
-            judged=ratio, goal=GOAL,
+            ROWS[name].title, f"{count.cpu:.2f}", f"{count.cpu / count.measured * 1e6:.1f}",
+            *("" if each is None else f"{each:.3f}" for each in ratios),
+            *(f"{each:,}" for each in numbers),
+            judged=ratios[0], goal=None if name in BASES else GOAL,
         )  # fmt: skip
     print(table.markdown())
 
 
+def row(name: str, connections: int, seconds: float, *, rare: bool) -> None:
+    """Print the count of a row as JSON."""
+    silence()
+    if rare:
+        gc.set_threshold(*THRESHOLDS)
+    print(json.dumps(asdict(asyncio.run(ROWS[name].run(connections, seconds)))))
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--serve"]:
-        asyncio.run(serve(int(sys.argv[2])))
-    else:
-        main(
-            int(sys.argv[1]) if len(sys.argv) > 1 else 10_000,
-            float(sys.argv[2]) if len(sys.argv) > 2 else 60.0,
-        )
+    rare = RARE in sys.argv
+    match [word for word in sys.argv[1:] if word != RARE]:
+        case ["--serve", port]:
+            asyncio.run(serve(int(port)))
+        case ["--row", name, connections, seconds]:
+            row(name, int(connections), float(seconds), rare=rare)
+        case [] | [_] as words:
+            main(int(words[0]) if words else 10_000, 60.0, [*ROWS], rare=rare)
+        case [connections, seconds, *names]:
+            main(int(connections), float(seconds), names or [*ROWS], rare=rare)
