@@ -101,6 +101,10 @@ class FrameCounter:
         self._count += 1
         return frame
 
+    def mark(self) -> None:
+        """Forget what was counted: what has been read before a ping is no answer."""
+        self._counted = self._count
+
     def last_received(self, now: float) -> float:
         """Return the moment at which the count last grew; `now` while reading is paused."""
         if self._count != self._counted or not self._transport.is_reading():

@@ -202,8 +202,7 @@ class Liveness:
             self._wait(monotonic())
 
     def _listen(self, now: float) -> None:
-        received = self._wire.last_received(now)
-        if self._asked is not None and received > self._asked:
+        if self._asked is not None and self._wire.last_received(now) > self._asked:
             self._asked = None
 
     @property

@@ -212,22 +212,13 @@ class SocketWire(Wire):
         """See `Wire.wait_closed`."""
         await asyncio.wait((self.lost,))
 
-    @property
-    def has_reader(self) -> bool:
-        """See `Ticking.has_reader`."""
-        return self._reading is not None or self.attended
-
     def tick(self) -> float:
-        """Look after the wire while no consumer reads: see `Ticking.tick`.
-
-        What came before may not have reached its reader yet: the ticker asks about that later.
-        """
+        """Look after the wire while no consumer reads: see `Ticking.tick`."""
         if not self._looked_after():
             return 0.0
         due = inf if self._liveness is None else self._liveness.tick()
-        if self._last_read is None or not self._at_rest():
+        if not self._at_rest():
             return 0.0
-        self._last_read.listen(self, self._ticker)
         self.outgoing.sleeper = self
         return due
 
@@ -251,10 +242,11 @@ class SocketWire(Wire):
 
     def _at_rest(self) -> bool:
         """Whether somebody reads, and nothing waits to leave."""
-        return self.has_reader and not self.closing and self.outgoing.settled
+        has_reader = self._reading is not None or self.attended
+        return has_reader and not self.closing and self.outgoing.settled
 
     def wake(self) -> None:
-        """See `Sleeper.wake`."""
+        """See `Sleeper.wake` and `Wire.wake`."""
         self.outgoing.sleeper = None
         self._ticker.wake(self)
 
@@ -274,6 +266,8 @@ class SocketWire(Wire):
 
     def ping(self, message: str | bytes | None) -> None:
         """See `Living.ping`."""
+        if self._counted is not None:
+            self._counted.mark()
         self.outgoing.ping(message)
 
     def last_received(self, now: float) -> float:
@@ -358,7 +352,6 @@ class SocketWire(Wire):
             self._abort_transport()
         self.outgoing.sleeper = None  # or each would keep the other alive
         if self._last_read is not None:
-            self._last_read.stop_listening()
             self._last_read.wanted = False
         super().finish()
         self._end_liveness()

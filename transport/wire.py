@@ -34,9 +34,8 @@ class Wire(ABC):
     - `read`, given to the constructor: a coroutine function that awaits the next frame. It may
       await futures, but needs no task of its own: no `asyncio.timeout`, no `asyncio.gather`.
       Cancelling it ends it at once and loses no frame. After the last frame it raises.
-    - `send(message, item)`, `close(code, reason)` and `drop()`.
+    - `send(message, item)`, `close(code, reason)`, `drop()` and `wait_closed()`.
     - `connection_lost(error)`: what an exception out of `read` means for the close record.
-    - `wait_closed()`.
 
     It may supply what only some can do: each of these has a default below.
 
@@ -124,6 +123,9 @@ class Wire(ABC):
     def set_heartbeat(self, heartbeat: Heartbeat | None) -> None:
         """Ping by this schedule from now on; None: ping no more."""
         raise RecloserError(f"{type(self).__name__} sends no pings: {heartbeat!r} cannot be set")
+
+    def wake(self) -> None:  # noqa: B027 - optional on purpose
+        """Look after the wire by and by: it has stopped to read, as its receive buffer is full."""
 
     def restrict(self, allowed: Callable[[], bool]) -> None:
         """Write nothing any more, no control frame either, once `allowed()` is False."""
@@ -295,8 +297,7 @@ class Wire(ABC):
     def take_all(self) -> deque[str | bytes]:
         """Give all messages that wait for a consumer; of an ended connection, also the unread."""
         self._stop_reading()
-        more = self.over
-        while more:
+        while self.over:
             reading = self.read()
             try:
                 reading.send(None)
@@ -304,15 +305,14 @@ class Wire(ABC):
             except StopIteration as done:
                 self._received(done.value)
             except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the end has been told
-                more = False
+                break
         self.busy = self.over
         return self.received.pop_all()
 
     def read_ahead(self) -> None:
         """Read the waiting frames and await more, unless a consumer does, or the buffer is full.
 
-        One coroutine reads at a time: a consumer's, or this one, which costs no task. It is
-        driven by hand: the future that it yields calls back.
+        One coroutine reads at a time: a consumer's, or this one, which is driven without a task.
         """
         if self._reading is not None or self.attended:
             return
@@ -320,6 +320,7 @@ class Wire(ABC):
             if self._drive(self.read()):
                 return
         self.busy = self.over or bool(self.received.messages)
+        self.wake()
 
     def read_now(self) -> None:
         """Read the frames that have arrived, before the loop calls back."""

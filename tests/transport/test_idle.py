@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from recloser.fsm.record import Cause
 from recloser.testing.doubles.raw_server import PING, PONG, close_frame, frame, text
 from recloser.transport import Heartbeat, ticker
-from recloser.transport.last_read import FEW
 from recloser.transport.socket_wire import SocketWire
 from recloser.transport.ticker import TICK, Ticker
-from tests.transport.link import Link, linked, turns, until
+from tests.transport.link import Link, linked, until
+from tests.transport.test_receiving import overrun
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
@@ -73,15 +73,15 @@ async def test_a_ping_behind_the_message_that_wakes_a_wire_is_answered(
 
 
 async def ticked(count: int) -> None:
-    """Wait for so many ticks, and for what they ask some turns later."""
+    """Wait for so many ticks."""
     wires = Ticker.of(asyncio.get_running_loop())
-    number = wires.number + count
-    await until(lambda: wires.number >= number)
-    await turns(ticker._TURNS + 1)
+    for _ in range(count):
+        timer = wires._timer
+        await until(lambda timer=timer: wires._timer is not timer)  # type: ignore[misc] # a default
 
 
 @pytest.mark.spec("F7.7")
-async def test_a_wire_with_rare_messages_and_a_reader_is_not_looked_at(
+async def test_a_wire_with_messages_and_a_reader_is_not_looked_at(
     loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with linked(heartbeat=FAR) as link:
@@ -90,15 +90,15 @@ async def test_a_wire_with_rare_messages_and_a_reader_is_not_looked_at(
         await ticked(2)
         looks: list[object] = []
         monkeypatch.setattr(SocketWire, "tick", looks.append)
-        for word in ("a", "b", "c"):
+        for word in "many messages between two ticks":
             await link.peer.send(text(word))
             assert await consumer == word
             consumer = asyncio.create_task(link.receive())
             await link.wire.send(word)
             assert await link.peer.frame() == (1, word.encode())
-            link.wire.probe()
-            assert await link.peer.frame() == (PING, b"")
-            await ticked(2)
+        link.wire.probe()
+        assert await link.peer.frame() == (PING, b"")
+        await ticked(2)
         assert looks == []
         consumer.cancel()
         await asyncio.wait((consumer,))
@@ -115,31 +115,32 @@ async def test_a_consumer_that_takes_a_message_and_stays_away_is_missed_at_the_n
         await link.peer.send(text("a"))
         assert await consumer == "a"
         assert not link.wire.reading_ahead
-        await ticked(1)
+        await ticked(2)
         assert link.wire.reading_ahead
 
 
-@pytest.mark.spec("F7.7", "F7.9")
-async def test_no_call_stands_before_the_reader_of_a_busy_connection(
-    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.spec("F7.2", "F7.3", "F7.7")
+async def test_a_wire_whose_receive_buffer_is_full_is_looked_at(loop_factory: Factory) -> None:
     async with linked(heartbeat=FAR) as link:
-        consumer = asyncio.create_task(link.receive())
         await until_idle(link)
-        monkeypatch.setattr(ticker, "TICK", 3600.0)
-        await ticked(1)
-        arrivals = link.wire._last_read
-        assert arrivals is not None
-        for number in range(FEW + 2):
-            assert arrivals._idle is link.wire
-            assert idle(link)
-            await link.peer.send(text(str(number)))
-            assert await consumer == str(number)
-            consumer = asyncio.create_task(link.receive())
-        assert arrivals._idle is None
+        assert link.wire.reading_ahead
+        await overrun(link)
+        assert link.wire.full
         assert not idle(link)
-        consumer.cancel()
-        await asyncio.wait((consumer,))
+        link.peer.reset()
+        assert (await link.end()).cause is Cause.RESET
+
+
+@pytest.mark.spec("F7.9")
+async def test_no_call_stands_between_the_bytes_and_their_reader(loop_factory: Factory) -> None:
+    async with linked(heartbeat=FAR) as link:
+        await until_idle(link)
+        before = link.wire._last_read
+        assert before is not None
+        ways = [each for each in ("data_received", "buffer_updated") if hasattr(before, each)]
+        assert ways
+        for way in ways:
+            assert getattr(before, way) == getattr(before._protocol, way)
 
 
 @pytest.mark.spec("F7.7", "F7.3")
@@ -205,15 +206,12 @@ class Drowsy:
         self.clock = clock
         self.moments = sorted(moments)
         self.looks: list[float] = []
+        self.busy = True
 
     def tick(self) -> float:
         now = self.clock.now
         self.looks.append(now)
         return next((each for each in self.moments if each > now), inf)
-
-    @property
-    def has_reader(self) -> bool:
-        raise AssertionError("nothing arrived")
 
     def probe(self) -> None:
         raise AssertionError("the machine did not sleep")

@@ -137,6 +137,7 @@ async def greeting(url: str, server: Any, **options: Any) -> str:
         await peer.upgrade(tail=text("hello"))
 
     wire, _ = await asyncio.gather(transport.dial(Request(url), lambda close: None), answer())
+    wire.busy = True  # as a consumer says, or the wire reads by itself
     found = await asyncio.wait_for(wire.read(), PATIENCE)
     wire.abort()
     await asyncio.wait_for(wire.wait_closed(), PATIENCE)
