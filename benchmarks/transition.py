@@ -10,6 +10,7 @@ from harness import Variant, low, rounds
 from table import Table
 
 from recloser import log, policies
+from recloser.clock import RUNNING
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Announce
 from recloser.fsm.events import Ask, Event, Expired, Lost, Opened
@@ -124,7 +125,7 @@ def _walk(tell: Callable[..., None] | None) -> None:
         now += 1.0
         for effect in core.handle(event, now):
             if tell is not None and isinstance(effect, Announce):
-                tell(effect.change, 1_800_000_000.0 + now, FIELDS)
+                tell(effect.change, RUNNING, FIELDS)
 
     handle(Ask(Wish.CONNECT))
     handle(Opened(1))
@@ -148,7 +149,7 @@ def _lost() -> Announce:
 
 def _lines() -> None:
     for _ in range(7):
-        log.state_change(_LOST.change, 1_800_000_000.0, FIELDS)
+        log.state_change(_LOST.change, RUNNING, FIELDS)
 
 
 def _bare() -> None:
