@@ -276,7 +276,7 @@ class Host:
         if self._limits.rate is not None:
             self._pace = Pace(self._limits.rate, now)
         elif spread is not None:
-            self._pace = Pace(count / spread[0], now)
+            self._pace = Pace(max(count, 1) / spread[0], now)
         else:
             self._pace = Pace.search(count, now, self._ramp)
         self._next_at = max(self._next_at, now + 1 / self._pace.rate)

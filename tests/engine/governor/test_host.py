@@ -681,3 +681,15 @@ def test_a_host_without_engines_that_a_rate_keeps_in_mind_is_not_down() -> None:
     town.until(10.0)
     assert town.probes == [(0.0, 1)]
     assert town.granted == [(10.0, 2)]
+
+
+@pytest.mark.spec("M3.3")
+def test_the_last_engine_of_a_host_comes_back_within_the_spread_that_was_asked_for() -> None:
+    town = Town()
+    town.sleep(1, 2, close=Close.frame(1012, spread=30.0))
+    town.leave(2)
+    town.ask(1)
+    town.ended(1)
+    assert town.core.hosts == 0
+    town.ask(1, 2)
+    assert [engine for _, engine in town.granted] == [1, 2]
