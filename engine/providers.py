@@ -8,8 +8,8 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 from aiohttp import ClientError
 
-from recloser.fsm.errors import RecloserError
-from recloser.fsm.record import Cause, Close, bare
+from recloser.fsm.errors import RecloserError, bare
+from recloser.fsm.record import Cause, Close
 from recloser.transport.base import DialFailed
 
 T = TypeVar("T")

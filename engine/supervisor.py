@@ -15,9 +15,8 @@ from recloser.closed import closed_error
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import NORMAL, check_close
 from recloser.fsm.decisions import Policy, Retry, check_decides
-from recloser.fsm.errors import ConnectionClosed, PolicyError, RecloserError
+from recloser.fsm.errors import ConnectionClosed, PolicyError, RecloserError, bare
 from recloser.fsm.numbers import check_seconds
-from recloser.fsm.record import bare
 from recloser.fsm.states import State
 from recloser.hints.signals import signal_handlers
 from recloser.ownership import begin_to_close

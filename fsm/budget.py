@@ -3,8 +3,6 @@
 `recloser.fsm.allowance` says how long that takes.
 """
 
-from dataclasses import replace
-
 from recloser.fsm.decisions import Context, Decision, Retry
 
 BUDGET_SPENT = "budget-spent"
@@ -26,4 +24,4 @@ def within_budget(decision: Decision, context: Context) -> Decision:
     if not isinstance(decision, Retry) or decision.delay >= wait:
         return decision
     delay = wait + context.roll * max(1.0, wait * _SPREAD)
-    return replace(decision, delay=delay, rule=BUDGET_SPENT)
+    return Retry(delay, decision.refresh, BUDGET_SPENT, decision.unsent, decision.session)

@@ -17,7 +17,6 @@ none of them, so nothing in it can wait, fail or call the application back.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -33,7 +32,7 @@ from recloser.fsm.events import Advise, Ask, Event, Expired
 from recloser.fsm.handover import Handover
 from recloser.fsm.judge import judge
 from recloser.fsm.machine import fire
-from recloser.fsm.record import Cause, Close, Origin
+from recloser.fsm.record import Cause, Close, Origin, varied
 from recloser.fsm.run import Run
 from recloser.fsm.states import Guard, State, Trigger, Wish
 from recloser.fsm.timeouts import FAREWELL, Timeouts
@@ -167,7 +166,7 @@ class Core:
         )
         self._set_open_deadline()
         dial = effects.Dial(self._latest, start, self.run.refresh_next, True)
-        self.run = replace(self.run, dialled_at=start, refresh_next=False)
+        self.run.dialled_at, self.run.refresh_next = start, False
         return [dial]
 
     def _wait(self, number: int, now: float) -> None:
@@ -282,12 +281,12 @@ class Core:
         """Ask the policy about an end; `said` is the application's word on this end alone."""
         asked = self.state is states.CLOSING
         if asked:
-            close = replace(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
+            close = varied(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
         for advice in (self.advice, said):
             if advice is not None:
                 close = advice.onto(close)
         if self.held:
-            close = replace(close, unsent=close.unsent + self.held)
+            close = varied(close, unsent=close.unsent + self.held)
         problem: PolicyError | None = None
         policy = RESTING if close.cause is Cause.LEASE and not asked else self._policy
 

@@ -1,6 +1,5 @@
 """The policy's side: the context it is given, and the decisions it may answer."""
 
-from dataclasses import dataclass
 from enum import Enum
 from math import inf
 from typing import Final, NamedTuple, Protocol, runtime_checkable
@@ -9,6 +8,7 @@ from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
 from recloser.fsm.states import Guard
 from recloser.fsm.timeouts import STABLE
+from recloser.fsm.value import Value, assign
 
 MIN_GAP: Final = 1.0
 """Seconds between the starts of two dials, unless an immediate dial is allowed (D4)."""
@@ -173,43 +173,52 @@ def check_unsent(unsent: object) -> None:
         raise TypeError(f"unsent must be {', '.join(map(str, Unsent))}, not {unsent!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Value):
     """Dial again after `delay` seconds: to `backoff`.
 
     Raises `TypeError` or `ValueError` unless the delay is finite and at least 0.
     """
 
+    __slots__ = __match_args__ = ("delay", "refresh", "rule", "unsent", "session")
+
     delay: float
     """Seconds from now to the next dial."""
-    refresh: bool = False
+    refresh: bool
     """Ask the provider for a new credential first."""
-    rule: str = ""
+    rule: str
     """The rule that decided; empty: the engine puts the name of the policy's class."""
-    unsent: Unsent = Unsent.KEEP
+    unsent: Unsent
     """The fate of unsent messages."""
-    session: Session | None = None
+    session: Session | None
     """What to do with the session of before; None: the policy does not say."""
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        delay: float,
+        refresh: bool = False,
+        rule: str = "",
+        unsent: Unsent = Unsent.KEEP,
+        session: Session | None = None,
+    ) -> None:
         if not (
-            type(self.delay) is float
-            and 0.0 <= self.delay < inf
-            and type(self.refresh) is bool
-            and type(self.rule) is str
-            and type(self.unsent) is Unsent
-            and (self.session is None or type(self.session) is Session)
-        ):
-            self._check()
-
-    def _check(self) -> None:
-        """Convert the delay, and refuse what no engine can take: rare, so it may take its time."""
-        object.__setattr__(self, "delay", check_seconds("delay", self.delay))
-        if not isinstance(self.refresh, bool):
-            raise TypeError(f"refresh must be True or False, not {self.refresh!r}")
-        _check(self.rule, self.unsent)
-        if not (self.session is None or isinstance(self.session, Session)):
-            raise TypeError(f"session must be Session.RESUME, NEW or None, not {self.session!r}")
+            type(delay) is float
+            and 0.0 <= delay < inf
+            and type(refresh) is bool
+            and type(rule) is str
+            and type(unsent) is Unsent
+            and (session is None or type(session) is Session)
+        ):  # rare: what no engine can take, or a delay that is to be converted
+            delay = check_seconds("delay", delay)
+            if not isinstance(refresh, bool):
+                raise TypeError(f"refresh must be True or False, not {refresh!r}")
+            _check(rule, unsent)
+            if not (session is None or isinstance(session, Session)):
+                raise TypeError(f"session must be Session.RESUME, NEW or None, not {session!r}")
+        assign(self, "delay", delay)
+        assign(self, "refresh", refresh)
+        assign(self, "rule", rule)
+        assign(self, "unsent", unsent)
+        assign(self, "session", session)
 
     @property
     def guard(self) -> Guard:
@@ -217,17 +226,20 @@ class Retry:
         return Guard.RETRY
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Value):
     """Rest until the application connects, or a hint comes: to `passive`."""
 
-    rule: str = ""
+    __slots__ = __match_args__ = ("rule", "unsent")
+
+    rule: str
     """The rule that decided; empty: the engine puts the name of the policy's class."""
-    unsent: Unsent = Unsent.KEEP
+    unsent: Unsent
     """The fate of unsent messages."""
 
-    def __post_init__(self) -> None:
-        _check(self.rule, self.unsent)
+    def __init__(self, rule: str = "", unsent: Unsent = Unsent.KEEP) -> None:
+        _check(rule, unsent)
+        assign(self, "rule", rule)
+        assign(self, "unsent", unsent)
 
     @property
     def guard(self) -> Guard:
@@ -235,17 +247,20 @@ class Hold:
         return Guard.HOLD
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Value):
     """End: to `closed`, which only `connect()` leaves."""
 
-    rule: str = ""
+    __slots__ = __match_args__ = ("rule", "unsent")
+
+    rule: str
     """The rule that decided; empty: the engine puts the name of the policy's class."""
-    unsent: Unsent = Unsent.KEEP
+    unsent: Unsent
     """The fate of unsent messages."""
 
-    def __post_init__(self) -> None:
-        _check(self.rule, self.unsent)
+    def __init__(self, rule: str = "", unsent: Unsent = Unsent.KEEP) -> None:
+        _check(rule, unsent)
+        assign(self, "rule", rule)
+        assign(self, "unsent", unsent)
 
     @property
     def guard(self) -> Guard:

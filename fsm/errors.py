@@ -9,7 +9,7 @@ RecloserError
  +-- ConnectionClosed   the engine is in closed
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from recloser.fsm.states import State, Trigger
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from recloser.fsm.change import StateChange
     from recloser.fsm.decisions import Context
     from recloser.fsm.record import Close
+
+E = TypeVar("E", bound=BaseException)
 
 
 class RecloserError(Exception):
@@ -95,3 +97,22 @@ class ConnectionClosed(RecloserError):
             f"closed: code {close.code} from {close.origin.value} "
             f"({close.cause.value}{status}{rule}){details}; connect() starts afresh"
         )
+
+
+def bare(error: E) -> E:
+    """Strip an error that a record will keep, and the errors among its arguments.
+
+    Traceback, cause and context are removed: they would keep frames alive with the record.
+    """
+    left: list[BaseException] = [error]
+    seen = set[int]()
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = each.__context__ = each.__cause__ = None
+        left += [inner for inner in each.args if isinstance(inner, BaseException)]
+        if isinstance(each, BaseExceptionGroup):
+            left += each.exceptions
+    return error

@@ -4,11 +4,10 @@ They are tuples: a tuple costs half of a data class to make, and a sixth to defi
 a fact are plain objects, since one empty tuple equals another.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from recloser.fsm.closecodes import NORMAL
-from recloser.fsm.record import Close
+from recloser.fsm.record import Close, varied
 from recloser.fsm.states import Wish
 
 
@@ -113,7 +112,7 @@ class Advise(NamedTuple):
 
     def onto(self, close: Close) -> Close:
         """Add the advice to a record; what it does not say stays as it is in the record."""
-        return replace(
+        return varied(
             close,
             advice=close.advice if self.advice is None else self.advice,
             retry_after=close.retry_after if self.retry_after is None else self.retry_after,

@@ -1,12 +1,12 @@
 """The close record: all known facts of the end of a generation, or of a failed dial."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Final, Self, TypeVar, cast
 
 from recloser.fsm.closecodes import ABNORMAL, MESSAGE_TOO_BIG, PROTOCOL_ERROR, TRY_LATER
 from recloser.fsm.states import Wish, Word
+from recloser.fsm.value import Value, assign, parameters
 
 NO_HEADERS: Final[Mapping[str, str]] = {}
 """Shared, and read-only by its type: a `MappingProxyType` cannot be copied or pickled."""
@@ -17,26 +17,6 @@ _NO_PROTOCOL: Final = (501, 505)
 
 
 C = TypeVar("C", bound="Close")
-E = TypeVar("E", bound=BaseException)
-
-
-def bare(error: E) -> E:
-    """Strip an error that a record will keep, and the errors among its arguments.
-
-    Traceback, cause and context are removed: they would keep frames alive with the record.
-    """
-    left: list[BaseException] = [error]
-    seen = set[int]()
-    while left:
-        each = left.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        each.__traceback__ = each.__context__ = each.__cause__ = None
-        left += [inner for inner in each.args if isinstance(inner, BaseException)]
-        if isinstance(each, BaseExceptionGroup):
-            left += each.exceptions
-    return error
 
 
 def blames_request(status: int) -> bool:
@@ -123,8 +103,7 @@ class Cause(Word):
     """The given values cannot be dialled: a bad URL, a bad header, found before the dial."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Close:
+class Close(Value, hidden=("headers", "error"), unhashed=("headers",), uncompared=("error",)):
     """The end of a generation, or the failure of a dial.
 
     `code` is the one received (RFC 6455 section 7.1.5), or a local marker: 1005 for a close
@@ -132,38 +111,84 @@ class Close:
     It is a plain `int`: a number that is in no registry arrives unchanged.
     """
 
+    __slots__ = (
+        "advice",
+        "body",
+        "cause",
+        "clean",
+        "code",
+        "error",
+        "headers",
+        "intentional",
+        "origin",
+        "reason",
+        "retry_after",
+        "sent_code",
+        "spread",
+        "status",
+        "unsent",
+        "wish",
+    )
+
     code: int
     """The code received, or 1005, 1006 or 1015."""
     origin: Origin
     """The party that ended it."""
     cause: Cause
     """The last fact that was seen of the connection."""
-    reason: str = ""
+    reason: str
     """The peer's text: a hint, never needed for a decision, never for end users."""
-    sent_code: int | None = None
+    sent_code: int | None
     """The code of the close frame that we sent, if we did."""
-    intentional: bool = False
+    intentional: bool
     """The application asked for the end."""
-    wish: Wish | None = None
+    wish: Wish | None
     """The last wish of the application; None unless `intentional`."""
-    clean: bool = False
+    clean: bool
     """A close frame was received: the peer said that it ends."""
-    status: int | None = None
+    status: int | None
     """HTTP status of a refused upgrade, or of a proxy that refused the tunnel."""
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, repr=False, hash=False)
+    headers: Mapping[str, str]
     """Headers of that answer, names in lower case; not in `repr`, since they hold secrets."""
-    body: str = ""
+    body: str
     """The first 200 bytes of the body of a refused upgrade as one line: a hint, for people."""
-    retry_after: float | None = None
+    retry_after: float | None
     """Seconds that that answer asks us to wait (RFC 9110 section 10.2.3)."""
-    spread: float | None = None
+    spread: float | None
     """Seconds over which the server asks its clients to spread their return."""
-    advice: str | None = None
+    advice: str | None
     """The text that the application passed on by `advise()` before the end, or gave to `fail()`."""
-    unsent: int = 0
+    unsent: int
     """Messages not known to have left the process: an upper bound."""
-    error: BaseException | None = field(default=None, repr=False, compare=False)
+    error: BaseException | None
     """The exception behind the end, without traceback and context: they would keep frames alive."""
+
+    def __init__(
+        self,
+        *,
+        code: int,
+        origin: Origin,
+        cause: Cause,
+        reason: str = "",
+        sent_code: int | None = None,
+        intentional: bool = False,
+        wish: Wish | None = None,
+        clean: bool = False,
+        status: int | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        body: str = "",
+        retry_after: float | None = None,
+        spread: float | None = None,
+        advice: str | None = None,
+        unsent: int = 0,
+        error: BaseException | None = None,
+    ) -> None:
+        asked = (intentional, wish)
+        answered = (status, headers, body, retry_after)
+        facts = (code, origin, cause, reason, sent_code, *asked, clean, *answered)
+        more = (spread, advice, unsent, error)
+        for name, fact in zip(self._names, (*facts, *more), strict=True):
+            assign(self, name, fact)
 
     @classmethod
     def frame(
@@ -175,8 +200,9 @@ class Close:
         spread: float | None = None,
     ) -> Self:
         """Make the record of a close frame of the peer."""
-        draft = _Draft(code, Origin.PEER, Cause.CLOSE_FRAME, reason, sent_code)
-        draft.clean, draft.spread = True, spread
+        draft = _Draft(
+            code, Origin.PEER, Cause.CLOSE_FRAME, reason, sent_code, clean=True, spread=spread
+        )
         return draft.finish(cls)
 
     @classmethod
@@ -233,8 +259,9 @@ class Close:
         error: BaseException | None = None,
     ) -> Self:
         """Make the record of an end without a message: a broken connection, an unanswered dial."""
-        draft = _Draft(ABNORMAL, Origin.NETWORK, cause, "", sent_code)
-        draft.spread, draft.error = spread, error
+        draft = _Draft(
+            ABNORMAL, Origin.NETWORK, cause, sent_code=sent_code, spread=spread, error=error
+        )
         return draft.finish(cls)
 
     @classmethod
@@ -302,16 +329,17 @@ class Close:
         return self.status in _BUSY_STATUSES or (self.status is None and self.code == TRY_LATER)
 
 
-class _Draft:
-    """A record whose fields can still be set: it has the slots of `Close`, and becomes one.
+class _Draft(Close):
+    """A record whose fields can still be set, and that becomes a `Close`.
 
-    A frozen data class sets each field by a call, which takes three times as long.
+    A value sets each field by a call, which takes three times as long.
     """
 
-    __slots__ = tuple(each.name for each in fields(Close))
+    __slots__ = ()
+    __setattr__ = object.__setattr__  # type: ignore[assignment] # its arguments have no names
 
     def __init__(
-        self,
+        self: Any,
         code: int,
         origin: Origin,
         cause: Cause,
@@ -353,7 +381,7 @@ class _Draft:
         return cast("C", made)
 
 
-_facts: Final = attrgetter(*_Draft.__slots__)
+_facts: Final = attrgetter(*parameters(Close.__init__))
 
 
 def varied(close: Close, **changes: Any) -> Close:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final, Protocol, Self
@@ -14,6 +14,7 @@ from yarl import URL
 
 from recloser.fsm.record import NO_HEADERS, Close
 from recloser.fsm.states import State
+from recloser.fsm.value import Value, assign
 from recloser.transport.errors import NotOpen
 
 
@@ -64,18 +65,39 @@ FrameRefused = WebSocketError
 """`FrameRefused(code, text)`: a frame of the peer's cannot be taken; the peer is told the code."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Request:
+class Request(Value):
     """The inputs of one dial, after every provider was asked."""
+
+    __slots__ = __match_args__ = (
+        "url",
+        "headers",
+        "subprotocols",
+        "private_subprotocols",
+        "credential",
+    )
 
     url: str
     """As it goes to the wire: nothing in it is encoded anew."""
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
-    subprotocols: tuple[str, ...] = ()
-    private_subprotocols: frozenset[str] = frozenset()
+    headers: Mapping[str, str]
+    subprotocols: tuple[str, ...]
+    private_subprotocols: frozenset[str]
     """The subprotocols that carry a credential: they go to no other origin (E5)."""
-    credential: str | Mapping[str, str] | None = None
+    credential: str | Mapping[str, str] | None
     """The token or the headers that `credentials=` gave for this dial; None without one."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        subprotocols: tuple[str, ...] = (),
+        private_subprotocols: frozenset[str] = frozenset(),
+        credential: str | Mapping[str, str] | None = None,
+    ) -> None:
+        assign(self, "url", url)
+        assign(self, "headers", headers)
+        assign(self, "subprotocols", subprotocols)
+        assign(self, "private_subprotocols", private_subprotocols)
+        assign(self, "credential", credential)
 
     def with_headers(self, headers: Mapping[str, str]) -> Self:
         """Return the request with these headers; they replace those of the same names."""

@@ -14,7 +14,8 @@ from recloser.fsm.closecodes import (
     SERVICE_RESTART,
     TRY_LATER,
 )
-from recloser.fsm.record import Cause, Close, bare
+from recloser.fsm.errors import bare
+from recloser.fsm.record import Cause, Close
 from recloser.transport.errors import SessionClosed
 
 _SPREAD: Final = r"(?<![\w.])spread=(\d{1,5}(?:\.\d{1,3})?)(?![\w.])"

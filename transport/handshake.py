@@ -27,7 +27,8 @@ from aiohttp import (
 from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
-from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin, bare
+from recloser.fsm.errors import bare
+from recloser.fsm.record import NO_HEADERS, Cause, Close, Origin
 from recloser.transport import socks
 from recloser.transport.compression import unfit_answer
 from recloser.transport.descriptors import descriptors_spent

@@ -2,16 +2,12 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
 
 from recloser.fsm.numbers import check_seconds
+from recloser.fsm.value import Value, assign
 
-_SECONDS: Final = ("interval", "timeout")
 
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Value):
     """The schedule of pings, and the patience for an answer. Seconds, finite and above 0.
 
     Silence is noticed within `interval + timeout` of the last inbound byte. A peer that sends
@@ -21,31 +17,44 @@ class Heartbeat:
         recloser.connect(url, heartbeat=recloser.Heartbeat(20, 20, quiet_only=True))
     """
 
-    interval: float = 20.0
+    __slots__ = ("interval", "message", "quiet_only", "timeout")
+    __match_args__ = ("interval", "timeout", "message")
+
+    interval: float
     """Seconds between pings, whatever comes in, unless `quiet_only` leaves one out. From 20 on a
     ping may come up to 1.5 s sooner: then many engines need no timers."""
-    timeout: float = 20.0
+    timeout: float
     """Seconds of silence after a ping that end the connection."""
-    message: str | bytes | Callable[[], str | bytes] | None = None
+    message: str | bytes | Callable[[], str | bytes] | None
     """Replaces the WebSocket ping, for services that want a message: the message itself, or a plain
     function that makes each. If the function fails, the connection ends."""
-    quiet_only: bool = field(default=False, kw_only=True)
+    quiet_only: bool
     """Ping a quiet connection only: one in which for `interval` no byte has come, or none of ours
     has left. For connections with much traffic. It needs the word of the kernel: on other systems
     than Linux, and over Multipath TCP, every ping goes out."""
 
-    def __post_init__(self) -> None:
-        for name in _SECONDS:
+    def __init__(
+        self,
+        interval: float = 20.0,
+        timeout: float = 20.0,
+        message: str | bytes | Callable[[], str | bytes] | None = None,
+        *,
+        quiet_only: bool = False,
+    ) -> None:
+        for name, given in (("interval", interval), ("timeout", timeout)):
             try:
-                check_seconds(f"heartbeat.{name}", getattr(self, name), positive=True)
+                check_seconds(f"heartbeat.{name}", given, positive=True)
             except ValueError as error:
                 raise ValueError(f"{error}: use heartbeat=None for no pings") from None
-        if not isinstance(self.quiet_only, bool):
-            raise TypeError(f"heartbeat.quiet_only must be True or False, not {self.quiet_only!r}")
-        if inspect.iscoroutinefunction(self.message):
+            assign(self, name, given)
+        if not isinstance(quiet_only, bool):
+            raise TypeError(f"heartbeat.quiet_only must be True or False, not {quiet_only!r}")
+        if inspect.iscoroutinefunction(message):
             raise TypeError("heartbeat.message must be a plain function: the ping is due now")
-        if self.message is not None and not callable(self.message):
-            _check(self.message)
+        if message is not None and not callable(message):
+            _check(message)
+        assign(self, "message", message)
+        assign(self, "quiet_only", quiet_only)
 
     def ping(self) -> str | bytes | None:
         """Return the next message, None for a WebSocket ping; raises as the function does."""

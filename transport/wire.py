@@ -6,11 +6,10 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from contextvars import Context, copy_context
-from dataclasses import replace
 from typing import Any, Protocol
 
 from recloser.fsm.errors import RecloserError
-from recloser.fsm.record import NO_HEADERS, Close
+from recloser.fsm.record import NO_HEADERS, Close, varied
 from recloser.transport.base import (
     Delivery,
     Frame,
@@ -183,7 +182,7 @@ class Wire(ABC):
             return
         unsent = self.unsent
         self.finish()
-        self._ended(replace(close, unsent=close.unsent + unsent) if unsent else close)
+        self._ended(varied(close, unsent=close.unsent + unsent) if unsent else close)
 
     def finish(self) -> None:
         """Stop reading, for good; a transport extends it by what it has to stop itself."""

@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Final, Protocol
 
 from recloser import log, redact
@@ -12,8 +11,9 @@ from recloser.driver.generation import Generation
 from recloser.driver.opening import OnOpen, Opening, farewell_of
 from recloser.fsm.decisions import Session
 from recloser.fsm.effects import Dial
+from recloser.fsm.errors import bare
 from recloser.fsm.events import Event
-from recloser.fsm.record import Cause, Close, bare
+from recloser.fsm.record import Cause, Close, varied
 from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed, Request
 from recloser.transport.wire import Transport, Wire
@@ -86,7 +86,7 @@ async def dial(
         generation.wire = await transport.dial(ready, generation.ended)
     except DialFailed as failed:
         if failed.close.body:
-            failed.close = replace(failed.close, body=redact.text(failed.close.body))
+            failed.close = varied(failed.close, body=redact.text(failed.close.body))
         raise
     except BaseException:
         with dial_failure(Cause.DIAL):
@@ -114,7 +114,7 @@ async def dial(
         if not generation.connected:
             raise
         generation.farewell = code, _ = farewell_of(failed.__cause__)
-        failed.close = replace(failed.close, sent_code=code)
+        failed.close = varied(failed.close, sent_code=code)
         raise
 
 
@@ -136,7 +136,7 @@ def failure_of(task: asyncio.Task[None]) -> Close | None:
     if error is None or isinstance(error, DialFailed):
         return None if error is None else error.close
     # An exit of the process, or an error of the application's own clock: this dial has ended.
-    return replace(CANCELLED, error=bare(error))
+    return varied(CANCELLED, error=bare(error))
 
 
 def log_bug(

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -11,7 +10,7 @@ from recloser import log
 from recloser.driver.scope import Scope
 from recloser.driver.watchdog import Watchdog
 from recloser.fsm.events import Advise, Expired, Fail
-from recloser.fsm.record import Close
+from recloser.fsm.record import Close, varied
 from recloser.fsm.timeouts import FAREWELL
 from recloser.transport.wire import Transport, Wire
 
@@ -159,7 +158,7 @@ class Generation:
         """
         unsent = 0 if self.wire is None else self.wire.unsent
         again = self.wire is not None and unsent > 0 and self.wire.undelivered.resend
-        close = replace(close, sent_code=None if again else code, unsent=unsent)
+        close = varied(close, sent_code=None if again else code, unsent=unsent)
         return Fail(self.number, close, advice, reason, undelivered)
 
     def owns(self, task: asyncio.Task[Any] | None) -> bool:

@@ -7,7 +7,13 @@ import pytest
 from recloser.fsm import errors
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Context, Phase
-from recloser.fsm.errors import ConnectionClosed, IllegalTrigger, PolicyError, RecloserError
+from recloser.fsm.errors import (
+    ConnectionClosed,
+    IllegalTrigger,
+    PolicyError,
+    RecloserError,
+    bare,
+)
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 from tests.fsm.rig import KICKED
@@ -85,3 +91,23 @@ def test_facts_are_attributes() -> None:
     assert (ConnectionClosed(ended).close, ConnectionClosed(ended).code) == (KICKED, 4401)
     for nothing in (None, change(None)):
         assert (ConnectionClosed(nothing).close, ConnectionClosed(nothing).code) == (None, None)
+
+
+def test_a_kept_error_pins_no_frames() -> None:
+    error = ValueError("outer")
+    error.__cause__ = KeyError("inner")
+    with pytest.raises(ValueError, match="outer"):
+        raise error
+    assert error.__traceback__ is not None
+    assert bare(error) is error
+    kept = [getattr(error, name) for name in ("__traceback__", "__cause__", "__context__")]
+    assert kept == [None, None, None]
+
+
+def test_an_error_among_its_own_arguments_is_stripped_once() -> None:
+    inner = ValueError("inner")
+    inner.__cause__ = KeyError("cause")
+    outer = ConnectionError(inner)
+    outer.args = (inner, outer)
+    assert bare(outer) is outer
+    assert inner.__cause__ is None

@@ -23,8 +23,9 @@ def asked(wish: Wish) -> Close:
 class Unchecked(Retry):
     """Leaves out what the constructor of Retry checks."""
 
-    def __post_init__(self) -> None:
-        pass
+    def __init__(self, delay: float) -> None:
+        super().__init__(0.0)
+        object.__setattr__(self, "delay", delay)
 
 
 class Coroutine:

@@ -13,7 +13,6 @@ from recloser.fsm.record import (
     Cause,
     Close,
     Origin,
-    bare,
     blames_request,
     varied,
 )
@@ -143,26 +142,6 @@ def test_a_proxy_that_refuses_says_nothing_of_the_peer() -> None:
     assert (proxy.status, proxy.retry_after) == (404, 3.0)
     assert (proxy.answered, proxy.denied) == (False, False)
     assert (peer.answered, peer.denied) == (True, True)
-
-
-def test_a_kept_error_pins_no_frames() -> None:
-    error = ValueError("outer")
-    error.__cause__ = KeyError("inner")
-    with pytest.raises(ValueError, match="outer"):
-        raise error
-    assert error.__traceback__ is not None
-    assert bare(error) is error
-    kept = [getattr(error, name) for name in ("__traceback__", "__cause__", "__context__")]
-    assert kept == [None, None, None]
-
-
-def test_an_error_among_its_own_arguments_is_stripped_once() -> None:
-    inner = ValueError("inner")
-    inner.__cause__ = KeyError("cause")
-    outer = ConnectionError(inner)
-    outer.args = (inner, outer)
-    assert bare(outer) is outer
-    assert inner.__cause__ is None
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(Close)])

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -48,13 +49,23 @@ def test_what_could_be_confused_is_given_by_name(call: Callable[[Run], object]) 
         call(Run())
 
 
+def memory(run: Run) -> dict[str, object]:
+    return {name: getattr(run, name) for name in Run.__slots__}
+
+
 def test_a_copy_has_the_same_memory_and_counts_by_itself() -> None:
     run = after_end(after_end(Run(since=1.0, spread=30.0, opened_at=2.0), NOW), NOW + 1)
-    before = asdict(run)
+    before = memory(run)
     copy = run.copy()
-    assert asdict(copy) == before
+    assert memory(copy) == before
     copy.failed(KICKED, NOW + 2)
-    assert asdict(run) == before != asdict(copy)
+    assert memory(run) == before != memory(copy)
+
+
+def test_a_copy_has_each_fact_in_its_place() -> None:
+    names = Run.__slots__
+    facts: dict[str, Any] = {name: object() for name in names}
+    assert memory(Run(**facts).copy()) == facts
 
 
 @pytest.mark.spec("D1.1")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from recloser.fsm.record import Cause, Origin, bare
+from recloser.fsm.errors import bare
+from recloser.fsm.record import Cause, Origin
 from recloser.transport.classify import close_frame, lost, refused_frame
 from recloser.transport.handshake import DialDropped, dial_failed, lowered, retry_after
 

@@ -8,7 +8,7 @@ deadline and pending event, and the promises to the application.
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, NamedTuple
 
@@ -175,7 +175,7 @@ class Situation:
     def step(self, event: Event, answer: object, after: float = PAUSES[0]) -> "Situation":
         """Return the situations that follow; raises `BrokenPromise` if a clause is broken."""
         core, now = copy(self.core), self.now + after
-        core.run = replace(self.core.run)
+        core.run = self.core.run.copy()
         self.policy.answer = answer
         path = (*self.path, f"{self.core.state.value}: {event}, {after:g} s later; {answer}")
         before = _snapshot(core)
