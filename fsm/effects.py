@@ -3,11 +3,10 @@
 They are tuples, as events are. Two of different kinds may be equal: the kind is asked for first.
 """
 
-from typing import NamedTuple
-
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision
 from recloser.fsm.errors import PolicyError
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Close
 
 

@@ -4,9 +4,8 @@ They are tuples: a tuple costs half of a data class to make, and a sixth to defi
 a fact are plain objects, since one empty tuple equals another.
 """
 
-from typing import NamedTuple
-
 from recloser.fsm.closecodes import NORMAL
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Close, varied
 from recloser.fsm.states import Wish
 

@@ -6,7 +6,7 @@ dial. If the connection ends before, the successor's dial is the redial; if that
 connection stays.
 """
 
-from typing import NamedTuple
+from recloser.fsm.named_tuple import NamedTuple
 
 
 class Handover(NamedTuple):

@@ -216,16 +216,17 @@ class Close(Value, hidden=("headers", "error"), unhashed=("headers",), uncompare
         error: BaseException | None = None,
     ) -> Self:
         """Make the record of an upgrade that the peer answered with an HTTP status."""
-        return cls(
-            code=ABNORMAL,
-            origin=Origin.PEER,
-            cause=Cause.REFUSED,
+        draft = _Draft(
+            ABNORMAL,
+            Origin.PEER,
+            Cause.REFUSED,
             status=status,
             headers=headers,
             body=body,
             retry_after=retry_after,
             error=error,
         )
+        return draft.finish(cls)
 
     @classmethod
     def refused_by_proxy(
@@ -238,16 +239,17 @@ class Close(Value, hidden=("headers", "error"), unhashed=("headers",), uncompare
         error: BaseException | None = None,
     ) -> Self:
         """Make the record of a proxy that answered with an HTTP status: the peer heard nothing."""
-        return cls(
-            code=ABNORMAL,
-            origin=Origin.NETWORK,
-            cause=Cause.PROXY,
+        draft = _Draft(
+            ABNORMAL,
+            Origin.NETWORK,
+            Cause.PROXY,
             status=status,
             headers=headers,
             body=body,
             retry_after=retry_after,
             error=error,
         )
+        return draft.finish(cls)
 
     @classmethod
     def cut(
@@ -275,25 +277,16 @@ class Close(Value, hidden=("headers", "error"), unhashed=("headers",), uncompare
         error: BaseException | None = None,
     ) -> Self:
         """Make the record of an end that this library chose: a time-out, a hook that failed."""
-        return cls(
-            code=code,
-            origin=Origin.ENGINE,
-            cause=cause,
-            sent_code=sent_code,
-            unsent=unsent,
-            error=error,
-        )
+        draft = _Draft(code, Origin.ENGINE, cause, sent_code=sent_code, unsent=unsent, error=error)
+        return draft.finish(cls)
 
     @classmethod
     def declared(cls, *, sent_code: int | None = None, unsent: int = 0) -> Self:
         """Make the record of a connection that the application says has failed: `fail()`."""
-        return cls(
-            code=ABNORMAL,
-            origin=Origin.APPLICATION,
-            cause=Cause.DECLARED,
-            sent_code=sent_code,
-            unsent=unsent,
+        draft = _Draft(
+            ABNORMAL, Origin.APPLICATION, Cause.DECLARED, sent_code=sent_code, unsent=unsent
         )
+        return draft.finish(cls)
 
     @property
     def refusal(self) -> tuple[Cause, int] | None:
@@ -337,6 +330,7 @@ class _Draft(Close):
 
     __slots__ = ()
     __setattr__ = object.__setattr__  # type: ignore[assignment] # its arguments have no names
+    __delattr__ = object.__delattr__  # with one of them alone, each assignment is a call of Python
 
     def __init__(
         self: Any,

@@ -13,8 +13,9 @@ House rules:
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.states import Guard, State, Trigger
 
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.base import Frame, Interceptor, Opcode
 
 

@@ -5,8 +5,9 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine
 from struct import Struct
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.base import Frame
 
 _INFO: Final = Struct("=B43xI4xII")

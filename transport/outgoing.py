@@ -3,9 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from recloser.fsm.closecodes import NO_STATUS
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.base import Delivery, Opcode, Undelivered
 from recloser.transport.flow_control import FlowControl
 from recloser.transport.frame_writer import FrameWriter, RestrictedWriter, first_step, framed

@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable
 from copy import copy
 from itertools import islice
-from typing import Any, ClassVar, Final, NamedTuple, cast
+from typing import Any, ClassVar, Final, cast
 
 from aiohttp import EofStream
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from recloser.fsm.closecodes import INVALID_PAYLOAD, MESSAGE_TOO_BIG, PROTOCOL_ERROR
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.base import Delivery, Frame, FrameRefused, Opcode
 from recloser.transport.flow_control import FlowControl
 from recloser.transport.outgoing import SMALL, Outgoing

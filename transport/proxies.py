@@ -6,10 +6,11 @@ What curl does was tried with libcurl 8.23.0; tests/transport/test_proxies.py ha
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final, NamedTuple
+from typing import Final
 
 from yarl import URL
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.base import read_url
 from recloser.transport.errors import ProxyUnusable
 

@@ -17,8 +17,9 @@ from ssl import (
     cert_time_to_seconds,
 )
 from time import time
-from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.dial_value import set_value
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, cast
 
 from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, ClientWebSocketResponse
 from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.aiohttp_outgoing import AiohttpOutgoing
 from recloser.transport.base import Frame
 from recloser.transport.compression import NAME

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from recloser.driver.generation import Generation
 from recloser.driver.session_limit import Engine, SessionLimit
 from recloser.driver.watchdog import Watched, watch_messages
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.numbers import check_order, check_seconds
 
 MaxAge = float | tuple[float, float]

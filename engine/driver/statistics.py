@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from recloser.fsm import states
 from recloser.fsm.change import StateChange
+from recloser.fsm.named_tuple import NamedTuple
 
 _NO_CLOSES: Final[Mapping[tuple[int, str, bool], int]] = MappingProxyType({})
 

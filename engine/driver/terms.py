@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from recloser.clock import Clock
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Dial
 from recloser.fsm.events import Event, Wait
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State
 from recloser.transport.base import DialFailed

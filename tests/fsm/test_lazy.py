@@ -31,7 +31,8 @@ def test_the_package_alone_loads_nothing() -> None:
 
 def test_the_machine_loads_no_record_and_no_decision() -> None:
     found = loaded("import recloser.fsm.machine")
-    assert found == {f"recloser.fsm.{n}" for n in ("errors", "machine", "states", "table")}
+    expected = ("errors", "machine", "named_tuple", "states", "table")
+    assert found == {f"recloser.fsm.{each}" for each in expected}
 
 
 def test_type_checkers_see_the_same_names() -> None:
