@@ -1,8 +1,7 @@
 """The record of one change of state: what every observer gets."""
 
-from typing import NamedTuple
-
 from recloser.fsm.decisions import Context, Decision, Retry, Session
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Close
 from recloser.fsm.states import State, Trigger
 

@@ -2,8 +2,9 @@
 
 from enum import Enum
 from math import inf
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
 from recloser.fsm.states import Guard

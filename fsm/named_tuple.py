@@ -1,11 +1,12 @@
-"""`NamedTuple`: that of `typing`, of up to nine fields, without the compiler.
+"""`NamedTuple`: that of `typing`, without the compiler.
 
 `typing.NamedTuple` writes the constructor of each class as text, and compiles it whenever the
 module of the class is imported. Here a constructor that is compiled already gets the names of the
-fields. A type checker sees `typing.NamedTuple`.
+fields: there is one for each number of fields that recloser needs. A type checker sees
+`typing.NamedTuple`.
 """
 
-from collections import namedtuple
+from inspect import FullArgSpec
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,23 +14,29 @@ __all__ = ["NamedTuple"]
 
 _new: Final[Any] = tuple.__new__
 
-_CONSTRUCTORS: Final = (
-    lambda _cls: _new(_cls, ()),
-    lambda _cls, a: _new(_cls, (a,)),
-    lambda _cls, a, b: _new(_cls, (a, b)),
-    lambda _cls, a, b, c: _new(_cls, (a, b, c)),
-    lambda _cls, a, b, c, d: _new(_cls, (a, b, c, d)),
-    lambda _cls, a, b, c, d, e: _new(_cls, (a, b, c, d, e)),
-    lambda _cls, a, b, c, d, e, f: _new(_cls, (a, b, c, d, e, f)),
-    lambda _cls, a, b, c, d, e, f, g: _new(_cls, (a, b, c, d, e, f, g)),
-    lambda _cls, a, b, c, d, e, f, g, h: _new(_cls, (a, b, c, d, e, f, g, h)),
-    lambda _cls, a, b, c, d, e, f, g, h, i: _new(_cls, (a, b, c, d, e, f, g, h, i)),
-)
-"""That of n fields stands at place n."""
+_CONSTRUCTORS: Final = {
+    constructor.__code__.co_argcount - 1: constructor.__code__
+    for constructor in (
+        lambda _cls, a: _new(_cls, (a,)),
+        lambda _cls, a, b: _new(_cls, (a, b)),
+        lambda _cls, a, b, c: _new(_cls, (a, b, c)),
+        lambda _cls, a, b, c, d: _new(_cls, (a, b, c, d)),
+        lambda _cls, a, b, c, d, e: _new(_cls, (a, b, c, d, e)),
+        lambda _cls, a, b, c, d, e, f: _new(_cls, (a, b, c, d, e, f)),
+        lambda _cls, a, b, c, d, e, f, g: _new(_cls, (a, b, c, d, e, f, g)),
+        lambda _cls, a, b, c, d, e, f, g, h: _new(_cls, (a, b, c, d, e, f, g, h)),
+        lambda _cls, a, b, c, d, e, f, g, h, i: _new(_cls, (a, b, c, d, e, f, g, h, i)),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s: _new(
+            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s)
+        ),
+        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w, x: _new(
+            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w, x)
+        ),
+    )
+}
 
-_Nine = namedtuple("_Nine", "a b c d e f g h i")  # noqa: PYI024 - it is no type, but has readers
-_READERS: Final = tuple(vars(_Nine)[name] for name in _Nine._fields)
-"""What reads the first field of any tuple, the second, and so on."""
+_reader: Final[Any] = type(vars(FullArgSpec)["args"])
+"""Reads the field at one place of a tuple. It has no public name; each named tuple has some."""
 
 
 class _Type(type):
@@ -43,13 +50,13 @@ class _Type(type):
         defaults = {each: space[each] for each in fields if each in space}
         if fields[len(fields) - len(defaults) :] != tuple(defaults):
             raise TypeError(f"{name}: a field without a default follows one that has one")
-        code = _CONSTRUCTORS[len(fields)].__code__.replace(
-            co_name="__new__", co_varnames=("_cls", *fields)
-        )
+        if len(fields) not in _CONSTRUCTORS:
+            raise TypeError(f"{name}: give named_tuple.py a constructor of {len(fields)} fields")
+        code = _CONSTRUCTORS[len(fields)].replace(co_name="__new__", co_varnames=("_cls", *fields))
         constructor: Any = FunctionType(code, globals(), "__new__", tuple(defaults.values()))
         constructor.__annotations__ = cls.__annotations__
         made = {"_fields": fields, "_field_defaults": defaults, "__match_args__": fields}
-        readers = dict(zip(fields, _READERS, strict=False))
+        readers = {field: _reader(place, None) for place, field in enumerate(fields)}
         for attribute, value in {**made, **readers, "__new__": constructor}.items():
             setattr(cls, attribute, value)
 
@@ -69,13 +76,19 @@ else:
 
         @classmethod
         def _make(cls, facts):
-            return cls(*facts)
+            made = _new(cls, facts)
+            if len(made) != len(cls._fields):
+                raise TypeError(f"{cls.__name__} has {len(cls._fields)} fields, not {len(made)}")
+            return made
 
         def _asdict(self):
             return dict(zip(self._fields, self, strict=True))
 
         def _replace(self, **changes):
-            return type(self)(**{**self._asdict(), **changes})
+            made = _new(type(self), map(changes.pop, self._fields, self))
+            if changes:
+                raise TypeError(f"{type(self).__name__} has no field {', '.join(changes)}")
+            return made
 
         def __repr__(self):
             facts = ", ".join(f"{name}={fact!r}" for name, fact in self._asdict().items())

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
-from recloser.fsm.named_tuple import NamedTuple
 from recloser.policies.conditions import Among, Like, When, covers, when
 from recloser.policies.intervals import IntervalSet, join
 from recloser.policies.rules import Rule

@@ -64,7 +64,7 @@ ROOMS = {
     ),
     "transport": room(
         "transport",
-        ours=fsm("closecodes", "errors", "numbers", "record", "states"),
+        ours=fsm("closecodes", "errors", "named_tuple", "numbers", "record", "states", "value"),
         others=("aiohttp", "aiohttp_socks", "multidict", "picows", "yarl"),
     ),
     "engine: ground": room(

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from recloser.fsm.change import StateChange
+from recloser.fsm.decisions import Context
 from recloser.fsm.events import Ask
 from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.states import Wish
-
-NAMES = "abcdefghi"
 
 
 class Mine(NamedTuple):
@@ -65,6 +65,7 @@ WRONG: list[Callable[[Any], Any]] = [
     lambda kind: kind("h", colour="blue"),
     lambda kind: kind("h", host="x"),
     lambda kind: kind._make(["h", 1, None, 4]),
+    lambda kind: kind._make(["h", 1]),
     lambda kind: setattr(kind("h"), "host", "x"),
     lambda kind: setattr(kind("h"), "colour", "blue"),
     lambda kind: delattr(kind("h"), "host"),
@@ -122,18 +123,15 @@ def test_a_class_that_adds_no_field_has_those_of_the_one_before() -> None:
     assert Heir("h")._replace(port=1) == ("h", 1, None)
 
 
-@pytest.mark.parametrize("number", range(10))
-def test_up_to_nine_fields_stand_in_their_places(number: int) -> None:
-    names = [*NAMES[:number]]
-    kind: Any = type(NamedTuple)(
-        "Made",
-        (NamedTuple,),
-        {
-            "__slots__": (),
-            "__annotations__": dict.fromkeys(names, int),
-            "__module__": __name__,
-        },
-    )
+def of_fields(names: list[str]) -> Any:
+    space = {"__annotations__": dict.fromkeys(names, int), "__module__": __name__, "__slots__": ()}
+    return type(NamedTuple)("Made", (NamedTuple,), space)
+
+
+@pytest.mark.parametrize("number", [*range(1, 10), len(StateChange._fields), len(Context._fields)])
+def test_each_field_stands_in_its_place(number: int) -> None:
+    names = [f"field{place}" for place in range(number)]
+    kind = of_fields(names)
     made = kind(**{name: place for place, name in enumerate(names)})
     assert made == kind(*range(number)) == tuple(range(number))
     assert [getattr(made, name) for name in names] == [*range(number)]
@@ -145,3 +143,13 @@ def test_a_field_without_a_default_cannot_follow_one_that_has_one() -> None:
         class Bad(NamedTuple):
             first: int = 1
             second: int  # type: ignore[misc] # the point of the test
+
+
+def test_a_number_of_fields_for_which_there_is_no_constructor_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"give named_tuple\.py a constructor of 12 fields"):
+        of_fields([f"field{place}" for place in range(12)])
+
+
+def test_a_field_that_it_has_not_cannot_be_replaced() -> None:
+    with pytest.raises(TypeError, match="Mine has no field colour"):
+        Mine("h")._replace(colour="blue")  # type: ignore[call-arg] # the point of the test

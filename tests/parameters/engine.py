@@ -509,6 +509,8 @@ DECISIONS: Table = {
     **kept(recloser.StateChange),
     **kept(Close),
     **kept(recloser.Context),
+    **kept(recloser.fsm.Ignored),
+    **kept(recloser.fsm.Row),
 }  # fmt: skip
 
 
