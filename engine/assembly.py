@@ -16,11 +16,9 @@ from recloser import log
 from recloser.client import ReconnectingWebSocket
 from recloser.clock import Clock
 from recloser.closed import closed_error
-from recloser.contract import Engine, Sender
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import NO_WIRE, Inbound, Unread
 from recloser.driver.inputs import Headers, Inputs, Subprotocols, Url
-from recloser.driver.limits import MaxAge, limits_of
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
 from recloser.driver.terms import FREE, Terms
@@ -39,7 +37,9 @@ from recloser.transport.receive_buffer import LIMIT, Overflow
 
 if TYPE_CHECKING:
     from recloser.budget import Budget
+    from recloser.contract import Engine, Sender
     from recloser.credentials.store import Credentials, Provider
+    from recloser.driver.limits import MaxAge
     from recloser.fleet.lease import Lease
     from recloser.governor.governor import Governor, Route
     from recloser.outbox.options import Outbox
@@ -78,7 +78,7 @@ def connect(
     receive_buffer: int = LIMIT,
     when_full: Overflow = "pause",
     stale_after: float | None = None,
-    max_age: MaxAge | None = None,
+    max_age: "MaxAge | None" = None,
     gapless: bool = False,
     # Observation
     observers: Iterable[Callable[[StateChange], object]] = (),
@@ -171,7 +171,11 @@ def connect(
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise TypeError(f"seed must be an int, not {seed!r}")
     roll = _ROLL if seed is None else random.Random(seed).random  # noqa: S311 - jitter
-    limits = limits_of(stale_after, max_age, roll, gapless=gapless)
+    limits = None
+    if not (stale_after is None and max_age is None and gapless is False):
+        from recloser.driver.limits import limits_of  # noqa: PLC0415 - most engines have none
+
+        limits = limits_of(stale_after, max_age, roll, gapless=gapless)
     made = _transport(
         transport,
         session=session,
@@ -298,7 +302,7 @@ def _check_receiving(unread: object, receive_buffer: int, when_full: object) -> 
         raise ValueError(f"receive_buffer must be at most {_LARGEST_BUFFER} bytes (1 GiB)")
 
 
-def _sender(outbox: object) -> Callable[[Driver], Sender]:
+def _sender(outbox: object) -> "Callable[[Driver], Sender]":
     """Return the maker of the sender; an outbox and its file are loaded when needed."""
     if outbox is None:
         return DirectSender
@@ -311,7 +315,7 @@ def _sender(outbox: object) -> Callable[[Driver], Sender]:
     return partial(OutboxSender, options=outbox, store=_store(outbox))
 
 
-def _store(outbox: "Outbox") -> Callable[[Engine], "Store"]:
+def _store(outbox: "Outbox") -> "Callable[[Engine], Store]":
     """Return the maker of the store: a file, or memory alone."""
     if outbox.path is None:
         from recloser.outbox.store import MemoryStore  # noqa: PLC0415 - as above
@@ -359,8 +363,7 @@ def _transport(
         if over_aiohttp:
             raise TypeError(
                 "session, proxy, compression and follow_redirects belong to the transports over "
-                "aiohttp: "
-                "make your own transport with what it needs, and give that"
+                "aiohttp: make your own transport with what it needs, and give that"
             )
         make = cast("Callable[..., Transport]", kind)
         return make(ssl=ssl, heartbeat=heartbeat_of(heartbeat), max_message_size=max_message_size)

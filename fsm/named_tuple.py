@@ -51,7 +51,7 @@ class _Type(type):
         if fields[len(fields) - len(defaults) :] != tuple(defaults):
             raise TypeError(f"{name}: a field without a default follows one that has one")
         if len(fields) not in _CONSTRUCTORS:
-            raise TypeError(f"{name}: give named_tuple.py a constructor of {len(fields)} fields")
+            raise TypeError(f"{name}: named_tuple.py has no constructor of {len(fields)} fields")
         code = _CONSTRUCTORS[len(fields)].replace(co_name="__new__", co_varnames=("_cls", *fields))
         constructor: Any = FunctionType(code, globals(), "__new__", tuple(defaults.values()))
         constructor.__annotations__ = cls.__annotations__

@@ -129,6 +129,7 @@ class Close(Value, hidden=("headers", "error"), unhashed=("headers",), uncompare
         "unsent",
         "wish",
     )
+    __match_args__ = ()
 
     code: int
     """The code received, or 1005, 1006 or 1015."""

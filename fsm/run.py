@@ -72,33 +72,33 @@ class Run:
         waited: float = 0.0,
         refusals: int = 0,
     ) -> None:
-        self.since = since
+        self.since: float | None = since
         """The moment it began: its first dial by `connect()`, or its first failure."""
-        self.attempt = attempt
-        self.streak = streak
-        self.alike = alike
+        self.attempt: int = attempt
+        self.streak: int = streak
+        self.alike: tuple[object, ...] | None = alike
         """The facts that the ends of the present streak have in common."""
-        self.refreshed = refreshed
-        self.refresh_next = refresh_next
-        self.last_delay = last_delay
-        self.last_roll = last_roll
-        self.busy = busy
-        self.spread = spread
-        self.immediate = immediate
-        self.ended_at = ended_at
-        self.dialled_at = dialled_at
-        self.opened_at = opened_at
-        self.move_from = move_from
+        self.refreshed: bool = refreshed
+        self.refresh_next: bool = refresh_next
+        self.last_delay: float | None = last_delay
+        self.last_roll: float | None = last_roll
+        self.busy: int = busy
+        self.spread: float | None = spread
+        self.immediate: bool = immediate
+        self.ended_at: float | None = ended_at
+        self.dialled_at: float = dialled_at
+        self.opened_at: float | None = opened_at
+        self.move_from: float = move_from
         """The earliest moment of the next move, which the policy set when a successor failed."""
-        self.proven = proven
+        self.proven: bool = proven
         """The present generation became stable."""
-        self.denied_since = denied_since
+        self.denied_since: float | None = denied_since
         """When the present row of `Close.denied` dials began."""
-        self.refusal = refusal
+        self.refusal: tuple[object, ...] | None = refusal
         """What we refused of the peer's last, if the latest generation ended by that."""
-        self.waited = waited
+        self.waited: float = waited
         """Seconds for which the present dial waited for a permit."""
-        self.refusals = refusals
+        self.refusals: int = refusals
         """How many generations in a row ended by it; a stable period does not end the row."""
 
     def lost(

@@ -15,6 +15,7 @@ class Timeouts(Value):
     """Deadlines in seconds. Raises `TypeError` or `ValueError` unless finite and above 0."""
 
     __slots__ = ("close", "connect", "stable")
+    __match_args__ = ()
 
     connect: float
     """For one dial: providers, look-up, TCP, TLS, upgrade and `on_open` together."""

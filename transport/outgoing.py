@@ -17,14 +17,11 @@ if TYPE_CHECKING:
 
 CONGESTED = 65_536
 """Bytes in the write buffer beyond which a pong waits: pings alone must not fill it."""
-
 SMALL = 16_384
 """Length of a message that cannot fill an empty write buffer: event loops pause at 64 KiB."""
-
 HIDDEN = 2**20
 """Bytes that may stand below a transport of which no account is to be had, besides one message:
 twice the two marks at which asyncio pauses the writing, 64 KiB of the socket, 512 KiB of TLS."""
-
 HANDED_OVER: Final = "recloser: the message had been handed to the connection before"
 """Note on the cancellation of a send whose message may arrive all the same."""
 

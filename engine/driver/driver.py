@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 from recloser import log
 from recloser.clock import Alarm, Clock
 from recloser.closed import closed_error
-from recloser.contract import Sender
 from recloser.driver.callers import CloseWaiters, Moves
 from recloser.driver.dial import Spend, dial, failure_of, log_bug, sleep_until
 from recloser.driver.generation import Generation, Releaser
 from recloser.driver.hosts import Neighbour
 from recloser.driver.inbound import Inbound
 from recloser.driver.inputs import Inputs
-from recloser.driver.limits import Limits
 from recloser.driver.loop import LoopBinding, running_loop
 from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
@@ -35,6 +33,8 @@ from recloser.transport.errors import NotOpen
 from recloser.transport.wire import Transport, Wire
 
 if TYPE_CHECKING:
+    from recloser.contract import Sender
+    from recloser.driver.limits import Limits
     from recloser.fsm.decisions import Session
 
 
@@ -84,8 +84,8 @@ class Driver:
         clock: Clock | None,
         inbound: Inbound,
         terms: Terms = FREE,
-        limits: Limits | None = None,
-        sender: Callable[["Driver"], Sender] = DirectSender,
+        limits: "Limits | None" = None,
+        sender: "Callable[[Driver], Sender]" = DirectSender,
     ) -> None:
         self.core: Core = core
         self.fields: Mapping[str, object] = fields

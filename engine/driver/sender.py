@@ -1,15 +1,17 @@
 """The sending half of an engine without an outbox."""
 
 from collections.abc import Callable, Coroutine, Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recloser.closed import closed_error
-from recloser.contract import Data, Engine, OpenGeneration
 from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.fsm.errors import RecloserError
 from recloser.transport.base import Delivery
 from recloser.transport.errors import NotOpen
+
+if TYPE_CHECKING:
+    from recloser.contract import Data, Engine, OpenGeneration
 
 
 class DirectSender:
@@ -17,7 +19,7 @@ class DirectSender:
 
     __slots__ = ("_engine", "send")
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self.send: Callable[[Data], Coroutine[Any, Any, Delivery]] = self._refuse
 
@@ -28,7 +30,7 @@ class DirectSender:
 
     def offer(
         self,
-        message: Data,
+        message: "Data",
         ttl: float | None,
         key: Hashable,
         id: str | int | bytes | None,  # noqa: A002 - the name it has for who calls send
@@ -70,12 +72,12 @@ class DirectSender:
         """Refuse from now on."""
         self.send = self._refuse
 
-    def changed(self, change: StateChange, generation: OpenGeneration | None) -> None:
+    def changed(self, change: StateChange, generation: "OpenGeneration | None") -> None:
         """Send to the connection that has opened."""
         if change.current is states.OPEN and generation is not None and generation.wire is not None:
             self.send = generation.wire.send
 
-    async def _refuse(self, message: Data) -> Delivery:
+    async def _refuse(self, message: "Data") -> Delivery:
         engine = self._engine
         engine.bind()
         if not isinstance(message, str | bytes | bytearray | memoryview):

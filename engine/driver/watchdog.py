@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from recloser.clock import Alarm, Clock
-from recloser.contract import Position
 from recloser.driver.inbound import Inbound
 from recloser.fsm.closecodes import TIMEOUT
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State
 from recloser.transport.wire import Wire
+
+if TYPE_CHECKING:
+    from recloser.contract import Position
 
 
 class Watchdog:
@@ -87,7 +89,7 @@ class Watched(Protocol):
     """The engine, as its watchdogs see it."""
 
     @property
-    def core(self) -> Position:
+    def core(self) -> "Position":
         """The machine."""
         ...
 

@@ -146,7 +146,7 @@ def test_a_field_without_a_default_cannot_follow_one_that_has_one() -> None:
 
 
 def test_a_number_of_fields_for_which_there_is_no_constructor_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"give named_tuple\.py a constructor of 12 fields"):
+    with pytest.raises(TypeError, match=r"Made: named_tuple\.py has no constructor of 12 fields"):
         of_fields([f"field{place}" for place in range(12)])
 
 
