@@ -17,7 +17,8 @@ from table import Table
 
 import recloser
 from recloser import Outbox
-from recloser.outbox.file.database import Database, StoredMessage
+from recloser.outbox.file.database import Database
+from recloser.outbox.file.stored_message import StoredMessage
 from recloser.testing import Plan, ScriptedTransport
 
 STALL = 0.05

@@ -8,6 +8,7 @@ and messages of which more must be known than number and size.
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from itertools import islice, takewhile
 from math import inf
 
@@ -40,6 +41,7 @@ class Backlog:
         "later",
         "line",
         "order",
+        "pausing",
         "reading",
         "timed",
         "unread",
@@ -79,6 +81,8 @@ class Backlog:
         """Whether it is known how many messages are unread, and which of them are in `later`."""
         self.reading: bool = False
         """Whether the file is being read, or cannot be read any more."""
+        self.pausing: bool = False
+        """Whether the flush waits for its marks in the file."""
         self.doomed: int = 0
         """The unread messages up to this number are to be dropped: the policy decided so."""
 
@@ -259,12 +263,23 @@ class Backlog:
 
     @property
     def hungry(self) -> bool:
-        """Whether more of the file should be read."""
+        """Whether more of the file should be read; in a pause of the flush if there is any room.
+
+        The thread of the file begins then, and reads while the flush goes on. One that is asked in
+        the middle of a flush waits for the interpreter's lock before it can begin.
+        """
         if self.after is None or self.reading or not self.counted:
             return False
-        near = self.bytes - self._unread_bytes
-        some = len(self.order) < self.window.ahead and near < 2 * self.window.bytes
-        return some or not self.order
+        near, window = self.bytes - self._unread_bytes, self.window
+        enough = window.ahead + window.messages if self.pausing else window.ahead
+        return (len(self.order) < enough and near < 2 * window.bytes) or not self.order
+
+    @property
+    def next_part(self) -> ReadWindow:
+        """The bounds of the next reading: it leaves one reading and those `ahead` in memory."""
+        window = self.window
+        room = window.ahead + window.messages - len(self.order)
+        return window if room >= window.messages else replace(window, messages=room)
 
     def reopen(self, after: int | None, unread: int, last: int) -> None:
         """Begin with a file that was opened: so many messages behind `after` are unread at most.
@@ -320,18 +335,22 @@ class Backlog:
         They go up to the number `last`; None: there are no more.
         """
         later = self.later
-        found = [Entry(each) for each in messages if each.number not in later]
+        if later:
+            messages = [each for each in messages if each.number not in later]
+        found = list(map(Entry, messages))
         self.unread -= len(found)
         self._unread_bytes -= sum([each.message.size for each in found])
         if last is None:  # whatever was counted
             self.bytes -= self._unread_bytes
             self.unread = self._unread_bytes = 0
-        ahead = self.later.values()
+        ahead = later.values()
         there = list(takewhile(lambda each: last is None or each.message.number <= last, ahead))
         for entry in there:
-            del self.later[entry.message.number]
+            del later[entry.message.number]
         joined = sorted([*found, *there], key=lambda each: each.message.number) if there else found
-        self.order.update(dict.fromkeys(joined))
+        order = self.order
+        for entry in joined:
+            order[entry] = None
         self.after = last
         return found
 

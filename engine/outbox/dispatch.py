@@ -1,7 +1,7 @@
 """Hands messages to the connection: the flush, marks in the file, time-outs."""
 
 from collections.abc import Container
-from itertools import takewhile
+from collections.abc import Set as AbstractSet
 from math import inf
 from typing import Final
 
@@ -44,7 +44,8 @@ class Dispatch:
         self._held = held
         self._flushed: Entry | None = None
         """The message that the flush handed over last."""
-        self._marking = self._marked = _NONE
+        self._marking: AbstractSet[int] = _NONE
+        self._marked: AbstractSet[int] = _NONE
         """Numbers of the messages that are being marked in the file, and of the marked ones."""
         self._mark_next = TURN
         """How many messages are marked together the next time."""
@@ -72,6 +73,7 @@ class Dispatch:
         self.connection, self.flushing = None, False
         self._marked = self._marking = _NONE
         self._mark_next = TURN
+        self._held.backlog.pausing = False
 
     def bounced(self, entry: Entry, generation: int) -> bool:
         """Take back a message that an ended connection refused; return whether it waits again.
@@ -150,7 +152,8 @@ class Dispatch:
         held = self._held
         backlog = held.backlog
         if self._marking:
-            self._marked, self._marking = self._marked | self._marking, _NONE
+            self._marked, self._marking = self._marking, _NONE
+            backlog.pausing = False
         if backlog.timed:
             held.expire(now)
         entry = self.next() if held.acknowledged or held.suspects else backlog.first
@@ -182,17 +185,20 @@ class Dispatch:
 
     def _mark(self, head: list[Message]) -> None:
         """Mark messages in the file that are about to be handed over, the first of these."""
-        batch = head[:TURN] + list(takewhile(lambda each: each.id is None, head[TURN:]))
+        named = (at for at, each in enumerate(head) if at >= TURN and each.id is not None)
+        batch = head[: next(named, None)]
         self._mark_next = min(2 * self._mark_next, MARKED)
         effects = self._held.effects
-        self._marked, self._marking = _NONE, frozenset([each.number for each in batch])
         lasting = {each.number: each.deliveries + 1 for each in batch if each.generation is None}
+        self._marked, self._marking = _NONE, lasting.keys()
         if lasting:
             effects.append(Mark(lasting))
-        spent = tuple(each.number for each in batch if each.generation is not None)
-        if spent:
-            effects.append(Forget(spent))
+        if len(lasting) < len(batch):
+            self._marking = frozenset([each.number for each in batch])
+            spent = [each.number for each in batch if each.generation is not None]
+            effects.append(Forget(tuple(spent)))
         effects.append(Save(None))
+        self._held.backlog.pausing = True
 
     # -- messages in the connection -----------------------------------------------------
 

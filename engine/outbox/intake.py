@@ -6,7 +6,7 @@ from typing import Final
 from recloser.outbox.effects import Read, Survey
 from recloser.outbox.events import Restored, Surveyed
 from recloser.outbox.holdings import Holdings
-from recloser.outbox.message import Entry, Message, Reason
+from recloser.outbox.message import Entry, Message, Reason, move_all
 from recloser.outbox.table import MessageState, MessageTrigger
 from recloser.transport.base import Delivery
 
@@ -77,10 +77,12 @@ class Intake:
         backlog = self._held.backlog
         backlog.reading = False
         found = backlog.take_in(messages, last)
+        move_all(found, _ADMIT)
+        register = self._held.ledger.register
         for entry in found:
-            entry.move(_ADMIT)
             entry.delivery = _QUEUED
-            self._held.ledger.register(entry)
+            if entry.message.id is not None:
+                register(entry)
         self._drop_doomed(found)
         if last is None:
             backlog.doomed = 0
@@ -114,7 +116,7 @@ class Intake:
             return False
         if backlog.unread:
             backlog.reading = True
-            self._held.effects.append(Read(after, backlog.window))
+            self._held.effects.append(Read(after, backlog.next_part))
             return False
         self.take_in((), None)
         return True

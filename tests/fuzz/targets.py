@@ -34,8 +34,9 @@ from recloser.journal.replay import Replay
 from recloser.journal.suspicions import Suspicions
 from recloser.journal.totals import Totals
 from recloser.outbox.errors import OutboxUnusable
-from recloser.outbox.file.database import Database, StoredMessage
+from recloser.outbox.file.database import Database
 from recloser.outbox.file.recovery import salvage
+from recloser.outbox.file.stored_message import StoredMessage
 from recloser.testing.doubles.faults import ScriptError, parse_script
 from recloser.transport import classify
 from recloser.transport.compression import unfit_answer

@@ -11,9 +11,9 @@ import click
 from recloser.cli.tables import text_table
 from recloser.cli.terminal.wording import moment
 from recloser.outbox.errors import OutboxUnusable
-from recloser.outbox.file.database import StoredMessage
 from recloser.outbox.file.recovery import Salvaged, salvage
 from recloser.outbox.file.snapshot import read_snapshot
+from recloser.outbox.file.stored_message import StoredMessage
 from recloser.redact import printable
 
 

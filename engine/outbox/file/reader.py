@@ -7,6 +7,7 @@ all its data in one value.
 
 import asyncio
 import sqlite3
+from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -19,14 +20,8 @@ from recloser.file_thread import FileThread
 from recloser.outbox.effects import Read, Survey
 from recloser.outbox.errors import OutboxUnusable
 from recloser.outbox.events import Event, Known, Restored, Surveyed, Unreadable, Window
-from recloser.outbox.file.database import (
-    COLUMNS,
-    Database,
-    StoredMessage,
-    named,
-    plain_checksums,
-    unreadable,
-)
+from recloser.outbox.file.database import Database, named, unreadable
+from recloser.outbox.file.stored_message import COLUMNS, StoredMessage, plain_checksums
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 from recloser.outbox.window import ReadWindow
@@ -56,16 +51,19 @@ _COUNT: Final = (
 )
 _INDEX: Final = (
     "SELECT group_concat(number), group_concat(size), group_concat(form, ''),"  # noqa: S608 - of constants
-    " group_concat(deliveries), group_concat(checksum) FROM ("
+    " group_concat(deliveries) FROM ("
     f"SELECT number, {_SIZE} AS size,"
     " substr('bBtT', 1 + (id IS NOT NULL) + 2 * (typeof(data) = 'text'), 1) AS form,"
-    " deliveries, checksum"
+    " deliveries"
     f" FROM message WHERE number > ? AND {_PLAIN} ORDER BY number LIMIT ?)"
 )
 """The form is a letter: b for bytes, t for text, and a capital one if the number is the id."""
 _DATA: Final = (
-    "SELECT CAST(group_concat(data, '') AS BLOB) FROM ("  # noqa: S608 - of constants
-    f"SELECT data FROM message WHERE number BETWEEN ? AND ? AND {_PLAIN} ORDER BY number)"
+    "SELECT CAST(group_concat(data, '') AS BLOB), sum(checksum) FROM ("  # noqa: S608 - of constants
+    f"SELECT data, checksum FROM message WHERE number BETWEEN ? AND ? AND {_PLAIN} ORDER BY number)"
+)
+_SINGLY: Final = (
+    f"SELECT {COLUMNS} FROM message WHERE number BETWEEN ? AND ? AND {_PLAIN} ORDER BY number"  # noqa: S608 - of constants
 )
 
 
@@ -139,53 +137,63 @@ def _next_messages(
     [found] = run(_INDEX, (after, numbered, bounds.messages + 1))
     if found[0] is None:
         return [], False
-    numbers, sizes, deliveries, checksums = (_ints(found[each]) for each in (0, 1, 3, 4))
-    facts: list[Any] = [numbers, sizes, found[2], deliveries, checksums]
+    numbers = _ascending(found[0])
+    sizes, deliveries = _ints(found[1]), _ints(found[3])
+    facts: list[Any] = [numbers, sizes, found[2], deliveries]
     if any(len(each) != len(numbers) for each in facts):
         raise ValueError("a message is not as it was written")
-    count = _within(sizes[: bounds.messages], bounds.bytes)
+    ends = list(accumulate(sizes[: bounds.messages]))
+    count = max(1, bisect(ends, bounds.bytes))
     more = count < len(numbers)
-    [[data]] = run(_DATA, (numbers[0], numbers[count - 1], numbered))
+    part = (numbers[0], numbers[count - 1], numbered)
+    [[data, checksums]] = run(_DATA, part)
     # Column by column, and not row by row: a loop of the interpreter takes twice as long.
-    numbers, sizes, forms, deliveries, checksums = (each[:count] for each in facts)
-    ends = list(accumulate(sizes))
-    parts = [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    ids = [number if form in "BT" else None for number, form in zip(numbers, forms, strict=True)]
-    kinds = [b"str" if form in "tT" else b"bytes" for form in forms]
-    computed = plain_checksums(numbers, ids, kinds, parts)
-    if computed != checksums:
-        number = _first_mismatch(numbers, computed, checksums)
-        raise ValueError(f"message {number} is not as it was written")
+    numbers, sizes, forms, deliveries = (each[:count] for each in facts)
+    parts = [data[start:end] for start, end in zip([0, *ends], ends[:count], strict=False)]
+    # The sum of all is as good as each of them, and SQLite adds without the interpreter's lock.
+    if sum(plain_checksums(numbers, forms.encode(), parts)) != checksums:
+        raise ValueError(_damage(database, part))
     texts = [
         part.decode() if form in "tT" else part for part, form in zip(parts, forms, strict=True)
     ]
+    if numbers[0] <= database.marked.high:
+        deliveries = [
+            database.marked.deliveries if number in database.marked else times
+            for number, times in zip(numbers, deliveries, strict=True)
+        ]
+    ids = [number if form in "BT" else None for number, form in zip(numbers, forms, strict=True)]
     none = repeat(None)
     columns = zip(
         *(texts, sizes, none, none, none, numbers, numbers if named else ids, deliveries),
         repeat(False),
         strict=False,
     )
-    return list(map(Message._make, columns)), more
+    return list(map(tuple.__new__, repeat(Message), columns)), more
 
 
-def _first_mismatch(numbers: list[int], computed: list[int], written: list[int]) -> int:
-    """Return the first number whose checksum is not the written one."""
-    pairs = zip(computed, written, strict=True)
-    return next(number for number, (new, old) in zip(numbers, pairs, strict=True) if new != old)
+def _damage(database: Database, part: tuple[int, int, bool]) -> str:
+    """Find the message that is not as it was written: raises `OutboxUnusable`, which names it."""
+    deque(database.select(_SINGLY, *part), maxlen=0)
+    return "a message is not as it was written"
 
 
 def _ints(listed: str) -> list[int]:
+    """Return the values of a column, of which many are alike: one number, or none, is parsed."""
+    first, count = listed.partition(",")[0], listed.count(",") + 1
+    if listed == ",".join(repeat(first, count)):
+        return [int(first)] * count
     return list(map(int, listed.split(",")))
 
 
-def _within(sizes: list[int], most: int) -> int:
-    """Return how many of these fit together, but one at least."""
-    total = 0
-    for count, size in enumerate(sizes):
-        total += size
-        if total > most and count:
-            return count
-    return len(sizes)
+def _ascending(listed: str) -> list[int]:
+    """Return the numbers of messages; of an unbroken range only the ends are parsed.
+
+    In a damaged file they might be in another order: then the checksums are wrong.
+    """
+    first, count = int(listed.partition(",")[0]), listed.count(",") + 1
+    if int(listed.rpartition(",")[2]) == first + count - 1:
+        return list(range(first, first + count))
+    return list(map(int, listed.split(",")))
 
 
 class FileReader:

@@ -11,15 +11,10 @@ from typing import Any, Final
 
 from recloser import private_file
 from recloser.outbox.errors import OutboxForeign, OutboxUnusable
-from recloser.outbox.file.database import (
-    APPLICATION,
-    COLUMNS,
-    VERSION,
-    Database,
-    StoredMessage,
-    absolute,
-)
+from recloser.outbox.file.database import APPLICATION, VERSION, Database, absolute
 from recloser.outbox.file.snapshot import snapshot
+from recloser.outbox.file.statements import MarkedRange
+from recloser.outbox.file.stored_message import COLUMNS, StoredMessage
 
 _ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """The errors of reading a damaged file; the latter where SQLite quotes it."""
@@ -55,6 +50,7 @@ class RecoveryReader:
         self.spoilt: set[int] = set()
         self._last: int | None = None
         self._reserved: int | None = None
+        self._marked: MarkedRange | None = None
         self._path = path
         self._most = Path(copy).stat().st_size // _LEAST
         self._gap = range(0)
@@ -63,6 +59,15 @@ class RecoveryReader:
             if not self._read(copy) or not self.rows:
                 raise OutboxForeign(path, "is not an outbox of recloser")
         self.spoilt -= self.rows.keys()
+
+    def messages(self) -> list[StoredMessage]:
+        """Return the rows in order; where nobody knows which of them were marked, all were."""
+        rows = [self.rows[number] for number in sorted(self.rows)]
+        marked = self._marked
+        if marked is None:
+            return [row._replace(deliveries=max(row.deliveries, 1)) for row in rows]
+        times = marked.deliveries
+        return [row._replace(deliveries=times) if row.number in marked else row for row in rows]
 
     @property
     def last(self) -> int | None:
@@ -106,9 +111,10 @@ class RecoveryReader:
 
     def _find_last(self) -> None:
         with suppress(*_ERRORS):
-            for removed, reserved in self._run("SELECT removed, reserved FROM numbers"):
-                if isinstance(removed, int) and isinstance(reserved, int):
-                    self._last, self._reserved = removed, reserved
+            for row in self._run("SELECT removed, reserved, low, high, deliveries FROM numbers"):
+                if all(isinstance(value, int) for value in row):
+                    self._last, self._reserved, *marked = row
+                    self._marked = MarkedRange(*marked)
 
     def _find_rows(self) -> None:
         """Read from both ends, and halve the rest until all is read or known as damaged."""
@@ -253,7 +259,7 @@ def salvage(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> Salvage
     try:
         with snapshot(source, str(Path(target).parent)) as copy:
             found = RecoveryReader(source, copy)
-        rows = [found.rows[number] for number in sorted(found.rows)]
+        rows = found.messages()
         last = found.last
         if last is None:
             last = max(found.rows, default=0) + _SKIPPED

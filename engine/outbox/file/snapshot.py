@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from recloser.outbox.errors import OutboxInUse, OutboxUnusable
-from recloser.outbox.file.database import Database, StoredMessage, absolute, named
+from recloser.outbox.file.database import Database, absolute, named
+from recloser.outbox.file.stored_message import StoredMessage
 
 _ENDS = ("", "-wal", "-journal")
 """The file, and the two logs of which SQLite leaves one beside it if a process was killed."""

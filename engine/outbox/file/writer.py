@@ -12,8 +12,9 @@ from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Read, Surv
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Event, Restored
 from recloser.outbox.file import fork
-from recloser.outbox.file.database import Database, StoredMessage, named
+from recloser.outbox.file.database import Database, named
 from recloser.outbox.file.reader import FileReader
+from recloser.outbox.file.stored_message import StoredMessage
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
 
@@ -270,9 +271,10 @@ class GroupCommitWriter:
     # -- reading ------------------------------------------------------------------------
 
     def read(self, request: Survey | Read, tell: Callable[[Event], object]) -> None:
-        """Read in the thread, and `tell` what was found; if not open, when it is opened again."""
+        """Read in the thread, behind what this turn writes, and `tell`; once the file is open."""
         self._reader.ask(request, tell)
-        self._read_on()
+        if self._loop is not None and self.database is not None:
+            self._loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
         """Begin to read, if that is asked for and the file is open."""

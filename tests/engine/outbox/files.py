@@ -13,7 +13,7 @@ from typing import Any
 
 import recloser
 from recloser import Outbox, State
-from recloser.outbox.file.database import StoredMessage
+from recloser.outbox.file.stored_message import StoredMessage
 from recloser.outbox.message import Message
 from recloser.testing import Plan, ScriptedTransport
 from tests.engine.rig import DOWN, Answering, Body, others, turns

@@ -349,6 +349,21 @@ def test_more_is_read_while_few_and_small_messages_are_in_memory() -> None:
     assert not backlog.hungry
 
 
+@pytest.mark.spec("G12.1")
+def test_a_pause_of_the_flush_is_used_to_read_what_there_is_room_for() -> None:
+    backlog = Backlog(FILE, WINDOW)
+    backlog.reopen(9, 5, 14)
+    backlog.count_unread(5, 5)
+    found: list[tuple[bool, bool, int]] = []
+    for number in range(1, 7):
+        backlog.pausing = False
+        hungry = backlog.hungry
+        backlog.pausing = True
+        found.append((hungry, backlog.hungry, backlog.next_part.messages))
+        backlog.append(Entry(message(number, 1, {})))
+    assert found == [(True, True, 2)] * 3 + [(False, True, 2), (False, True, 1), (False, False, 0)]
+
+
 @pytest.mark.spec("G3", "G5")
 def test_what_comes_back_later_has_its_place_behind_what_came_back_before() -> None:
     backlog = full_of(FILE, [4], first=7)

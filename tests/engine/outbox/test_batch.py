@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recloser.outbox.file.database import Database, StoredMessage, statements
+from recloser.outbox.file.database import Database
+from recloser.outbox.file.statements import Statements
+from recloser.outbox.file.stored_message import StoredMessage
 from recloser.outbox.file.writer import Batch
 
 NUMBERS = st.integers(1, 200)
@@ -71,9 +73,9 @@ def test_a_thousand_rows_are_few_statements() -> None:
         batch.note(row(number))
     batch.marked |= dict.fromkeys(range(2001, 3001), 1)
     batch.forget(range(4001, 5001))
-    found = statements(tuple(batch.put.values()), batch.marked, batch.removed)
-    assert len(list(found)) == 17 + 1 + 1 + 1
-    assert len(list(statements((), {}, range(1, 2000, 2)))) == 17 + 1
+    found = Statements(tuple(batch.put.values()), batch.marked, batch.removed)
+    assert len(list(found)) == 17 + 1 + 1
+    assert len(list(Statements((), {}, range(1, 2000, 2)))) == 17 + 1
 
 
 @pytest.mark.spec("G7.6")

@@ -12,12 +12,8 @@ import pytest
 
 from recloser import OutboxDamaged, OutboxForeign, OutboxInUse, OutboxUnusable
 from recloser.outbox import Salvaged, salvage
-from recloser.outbox.file.database import (
-    APPLICATION,
-    VERSION,
-    Database,
-    StoredMessage,
-)
+from recloser.outbox.file.database import APPLICATION, VERSION, Database
+from recloser.outbox.file.stored_message import StoredMessage
 from tests.engine.outbox.files import away, make, real, shown
 from tests.engine.outbox.test_file import (
     FOREIGN,
@@ -300,7 +296,8 @@ def test_what_a_killed_process_left_in_the_log_is_saved_too(tmp_path: Path, link
     written = filled(path, 300)
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file.database import Database, StoredMessage\n"
+        "from recloser.outbox.file.database import Database\n"
+        "from recloser.outbox.file.stored_message import StoredMessage\n"
         "file = Database(sys.argv[1], fsync=False)\n"
         "late = StoredMessage(301, None, None, 'last words', None, 0)\n"
         "file.write([late], {}, ())\n"

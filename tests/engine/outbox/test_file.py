@@ -18,7 +18,8 @@ import pytest
 
 from recloser import OutboxForeign, OutboxInUse, OutboxUnusable, State
 from recloser.outbox.file import writer
-from recloser.outbox.file.database import APPLICATION, VERSION, Database, StoredMessage
+from recloser.outbox.file.database import APPLICATION, VERSION, Database
+from recloser.outbox.file.stored_message import StoredMessage
 from tests.engine.outbox import full_disk as full_disk_story
 from tests.engine.outbox.files import away, make, real, rows
 

@@ -108,7 +108,8 @@ def test_what_a_fork_does_changes_nothing_in_the_file_of_its_parent(path: Path, 
 
 COLLECTED = """
 import gc, os, signal, sys
-from recloser.outbox.file.database import Database, StoredMessage
+from recloser.outbox.file.database import Database
+from recloser.outbox.file.stored_message import StoredMessage
 
 files = [Database(sys.argv[1], fsync=False)]
 files[0].write([StoredMessage(1, None, None, "before", None, 0)], {}, ())

@@ -170,12 +170,31 @@ def test_who_waits_for_room_is_let_in_by_the_flush_and_not_by_what_it_has_read()
     hand.tell(events.Surveyed(unread=2, bytes=2))
     entry, found = hand.offer()
     assert found == []
-    assert only(hand.tell(events.Ready(5)), Save, Read) == [Save(None)]
     found = hand.tell(events.Ready(5))
-    assert [type(each) for each in found] == [Send, Read]
+    assert only(found, Save, Read) == [Save(None), Read(2, window)]
+    found = hand.tell(events.Ready(5))
+    assert [type(each) for each in found] == [Send]
     assert entry.state is MessageState.OFFERED
     found = hand.tell(events.Flushed(found[0].entry, Delivery.SENT, 5))
     assert only(found, Save) == [Save(entry)]
+
+
+@pytest.mark.spec("G12.1")
+def test_while_the_flush_waits_for_its_marks_the_file_is_read_into_all_the_room_there_is() -> None:
+    window = ReadWindow(messages=4, ahead=4)
+    hand = HandCore(FILE, window=window)
+    hand.tell(events.Restored([stored(number) for number in range(1, 6)], last=30, highest=30))
+    [flush] = hand.tell(events.Surveyed(unread=25, bytes=25))
+    assert flush == Flush(5), "more are there than have to be"
+    found = hand.tell(events.Ready(5))
+    assert only(found, Save, Read) == [Save(None), Read(5, ReadWindow(messages=3, ahead=4))]
+    part = [stored(number) for number in range(6, 9)]
+    assert hand.tell(events.Window(5, part, 8)) == [], "no room is left"
+    [send] = hand.tell(events.Ready(5))
+    for _ in range(3):
+        [send] = hand.tell(events.Flushed(send.entry, Delivery.SENT, 5))
+    [send, read] = hand.tell(events.Flushed(send.entry, Delivery.SENT, 5))
+    assert read == Read(8, window), "three are left"
 
 
 @pytest.mark.spec("G5.1", "G12.2")

@@ -185,7 +185,10 @@ def rows(path: Path) -> list[Row]:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             return []  # it died before it could make the table
-        found = connection.execute("SELECT number, data, deliveries FROM message ORDER BY number")
+        found = connection.execute(
+            "SELECT number, data, iif(number BETWEEN low AND high, n.deliveries, m.deliveries)"
+            " FROM message m, numbers n ORDER BY number"
+        )
         return [Row(*each) for each in found]
 
 

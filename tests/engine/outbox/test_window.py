@@ -27,8 +27,9 @@ from recloser.fsm import Unsent
 from recloser.outbox import Reason
 from recloser.outbox.effects import Read, Survey
 from recloser.outbox.events import Known, Surveyed
-from recloser.outbox.file.database import Database, StoredMessage
+from recloser.outbox.file.database import Database
 from recloser.outbox.file.reader import PART, first_rows, next_messages, survey
+from recloser.outbox.file.stored_message import StoredMessage
 from recloser.outbox.window import ReadWindow
 from recloser.testing import Plan
 from tests.engine.outbox.engines import sender_of, writer_of
@@ -161,6 +162,7 @@ async def test_what_has_a_key_or_a_time_to_live_is_known_behind_the_window(path:
         path, clock=clock, acknowledgements=wanted, on_drop=drops.append, **ROOMY
     ) as ws:
         await ws.send("newer", key="price")
+        await settled(lambda: len(drops) > 1)  # the clock is asked when more has been read
         found = {(each.message.data, each.reason) for each in drops}
         assert found == {("4000", Reason.REPLACED), ("4001", Reason.EXPIRED)}
         with pytest.raises(ValueError, match="is held"):
@@ -262,7 +264,8 @@ async def test_damage_behind_the_window_stops_the_flush_before_it(
             await ws.send("new")
         await settled(lambda: in_memory(ws) == 0)
     sent = transport.wires[0].sent
-    assert sent == EVERY[: 3 * WINDOW.messages]
+    assert sent == EVERY[: len(sent)]
+    assert 3 * WINDOW.messages <= len(sent) < 4000, "it stops before the part with the damage"
     await ws.close()
     ws, _ = make(path, Plan(), **ROOMY)
     with pytest.raises(OutboxDamaged, match="message 4000 is not as it was written"):

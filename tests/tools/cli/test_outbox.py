@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recloser.cli import main
-from recloser.outbox.file.database import Database, StoredMessage
+from recloser.outbox.file.database import Database
+from recloser.outbox.file.stored_message import StoredMessage
 from tests.tools.cli.test_group import loaded
 
 ROOT = Path(__file__).parents[3]
@@ -108,7 +109,8 @@ def test_what_a_killed_process_left_is_shown_and_stays_as_it_is(path: Path) -> N
     """The rows are in SQLite's log, which another reader would move into the file."""
     program = (
         "import os, sys\n"
-        "from recloser.outbox.file.database import Database, StoredMessage\n"
+        "from recloser.outbox.file.database import Database\n"
+        "from recloser.outbox.file.stored_message import StoredMessage\n"
         "file = Database(sys.argv[1], fsync=False)\n"
         "late = StoredMessage(8, None, None, 'last words', None, 0)\n"
         "file.write([late], {}, ())\n"
