@@ -52,6 +52,8 @@ class GovernorCore:
                 host = self._host(key)
                 found += host.ask(engine, route, now, intentional=intentional)
             case events.Sleep(engine, key, close, wake):
+                if engine in self._homes and self._hosts[self._homes[engine]].dials(engine):
+                    return []  # it dials on, for the connection that it has just lost
                 found = self._move(engine, key, now)
                 host = self._host(key)
                 found += host.sleep(engine, close, now, wake=wake)

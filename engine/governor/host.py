@@ -29,8 +29,6 @@ _LAPSE: Final = 5
 is down again."""
 _CATCH_UP: Final = 0.1
 """Seconds of delay by a busy event loop that those who wait make up for."""
-_SPARE: Final = 16
-"""So many entries of sleepers that are gone may be kept, besides one for each that is there."""
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 
 
@@ -132,7 +130,7 @@ class Host:
     def ask(self, engine: int, route: Hashable, now: float, *, intentional: bool) -> list[Effect]:
         """Take an engine that wants to dial now."""
         self._sleepers.pop(engine, None)
-        if engine in self._asked:
+        if engine in self._dialling:  # it was woken, or dials another address than it meant to
             self._asked.discard(engine)
             self._dialling[engine] = self._dial(route, now)
             return [Grant(engine)]
@@ -142,8 +140,6 @@ class Host:
 
     def sleep(self, engine: int, close: Close, now: float, *, wake: bool) -> list[Effect]:
         """Take an engine that begins a backoff after an end with this record."""
-        if engine in self._dialling or engine in self._ahead or engine in self._waiting:
-            return []  # it dials on, for the connection that it has just lost
         kind = reading(close)
         ripe = inf
         told = close.retry_after is not None or close.spread is not None
@@ -158,6 +154,10 @@ class Host:
         if clear and kind in _TROUBLE:
             found = self._suspects(engine, kind, close, now)
         return found + self.admit(now)
+
+    def dials(self, engine: int) -> bool:
+        """Whether the engine dials, or waits for that."""
+        return engine in self._dialling or engine in self._ahead or engine in self._waiting
 
     def leave(self, engine: int, now: float) -> list[Effect]:
         """Let an engine go that neither waits nor dials any more."""
@@ -297,7 +297,7 @@ class Host:
         if ripe == inf:
             return
         heappush(self._ripe, sleeper)
-        if len(self._ripe) > 2 * len(self._sleepers) + _SPARE:  # most of them count no more
+        if len(self._ripe) > 2 * len(self._sleepers) + 16:  # most of them count no more
             self._ripe = sorted(each for each in self._sleepers.values() if each.ripe < inf)
 
     def _share(self, close: Close, route: Hashable) -> list[Effect]:

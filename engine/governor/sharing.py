@@ -45,13 +45,18 @@ class Sharing:
         """Take a permit; return 0.0, or the seconds after which to ask again.
 
         `gap` is that between two probes, if the dial is one. While the store is away the result is
-        0.0: the local limits hold.
+        0.0: the local limits hold. An engine that has a permit of this key keeps it; it gives back
+        one of another key.
         """
+        if engine in self._permits:
+            if self._permits[engine][0] in (key, _probe(key)):
+                return 0.0
+            self.give_back(engine)
         if self._paused:
             return 0.0
         limits, lease = self._limits, _LEASE
         if gap is not None:
-            key, limits, lease = f"probe {key}", DialLimits(rate=1 / gap), gap
+            key, limits, lease = _probe(key), DialLimits(rate=1 / gap), gap
         name = f"{self._owner} {next(self._names)}"
         self._permits[engine] = key, name
         try:
@@ -109,3 +114,8 @@ class Sharing:
     def _reached(self, key: str) -> None:
         self._contact.answered(key, {})
         self._away_until = None
+
+
+def _probe(key: str) -> str:
+    """Return the key of the probes of a host."""
+    return f"probe {key}"

@@ -68,6 +68,30 @@ def test_who_took_the_record_of_another_stays_known_though_that_one_leaves_first
     assert town.core.hosts == 0
 
 
+@pytest.mark.spec("M1.5")
+def test_who_asks_again_at_its_host_keeps_its_permit() -> None:
+    """Its providers have given another address of that host than was expected."""
+    town = Town(at_once=1)
+    town.ask(1, route="a")
+    town.ask(2, route="b")
+    town.ask(1, route="b")
+    assert [engine for _, engine in town.granted] == [1, 1]
+    refused = Close(code=1015, origin=NOBODY.origin, cause=Cause.TLS)
+    town.ended(1, refused)
+    assert [engine for _, engine, _ in town.shared] == [2]
+
+
+@pytest.mark.spec("M1.5")
+def test_a_dial_goes_on_though_the_connection_before_it_ends_at_another_key() -> None:
+    town = Town(at_once=1)
+    town.ask(1, 2, key="a")
+    town.sleep(1, 2, key="b")
+    town.ended(1)
+    assert [engine for _, engine in town.granted] == [1, 2]
+    town.ended(2)
+    assert town.core.hosts == 0
+
+
 @pytest.mark.spec("J1.1")
 def test_an_outage_without_end_needs_no_more_memory() -> None:
     town = Town()

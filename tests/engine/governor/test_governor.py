@@ -6,6 +6,7 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -367,6 +368,25 @@ async def test_a_budget_that_is_spent_is_not_spent_again_by_the_return() -> None
     ]
     await fleet.close()
     await other.close()
+
+
+@pytest.mark.spec("M1.5", "M1.4")
+@virtual
+async def test_a_function_that_gives_another_path_each_time_asks_for_one_permit() -> None:
+    numbers = count()
+    ws, transport = engine(
+        *[UP] * 3,
+        url=lambda: f"ws://a.example/{next(numbers)}",
+        governor=Governor(at_once=1),
+        policy=Answering(Retry(1.0)),
+    )
+    ws.connect()
+    for dials in range(1, 4):
+        await ws.wait_for(State.OPEN)
+        assert len(transport.requests) == dials
+        transport.wires[-1].end(CUT)
+        await pass_time(2.0)
+    await ws.close()
 
 
 @pytest.mark.spec("M1.5")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from recloser import Governor, Retry, State
 from recloser.fsm import Cause, Close
 from recloser.governor import DialLimits, News
 from recloser.testing import Plan, ScriptedTransport
-from tests.engine.rig import CUT, UP, URL, Answering, now, pass_time, turns, virtual
+from tests.engine.rig import CUT, UP, URL, Answering, engine, now, pass_time, turns, virtual
 
 GONE = Plan(refused=Close.cut(Cause.TCP))
 
@@ -189,3 +190,27 @@ async def test_one_probe_stands_for_the_fleet_and_its_news_serve_all() -> None:
 def test_what_is_no_store_is_refused() -> None:
     with pytest.raises(TypeError, match="store must be a GovernorStore"):
         Governor(store="redis://localhost")  # type: ignore[arg-type] # the point
+
+
+@pytest.mark.spec("M1.5", "M1.6")
+@virtual
+async def test_a_dial_that_goes_elsewhere_gives_its_permit_of_the_store_back() -> None:
+    """Two paths of one host, then another host: each dial has one permit, and keeps none."""
+    rack = Rack()
+    urls = iter([f"ws://{each}.example/{each}" for each in ("a", "a", "b")] * 2)
+    paths = count()
+    ws, transport = engine(
+        *[UP] * 6,
+        url=lambda: f"{next(urls)}/{next(paths)}",
+        governor=Governor(store=rack.door(), at_once=1),
+        policy=Answering(Retry(1.0)),
+    )
+    ws.connect()
+    for _ in range(6):
+        await ws.wait_for(State.OPEN)
+        await turns()
+        assert not any(rack.permits.values())
+        transport.wires[-1].end(CUT)
+        await pass_time(3.0)
+    assert set(rack.permits) == {"a.example:80", "b.example:80"}
+    await ws.close()
