@@ -68,13 +68,16 @@ async def dial(
     generation: Generation,
     driver: Dialler,
     effect: Dial,
-    *,
+    plain: Request | None,
     transport: Transport,
     on_open: OnOpen | None,
 ) -> None:
-    """Put the wire into `generation`; raises `DialFailed` for whatever went wrong."""
+    """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
+
+    `plain` is the request, where no provider need be asked.
+    """
     spend = await driver.prepare(generation, effect)
-    ready = await driver.request(effect)
+    ready = await driver.request(effect) if plain is None else plain
     if not driver.wants(generation):
         raise DialFailed(CANCELLED)
     driver.addressed(ready)

@@ -265,9 +265,8 @@ class Driver:
             self.generation = generation
         else:
             self.moves.successor = generation
-        name = f"recloser dial {effect.generation}"
-        dialling = dial(generation, self, effect, transport=self._transport, on_open=self._on_open)
-        generation.task = self.bind().create_task(dialling, name=name)
+        body = dial(generation, self, effect, self._inputs.plain, self._transport, self._on_open)
+        generation.task = self.bind().create_task(body, name=f"recloser dial {effect.generation}")
         generation.task.add_done_callback(generation.dialled)
 
     def _promote(self) -> None:

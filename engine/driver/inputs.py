@@ -77,6 +77,11 @@ class Inputs:
             self._place = address_of(request.url)
         return self._place
 
+    @property
+    def plain(self) -> Request | None:
+        """The request of every dial; None where something of it is to be asked for."""
+        return self._plain if self._credentials is None else None
+
     async def request(self, clock: Clock, *, refresh: bool = False) -> Request:
         """Ask for URL, headers, subprotocols and credentials, in this order.
 

@@ -69,10 +69,11 @@ class Observers:
         """
         for waiter in self._waiters:
             waiter.offer(change)
-        for iterator in self._iterators or ():
-            iterator.add(change)
-        if change.current is State.CLOSED:
-            self._iterators = None
+        if self._iterators is not None:
+            for iterator in self._iterators:
+                iterator.add(change)
+            if change.current is State.CLOSED:
+                self._iterators = None
         present = self._listeners
         for entry in present:
             if present is not self._listeners and entry not in self._listeners:

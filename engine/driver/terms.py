@@ -108,15 +108,14 @@ async def meet(
     if governor is None:
         return spend
     expected = core.address if address is None else address
-    permit = partial(_permit, governor, core, dial, feed)
     if expected is not None:
-        await permit(expected)
+        await _permit(governor, core, dial, feed, expected)
     if address is not None:
         return spend
 
     async def addressed() -> None:
         if core.address is not None and core.address != expected:
-            await permit(core.address)
+            await _permit(governor, core, dial, feed, core.address)
         if spend is not None:
             await spend()
 
