@@ -268,7 +268,7 @@ async def restarts(count: int, *, rare: bool) -> Table:
                 name = f"killed, away for {away:g} s"
                 if capacity:
                     name += f", back at {capacity:.0f} a second"
-                server.start(capacity)
+                await asyncio.to_thread(server.start, capacity)
                 async with account.row(name, crowd, count / capacity if capacity else None):
                     pass
             await account.holds("open at the end")
