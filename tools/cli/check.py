@@ -1,5 +1,6 @@
 """`recloser check`: tries to break each law with a policy; a broken law is shown as a story."""
 
+import gc
 import json
 import sys
 from collections.abc import Iterator
@@ -92,7 +93,7 @@ def command(
         raise click.BadParameter(f"must be above 0, not {max_delay:g}", param_hint="--max-delay")
     make = partial(_load, policy)
     make()
-    with _progress(policy) as progress:
+    with _frozen(), _progress(policy) as progress:
         report = examine(
             make,
             laws=chosen,
@@ -124,6 +125,16 @@ def _source(name: str) -> tuple[str, str]:
     if name in policies.SHIPPED:
         return f"from recloser.policies import {name}", name
     return "from recloser.policies import for_service", f'for_service("{name}")'
+
+
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Keep the garbage collector from looking through all that is loaded, time and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

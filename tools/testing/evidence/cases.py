@@ -1,8 +1,7 @@
 """The exhaustive part of the search: every code, status and cause, and the edges of each field."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from math import ceil
 from typing import Any, Final
@@ -64,16 +63,23 @@ _STEADY: Final = 3000
 """Attempts that are tried one by one, for a few ends."""
 
 
-@cache
-def made_once(group: Callable[[], Iterator[Case]]) -> tuple[Case, ...]:
-    """Make the cases of a group, the same for every policy; a process makes them once."""
-    return tuple(group())
+_MADE: Final[dict[Callable[[], Iterator[Case]], tuple[Case, ...] | None]] = {}
+"""The groups that this process has asked for, and the cases of those that it keeps."""
 
 
-@lru_cache(maxsize=1)
-def made_of(literals: Literals, seed: int) -> tuple[Case, ...]:
-    """Make the cases with a policy's own values once, for as long as the same policy is checked."""
-    return tuple(literally(literals, seed))
+def made(group: Callable[[], Iterator[Case]]) -> Iterable[Case]:
+    """Return the cases of a group, the same for every policy; they are kept from the second time.
+
+    A process that checks one policy has no use for them later, and would pay for their memory and
+    for the garbage collector, which looks through all of them.
+    """
+    if group not in _MADE:
+        _MADE[group] = None
+        return group()
+    cases = _MADE[group]
+    if cases is None:
+        cases = _MADE[group] = tuple(group())
+    return cases
 
 
 def codes() -> Iterator[Case]:

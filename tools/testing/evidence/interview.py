@@ -55,7 +55,14 @@ class Interview:
         self._reworded: tuple[Close, tuple[Close, ...]] | None = None
 
     def __call__(self, close: Close, context: Context, /) -> Decision:
-        """Answer from memory if the very same question was the last one."""
+        """Ask, or answer from memory if the very same question was the last one."""
+        answer = self.answer(close, context)
+        if isinstance(answer, Unanswered):
+            raise answer
+        return answer
+
+    def answer(self, close: Close, context: Context, /) -> Decision | Unanswered:
+        """Return what a call returns, or raises."""
         if close is not self._close or context is not self._context:
             self.questions += 1
             try:
@@ -64,10 +71,7 @@ class Interview:
                 self._answer = error
             self._close, self._context = close, context
             self.turn += 1
-        answer = self._answer
-        if isinstance(answer, Unanswered):
-            raise answer
-        return answer
+        return self._answer
 
     def again(self, close: Close, context: Context, /) -> Decision:
         """Ask the same policy again, without the memory."""

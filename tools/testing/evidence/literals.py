@@ -18,20 +18,13 @@ _LONGEST: Final = 200
 _FOREIGN: Final = ("recloser.", "builtins", "typing", "dataclasses", "enum", "re", "math")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Literals:
     """The literals that were found, in order of appearance."""
 
     numbers: tuple[float, ...] = ()
     """Finite; whole ones are ints."""
     texts: tuple[str, ...] = ()
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both are written alike: 1 and 1.0 are two, since only one of them is a count."""
-        return isinstance(other, Literals) and repr(self) == repr(other)
-
-    def __hash__(self) -> int:
-        return hash(repr(self))
 
 
 class _Walk:

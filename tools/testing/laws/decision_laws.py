@@ -3,7 +3,7 @@
 from typing import Final
 
 from recloser.fsm.closecodes import ABNORMAL, GOING_AWAY, NORMAL
-from recloser.fsm.decisions import Context, Decision, Hold, Retry
+from recloser.fsm.decisions import Context, Decision, Hold, Retry, Stop
 from recloser.fsm.record import Cause, Close, varied
 from recloser.fsm.states import Wish
 from recloser.testing.evidence.interview import Interview, Unanswered, brief
@@ -15,6 +15,8 @@ BREATH: Final = 0.25
 """Seconds: a client that comes back sooner than this, again and again, is in a loop."""
 
 _MIDDLE: Final = 0.5
+_FRAME: Final = Cause.CLOSE_FRAME
+"""An attribute of an enumeration takes longer than one of a module, and there are many ends."""
 _UNUSED: Final = range(1000)
 """Codes that are not used (RFC 6455 section 7.4.2), so all of them mean the same."""
 
@@ -111,7 +113,7 @@ def _no_hot_decision(ask: Interview, close: Close, context: Context) -> str | No
 
 
 def _reason_optional(ask: Interview, close: Close, context: Context) -> str | None:
-    if close.intentional or close.cause is not Cause.CLOSE_FRAME:
+    if close.intentional or close.cause is not _FRAME:
         return None
     decision = ask(close, context)
     for variant in ask.reworded(close):
@@ -145,7 +147,7 @@ class _Probe(int):
 
 
 def _codes_are_integers(ask: Interview, close: Close, context: Context) -> str | None:
-    if close.cause is not Cause.CLOSE_FRAME or context.attempt != 1 or context.refreshed:
+    if close.cause is not _FRAME or context.attempt != 1 or context.refreshed:
         return None
     try:
         decision = ask(close, context)
@@ -199,6 +201,7 @@ TOTAL: Final = Law(
     incident="stamina's backoff raised OverflowError past attempt 1024 (fixed in 26.1); an "
     "exception in a SignalR retry policy stops the client.",
     decision=_total,
+    concerns=lambda _ask, _close, _context, answer: answer is None,
 )
 PURE: Final = Law(
     name="pure",
@@ -207,6 +210,9 @@ PURE: Final = Law(
     "incident, and one object could not serve many connections. context.roll is the jitter.",
     incident="reconnecting-websocket 4.4.0 draws its smallest delay once per process.",
     decision=_pure,
+    concerns=lambda ask, _close, context, answer: (
+        answer is not None and (context.roll == _MIDDLE or ask.patience > 1)
+    ),
     memory=_remembers,
 )
 BOUNDED: Final = Law(
@@ -216,6 +222,9 @@ BOUNDED: Final = Law(
     "that never comes back.",
     incident="graphql-ws 6.4.2 doubles its delay without a cap; labzero/lunch #190 overflowed.",
     decision=_bounded,
+    concerns=lambda ask, _close, _context, answer: (
+        isinstance(answer, Retry) and answer.delay > ask.max_delay
+    ),
 )
 INTENTIONAL: Final = Law(
     name="intentional-stops",
@@ -225,6 +234,9 @@ INTENTIONAL: Final = Law(
     incident="pladaria/reconnecting-websocket #14, phoenix #1841 and #2187; websockets 17.4 "
     "dials again at once after the client's own close().",
     decision=_intentional_stops,
+    concerns=lambda _ask, close, _context, answer: (
+        close.intentional and not isinstance(answer, Stop)
+    ),
 )
 REASON: Final = Law(
     name="reason-optional",
@@ -232,6 +244,9 @@ REASON: Final = Law(
     why="The text is a hint for people. A proxy may drop it, and a server may reword it.",
     incident="centrifuge-js 5.8.0: 3500, which is final, is retried if its reason is empty.",
     decision=_reason_optional,
+    concerns=lambda _ask, close, _context, answer: (
+        close.cause is _FRAME and answer is not None and not close.intentional
+    ),
 )
 INTEGERS: Final = Law(
     name="codes-are-integers",
@@ -240,6 +255,7 @@ INTEGERS: Final = Law(
     incident="aiohttp's WSCloseCode has no 1005, no 1015 and nothing above 1014: WSCloseCode(4401) "
     "raises ValueError.",
     decision=_codes_are_integers,
+    concerns=lambda _ask, close, context, _answer: close.cause is _FRAME and context.attempt == 1,
 )
 HOT: Final = _no_hot_decision
 REFRESH: Final = _refresh_once

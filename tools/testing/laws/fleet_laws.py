@@ -177,6 +177,9 @@ SURVIVES: Final = Law(
     incident="robust-websocket gives up silently after three dials; y-websocket #74 was an outage "
     "that the clients' own dials kept alive.",
     decision=_comes_back,
+    concerns=lambda _ask, _close, context, answer: (
+        isinstance(answer, Stop) and context.attempt <= _EARLY
+    ),
     storm=_survives,
 )
 RETRY_AFTER_SPREAD: Final = Law(

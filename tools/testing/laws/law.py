@@ -34,6 +34,12 @@ class Law:
     optional: bool = False
     """Checked only when it is named."""
     decision: Callable[[Interview, Close, Context], str | None] | None = None
+    concerns: Callable[[Interview, Close, Context, Decision | None], bool] | None = None
+    """Whether `decision` may find a fault in an answer, which takes less time to say; None: in any.
+
+    The answer is None where the policy raised, or where what it said is no decision. The search
+    leaves `decision` out where this is False.
+    """
     memory: Callable[[Decision, Decision], str | None] | None = None
     life: Callable[[Life], str | None] | None = None
     client: Callable[[Policy, Story], str | None] | None = None

@@ -7,7 +7,7 @@ from recloser.fsm.decisions import MIN_GAP, Retry
 from recloser.testing.evidence.ends import describe
 from recloser.testing.evidence.interview import Exchange, delays
 from recloser.testing.evidence.lives import Life
-from recloser.testing.laws.decision_laws import BREATH, HOT, REFRESH
+from recloser.testing.laws.decision_laws import BREATH, HOT, MANY, REFRESH
 from recloser.testing.laws.law import Law
 
 _WINDOW: Final = 6
@@ -127,6 +127,9 @@ HOT_LOOP: Final = Law(
     incident="robust-websocket and SignalR make 19,355 dials in ten minutes against a server that "
     "accepts and closes; centrifuge-js #408 counted 189 in 500 ms.",
     decision=HOT,
+    concerns=lambda _ask, _close, context, answer: (
+        context.attempt >= MANY and isinstance(answer, Retry) and answer.delay < BREATH
+    ),
     life=_no_hot_loop,
 )
 SETTLES: Final = Law(
@@ -145,6 +148,7 @@ REFRESH_ONCE: Final = Law(
     "identity provider the next victim.",
     incident="ably-js #203 and #311, supabase realtime-js #246: token requests in a loop.",
     decision=REFRESH,
+    concerns=lambda _ask, _close, context, answer: context.refreshed and isinstance(answer, Retry),
     life=_refresh_once,
 )
 STRICT_GAPS: Final = Law(

@@ -92,12 +92,12 @@ class Search:
         laws = self._left("decision", "memory")
         asker = Interview(self._make, max_delay=self._max_delay)
         groups: tuple[tuple[str, Callable[[], Iterable[cases.Case]]], ...] = (
-            ("codes", partial(cases.made_once, cases.codes)),
-            ("statuses", partial(cases.made_once, cases.statuses)),
-            ("origins and causes", partial(cases.made_once, cases.causes)),
-            ("edges of each field", partial(cases.made_once, cases.fields)),
-            ("attempts", partial(cases.made_once, cases.attempts)),
-            ("its own numbers and texts", partial(cases.made_of, known, self._seed)),
+            ("codes", partial(cases.made, cases.codes)),
+            ("statuses", partial(cases.made, cases.statuses)),
+            ("origins and causes", partial(cases.made, cases.causes)),
+            ("edges of each field", partial(cases.made, cases.fields)),
+            ("attempts", partial(cases.made, cases.attempts)),
+            ("its own numbers and texts", partial(cases.literally, known, self._seed)),
         )
         witness = Interview(self._make, max_delay=self._max_delay)
         first = list(self._first_answers(witness)) if self._left("memory") else []
@@ -134,9 +134,13 @@ class Search:
 
     def _ask(self, asker: Interview, laws: list[Law], chunk: list[cases.Case]) -> list[Law]:
         """Put questions under the laws that hold so far; return those that still do."""
-        checks = [(law, law.decision) for law in laws if law.decision is not None]
+        checks = [(law, law.concerns, law.decision) for law in laws if law.decision is not None]
         for close, context in chunk:
-            for law, check in checks:
+            found = asker.answer(close, context)
+            answer = None if isinstance(found, Unanswered) else found
+            for law, concerns, check in checks:
+                if concerns is not None and not concerns(asker, close, context, answer):
+                    continue
                 try:
                     problem = check(asker, close, context)
                 except Unanswered:
