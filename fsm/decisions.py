@@ -2,7 +2,7 @@
 
 from enum import Enum
 from math import inf
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.numbers import check_seconds
@@ -225,6 +225,38 @@ class Retry(Value):
     def guard(self) -> Guard:
         """The guard that this decision sets for the machine."""
         return Guard.RETRY
+
+
+class _RetryDraft(Retry):
+    """A decision whose fields can still be set, and that becomes a `Retry`.
+
+    A value sets each field by a call, which takes twice as long.
+    """
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__  # type: ignore[assignment] # its arguments have no names
+    __delattr__ = object.__delattr__  # with one of them alone, each assignment is a call of Python
+
+    def __init__(
+        self: Any, delay: float, refresh: bool, rule: str, unsent: Unsent, session: Session | None
+    ) -> None:
+        self.delay = delay
+        self.refresh = refresh
+        self.rule = rule
+        self.unsent = unsent
+        self.session = session
+
+
+def drawn_retry(
+    delay: float, refresh: bool, rule: str, unsent: Unsent, session: Session | None
+) -> Retry:
+    """Make the `Retry` of a rule whose facts were checked when it was made, all but the delay."""
+    if not (type(delay) is float and 0.0 <= delay < inf):
+        return Retry(delay, refresh, rule, unsent, session)
+    draft: Any = _RetryDraft(delay, refresh, rule, unsent, session)
+    draft.__class__ = Retry
+    made: Retry = draft
+    return made
 
 
 class Hold(Value):

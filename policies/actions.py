@@ -9,11 +9,11 @@ from recloser.fsm.decisions import (
     Context,
     Decision,
     Hold,
-    Retry,
     Session,
     Stop,
     Unsent,
     check_unsent,
+    drawn_retry,
 )
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
@@ -88,18 +88,18 @@ class Redial(Action):
         backoff, floor = self.backoff, self.floor
         unsent, session = self.unsent, self.session
         if self.refresh:
-            return lambda close, context: Retry(
+            return lambda close, context: drawn_retry(
                 _refreshing(backoff, floor, close, context), True, rule, unsent, session
             )
         if self.unless_told:
-            return lambda close, context: Retry(
+            return lambda close, context: drawn_retry(
                 pace(backoff, 0.0 if told(close) else floor, close, context),
                 False,
                 rule,
                 unsent,
                 session,
             )
-        return lambda close, context: Retry(
+        return lambda close, context: drawn_retry(
             pace(backoff, floor, close, context), False, rule, unsent, session
         )
 

@@ -1,5 +1,10 @@
 """Decisions are checked where they are made, so that a policy's bug shows in the policy."""
 
+import copy
+import pickle
+from dataclasses import FrozenInstanceError
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +19,7 @@ from recloser.fsm.decisions import (
     Session,
     Stop,
     Unsent,
+    drawn_retry,
     earliest_dial,
 )
 from recloser.fsm.run import Run
@@ -43,6 +49,35 @@ def test_every_other_delay_is_kept_as_a_float(delay: float) -> None:
     kept = Retry(delay).delay
     assert type(kept) is float
     assert kept == float(delay)
+
+
+@given(
+    st.floats(0, 1e308),
+    st.booleans(),
+    st.text(max_size=5),
+    st.sampled_from(Unsent),
+    st.one_of(st.none(), st.sampled_from(Session)),
+)
+def test_the_retry_of_a_rule_is_like_any_other(
+    delay: float, refresh: bool, rule: str, unsent: Unsent, session: Session | None
+) -> None:
+    drawn = drawn_retry(delay, refresh, rule, unsent, session)
+    made = Retry(delay, refresh, rule, unsent, session)
+    assert type(drawn) is Retry
+    assert (drawn, hash(drawn), repr(drawn)) == (made, hash(made), repr(made))
+    assert pickle.loads(pickle.dumps(drawn)) == copy.deepcopy(drawn) == made
+    with pytest.raises(FrozenInstanceError):
+        drawn.delay = 1.0  # type: ignore[misc] # the point of the test
+
+
+@pytest.mark.spec("B4.2")
+@pytest.mark.parametrize("delay", [-1e-9, float("nan"), float("inf"), "1", None])
+def test_the_delay_of_a_rule_is_checked(delay: Any) -> None:
+    """A backoff of one's own may give anything."""
+    with pytest.raises((TypeError, ValueError), match="delay must be"):
+        drawn_retry(delay, False, "rule", Unsent.KEEP, None)
+    whole = drawn_retry(2, False, "rule", Unsent.KEEP, None)
+    assert type(whole.delay) is float
 
 
 def test_refresh_is_true_or_false() -> None:
