@@ -312,7 +312,9 @@ LAWS: Table = {
             **SEARCH),
     **shown("examine", make_policy=f"{POLICY}test_a_class_an_object_and_a_function_serve",
             source="tools/cli/test_check.py::"
-            "test_the_test_that_is_printed_fails_until_the_flaw_is_gone", **SEARCH),
+            "test_the_test_that_is_printed_fails_until_the_flaw_is_gone",
+            processes="tools/testing/search/test_fork.py::"
+            "test_a_sound_policy_is_searched_by_two_processes_with_one_report", **SEARCH),
     **probes("assert_law", one_law, {
         "law": "total", "make_policy": standard, "max_delay": 900_000.0,
         "evidence": Question(received(1000), after(1)),
@@ -326,7 +328,8 @@ LAWS: Table = {
         "storm": complains,
     }),
     **shown("Law", memory="tools/testing/test_gallery.py::"
-            "test_it_is_caught_by_the_law_that_it_breaks"),
+            "test_it_is_caught_by_the_law_that_it_breaks",
+            concerns=f"{POLICY}test_the_finite_part_asks_a_law_about_what_concerns_it"),
     **{
         ("Law", name): Kept(Law, name, {"name": "mine", "claim": "claims", "life": complains})
         for name in ("name", "claim", "why", "incident", "optional")

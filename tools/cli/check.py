@@ -56,6 +56,14 @@ _STEPS: Final = 1000
     metavar="SECONDS",
     help="The longest delay that the law 'bounded' allows.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Processes that search at a time, at most two, where the machine has processors for them.",
+)
 @click.option("--list", "listing", is_flag=True, help="List the laws, with why they are ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_context
@@ -68,6 +76,7 @@ def command(
     quick: bool,
     seed: int,
     max_delay: float,
+    processes: int,
     listing: bool,
     as_json: bool,
 ) -> int:
@@ -103,6 +112,7 @@ def command(
             max_delay=max_delay,
             progress=progress,
             source=_source(policy),
+            processes=processes,
         )
     click.echo(_json(policy, report) if as_json else _text(policy, report))
     return 0 if report.sound else 1

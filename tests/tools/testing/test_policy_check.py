@@ -56,6 +56,27 @@ def test_a_law_of_ones_own() -> None:
     assert "Hold() by rule 'tired'" in verdict.story
 
 
+@pytest.mark.spec("K1.2")
+def test_the_finite_part_asks_a_law_about_what_concerns_it() -> None:
+    asked: list[tuple[Close, Context]] = []
+
+    def never(ask: Interview, close: Close, context: Context) -> str | None:
+        asked.append((close, context))
+        return None
+
+    law = Law(
+        name="own",
+        claim="It rests after 4321 alone.",
+        decision=never,
+        concerns=lambda _ask, close, _context, answer: (
+            close.code == 4321 and isinstance(answer, Hold)
+        ),
+    )
+    assert check_policy(Sleeper, laws=[law], examples=0).sound
+    assert {close.code for close, _ in asked} == {4321}
+    assert not any(close.intentional for close, _ in asked)
+
+
 def test_a_law_needs_a_check() -> None:
     with pytest.raises(TypeError, match="give it a check"):
         Law(name="empty", claim="Nothing.")

@@ -16,6 +16,7 @@ from recloser.testing.evidence.stories import Question, Story, acts_of
 from recloser.testing.laws.law import Law
 from recloser.testing.search.breach import Breach, Evidence, MakePolicy, problem_of
 from recloser.testing.search.effort import Effort
+from recloser.testing.search.fork import Fork, processors
 from recloser.testing.search.random_search import Sieve
 from recloser.testing.search.shrink import shorter, smallest
 
@@ -42,6 +43,7 @@ class Search:
         seed: int,
         max_delay: float,
         progress: Progress | None = None,
+        processes: int = 1,
     ) -> None:
         self.found: dict[str, Breach] = {}
         self.questions: int = 0
@@ -53,17 +55,53 @@ class Search:
         self._seed = seed
         self._max_delay = max_delay
         self._progress = progress
+        self._processes = processes
 
     def run(self) -> None:
         """Search everything; the cheap and exhaustive things come first."""
         known = literals_of(self._make, self._make())
-        self._sweep(known)
+        if min(self._processes, processors()) > 1:
+            self._run_forked(known)
+        else:
+            self._sweep(known)
+            self._rest(known)
+        self._tell("done", 1.0)
+
+    def _run_forked(self, known: Literals) -> None:
+        """Let another process search the rest meanwhile, as if the questions broke no law.
+
+        Where they do, and where the rest finds a breach or fails, the rest is searched here, as
+        one process would: it needs the laws that hold so far, and a breach is no plain data.
+        """
+        fork = Fork(partial(self._soundly, known))
+        try:
+            self._sweep(known)
+        except BaseException:
+            fork.stop()
+            raise
+        if self.found:
+            fork.stop()
+            counts = None
+        else:
+            counts = fork.result()
+        if counts is None:
+            self._rest(known)
+        else:
+            self.questions += counts["questions"]
+            self.stories += counts["stories"]
+
+    def _soundly(self, known: Literals) -> dict[str, int] | None:
+        """Search the rest in silence; return its counts, or None if it found a breach."""
+        self._progress = None
+        self._rest(known)
+        return None if self.found else {"questions": self.questions, "stories": self.stories}
+
+    def _rest(self, known: Literals) -> None:
         self._lives(known)
         self._fleets()
         self._storms()
         if self._examples:
             self._random(known)
-        self._tell("done", 1.0)
 
     def _tell(self, what: str, share: float) -> None:
         if self._progress is not None:
@@ -111,7 +149,7 @@ class Search:
                 asked += len(chunk) * self._effort.every
                 self._tell(what, min(0.5, 0.5 * asked / _CASES))
         self._recall(witness, first)
-        self.questions = asker.questions + witness.questions
+        self.questions += asker.questions + witness.questions
 
     def _first_answers(self, asker: Interview) -> Iterator[tuple[cases.Case, Decision]]:
         for close, context in islice(cases.codes(), _FIRST):
