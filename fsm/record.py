@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar
 
 from recloser.fsm.closecodes import ABNORMAL, MESSAGE_TOO_BIG, PROTOCOL_ERROR, TRY_LATER
 from recloser.fsm.states import Wish, Word
@@ -371,9 +371,10 @@ class _Draft(Close):
 
     def finish(self, kind: type[C]) -> C:
         """Return this very object, which is a record from now on."""
-        made: Any = self
-        made.__class__ = kind
-        return cast("C", made)
+        draft: Any = self
+        draft.__class__ = kind
+        made: C = draft
+        return made
 
 
 _facts: Final = attrgetter(*parameters(Close.__init__))

@@ -290,13 +290,13 @@ IMPURE = frozenset(
 TYPES = {("engine/outbox/options.py", "os")}
 """Imports of such a module for the sake of a type: `os.PathLike`."""
 
-CLIENT_LAW = "tools/testing/laws/client_law.py"
+CLIENT_STAGE = "tools/testing/laws/client_stage.py"
 ALONE = {
     "recloser.assembly": (
         "engine/__init__.py",
         "tools/cli/connect.py",
         "tools/cli/inspect.py",
-        CLIENT_LAW,
+        CLIENT_STAGE,
     ),
     "cryptography": ("engine/fleet/shared_provider.py",),
     "redis": ("engine/fleet/redis_link.py", "engine/fleet/redis_store.py"),

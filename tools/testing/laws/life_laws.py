@@ -34,13 +34,19 @@ def _alike(asked: list[Exchange]) -> list[Exchange]:
 
 def _no_hot_loop(life: Life) -> str | None:
     retries = [each for each in life.asked if isinstance(each.decision, Retry)]
+    apart = [
+        delay + each.context.since_dial
+        for delay, each in zip(delays(retries), retries, strict=True)
+    ]
+    if not apart or min(apart) >= BREATH:
+        return None
     for start in range(_WARM_UP, len(retries) - _WINDOW + 1):
         window = retries[start : start + _WINDOW]
         if window[0].context.attempt < start or window[-1].context.streak < _WINDOW:
             continue
         if fmean(each.context.roll for each in window) < BREATH:
             continue  # a row of low rolls: full jitter, which is fine, is quick then
-        took = sum(delays(window)) + sum(each.context.since_dial for each in window)
+        took = sum(apart[start : start + _WINDOW])
         if took < BREATH * _WINDOW:
             return (
                 f"{_WINDOW} dials within {took:.2g} s, after {start} failures before: "

@@ -224,7 +224,7 @@ class Search:
                 if law.life is not None and law.life(life) is not None:
                     acts = acts_of(ends)
                     self._shortest(law, Story(acts, refresh, roll))
-            laws = self._left("life")
+                    laws = self._left("life")
         self.questions += asker.questions
 
     def _shortest(self, law: Law, story: Story) -> None:
