@@ -8,16 +8,21 @@ runs twice under two names: how far its second row is from 1 is the resolution o
 
 import asyncio
 import gc
+import os
 import random
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from table import Table
 
 AGAIN = " (again)"
 """Ends the name of the second run of the base, the control."""
+
+ABSENT = str(Path(__file__).parent.parent / "tests" / "absent")
+"""What stands there is hidden from the processes that are measured."""
 
 Step = Callable[[], Awaitable[object]]
 
@@ -74,6 +79,16 @@ async def _timed(variant: Variant) -> tuple[int, int]:
     if variant.after is not None:
         await variant.after()
     return wall, cpu
+
+
+def bytecode_environment() -> dict[str, str]:
+    """Return the environment of a process as a user runs one: from bytecode, and without rich."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
+    paths = [ABSENT, *environment.get("PYTHONPATH", "").split(os.pathsep)]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return environment
 
 
 def median_ratio(values: list[int], base: list[int]) -> float:

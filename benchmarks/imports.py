@@ -7,17 +7,13 @@ the row that the others are compared with would be longer.
 """
 
 import asyncio
-import os
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
-from harness import AGAIN, Variant, median_ratio, rounds
+from harness import AGAIN, Variant, bytecode_environment, median_ratio, rounds
 from table import Table
 
-ABSENT = str(Path(__file__).parent.parent / "tests" / "absent")
-"""What stands there is hidden from the processes."""
 DEPENDENCIES = "import aiohttp, structlog, transitions"
 NOTHING = "pass"
 
@@ -68,12 +64,7 @@ async def _measure(count: int) -> Table:
 
 def _process(code: str) -> Variant:
     command = [sys.executable, "-c", code]
-    environment = {
-        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
-    }
-
-    paths = [ABSENT, *environment.get("PYTHONPATH", "").split(os.pathsep)]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    environment = bytecode_environment()
 
     def run() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
