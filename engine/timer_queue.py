@@ -100,8 +100,9 @@ class TimerQueue:
                 self._call(due.pop())
         finally:
             for timer in due:  # the process is about to exit, or an interruption is caught
-                timer[_QUEUE] = self
-                heappush(self._heap, timer)
+                if timer[_CALLBACK] is not None:
+                    timer[_QUEUE] = self
+                    heappush(self._heap, timer)
             self._moment = inf
             if (when := self._first()) < inf:
                 self._arm(when)

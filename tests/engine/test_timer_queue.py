@@ -141,6 +141,26 @@ def test_an_exit_of_the_process_leaves_the_others_set(exit_: type[BaseException]
         loop.close()
 
 
+@pytest.mark.spec("J1.2")
+def test_an_exit_leaves_no_timer_that_was_cancelled_before_it() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        made = TimerQueue(loop)
+
+        def leave() -> None:
+            other.cancel()
+            raise KeyboardInterrupt
+
+        made.call_at(loop.time(), leave)
+        other = made.call_at(loop.time(), loop.stop)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+        made.call_at(loop.time() + 9.0, loop.stop).cancel()
+        assert not [each for each in loop._scheduled if not each.cancelled()]  # type: ignore[attr-defined] # of asyncio
+    finally:
+        loop.close()
+
+
 @virtual
 async def test_neither_what_was_called_nor_what_was_cancelled_is_kept() -> None:
     class Callee:
