@@ -22,8 +22,8 @@ _ENGINE_SECONDS: Final = 5000.0
 crowd costs each engine little, so that the longest gap is shorter there."""
 _GAP_SHARE: Final = 0.125
 """The gap between two probes as a share of the time for which the host has been down."""
-_LONGEST_SILENCE: Final = 300.0
-"""Seconds for which a Retry-After at most keeps the probes away."""
+_LONGEST_WISH: Final = 300.0
+"""Seconds for which a Retry-After at most keeps the probes away, and of a spread at most."""
 _LAPSE: Final = 5
 """So many dials in a return that find no server, and began after the last one had opened: the host
 is down again."""
@@ -267,7 +267,7 @@ class Host:
         """
         if self._spread is not None and now < self._spread[1]:
             return
-        self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_SILENCE))
+        self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_WISH))
 
     def _begin_return(self, now: float) -> None:
         self._down_since, self._failures = None, 0
@@ -286,6 +286,7 @@ class Host:
 
         The first may be back before the last has been asked: the pace follows their number.
         """
+        spread = min(spread, _LONGEST_WISH)
         self._spread = (spread, now + spread) if spread > 0 else None
         if self._spread is not None and self._pace is not None and self._limits.rate is None:
             self._pace.at_least(self._engines / spread)
@@ -304,8 +305,7 @@ class Host:
         """Give those who wait on the same route the record of this dial as their own."""
         found: list[Effect] = []
         for line in (self._ahead, self._waiting):
-            alike = [engine for engine, other in line.items() if other == route]
-            for engine in alike:
+            for engine in [engine for engine, other in line.items() if other == route]:
                 del line[engine]
                 self._rest(engine, inf)  # until it says what comes next
                 found.append(Share(engine, close))

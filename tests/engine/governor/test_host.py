@@ -693,3 +693,22 @@ def test_the_last_engine_of_a_host_comes_back_within_the_spread_that_was_asked_f
     assert town.core.hosts == 0
     town.ask(1, 2)
     assert [engine for _, engine in town.granted] == [1, 2]
+
+
+@pytest.mark.spec("M3.3")
+def test_no_host_spreads_a_return_over_more_than_five_minutes() -> None:
+    """Also one that says so when it is back, and one of which another process tells."""
+    for told in ("before", "back", "news"):
+        town = Town()
+        spread = 300.0 if told == "back" else 99_999.0
+        town.sleep(901, 902, close=Close.frame(1012, spread=None if told == "news" else spread))
+        if told == "news":
+            town.do(Hear(News(KEY, Reading.DOWN, spread=spread)))
+        town.ask(1)
+        town.until(2.0)
+        town.ended(1)
+        if told == "back":
+            town.sleep(903, close=Close.frame(1012, spread=99_999.0))
+        town.ask(2, 3, intentional=True)
+        town.until(302.5)
+        assert {2, 3} <= {engine for _, engine in town.granted}
