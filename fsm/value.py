@@ -27,7 +27,8 @@ class Value:
     """The base of all values: what a constructor takes are the fields of its class, in order.
 
     Fields that are `hidden` are not shown. Those that are `uncompared` make no two values
-    different. Those that are `unhashed` are compared, but cannot be hashed.
+    different. Those that are `unhashed` are compared, but cannot be hashed. A class without a
+    constructor of its own says `init=False` to type checkers, which would think of one.
     """
 
     __slots__ = ()
@@ -35,6 +36,7 @@ class Value:
     __dataclass_params__: ClassVar[Any]
 
     _names: ClassVar[tuple[str, ...]]
+    _slots: ClassVar[tuple[str, ...]]
     _hidden: ClassVar[Container[str]]
     _compared: "ClassVar[attrgetter[Any]]"
     _hashed: "ClassVar[attrgetter[Any]]"
@@ -45,11 +47,14 @@ class Value:
         hidden: Container[str] = (),
         uncompared: Container[str] = (),
         unhashed: Container[str] = (),
+        init: bool = True,
     ) -> None:
-        if not cls.__dict__.get("__slots__"):
+        del init
+        slots = cls.__dict__.get("__slots__")
+        if not slots:
             return  # it adds no field: all is as in the class that it inherits from
         cls._names = parameters(cls.__init__)
-        cls._hidden = hidden
+        cls._slots, cls._hidden = slots, hidden
         compared = [each for each in cls._names if each not in uncompared]
         cls._compared = attrgetter(*compared)
         cls._hashed = attrgetter(*(each for each in compared if each not in unhashed))
@@ -80,10 +85,10 @@ class Value:
         return replace(self, **changes)
 
     def __getstate__(self) -> list[object]:
-        return [getattr(self, each) for each in self._names]
+        return [getattr(self, each) for each in self._slots]
 
     def __setstate__(self, state: list[object]) -> None:
-        for name, fact in zip(self._names, state, strict=True):
+        for name, fact in zip(self._slots, state, strict=True):
             assign(self, name, fact)
 
 

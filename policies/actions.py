@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from recloser.fsm.decisions import (
@@ -17,6 +16,7 @@ from recloser.fsm.decisions import (
 )
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Close
+from recloser.fsm.value import Value, assign
 from recloser.policies.backoff import Backoff, Uniform
 from recloser.policies.pace import LIMIT, WINDOWS, pace, told
 
@@ -53,31 +53,53 @@ class Action(ABC):
         """Make the function that decides in the name of a rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Redial(Action):
+class Redial(Value, Action):
     """To `backoff`: `floor` seconds, and the delay that the backoff draws.
 
     With `unless_told` a Retry-After replaces the floor.
     """
 
-    backoff: Backoff = WINDOWS
-    floor: float = 0.0
-    refresh: bool = False
-    unsent: Unsent = Unsent.KEEP
-    unless_told: bool = False
-    session: Session | None = None
+    __slots__ = __match_args__ = (
+        "backoff",
+        "floor",
+        "refresh",
+        "unsent",
+        "unless_told",
+        "session",
+    )
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.backoff, Backoff):
-            raise TypeError(f"retry() wants a Backoff, not {self.backoff!r}")
-        check_seconds("at_least", self.floor)
-        if not isinstance(self.unless_told, bool):
-            raise TypeError(f"unless_told must be True or False, not {self.unless_told!r}")
-        if self.unless_told and not self.floor:
+    backoff: Backoff
+    floor: float
+    refresh: bool
+    unsent: Unsent
+    unless_told: bool
+    session: Session | None
+
+    def __init__(
+        self,
+        backoff: Backoff = WINDOWS,
+        floor: float = 0.0,
+        refresh: bool = False,
+        unsent: Unsent = Unsent.KEEP,
+        unless_told: bool = False,
+        session: Session | None = None,
+    ) -> None:
+        if not isinstance(backoff, Backoff):
+            raise TypeError(f"retry() wants a Backoff, not {backoff!r}")
+        check_seconds("at_least", floor)
+        if not isinstance(unless_told, bool):
+            raise TypeError(f"unless_told must be True or False, not {unless_told!r}")
+        if unless_told and not floor:
             raise ValueError("unless_told is for a floor: give at_least, too")
-        if not (self.session is None or isinstance(self.session, Session)):
-            raise TypeError(f"session must be Session.RESUME, NEW or None, not {self.session!r}")
-        check_unsent(self.unsent)
+        if not (session is None or isinstance(session, Session)):
+            raise TypeError(f"session must be Session.RESUME, NEW or None, not {session!r}")
+        check_unsent(unsent)
+        assign(self, "backoff", backoff)
+        assign(self, "floor", floor)
+        assign(self, "refresh", refresh)
+        assign(self, "unsent", unsent)
+        assign(self, "unless_told", unless_told)
+        assign(self, "session", session)
 
     def bound(self) -> float:
         """Return the longest possible delay, in seconds."""
@@ -117,15 +139,20 @@ def _refreshing(backoff: Backoff, floor: float, close: Close, context: Context) 
     return 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Halt(Action):
+class Halt(Value, Action):
     """To `passive` or to `closed`."""
 
-    decision: type[Hold] | type[Stop] = Stop
-    unsent: Unsent = Unsent.KEEP
+    __slots__ = __match_args__ = ("decision", "unsent")
 
-    def __post_init__(self) -> None:
-        check_unsent(self.unsent)
+    decision: type[Hold] | type[Stop]
+    unsent: Unsent
+
+    def __init__(
+        self, decision: type[Hold] | type[Stop] = Stop, unsent: Unsent = Unsent.KEEP
+    ) -> None:
+        check_unsent(unsent)
+        assign(self, "decision", decision)
+        assign(self, "unsent", unsent)
 
     def answers(self, rule: str) -> Answer:
         """Answer `Hold` or `Stop`."""

@@ -6,13 +6,13 @@ server, to any of them.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from math import ceil, log
 from typing import ClassVar
 
 from recloser.fsm.decisions import Context
 from recloser.fsm.numbers import check_order, check_seconds
 from recloser.fsm.record import Close
+from recloser.fsm.value import Value, assign
 
 
 class Backoff(ABC):
@@ -32,17 +32,20 @@ class Backoff(ABC):
         """Return the seconds from now to the next dial."""
 
 
-@dataclass(frozen=True, slots=True)
-class Uniform(Backoff):
+class Uniform(Value, Backoff):
     """A random moment between `low` and `cap`, whatever the attempt."""
+
+    __slots__ = __match_args__ = ("low", "cap")
 
     low: float
     cap: float
 
-    def __post_init__(self) -> None:
-        check_seconds("low", self.low)
-        check_seconds("cap", self.cap)
-        check_order("low", self.low, "cap", self.cap)
+    def __init__(self, low: float, cap: float) -> None:
+        check_seconds("low", low)
+        check_seconds("cap", cap)
+        check_order("low", low, "cap", cap)
+        assign(self, "low", low)
+        assign(self, "cap", cap)
 
     def __str__(self) -> str:
         if self.low == self.cap:
@@ -71,23 +74,26 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Steps(Backoff):
+class Steps(Value, Backoff):
     """A table of delays in seconds, one for each attempt; the last one repeats.
 
     With `jitter`, a share of 0 to 1, each delay is drawn from that share below it.
     """
 
-    table: tuple[float, ...]
-    jitter: float = 0.0
+    __slots__ = __match_args__ = ("table", "jitter")
 
-    def __post_init__(self) -> None:
-        if not self.table:
+    table: tuple[float, ...]
+    jitter: float
+
+    def __init__(self, table: tuple[float, ...], jitter: float = 0.0) -> None:
+        if not table:
             raise ValueError("table must hold at least one delay")
-        for each in self.table:
+        for each in table:
             check_seconds("each delay of the table", each)
-        check_seconds("jitter", self.jitter)
-        check_order("jitter", self.jitter, "a share of", 1.0)
+        check_seconds("jitter", jitter)
+        check_order("jitter", jitter, "a share of", 1.0)
+        assign(self, "table", table)
+        assign(self, "jitter", jitter)
 
     def bound(self) -> float:
         """Return the longest delay of the table."""
@@ -103,8 +109,7 @@ class Steps(Backoff):
         return entry * (1.0 - self.jitter * context.roll)
 
 
-@dataclass(frozen=True, slots=True)
-class Exponential(Backoff):
+class Exponential(Value, Backoff):
     """base * factor ** (attempt - 1), at most `cap`, without jitter: a fleet stays together.
 
     For comparison, and for a connection that has no siblings.
@@ -112,17 +117,22 @@ class Exponential(Backoff):
 
     words: ClassVar[str] = "exponential"
 
-    base: float = 1.0
-    cap: float = 60.0
-    factor: float = 2.0
+    __slots__ = __match_args__ = ("base", "cap", "factor")
 
-    def __post_init__(self) -> None:
-        check_seconds("base", self.base, positive=True)
-        check_seconds("cap", self.cap, positive=True)
-        check_order("base", self.base, "cap", self.cap)
-        check_seconds("factor", self.factor)
-        if self.factor <= 1:
-            raise ValueError(f"factor must be above 1, not {self.factor!r}")
+    base: float
+    cap: float
+    factor: float
+
+    def __init__(self, base: float = 1.0, cap: float = 60.0, factor: float = 2.0) -> None:
+        check_seconds("base", base, positive=True)
+        check_seconds("cap", cap, positive=True)
+        check_order("base", base, "cap", cap)
+        check_seconds("factor", factor)
+        if factor <= 1:
+            raise ValueError(f"factor must be above 1, not {factor!r}")
+        assign(self, "base", base)
+        assign(self, "cap", cap)
+        assign(self, "factor", factor)
 
     def __str__(self) -> str:
         return f"{self.words} {self.base:g} s, x{self.factor:g}, to {self.cap:g} s"
@@ -145,9 +155,10 @@ class Exponential(Backoff):
         return self.ceiling(context.attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class FullJitter(Exponential):
+class FullJitter(Exponential, init=False):
     """A random moment between 0 and the exponential ceiling (AWS: full jitter)."""
+
+    __slots__ = ()
 
     words: ClassVar[str] = "full jitter"
 
@@ -157,9 +168,10 @@ class FullJitter(Exponential):
         return context.roll * self.ceiling(context.attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class EqualJitter(Exponential):
+class EqualJitter(Exponential, init=False):
     """A random moment in the upper half of the exponential ceiling (AWS: equal jitter)."""
+
+    __slots__ = ()
 
     words: ClassVar[str] = "equal jitter"
 
@@ -169,21 +181,24 @@ class EqualJitter(Exponential):
         return (1.0 + context.roll) * self.ceiling(context.attempt) / 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Decorrelated(Backoff):
+class Decorrelated(Value, Backoff):
     """A random moment between `base` and three times the delay before.
 
     As published by AWS, except that the cap bounds the range and not the draw: otherwise most
     draws of a long outage would be the cap itself.
     """
 
-    base: float = 1.0
-    cap: float = 60.0
+    __slots__ = __match_args__ = ("base", "cap")
 
-    def __post_init__(self) -> None:
-        check_seconds("base", self.base, positive=True)
-        check_seconds("cap", self.cap, positive=True)
-        check_order("base", self.base, "cap", self.cap)
+    base: float
+    cap: float
+
+    def __init__(self, base: float = 1.0, cap: float = 60.0) -> None:
+        check_seconds("base", base, positive=True)
+        check_seconds("cap", cap, positive=True)
+        check_order("base", base, "cap", cap)
+        assign(self, "base", base)
+        assign(self, "cap", cap)
 
     def __str__(self) -> str:
         return f"decorrelated jitter {self.base:g} to {self.cap:g} s"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from operator import attrgetter
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 from recloser.fsm.decisions import Context, Phase
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.spelling import hinting
+from recloser.fsm.value import Value, assign
 from recloser.policies.intervals import IntervalSet, Numbers, numbers
 
 Holds = Callable[[Close, Context], bool]
@@ -58,11 +58,15 @@ _SECONDS: Final = ("uptime", "elapsed", "denied_for")
 _OPTIONAL: Final = ("status", "sent_code", "uptime")
 
 
-@dataclass(frozen=True, slots=True)
-class Among:
+class Among(Value):
     """A set of words, named values or truth values."""
 
+    __slots__ = __match_args__ = ("values",)
+
     values: tuple[Any, ...]
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        assign(self, "values", values)
 
     def covers(self, other: "Among") -> bool:
         """Whether every value of `other` is in this set."""
@@ -76,11 +80,15 @@ class Among:
         return " or ".join(str(v.value if isinstance(v, Enum) else v) for v in self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class Like:
+class Like(Value):
     """Texts in which each of these regular expressions is found, whatever the case."""
 
+    __slots__ = __match_args__ = ("patterns",)
+
     patterns: tuple[str, ...]
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        assign(self, "patterns", patterns)
 
     def covers(self, other: "Like") -> bool:
         """Whether the other has all of these expressions; their meaning is not compared."""
@@ -98,11 +106,15 @@ class Like:
 Wanted = IntervalSet | Among | Like
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(Value):
     """All of its tests must hold; made by `when`. Without tests it always holds."""
 
-    tests: tuple[tuple[str, Wanted], ...] = ()
+    __slots__ = __match_args__ = ("tests",)
+
+    tests: tuple[tuple[str, Wanted], ...]
+
+    def __init__(self, tests: tuple[tuple[str, Wanted], ...] = ()) -> None:
+        assign(self, "tests", tests)
 
     def get(self, name: str) -> Wanted | None:
         """Return the values wanted of one fact; None if it does not matter."""

@@ -1,8 +1,9 @@
 """Sets of numbers as intervals, so that two conditions are compared without trying values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import inf
+
+from recloser.fsm.value import Value, assign
 
 Interval = tuple[float, float]
 """From the first number, included, to the second, excluded."""
@@ -11,11 +12,15 @@ Numbers = int | range | Iterable[int | range]
 """A set of whole numbers as it is written: `1000`, `range(4000, 5000)`, or several of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class IntervalSet:
+class IntervalSet(Value):
     """A set of numbers: intervals in ascending order that do not touch."""
 
+    __slots__ = __match_args__ = ("intervals",)
+
     intervals: tuple[Interval, ...]
+
+    def __init__(self, intervals: tuple[Interval, ...]) -> None:
+        assign(self, "intervals", intervals)
 
     def __contains__(self, value: float) -> bool:
         return any(low <= value < high for low, high in self.intervals)

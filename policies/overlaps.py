@@ -1,9 +1,9 @@
 """Finds rules that can never decide, and rules that overlap partially."""
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.policies.conditions import Among, Like, When, covers, when
 from recloser.policies.intervals import IntervalSet, join
 from recloser.policies.rules import Rule
@@ -51,11 +51,16 @@ def find(rules: Iterable[Rule]) -> tuple[Finding, ...]:
                 for at, each in enumerate(seen)
                 if each.then != rule.then
                 and _cross(each, rule)
-                and not hidden(replace(rule, when=_both(each.when, rule.when)), seen[:at])
+                and not hidden(_narrowed(rule, each), seen[:at])
             )
             findings.extend(Finding("overlap", rule.name, (each.name,)) for each in crossing)
         seen.append(rule)
     return tuple(findings)
+
+
+def _narrowed(rule: Rule, other: Rule) -> Rule:
+    """Return the rule, for those ends alone that the other one fits as well."""
+    return Rule(rule.name, _both(other.when, rule.when), rule.then, rule.why, rule.source)
 
 
 def hidden(rule: Rule, earlier: Iterable[Rule]) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """The first dial after a 1012: soon for a lone client, spread for a fleet, by what is known."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from recloser.fsm.decisions import Context
 from recloser.fsm.numbers import check_count
 from recloser.fsm.record import Close
+from recloser.fsm.value import Value, assign
 from recloser.policies.backoff import Backoff, Uniform
 
 _LONE: Final = Uniform(1.0, 5.0)
@@ -14,8 +14,7 @@ _CROWD: Final = Uniform(5.0, 30.0)
 """The delay that the registry asks of every client (hybi 09649)."""
 
 
-@dataclass(frozen=True, slots=True)
-class AfterRestart(Backoff):
+class AfterRestart(Value, Backoff):
     """A random moment of a window between `lone` and `crowd`.
 
     The window is `lone` where this process has one engine at the host, `crowd` where it has
@@ -24,12 +23,17 @@ class AfterRestart(Backoff):
     back the last time (`Context.outage`), as far as `crowd` allows.
     """
 
-    lone: Uniform = _LONE
-    crowd: Uniform = _CROWD
-    many: int = 500
+    __slots__ = __match_args__ = ("lone", "crowd", "many")
 
-    def __post_init__(self) -> None:
-        check_count("many", self.many, least=2)
+    lone: Uniform
+    crowd: Uniform
+    many: int
+
+    def __init__(self, lone: Uniform = _LONE, crowd: Uniform = _CROWD, many: int = 500) -> None:
+        check_count("many", many, least=2)
+        assign(self, "lone", lone)
+        assign(self, "crowd", crowd)
+        assign(self, "many", many)
 
     def __str__(self) -> str:
         low, high = self.lone, self.crowd

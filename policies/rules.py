@@ -3,39 +3,45 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
 from typing import Final
 
 from recloser.fsm.decisions import Context, Decision, Policy
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Cause, Close
+from recloser.fsm.value import Value, assign
 from recloser.policies.actions import Action, Answer
 from recloser.policies.conditions import Among, Holds, Wanted, When, covers, meets
 from recloser.policies.intervals import IntervalSet
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Value):
     """A condition and an action, with one sentence of reason and the source."""
+
+    __slots__ = __match_args__ = ("name", "when", "then", "why", "source")
 
     name: str
     when: When
     then: Action
     why: str
-    source: str = ""
+    source: str
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise TypeError(f"a rule needs a name, not {self.name!r}")
-        if not isinstance(self.when, When):
-            raise TypeError(f"rule {self.name}: the condition is made by when(...)")
-        if not isinstance(self.then, Action):
-            raise TypeError(f"rule {self.name}: the action is made by retry(), hold(), stop() ...")
+    def __init__(self, name: str, when: When, then: Action, why: str, source: str = "") -> None:
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"a rule needs a name, not {name!r}")
+        if not isinstance(when, When):
+            raise TypeError(f"rule {name}: the condition is made by when(...)")
+        if not isinstance(then, Action):
+            raise TypeError(f"rule {name}: the action is made by retry(), hold(), stop() ...")
+        assign(self, "name", name)
+        assign(self, "when", when)
+        assign(self, "then", then)
+        assign(self, "why", why)
+        assign(self, "source", source)
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
+class _Facts(NamedTuple):
     """The facts known of an end before a rule is tried: their tests can be left out."""
 
     known: tuple[tuple[str, Among], ...] = ()
@@ -118,7 +124,7 @@ def _by_cause(
     @cache
     def of(cause: Cause) -> _ByNumber:
         known = *facts.known, ("cause", Among((cause,)))
-        return _ByNumber(number, replace(facts, known=known), rules)
+        return _ByNumber(number, facts._replace(known=known), rules)
 
     return of
 

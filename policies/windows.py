@@ -1,18 +1,17 @@
 """Contiguous windows: the backoff of the standard policy, which keeps a fleet spread out."""
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from recloser.fsm.decisions import Context
 from recloser.fsm.numbers import check_order, check_seconds
 from recloser.fsm.record import Close
+from recloser.fsm.value import Value, assign
 from recloser.policies.backoff import Backoff
 
 _MAX_STEPS: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Windows(Backoff):
+class Windows(Value, Backoff):
     """Windows laid end to end, each with one dial at a random moment of it.
 
     They last `first`, first * `factor` ... `longest` seconds. An end that is `Close.busy`
@@ -26,25 +25,37 @@ class Windows(Backoff):
     of the peak of full jitter over many outages (docs/policies.md).
     """
 
-    first: float = 5.0
-    factor: float = 1.5
-    longest: float = 30.0
-    longest_busy: float = 300.0
-    _down: tuple[float, ...] = field(init=False, repr=False, compare=False)
-    _growth: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    __slots__ = ("_down", "_growth", "factor", "first", "longest", "longest_busy")
+    __match_args__ = ("first", "factor", "longest", "longest_busy")
 
-    def __post_init__(self) -> None:
-        check_seconds("first", self.first, positive=True)
-        check_seconds("longest", self.longest)
-        check_seconds("longest_busy", self.longest_busy)
-        check_seconds("factor", self.factor)
-        if self.factor <= 1:
-            raise ValueError(f"factor must be above 1, not {self.factor!r}")
-        check_order("first", self.first, "longest", self.longest)
-        check_order("longest", self.longest, "longest_busy", self.longest_busy)
-        object.__setattr__(self, "_down", self._lengths(self.longest))
-        grown = (each / self.first for each in self._lengths(self.longest_busy))
-        object.__setattr__(self, "_growth", tuple(grown))
+    first: float
+    factor: float
+    longest: float
+    longest_busy: float
+    _down: tuple[float, ...]
+    _growth: tuple[float, ...]
+
+    def __init__(
+        self,
+        first: float = 5.0,
+        factor: float = 1.5,
+        longest: float = 30.0,
+        longest_busy: float = 300.0,
+    ) -> None:
+        check_seconds("first", first, positive=True)
+        check_seconds("longest", longest)
+        check_seconds("longest_busy", longest_busy)
+        check_seconds("factor", factor)
+        if factor <= 1:
+            raise ValueError(f"factor must be above 1, not {factor!r}")
+        check_order("first", first, "longest", longest)
+        check_order("longest", longest, "longest_busy", longest_busy)
+        assign(self, "first", first)
+        assign(self, "factor", factor)
+        assign(self, "longest", longest)
+        assign(self, "longest_busy", longest_busy)
+        assign(self, "_down", self._lengths(longest))
+        assign(self, "_growth", tuple(each / first for each in self._lengths(longest_busy)))
 
     def _lengths(self, longest: float) -> tuple[float, ...]:
         lengths = [self.first]

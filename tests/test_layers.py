@@ -59,7 +59,10 @@ ROOMS = {
     "fsm": room("fsm", others=("transitions",), pure=True),
     "policies": room(
         "policies",
-        ours=fsm("closecodes", "decisions", "numbers", "record", "spelling", "states"),
+        ours=fsm(
+            *("closecodes", "decisions", "named_tuple", "numbers", "record", "spelling", "states"),
+            "value",
+        ),
         pure=True,
     ),
     "transport": room(

@@ -1,7 +1,7 @@
 """Asks a policy about one end, with the counters that a real run of failures would have."""
 
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from recloser.fsm.closecodes import ABNORMAL, TLS_HANDSHAKE
 from recloser.fsm.decisions import (
@@ -16,6 +16,7 @@ from recloser.fsm.decisions import (
     Unsent,
 )
 from recloser.fsm.judge import judge
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Cause, Close, Origin
 from recloser.fsm.run import Run
 from recloser.policies.rules import Rule, rules_of

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import pairwise
 from math import isfinite
-from typing import Final, NamedTuple
+from typing import Final
 
 from recloser.explain.question import PolicyQuestion, Reply, ask, make_close, phase_of
 from recloser.fsm.closecodes import NAMES, NO_STATUS, TLS_HANDSHAKE, receivable
 from recloser.fsm.closecodes import name as code_name
 from recloser.fsm.decisions import Policy
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Cause
 from recloser.policies.intervals import IntervalSet
 from recloser.policies.rules import rules_of
