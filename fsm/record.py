@@ -184,12 +184,22 @@ class Close(Value, hidden=("headers", "error"), unhashed=("headers",), uncompare
         unsent: int = 0,
         error: BaseException | None = None,
     ) -> None:
-        asked = (intentional, wish)
-        answered = (status, headers, body, retry_after)
-        facts = (code, origin, cause, reason, sent_code, *asked, clean, *answered)
-        more = (spread, advice, unsent, error)
-        for name, fact in zip(self._names, (*facts, *more), strict=True):
-            assign(self, name, fact)
+        assign(self, "code", code)
+        assign(self, "origin", origin)
+        assign(self, "cause", cause)
+        assign(self, "reason", reason)
+        assign(self, "sent_code", sent_code)
+        assign(self, "intentional", intentional)
+        assign(self, "wish", wish)
+        assign(self, "clean", clean)
+        assign(self, "status", status)
+        assign(self, "headers", headers)
+        assign(self, "body", body)
+        assign(self, "retry_after", retry_after)
+        assign(self, "spread", spread)
+        assign(self, "advice", advice)
+        assign(self, "unsent", unsent)
+        assign(self, "error", error)
 
     @classmethod
     def frame(
