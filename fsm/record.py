@@ -15,7 +15,6 @@ _OWN_STATUSES: Final = (401, 407, 408, 421, 425, 429)
 """Client errors that blame a credential or the moment, and not the address or the request."""
 _NO_PROTOCOL: Final = (501, 505)
 
-
 C = TypeVar("C", bound="Close")
 
 

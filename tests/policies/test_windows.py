@@ -1,5 +1,8 @@
 """The lengths of the windows, and what a spread that the server gave earlier means for them."""
 
+import copy
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -134,3 +137,15 @@ def test_a_dial_waits_for_the_end_of_its_window_and_for_its_moment_of_the_next(
 ) -> None:
     known = {"since_dial": 1.0, "roll": 0.5} | facts
     assert WINDOWS.delay(close, Context(phase=Phase.DIAL, **known)) == delay
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
+)
+def test_a_copy_has_the_same_windows(again: Callable[[Windows], Windows]) -> None:
+    one = Windows(first=2.0, longest=50.0)
+    other = again(one)
+    assert other == one != Windows()
+    lengths = [[each.length(attempt, 3) for attempt in range(1, 20)] for each in (one, other)]
+    assert lengths[0] == lengths[1]
+    assert str(other) == str(one)
