@@ -70,7 +70,7 @@ try:
             raise TimeoutError
         release = lock.release
     else:
-        lock = flufl.lock.Lock(f"{path}/work", lifetime=timedelta(seconds=3 if busy else 60))
+        lock = flufl.lock.Lock(f"{path}/file", lifetime=timedelta(seconds=3 if busy else 60))
         lock.lock(timeout=timedelta(seconds=patience or 0.5))
         release = lock.unlock
 except (TimeoutError, flufl.lock.TimeOutError):

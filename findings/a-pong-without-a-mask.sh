@@ -83,7 +83,7 @@ async def broker(seconds):
 
 
 async def main():
-    pinged, closed, brokered = await asyncio.gather(end(5, ping=1), end(5, close=True), broker(32))
+    pinged, closed, brokered = await asyncio.gather(end(5, ping=1), end(5, close=True), broker(26))
     print(f"a ping each second: {', '.join(pinged[0])}; the server: {pinged[1]}")
     print(f"a close with 1012: the server: {closed[1]}")
     print("amqtt, half a minute:", ", ".join(brokered))
