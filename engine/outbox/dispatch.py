@@ -170,17 +170,17 @@ class Dispatch:
             self._mark(backlog.head(1 if message.suspect else self._mark_next))
             return
         backlog.remove(entry)
-        self._flushed = entry
+        self._flushed, uncounted = entry, not held.watched
         if entry.awaits:
             held.ledger.add(entry, now)
         elif held.durable:
-            held.ledger.leaving[entry] = None
-        if held.watched:
-            if message.suspect or not entry.awaits:
-                self.trial.handed_over(entry, now)
-            entry.hand_over()
-        else:
+            held.ledger.leaving[entry] = uncounted = not (message.suspect or message.deliveries)
+        if held.watched and (message.suspect or not entry.awaits):
+            self.trial.handed_over(entry, now)
+        if uncounted:
             entry.move(_HAND_OVER)
+        else:
+            entry.hand_over()
         held.effects.append(Send(entry))
 
     def _mark(self, head: list[Message]) -> None:

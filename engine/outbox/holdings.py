@@ -232,14 +232,14 @@ class Holdings:
 
     def leave_later(self, entry: Entry) -> None:
         """Keep a message in the file that was sent directly, until it is seen to have left."""
-        self.ledger.leaving[entry] = None
+        self.ledger.leaving[entry] = False
         if entry.message.generation is None:
             self.effects.append(Note(entry.message))
 
     def recall(self, entry: Entry) -> None:
         """Forget that a message was handed over: the connection did not take it."""
         self.ledger.remove(entry)
-        self.ledger.leaving.pop(entry, None)
+        self.ledger.stop_leaving(entry)
 
     # -- messages that come back --------------------------------------------------------
 
@@ -253,7 +253,7 @@ class Holdings:
         if self.numbered:
             back.sort(key=lambda each: each.message.number)
         for entry in back:
-            ledger.leaving.pop(entry, None)
+            ledger.stop_leaving(entry)
         self.depart(())
         self.send_again(back)
 

@@ -32,8 +32,9 @@ class Ledger:
         # A dict would search its first entry among the places of removed entries.
         self.sent_at: OrderedDict[Entry, float] = OrderedDict()
         """The unacknowledged messages in the order of their hand-over, with its moment."""
-        self.leaving: dict[Entry, None] = {}
-        """The messages in the file that were handed over and may not have left."""
+        self.leaving: dict[Entry, bool] = {}
+        """The messages in the file that were handed over and may not have left. True: the delivery
+        is the first, and is counted if the message comes back. A copy of each would take long."""
 
     # -- ids ----------------------------------------------------------------------------
 
@@ -83,6 +84,13 @@ class Ledger:
         identity = entry.message.id
         if identity is not None and self.ids.get(identity) is entry:
             del self.ids[identity]
+
+    # -- messages that may not have left ------------------------------------------------
+
+    def stop_leaving(self, entry: Entry) -> None:
+        """Count the delivery of a message that comes back, unless it is counted."""
+        if self.leaving.pop(entry, False):
+            entry.message = entry.message.delivered(1)
 
     # -- unacknowledged messages --------------------------------------------------------
 

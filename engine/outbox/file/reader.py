@@ -11,7 +11,7 @@ from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from itertools import accumulate, repeat
+from itertools import accumulate, islice, repeat
 from typing import Any, Final
 
 from recloser import log
@@ -51,13 +51,15 @@ _COUNT: Final = (
 )
 _INDEX: Final = (
     "SELECT group_concat(number), group_concat(size), group_concat(form, ''),"  # noqa: S608 - of constants
-    " group_concat(deliveries) FROM ("
+    " group_concat(deliveries), max(size),"
+    " CAST(group_concat(CASE WHEN size <= ? THEN data END, '') AS BLOB), sum(checksum) FROM ("
     f"SELECT number, {_SIZE} AS size,"
     " substr('bBtT', 1 + (id IS NOT NULL) + 2 * (typeof(data) = 'text'), 1) AS form,"
-    " deliveries"
+    " deliveries, data, checksum"
     f" FROM message WHERE number > ? AND {_PLAIN} ORDER BY number LIMIT ?)"
 )
-"""The form is a letter: b for bytes, t for text, and a capital one if the number is the id."""
+"""The form is a letter: b for bytes, t for text, and a capital one if the number is the id. The
+data are there at once, up to a size of each: SQLite reads them while the event loop computes."""
 _DATA: Final = (
     "SELECT CAST(group_concat(data, '') AS BLOB), sum(checksum) FROM ("  # noqa: S608 - of constants
     f"SELECT data, checksum FROM message WHERE number BETWEEN ? AND ? AND {_PLAIN} ORDER BY number)"
@@ -134,7 +136,8 @@ def _next_messages(
     database: Database, after: int, bounds: ReadWindow, numbered: bool, named: bool
 ) -> tuple[list[Message], bool]:
     run = database.connection.execute
-    [found] = run(_INDEX, (after, numbered, bounds.messages + 1))
+    small = bounds.bytes // bounds.messages
+    [found] = run(_INDEX, (small, after, numbered, bounds.messages + 1))
     if found[0] is None:
         return [], False
     numbers = _ascending(found[0])
@@ -142,14 +145,17 @@ def _next_messages(
     facts: list[Any] = [numbers, sizes, found[2], deliveries]
     if any(len(each) != len(numbers) for each in facts):
         raise ValueError("a message is not as it was written")
-    ends = list(accumulate(sizes[: bounds.messages]))
-    count = max(1, bisect(ends, bounds.bytes))
+    ends = list(accumulate(sizes))
+    count = min(max(1, bisect(ends, bounds.bytes)), bounds.messages)
     more = count < len(numbers)
-    part = (numbers[0], numbers[count - 1], numbered)
-    [[data, checksums]] = run(_DATA, part)
+    data, checksums, there = found[5], found[6], len(numbers)
+    part = (numbers[0], numbers[-1], numbered)
+    if found[4] > small:
+        part, there = (numbers[0], numbers[count - 1], numbered), count
+        [[data, checksums]] = run(_DATA, part)
     # Column by column, and not row by row: a loop of the interpreter takes twice as long.
-    numbers, sizes, forms, deliveries = (each[:count] for each in facts)
-    parts = [data[start:end] for start, end in zip([0, *ends], ends[:count], strict=False)]
+    numbers, sizes, forms, deliveries = (each[:there] for each in facts)
+    parts = [data[start:end] for start, end in zip([0, *ends], ends[:there], strict=False)]
     # The sum of all is as good as each of them, and SQLite adds without the interpreter's lock.
     if sum(plain_checksums(numbers, forms.encode(), parts)) != checksums:
         raise ValueError(_damage(database, part))
@@ -168,7 +174,7 @@ def _next_messages(
         repeat(False),
         strict=False,
     )
-    return list(map(tuple.__new__, repeat(Message), columns)), more
+    return list(map(tuple.__new__, repeat(Message), islice(columns, count))), more
 
 
 def _damage(database: Database, part: tuple[int, int, bool]) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from recloser import Acknowledgements, Delivery, Outbox
 from recloser.fsm import Unsent
-from recloser.fsm.states import State
+from recloser.fsm.states import State, Wish
 from recloser.outbox import events
 from recloser.outbox.effects import (
     Answer,
@@ -14,6 +14,7 @@ from recloser.outbox.effects import (
     Forget,
     Look,
     Mark,
+    Note,
     Save,
     Send,
     Suspected,
@@ -50,6 +51,29 @@ def test_more_are_marked_at_a_time_unless_their_deliveries_count(
             found = hand.tell(events.Ready(5))
     assert marked == marks
     assert sent == 300
+
+
+@pytest.mark.spec("G6", "G7.2")
+@pytest.mark.parametrize("outbox", [FILE, BOTH], ids=["file", "both"])
+@pytest.mark.parametrize("way", ["returned", "bounced"])
+def test_each_time_that_a_message_comes_back_one_more_delivery_is_noted(
+    outbox: Outbox, way: str
+) -> None:
+    hand = HandCore(outbox, open_=False)
+    entry, _ = hand.offer(state=State.BACKOFF)
+    hand.tell(events.Saved(entry))
+    for times in (1, 2, 3):
+        hand.tell(events.Connected(times))
+        assert hand.flushed(times) is entry
+        if way == "bounced":
+            back: events.Event = events.Bounced(entry, State.OPEN, Wish.CONNECT, times)
+        else:
+            hand.tell(events.Flushed(entry, SENT, times))
+            back = events.Disconnected(times, State.BACKOFF, [entry])
+        [note] = only(hand.tell(back), Note)
+        assert note.message is entry.message
+        assert entry.message.deliveries == times
+        assert hand.core.entries() == (entry,)
 
 
 @pytest.mark.spec("G6")
