@@ -15,9 +15,10 @@ engines; the server never has them.
 
 Every message is accounted for, those before the measurement too: what the servers have sent was
 received or reported as undelivered, and what was to be sent was received by a server, or reported
-as unsent, or `send` raised. The rows are `bare`, `watched` (with a heartbeat), `engines`, `quiet`
-(engines with `quiet_only`), `restart` and `quiet-restart`. `make fleet` runs all of them with
-`--rare`, and some without. A row takes 45 s more than it measures, and ends by itself.
+as unsent, or `send` raised. A message to a client that has given up the dial counts as lost. The
+rows are `bare`, `watched` (with a heartbeat), `engines`, `quiet` (engines with `quiet_only`),
+`restart` and `quiet-restart`. `make fleet` runs all of them with `--rare`, and some without. A row
+takes 45 s more than it measures, and ends by itself.
 """
 
 import asyncio
