@@ -76,7 +76,7 @@ HOPS: Final = (
     ),
     Hop(
         "driver",
-        "recloser.driver.driver:Driver._perform",
+        "recloser.driver.driver:Driver._announce",
         "performs them in order: one log line, one call of each observer",
         "",
     ),
