@@ -1,15 +1,24 @@
-"""The contract between an engine and its sender: what each needs of the other."""
+"""The contracts of an engine with its sender and its governor: what each needs of the other."""
 
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from typing import Any, Protocol
 
 from recloser.clock import Clock
 from recloser.fsm.change import StateChange
+from recloser.fsm.events import Event
 from recloser.fsm.states import State, Wish
 from recloser.transport.base import Delivery
 from recloser.transport.wire import Wire
 
 Data = str | bytes
+
+
+class Hinted(Protocol):
+    """The driver, as it is told that its host is back; a governor refers to it weakly."""
+
+    def feed(self, event: Event) -> None:
+        """Handle the hint."""
+        ...
 
 
 class Position(Protocol):

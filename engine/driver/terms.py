@@ -16,6 +16,7 @@ from recloser.transport.base import DialFailed
 
 if TYPE_CHECKING:
     from recloser.budget import Budget
+    from recloser.contract import Hinted
 
 
 class Lease(Protocol):
@@ -38,14 +39,6 @@ class Lease(Protocol):
         ...
 
 
-class Hinted(Protocol):
-    """The driver, as it is told that its host is back; a governor refers to it weakly."""
-
-    def feed(self, event: Event) -> None:
-        """Handle the hint."""
-        ...
-
-
 class Governor(Protocol):
     """The governor of all engines that dial by the same route; `engine` is an int of its own."""
 
@@ -61,7 +54,7 @@ class Governor(Protocol):
         ...
 
     def changed(
-        self, engine: int, address: str | None, change: StateChange, driver: Hinted
+        self, engine: int, address: str | None, change: StateChange, driver: "Hinted"
     ) -> None:
         """Follow a change of state; `driver` takes a hint that ends a backoff."""
         ...
@@ -137,7 +130,7 @@ def waits(terms: Terms, core: Core, deadline: float) -> int | None:
     return core.generation if core.state is State.CONNECTING else core.successor
 
 
-def follow(terms: Terms, core: Core, change: StateChange, driver: Hinted) -> None:
+def follow(terms: Terms, core: Core, change: StateChange, driver: "Hinted") -> None:
     """Let lease and governor follow a change of state."""
     if terms.lease is not None:
         terms.lease.changed(change)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Hashable
 from functools import lru_cache
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal
 from weakref import WeakKeyDictionary, ref
 
 from recloser import log
@@ -11,7 +11,6 @@ from recloser.checks import address_of
 from recloser.clock import Alarm, loop_clock
 from recloser.fsm.budget import BUDGET_SPENT
 from recloser.fsm.change import StateChange
-from recloser.fsm.events import Event as EngineEvent
 from recloser.fsm.events import Hint
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause, Close
@@ -26,6 +25,9 @@ from recloser.governor.sharing import Sharing
 from recloser.governor.store import GovernorStore
 from recloser.providers import dial_failure
 from recloser.transport.base import DialFailed
+
+if TYPE_CHECKING:
+    from recloser.contract import Hinted
 
 Key = Literal["host", "address"] | Callable[[str], str]
 """What is limited: a host and port, an address, or what a function of the address returns."""
@@ -133,14 +135,6 @@ SHARED: Final = Governor()
 """The governor of all engines that are given none of their own."""
 
 
-class Hinted(Protocol):
-    """A driver that takes a hint; it is referred to weakly."""
-
-    def feed(self, event: EngineEvent) -> None:
-        """Handle the hint."""
-        ...
-
-
 class Route:
     """The governor of all engines that dial by the same route: proxy, session and what they trust.
 
@@ -169,7 +163,7 @@ class Route:
         return engine in self._governor.desk().asking
 
     def changed(
-        self, engine: int, address: str | None, change: StateChange, driver: Hinted
+        self, engine: int, address: str | None, change: StateChange, driver: "Hinted"
     ) -> None:
         """Follow a change of state; `driver` is fed the hint that a host is back."""
         desk = self._governor.desk()
