@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 _THREADS: Final = Path("/proc/self/task")
 """One entry for each thread of this process, those included that Python knows nothing of."""
@@ -24,7 +24,10 @@ def processors() -> int:
 
 
 class Fork:
-    """A process that does `work` and hands over what it returns, which JSON can write."""
+    """A process that does `work` and hands over what it returns, which JSON can write.
+
+    The end of its `with` ends a process that still works: nobody wants its result.
+    """
 
     def __init__(self, work: Callable[[], object]) -> None:
         sys.stdout.flush()
@@ -34,20 +37,24 @@ class Fork:
         if self._child == 0:
             _hand_over(work, write)
         os.close(write)
-        self._answer = read
+        self._answer = os.fdopen(read, encoding="utf-8")
+        self._works = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._answer.close()
+        if self._works:
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
 
     def result(self) -> Any:
         """Wait for what the work returned; None if it raised, or if the process died."""
-        with os.fdopen(self._answer, encoding="utf-8") as pipe:
-            text = pipe.read()
+        text = self._answer.read()
         _, status = os.waitpid(self._child, 0)
+        self._works = False
         return json.loads(text) if text and status == 0 else None
-
-    def stop(self) -> None:
-        """End the process: nobody wants its result."""
-        os.close(self._answer)
-        os.kill(self._child, signal.SIGKILL)
-        os.waitpid(self._child, 0)
 
 
 def _hand_over(work: Callable[[], object], write: int) -> None:

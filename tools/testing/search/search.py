@@ -73,17 +73,9 @@ class Search:
         Where they do, and where the rest finds a breach or fails, the rest is searched here, as
         one process would: it needs the laws that hold so far, and a breach is no plain data.
         """
-        fork = Fork(partial(self._soundly, known))
-        try:
+        with Fork(partial(self._soundly, known)) as fork:
             self._sweep(known)
-        except BaseException:
-            fork.stop()
-            raise
-        if self.found:
-            fork.stop()
-            counts = None
-        else:
-            counts = fork.result()
+            counts = None if self.found else fork.result()
         if counts is None:
             self._rest(known)
         else:
