@@ -34,6 +34,10 @@ class Store(Protocol):
         """
         ...
 
+    def hold(self, until: asyncio.Future[OutboxUnusable | None]) -> None:
+        """Do not release the file before this is done: then changes come that belong to it."""
+        ...
+
     def open(self) -> Restored | None:
         """Open the file and return its first messages, unless it is open.
 
@@ -85,6 +89,9 @@ class MemoryStore:
 
     def saved(self) -> None:
         """Answer at once."""
+
+    def hold(self, until: asyncio.Future[OutboxUnusable | None]) -> None:
+        """There is nothing to release."""
 
     def open(self) -> None:
         """There is nothing to read."""

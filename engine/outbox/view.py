@@ -103,6 +103,7 @@ class OutboxView:
             _forget(source, numbers)
         else:
             waiter.add_done_callback(partial(_arrived, source, numbers))
+            source.store.hold(waiter)
         return len(moving)
 
     def ack(self, id: Id, *, up_to: bool = False) -> int:  # noqa: A002 - as in `send`

@@ -1,7 +1,7 @@
 """Writes the changes of an outbox into its file, many in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 
@@ -12,65 +12,12 @@ from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Read, Surv
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Event, Restored
 from recloser.outbox.file import fork
+from recloser.outbox.file.batch import Batch, Waiter
 from recloser.outbox.file.database import Database, named
 from recloser.outbox.file.reader import FileReader
 from recloser.outbox.file.stored_message import StoredMessage
 from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
-
-Waiter = asyncio.Future[OutboxUnusable | None]
-
-
-class Batch:
-    """The changes of one transaction: three maps by number; the latest change wins."""
-
-    __slots__ = ("marked", "problem", "put", "removed", "waiters")
-
-    def __init__(self) -> None:
-        self.put: dict[int, StoredMessage] = {}
-        self.marked: dict[int, int] = {}
-        self.removed: set[int] = set()
-        self.problem: OutboxUnusable | None = None
-        """Why the last attempt to write them has failed."""
-        self.waiters: list[Waiter] = []
-        """Callers that wait until they are in the file."""
-
-    def __bool__(self) -> bool:
-        return bool(self.put or self.marked or self.removed)
-
-    def note(self, row: StoredMessage) -> None:
-        """Write a message."""
-        self.removed.discard(row.number)
-        self.marked.pop(row.number, None)
-        self.put[row.number] = row
-
-    def forget(self, numbers: Collection[int]) -> None:
-        """Remove messages."""
-        for changes in (self.put, self.marked):
-            if changes:
-                for number in numbers:
-                    changes.pop(number, None)
-        self.removed.update(numbers)
-
-    def behind(self, older: "Batch") -> "Batch":
-        """Join changes that could not be written with the newer ones."""
-        newer = self.put.keys() | self.removed
-        joined = Batch()
-        joined.put = {n: row for n, row in older.put.items() if n not in newer} | self.put
-        joined.marked = {n: d for n, d in older.marked.items() if n not in newer} | self.marked
-        joined.removed = (older.removed - newer) | self.removed
-        joined.waiters = older.waiters + self.waiters
-        return joined
-
-    def attempt(self, database: Database) -> None:
-        """Write the changes in one transaction, and keep the error instead of raising it."""
-        self.problem = None
-        try:
-            database.write(self.put.values(), self.marked, self.removed)
-        except OutboxUnusable as error:
-            self.problem = error
-        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
-            self.problem = named(database.path, error)
 
 
 class GroupCommitWriter:
@@ -81,8 +28,9 @@ class GroupCommitWriter:
     """
 
     __slots__ = (
-        *("__weakref__", "_batch", "_due", "_engine", "_fsync", "_hidden", "_loop", "_path"),
-        *("_reader", "_steps", "_thread", "_unattended", "_under_way", "database", "ready"),
+        *("__weakref__", "_batch", "_due", "_engine", "_fsync", "_hidden", "_leaving", "_loop"),
+        *("_path", "_reader", "_steps", "_thread", "_unattended", "_under_way"),
+        *("database", "ready"),
     )
 
     def __init__(self, path: str, options: Outbox, engine: Engine) -> None:
@@ -101,6 +49,8 @@ class GroupCommitWriter:
         self._due = False
         """Whether a transaction begins in this turn of the loop, with all that the turn brings."""
         self._hidden: set[int] = set()
+        self._leaving: set[Waiter] = set()
+        """Each is done when another file has what is to be taken out of this one."""
         self._steps: list[Waiter] = []
         """Callers that wait until the thread has done what it does."""
         self.ready: bool = False
@@ -114,6 +64,7 @@ class GroupCommitWriter:
         self.database = self._thread = self._under_way = None
         self.ready, self._due, self._unattended = False, False, False
         self._batch, self._steps = Batch(), []
+        self._leaving.clear()
         self._reader.cancel()
 
     @property
@@ -182,9 +133,10 @@ class GroupCommitWriter:
     async def release(self, wanted: Callable[[], bool], reading: Callable[[], bool]) -> None:
         """Write the remaining changes and release the file, as long as that is `wanted`.
 
-        `reading` says whether the core needs more of the file before that. Waiting callers get the
-        error if not all could be written; that was logged. If this is cancelled, the thread does
-        what is left, and nobody waits for it.
+        `reading` says whether the core needs more of the file before that; what moved into another
+        file leaves this one before that, too. Waiting callers get the error if not all could be
+        written; that was logged. If this is cancelled, the thread does what is left, and nobody
+        waits for it.
         """
         written = True
         try:
@@ -193,6 +145,8 @@ class GroupCommitWriter:
                     self._open()  # for what was noted while it was being closed
                 self._read_on()
                 await self._reader.finish(lambda: wanted() and reading())
+                while wanted() and self._leaving:
+                    await asyncio.wait(self._leaving)
                 written = await self._close(wanted)
         except asyncio.CancelledError:
             if wanted():
@@ -316,6 +270,11 @@ class GroupCommitWriter:
                 batch.marked.update(deliveries)
             case Hide(numbers):
                 self._hidden.update(numbers)
+
+    def hold(self, until: Waiter) -> None:
+        """See `recloser.outbox.store.Store`."""
+        self._leaving.add(until)
+        until.add_done_callback(self._leaving.discard)
 
     def write(self) -> None:
         """Write the changes at the end of this turn, or behind the transaction under way."""

@@ -1,5 +1,6 @@
 """Messages that move to the outbox of another engine are in one outbox at each moment."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,15 @@ from recloser.outbox.effects import Hide
 from recloser.outbox.events import MovedOut
 from tests.engine.outbox.engines import (
     ACKNOWLEDGED,
+    connection_of,
     data_of,
     in_backoff,
     in_memory,
     open_,
     sender_of,
 )
-from tests.engine.outbox.files import killed, make, real, rows
+from tests.engine.outbox.files import away, killed, make, real, rows, settled
+from tests.engine.outbox.test_stalled_disk import Stall
 from tests.engine.rig import DOWN, UP, turns, virtual
 
 SENT, QUEUED = Delivery.SENT, Delivery.QUEUED
@@ -155,3 +158,30 @@ async def test_what_moves_out_is_hidden_in_its_file_and_not_taken_out(path: Path
         core = sender_of(ws).core
         assert core.handle(MovedOut(core.entries()), 0.0) == expected
         await ws.close()
+
+
+@pytest.mark.spec("G1.2", "G6")
+@real
+async def test_a_file_is_released_when_the_other_one_has_what_moved_out_of_it(
+    path: Path, tmp_path: Path
+) -> None:
+    """Else the next engine on the file sends it again, whatever the other did with it."""
+    async with away(path) as before:
+        await before.send("a")
+    ws, _ = make(path, DOWN)
+    await in_backoff(ws)  # it needs no thread, so it would be closed in a few turns
+    async with away(tmp_path / "other.db") as other:
+        await other.send("b")
+        stall = Stall(other)
+        assert ws.outbox.move_to(other) == 1
+        assert [each.data for each in other.outbox.clear()] == ["b", "a"]
+        closing = asyncio.ensure_future(ws.close())
+        await settled(stall.begun.is_set)
+        await turns(50)
+        try:
+            assert not closing.done()
+        finally:
+            stall.end()
+        await closing
+        assert rows(path) == []
+        connection_of(other).execute("DROP TRIGGER slow")
