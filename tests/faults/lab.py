@@ -6,13 +6,12 @@
 """
 
 import asyncio
-import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -125,27 +124,29 @@ class Lab:
         self.router = router
         self.there = there
         self._folder = folder
-        self._server: asyncio.subprocess.Process | None = None
+        self._server: subprocess.Popen[bytes] | None = None
 
     # -- the server -----------------------------------------------------------------------
 
     async def serve(self, *options: str) -> None:
         """Start the server of `server.py` in `there`."""
+        self._server = server = self._start(options)
+        assert server.stdout is not None
+        line = await asyncio.wait_for(asyncio.to_thread(server.stdout.readline), PATIENCE)
+        assert line == b"ready\n"
+
+    def _start(self, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
         path = Path(__file__).with_name("server.py")
         arguments = (sys.executable, str(path), str(PORT), str(self._folder / "received"), *options)
-        self._server = await asyncio.create_subprocess_exec(
-            *self.there.inside(*arguments), stdout=subprocess.PIPE
-        )
-        assert self._server.stdout is not None
-        assert await asyncio.wait_for(self._server.stdout.readline(), PATIENCE) == b"ready\n"
+        return subprocess.Popen(self.there.inside(*arguments), stdout=subprocess.PIPE)
 
-    async def signal(self, number: int) -> None:
+    def signal(self, number: int) -> None:
         """Send a signal to the server; wait for its end where the signal kills it."""
         assert self._server is not None
-        self._server.send_signal(number)
-        if number == 9:
-            await self._server.wait()
-            self._server = None
+        if number == signal.SIGKILL:
+            self.end()
+        else:
+            self._server.send_signal(number)
 
     @property
     def received(self) -> list[int]:
@@ -153,16 +154,12 @@ class Lab:
         path = self._folder / "received"
         return [int(line) for line in path.read_text().split()] if path.exists() else []
 
-    def kill(self) -> None:
-        """End a server that a failed test has left behind."""
-        if self._server is not None and self._server.returncode is None:
-            with suppress(ProcessLookupError):
-                os.kill(self._server.pid, signal.SIGKILL)
-
-    async def end(self) -> None:
-        if self._server is not None:
-            self._server.kill()
-            await self._server.wait()
+    def end(self) -> None:
+        """Kill the server, also one that a failed or skipped test has left; twice is once."""
+        server, self._server = self._server, None
+        if server is not None:
+            with server:
+                server.kill()
 
     # -- faults ---------------------------------------------------------------------------
 
@@ -220,7 +217,7 @@ def laid_out(folder: Path) -> Iterator[Lab]:
         try:
             yield lab
         finally:
-            lab.kill()
+            lab.end()
     finally:
         for each in (router, there):
             each.end()

@@ -43,7 +43,7 @@ async def test_while_open(lab: Lab, ways: Ways) -> None:
         assert (close.origin, close.code) == (Origin.ENGINE, 1006)
         await feed.send(10)
         await back(lab, feed)
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 31))
 
 
@@ -62,7 +62,7 @@ async def test_while_connecting_and_in_backoff(lab: Lab, ways: Ways) -> None:
         await feed.send(5)
         assert (await feed.ended()).cause is Cause.CONNECT_TIMEOUT, "in backoff nothing is noticed"
         await back(lab, feed)
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -82,7 +82,7 @@ async def test_while_closing(lab: Lab, ways: Ways) -> None:
         lab.restore()
         feed.ws.connect()
         await feed.open()
-    await lab.end()
+    lab.end()
 
 
 @pytest.mark.spec("F1.1")
@@ -92,15 +92,15 @@ async def test_a_server_that_is_stopped(lab: Lab) -> None:
     async with running() as feed:
         await feed.send(5)
         await feed.tick(12)
-        await lab.signal(signal.SIGSTOP)
+        lab.signal(signal.SIGSTOP)
         await feed.send(5)
         assert (await feed.ended()).cause is Cause.HEARTBEAT
         # The kernel of the server still accepts; nobody answers the upgrade.
         assert (await feed.ended()).cause is Cause.CONNECT_TIMEOUT
-        await lab.signal(signal.SIGCONT)
+        lab.signal(signal.SIGCONT)
         await feed.open()
         await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -117,7 +117,7 @@ async def test_a_router_that_says_unreachable(lab: Lab) -> None:
         close = await feed.ended()
         assert (close.cause, close.origin) == (Cause.TCP, Origin.NETWORK)
         await back(lab, feed)
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -129,7 +129,7 @@ async def test_a_server_that_is_killed_and_comes_back(lab: Lab) -> None:
             await feed.send(5)
             await feed.tick()
             ended = asyncio.ensure_future(feed.ended())
-            await lab.signal(signal.SIGKILL)
+            lab.signal(signal.SIGKILL)
             close = await ended
             assert (close.code, close.origin) == (1006, Origin.NETWORK)
             assert close.cause in (Cause.EOF, Cause.RESET)
@@ -137,5 +137,5 @@ async def test_a_server_that_is_killed_and_comes_back(lab: Lab) -> None:
             await lab.serve()
             await feed.open()
             await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 21))

@@ -75,7 +75,7 @@ async def test_a_disk_that_stalls_under_the_outbox(lab: Lab, tmp_path: Path) -> 
             feed.ws.connect()
             await feed.open()
             await feed.send(4)
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -101,7 +101,7 @@ async def test_a_disk_that_stalls_under_the_budget(lab: Lab, tmp_path: Path) -> 
             feed.ws.reconnect()
             await feed.ended()
             await feed.open()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -133,7 +133,7 @@ async def test_a_disk_that_stalls_under_the_journal(lab: Lab, tmp_path: Path) ->
                 written = [entry.change for entry in reader]
         assert written == feed.changes
         assert (reader.broken, reader.lost) == (0, 0)
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -148,9 +148,9 @@ async def test_a_disk_that_takes_some_kilobytes_a_second(lab: Lab, tmp_path: Pat
             await feed.tick(40)
             assert not feed.closes
             await sending
-            await lab.signal(signal.SIGKILL)
+            lab.signal(signal.SIGKILL)
             await lab.serve()
             await feed.send(2)
             await feed.open()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 13))

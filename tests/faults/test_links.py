@@ -34,7 +34,7 @@ async def test_a_flap_shorter_than_the_heartbeat_ends_nothing(lab: Lab) -> None:
             await feed.ws.drain()
             await feed.tick(5)
         assert not feed.closes
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 21))
 
 
@@ -58,7 +58,7 @@ async def test_the_address_of_ipv6_vanishes_with_its_link(lab: Lab, *, hinted: b
             ip(f"address add {HERE6}/64 dev here0 nodad\n{ROUTE6}{ROUTE}")
             await feed.open()
             await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 21))
 
 
@@ -76,7 +76,7 @@ async def test_an_address_is_taken_away_and_another_one_given(lab: Lab) -> None:
             await feed.send(10)
             await feed.open()
             await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 21))
 
 
@@ -92,7 +92,7 @@ async def test_another_route_to_the_server_ends_nothing(lab: Lab) -> None:
         await feed.ws.drain()
         await feed.tick(25)
         assert not feed.closes
-    await lab.end()
+    lab.end()
     assert lab.received == list(range(1, 21))
 
 
@@ -110,7 +110,7 @@ async def test_a_path_that_swallows_large_packets(lab: Lab) -> None:
         lab.there.ip("link set there0 mtu 1500\n")
         await feed.open()
         await feed.ws.drain()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 7))
 
 
@@ -160,5 +160,5 @@ async def test_one_path_of_multipath_tcp_dies_and_then_the_other(lab: Lab) -> No
             lab.restore()
             await feed.open()
             await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 21))

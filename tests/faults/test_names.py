@@ -36,7 +36,7 @@ async def test_names_that_cannot_be_looked_up(lab: Lab, tmp_path: Path, answer: 
         lab.restore()
         await feed.open()
         await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -52,5 +52,5 @@ async def test_a_name_that_moves(lab: Lab, tmp_path: Path) -> None:
         await feed.send(5)
         await feed.open()
         await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))

@@ -39,7 +39,7 @@ async def fed(lab: Lab, times: int = 1) -> AsyncIterator[Feed]:
         lab.restore()
         await feed.open()
         await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -65,7 +65,7 @@ async def test_every_fifth_packet_is_lost_each_way_and_nothing_ends(lab: Lab) ->
         await feed.ws.drain()
         assert not feed.closes
         lab.restore()
-    await lab.end()
+    lab.end()
     assert lab.received == list(range(1, 101)), "once each, and in order"
 
 
@@ -88,7 +88,7 @@ async def test_half_of_all_packets_are_lost_by_chance(lab: Lab) -> None:
         lab.restore()
         await feed.open()
         await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 86))
 
 
@@ -102,7 +102,7 @@ async def test_the_first_packet_of_a_dial_is_lost(lab: Lab, way: Direction) -> N
         await feed.send(5)
         await feed.tick()
         assert not feed.closes
-    await lab.end()
+    lab.end()
     assert lab.received == list(range(1, 6))
 
 
@@ -167,7 +167,7 @@ async def test_icmp_that_passes_ends_nothing(lab: Lab, code: str) -> None:
         await feed.tick(20)
         await feed.ws.drain()
         assert not feed.closes
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 

@@ -46,7 +46,7 @@ async def test_no_descriptor_is_left(lab: Lab) -> None:
             await feed.send(5)
         await feed.open()
         await feed.tick()
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, 11))
 
 
@@ -92,7 +92,7 @@ async def test_no_room_is_left_on_the_disk_of_outbox_journal_and_budget(
             reader = Reader(file)
             written = len(list(reader))
         assert written + reader.lost >= expected, "what could not be written is counted"
-    await lab.end()
+    lab.end()
     assert set(lab.received) == set(range(1, accepted + 1))
 
 
@@ -134,4 +134,4 @@ async def test_little_memory_is_left_and_the_server_is_fast(lab: Lab) -> None:
     )
     out, err = await asyncio.wait_for(client.communicate(), PATIENCE)
     assert (client.returncode, out) == (0, b"1\n"), err.decode()
-    await lab.end()
+    lab.end()

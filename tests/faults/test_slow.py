@@ -67,7 +67,7 @@ async def test_two_seconds_each_way_end_nothing_and_a_close_is_clean(lab: Lab) -
         assert feed.closes[-1].code == 1000
         feed.ws.connect()
         await feed.open()
-    await lab.end()
+    lab.end()
     assert lab.received == list(range(1, 51))
 
 
@@ -78,12 +78,12 @@ async def test_a_heartbeat_shorter_than_the_way_is_told_as_what_it_is(lab: Lab) 
     short = {"timeouts": Timeouts(connect=30.0), "heartbeat": Heartbeat(interval=3.0, timeout=1.0)}
     async with delayed(2.0) as url, running(url, **short) as feed:
         await feed.tick()
-        await lab.signal(signal.SIGSTOP)
+        lab.signal(signal.SIGSTOP)
         assert (await feed.ended()).cause is Cause.HEARTBEAT
-        await lab.signal(signal.SIGCONT)
+        lab.signal(signal.SIGCONT)
         await feed.open()
         await feed.tick()
-    await lab.end()
+    lab.end()
 
 
 async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -110,7 +110,7 @@ async def test_a_handshake_that_is_never_finished(lab: Lab, scheme: str) -> None
         await feed.open()
         await feed.ws.drain()
         server.close()
-    await lab.end()
+    lab.end()
     assert lab.received == list(range(1, 6))
 
 
@@ -132,11 +132,11 @@ async def test_a_certificate_that_runs_out_and_is_renewed(lab: Lab, tmp_path: Pa
         assert (close.code, close.cause) == (1015, Cause.VALIDITY)
         assert feed.ws.state is State.BACKOFF
         await feed.send(5)
-        await lab.signal(signal.SIGKILL)
+        lab.signal(signal.SIGKILL)
         install(issue())
         await lab.serve("--certificate", str(file))
         feed.ws.wake()  # standard leaves it at least ten seconds
         await feed.open()
         await feed.tick()
-    await lab.end()
+    lab.end()
     assert lab.received == list(range(1, 6))
