@@ -11,6 +11,7 @@ PAGES = sorted(
     [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
         *ROOT.glob("docs/**/*.md"),
         ROOT / "tests" / "README.md",
     ],
@@ -57,3 +58,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if not found.exists() or (anchor and anchor not in anchors(found)):
             broken.append(target)
     assert not broken
+
+
+def test_the_changelog_is_for_users() -> None:
+    """No entry twice, no commit, and no file that is not installed or shown to users."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^- (?:.+\n)(?:  .+\n)*", text, re.MULTILINE)
+    assert len(entries) == len(set(entries)) > 200
+    commits = re.findall(r"\b(?=[a-f]*\d)(?=\d*[a-f])[\da-f]{7,40}\b", text)
+    internal = re.findall(r"\b(?:benchmarks|engine|fsm|policies|tests|tools|transport)/\S+", text)
+    assert not commits + internal
