@@ -4,7 +4,9 @@ python -m tests.tools.testing.search.fork_cases NAME
 """
 
 import contextlib
+import errno
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -102,6 +104,36 @@ def other_threads() -> None:
     assert processors() == 2
 
 
+def nobody_is_told_of_its_end() -> None:
+    """A parent that ignores SIGCHLD hands that on; the search ended with "No such process"."""
+    for disposition in (signal.SIG_IGN, lambda *_: os.waitpid(-1, os.WNOHANG)):
+        signal.signal(signal.SIGCHLD, disposition)
+        assert processors() == 1
+        assert examine(policies.standard, quick=True, processes=2).sound
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    assert processors() == 2
+
+
+def no_descriptor_is_left() -> None:
+    """The search ended with "Too many open files"; the lives of a client need some, too."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    for left in (0, 1):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + left, hard))
+        assert processors() == 2 - (left == 0)
+        with Fork(list) as fork:
+            assert fork.result() is None
+
+
+def no_process_is_left() -> None:
+    def refused() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    os.fork = refused  # the limit of processes does not bind root
+    assert examine(policies.standard, quick=True, processes=2).sound
+
+
 def nobody_waits() -> None:
     with contextlib.suppress(KeyboardInterrupt), Fork(signal.pause):
         raise KeyboardInterrupt
@@ -114,7 +146,10 @@ def nobody_waits() -> None:
 
 CASES = {
     case.__name__: case
-    for case in (a_sound_policy, broken_laws, deaths, other_threads, nobody_waits)
+    for case in (
+        *(a_sound_policy, broken_laws, deaths, other_threads, nobody_waits),
+        *(nobody_is_told_of_its_end, no_descriptor_is_left, no_process_is_left),
+    )
 }
 
 if __name__ == "__main__":

@@ -47,6 +47,15 @@ def test_a_process_that_nobody_waits_for_ends_at_once() -> None:
     play("nobody_waits")
 
 
+@pytest.mark.spec("K4")
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+@pytest.mark.parametrize(
+    "case", ["nobody_is_told_of_its_end", "no_descriptor_is_left", "no_process_is_left"]
+)
+def test_where_no_process_can_be_had_the_first_one_searches_all(case: str) -> None:
+    play(case)
+
+
 @pytest.mark.parametrize("processes", [0, -1, True, 1.5])
 def test_processes_are_a_whole_number(processes: int) -> None:
     with pytest.raises(ValueError, match="processes must be a whole number of at least 1"):
