@@ -15,23 +15,38 @@ _user: Final[Callable[[], int]] = getattr(os, "geteuid", int)
 """The user of the process; where there are no users it is 0, as the owner of each file is."""
 
 
+_AT_ONCE: Final[int] = getattr(os, "O_NONBLOCK", 0)
+
+
 def opener(path: str, flags: int) -> int:
     """Open a file, and make it with `MODE` if there is none: `open(path, "ab", opener=opener)`.
 
-    One that exists keeps its mode. Raises `OSError`; see `refuse_foreign_link`.
+    One that exists keeps its mode. Raises `OSError`, also for a named pipe that nobody reads; see
+    `refuse_foreign_link`.
     """
     refuse_foreign_link(path)
-    return os.open(path, flags, MODE)
+    try:
+        descriptor = os.open(path, flags | _AT_ONCE, MODE)  # a pipe would wait for its reader
+    except OSError as error:
+        if error.errno != errno.ENXIO or not Path(path).is_fifo():
+            raise
+        problem = "nobody reads this pipe, so start its reader first"
+        raise OSError(errno.ENXIO, problem, path) from error
+    if _AT_ONCE:
+        os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def make(path: str | os.PathLike[str]) -> None:
     """Make an empty file with `MODE` if there is none, and open none that exists.
 
     Closing a file ends the locks that its process has on it, those of SQLite too. Raises
-    `OSError`; see `refuse_foreign_link`.
+    `OSError`, also for what is no regular file; see `refuse_foreign_link`.
     """
     refuse_foreign_link(path)
     if Path(path).exists():
+        if not Path(path).is_file():
+            raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
         return
     # O_EXCL follows no link: the file is made where a link of our own leads.
     with suppress(FileExistsError):

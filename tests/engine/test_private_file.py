@@ -15,6 +15,7 @@ from recloser import private_file
 from recloser.journal import Journal
 from recloser.outbox.errors import OutboxUnusable
 from recloser.outbox.file.database import Database
+from recloser.outbox.file.snapshot import read_snapshot
 from tests.engine.journal.changes import LOST
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes and owners are those of POSIX")
@@ -142,3 +143,29 @@ def test_a_link_in_the_place_of_an_outboxs_log_leads_nowhere(tmp_path: Path) -> 
     Path(f"{path}-wal").unlink()
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("SELECT count(*) FROM message").fetchone() == (0,)
+
+
+@pytest.mark.spec("J7.3")
+def test_a_journal_does_not_wait_for_the_reader_of_a_pipe(tmp_path: Path) -> None:
+    """It waited for ever, in the thread that makes the journal."""
+    pipe = tmp_path / "file"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="nobody reads this pipe"):
+        journal(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    journal(pipe)
+    os.set_blocking(end, True)
+    with os.fdopen(end) as lines:
+        assert lines.read().count("\n") == 1
+
+
+@pytest.mark.spec("J7.3")
+@pytest.mark.parametrize("make", [outbox, budget, read_snapshot])
+@pytest.mark.parametrize("kind", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_is_no_outbox_and_no_budget(
+    make: Callable[[Path], None], kind: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """Of a pipe it was said that the disk is full; reading one waited for ever."""
+    kind(tmp_path / "file")
+    with pytest.raises((OSError, OutboxUnusable), match="no regular file"):
+        make(tmp_path / "file")

@@ -32,10 +32,12 @@ def snapshot(path: str, folder: str | None = None) -> Iterator[str]:
     """Yield the path of a copy, readable by its owner alone, which is removed at the end.
 
     It stands in `folder`, or where temporary files do. Raises `OutboxUnusable` where there is
-    no file, or it cannot be read, and `OutboxInUse`.
+    no regular file, or it cannot be read, and `OutboxInUse`.
     """
     if not Path(path).exists():
         raise OutboxUnusable(path, "is not there")
+    if not Path(path).is_file():
+        raise OutboxUnusable(path, "is no regular file")
     _check_free(path)
     real = Path(path).resolve()  # SQLite's logs stand beside what a link points to
     try:
