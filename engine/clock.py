@@ -86,31 +86,46 @@ def loop_clock(loop: asyncio.AbstractEventLoop) -> LoopClock:
 
 
 class Alarm:
-    """Rings once for each deadline that it is set to; it is what its timer calls."""
+    """Rings once for each deadline that it is set to; it is what its timer calls.
 
-    __slots__ = ("_deadline", "_ring", "_timer")
+    A deadline that is put off leaves the timer as it is. That one calls too early, and is set anew:
+    most deadlines are put off or forgotten before they come.
+    """
+
+    __slots__ = ("_clock", "_deadline", "_moment", "_ring", "_timer")
 
     def __init__(self) -> None:
         self._deadline: float | None = None
         self._timer: Timer | None = None
-        """That of the deadline, with whom it rings for; None while none is set."""
+        """With when it calls, who rings, and by which clock; None while no deadline is set."""
+        self._moment = 0.0
         self._ring: Callable[[float], None] | None = None
+        self._clock: Clock | None = None
 
     def set(self, deadline: float | None, clock: Clock, ring: Callable[[float], None]) -> None:
         """Call `ring(deadline)` at this deadline; the deadline before is forgotten."""
         if deadline == self._deadline:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = self._ring = None
         self._deadline = deadline
+        timer = self._timer
+        if timer is not None:
+            if deadline is not None and deadline >= self._moment and clock is self._clock:
+                self._ring = ring
+                return
+            timer.cancel()
+            self._timer = self._ring = self._clock = None
         if deadline is not None:
-            self._ring = ring
+            self._moment, self._ring, self._clock = deadline, ring, clock
             self._timer = clock.call_at(deadline, self)
 
     def __call__(self) -> None:
-        """Ring: the deadline has come."""
-        deadline, ring = self._deadline, self._ring
-        self._timer = self._deadline = self._ring = None
-        if deadline is not None and ring is not None:
-            ring(deadline)
+        """Ring if the deadline has come; otherwise wait for it."""
+        deadline, ring, clock = self._deadline, self._ring, self._clock
+        if deadline is None or ring is None or clock is None:
+            return  # a clock of the application has called after `cancel`
+        if deadline > self._moment:
+            self._moment = deadline
+            self._timer = clock.call_at(deadline, self)
+            return
+        self._timer = self._deadline = self._ring = self._clock = None
+        ring(deadline)

@@ -2,13 +2,14 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from weakref import ref
 
 import pytest
 
-from recloser.clock import RUNNING, Alarm, loop_clock
+from recloser.clock import RUNNING, Alarm, Timer, loop_clock
 from recloser.testing import run
-from tests.engine.rig import pass_time
+from tests.engine.rig import now, pass_time, timers, virtual
 
 
 async def test_the_engines_of_a_loop_share_its_clock() -> None:
@@ -77,3 +78,41 @@ def test_an_alarm_rings_once_for_each_deadline_also_for_one_that_is_far() -> Non
         assert len(rung) == 1
 
     run(body())
+
+
+class _Counting:
+    """The clock of the loop; it notes the moments for which it is asked."""
+
+    def __init__(self) -> None:
+        self._clock = loop_clock(asyncio.get_running_loop())
+        self.asked: list[float] = []
+        self.monotonic = self._clock.monotonic
+        self.wall = self._clock.wall
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        self.asked.append(when)
+        return self._clock.call_at(when, callback)
+
+
+@virtual
+async def test_a_deadline_that_is_put_off_keeps_its_timer_until_that_calls() -> None:
+    clock, rung = _Counting(), list[tuple[float, float]]()
+    alarm = Alarm()
+
+    def ring(deadline: float) -> None:
+        rung.append((deadline, now()))
+
+    start = now()
+    for delay in (2.0, 20.0, 20.0, 10.0):  # a backoff, a dial, the dial after its wait, a proof
+        alarm.set(start + delay, clock, ring)
+    assert clock.asked == [start + 2.0]
+    await pass_time(5)
+    assert clock.asked == [start + 2.0, start + 10.0]
+    await pass_time(20)
+    assert rung == [(start + 10.0, start + 10.0)]
+    alarm.set(start + 99.0, clock, ring)
+    alarm.set(start + 98.0, clock, ring)
+    assert clock.asked[2:] == [start + 99.0, start + 98.0], "an earlier one cannot wait"
+    alarm.set(start + 100.0, clock, ring)
+    alarm.set(None, clock, ring)
+    assert timers() == []
