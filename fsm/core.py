@@ -1,8 +1,7 @@
 """The sans-I/O connection core: an event and the time go in, effects and one deadline come out.
 
 An *event* is one fact from outside: a call of the application, the end of a socket, a deadline
-that has passed. `Core.handle` takes one event to its end before the next. An event of an old
-generation or of an old deadline changes nothing.
+that has passed. `Core.handle` takes one event to its end before the next.
 
 The *wish* is what the application asked for last; it is kept while closing. The *advice* is what
 the server said in-band; the next end adds it to the record. An end that the application *declares*
@@ -19,15 +18,14 @@ none of them, so nothing in it can wait, fail or call the application back.
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from recloser.fsm import effects, events, states
 from recloser.fsm.budget import unlimited
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import GOING_AWAY
-from recloser.fsm.decisions import ALONE, RESTING, Context, Decision, Host, Policy, Retry, Stop
+from recloser.fsm.decisions import NOBODY, RESTING, Located, Policy, Retry, Stop
 from recloser.fsm.effects import Effect
-from recloser.fsm.errors import PolicyError
 from recloser.fsm.events import Advise, Ask, Event, Expired
 from recloser.fsm.handover import Handover
 from recloser.fsm.judge import judge
@@ -66,7 +64,7 @@ class Core:
         "generation",
         "guard",
         "held",
-        "host",
+        "neighbour",
         "peer",
         "run",
         "stable_at",
@@ -106,7 +104,7 @@ class Core:
         """Where the present dial goes; None where it is always the same."""
         self.peer: str = ""
         """The "host:port" of the latest dial; empty before the first."""
-        self.host: Host = ALONE  # what the process knows of that host
+        self.neighbour: Located = NOBODY
         self._known: tuple[str | None, ...] = ()
         """Addresses that have been open, the latest first."""
         self.run: Run = Run()
@@ -117,39 +115,7 @@ class Core:
         Events of an old generation or deadline change nothing. Raises `IllegalTrigger` for one that
         no correct driver sends, and passes an interruption of the policy: nothing has changed then.
         """
-        move = self._handover
-        match event:
-            case Expired(deadline):
-                return self._expired(event, now) if deadline == self.deadline else []
-            case events.Lost(number, close, undelivered):
-                if move is not None and number == move.number:
-                    return self._successor_lost(move, close, now)
-                if number == self.generation and self.state.live:
-                    return self._lost(close, undelivered, now)
-            case events.Opened(number, undelivered):
-                if move is not None and number == move.number:
-                    return self._hand_over(move, now)
-                if number == self.generation and self.state.live:
-                    return self._opened(undelivered, now)
-            case Ask(wish):
-                dropped = [] if wish is Wish.CONNECT else self._drop(event.code, event.reason)
-                return [*self._ask(event, now), *dropped]
-            case events.Hint():
-                return self._move(Trigger.WAKE, now)
-            case events.Reconnect() if event.generation is None or self._is_open(event.generation):
-                dropped = self._drop(event.code, event.reason)
-                return [*self._reconnect(event, now), *dropped]
-            case events.Move() if move is None and event.generation in (None, self.generation):
-                return self._begin_move(event, now) if fire(self, Trigger.MOVE) else []
-            case events.Fail() if self._is_open(event.generation):
-                return self._fail(event, now)
-            case events.Wait(number) if number in (self.generation, self.successor):
-                self._wait(number, now)
-            case events.Healthy() if self.state is states.OPEN:
-                self._stable()
-            case Advise() if self.state.live and event.generation in (None, self.generation):
-                self.advice = event
-        return []
+        return self._handlers[type(event)](self, event, now)
 
     @property
     def successor(self) -> int | None:
@@ -158,6 +124,9 @@ class Core:
 
     def _begin_move(self, event: events.Move, now: float) -> list[Effect]:
         """Dial the successor, and keep the connection."""
+        meant = self._handover is None and event.generation in (None, self.generation)
+        if not (meant and fire(self, Trigger.MOVE)):
+            return []
         start = max(self.run.earliest(now), self.run.move_from)
         self._latest += 1
         due = start + self._timeouts.connect
@@ -169,15 +138,25 @@ class Core:
         self.run.dialled_at, self.run.refresh_next = start, False
         return [dial]
 
-    def _wait(self, number: int, now: float) -> None:
+    def _wait(self, event: events.Wait, now: float) -> list[Effect]:
         """Let the deadline of a dial count from now on."""
         due, move = now + self._timeouts.connect, self._handover
-        if move is not None and number == move.number and move.due is not None:
+        if move is not None and event.generation == move.number and move.due is not None:
             self._handover = move._replace(started=now, due=due)
             self._set_open_deadline()
-        elif move is None and self.state is states.CONNECTING:
+        elif self.state is states.CONNECTING and event.generation == self.generation:
             self.deadline = due
             self.run.wait(now)
+        return []
+
+    def _ended(self, event: events.Lost, now: float) -> list[Effect]:
+        """Take the end of a generation, or of a dial: of the present one, or of the successor's."""
+        move = self._handover
+        if move is not None and event.generation == move.number:
+            return self._successor_lost(move, event.close, now)
+        if event.generation != self.generation or self.state not in states.LIVE:
+            return []
+        return self._lost(event.close, event.undelivered, now)
 
     def _hand_over(self, move: Handover, now: float) -> list[Effect]:
         """Leave the connection: its successor is ready."""
@@ -208,6 +187,11 @@ class Core:
             moments = [each for each in (due, self.stable_at) if each is not None]
             self.deadline = min(moments, default=None)
 
+    def _asked(self, ask: Ask, now: float) -> list[Effect]:
+        """Do what the application asks; a successor is given up, unless it asks to connect."""
+        dropped = [] if ask.wish is Wish.CONNECT else self._drop(ask.code, ask.reason)
+        return self._ask(ask, now) + dropped
+
     def _ask(self, ask: Ask, now: float, *, paced: bool = False) -> list[Effect]:
         """Do what the application asks; `paced`: to dial, without forgetting the failures."""
         wish, before = ask.wish, self.state
@@ -230,50 +214,72 @@ class Core:
         return self.state is states.OPEN and generation == self.generation
 
     def _fail(self, event: events.Fail, now: float) -> list[Effect]:
+        if not self._is_open(event.generation):
+            return []
         found = self._lost(event.close, event.undelivered, now, said=event.advice)
         return [effects.Farewell(event.generation, event.close.sent_code, event.reason), *found]
 
     def _reconnect(self, event: events.Reconnect, now: float) -> list[Effect]:
-        if self.state in (states.CLOSED, states.CONNECTING):
-            return []
         found: list[Effect] = []
+        if event.generation is not None and not self._is_open(event.generation):
+            return []
+        dropped = self._drop(event.code, event.reason)
+        if self.state in (states.CLOSED, states.CONNECTING):
+            return dropped
         if self.state is states.OPEN:
             self._planned = event.planned
             found = self._ask(Ask(Wish.CLOSE, event.code, event.reason), now)
-        return found + self._ask(Ask(Wish.CONNECT), now, paced=True)
+        return found + self._ask(Ask(Wish.CONNECT), now, paced=True) + dropped
 
-    def _opened(self, undelivered: int, now: float) -> list[Effect]:
-        found = self._move(Trigger.OPENED, now, undelivered=undelivered)
+    def _woken(self, event: events.Hint, now: float) -> list[Effect]:
+        del event
+        return self._move(Trigger.WAKE, now)
+
+    def _advised(self, event: Advise, now: float) -> list[Effect]:
+        del now
+        if self.state in states.LIVE and event.generation in (None, self.generation):
+            self.advice = event
+        return []
+
+    def _opened(self, event: events.Opened, now: float) -> list[Effect]:
+        move = self._handover
+        if move is not None and event.generation == move.number:
+            return self._hand_over(move, now)
+        if event.generation != self.generation or self.state not in states.LIVE:
+            return []
+        found = self._move(Trigger.OPENED, now, undelivered=event.undelivered)
         if self.state is states.OPEN:
             self.run.opened_at = now
-            if self._known[:1] != (self.address,):
+            if not self._known or self._known[0] != self.address:
                 others = (each for each in self._known if each != self.address)
                 self._known = (self.address, *islice(others, _MOST_KNOWN - 1))
         return found
 
-    def _stable(self) -> None:
+    def _healthy(self, event: events.Healthy, now: float) -> list[Effect]:
+        del event, now
+        return self._stable() if self.state is states.OPEN else []
+
+    def _stable(self) -> list[Effect]:
+        """Forget the failures: the application says so, or the connection has lasted."""
         fire(self, Trigger.STABLE)
         self.stable_at = None
         self._set_open_deadline()
         self.run = self.run.stable()
+        return []
 
     def _expired(self, event: Expired, now: float) -> list[Effect]:
+        if event.deadline != self.deadline:
+            return []
         if self.state is states.OPEN:
             move = self._handover
             if move is not None and event.deadline == move.due:
                 return self._successor_lost(move, Close.by_engine(Cause.CONNECT_TIMEOUT), now)
-            self._stable()
-            return []
+            return self._stable()
         if self.state is states.BACKOFF:
             return self._move(Trigger.RETRY, now)
-        closing = self.state is states.CLOSING
-        generation = self.generation
-        close = Close.by_engine(
-            Cause.CLOSE_TIMEOUT if closing else Cause.CONNECT_TIMEOUT,
-            sent_code=event.sent_code,
-            unsent=event.unsent,
-        )
-        return [effects.Abort(generation), *self._lost(close, event.undelivered, now)]
+        cause = Cause.CLOSE_TIMEOUT if self.state is states.CLOSING else Cause.CONNECT_TIMEOUT
+        close = Close.by_engine(cause, sent_code=event.sent_code, unsent=event.unsent)
+        return [effects.Abort(self.generation), *self._lost(close, event.undelivered, now)]
 
     def _lost(
         self, close: Close, undelivered: int, now: float, *, said: Advise | None = None
@@ -282,44 +288,44 @@ class Core:
         asked = self.state is states.CLOSING
         if asked:
             close = varied(close, origin=Origin.APPLICATION, intentional=True, wish=self.wish)
-        for advice in (self.advice, said):
-            if advice is not None:
-                close = advice.onto(close)
+        if self.advice is not None:
+            close = self.advice.onto(close)
+        if said is not None:
+            close = said.onto(close)
         if self.held:
             close = varied(close, unsent=close.unsent + self.held)
-        problem: PolicyError | None = None
         policy = RESTING if close.cause is Cause.LEASE and not asked else self._policy
-
-        def decide(close: Close, context: Context) -> Decision:
-            nonlocal problem
-            decision, problem = judge(policy, close, context)
-            return decision
-
         left = asked and self._paced and self.wish is Wish.CONNECT
-        # A copy, where the end is counted before the policy is asked: it may be interrupted.
-        run = self.run.copy() if left or not asked else self.run
-        context, decision = run.lost(
-            close, now, decide, **self._facts(now), left=left, planned=self._planned
-        )
-        if not asked:
-            self.guard = decision.guard
-        else:
-            self.guard = (self.wish if problem is None else Wish.CLOSE).guard
+        run, memory, facts = self.run, self.run.memory(), self._facts(now)
+        try:
+            context = run.question(close, now, left=left, planned=self._planned, **facts)
+            decision, problem = judge(policy, close, context)
+        except BaseException:
+            self.run = Run(*memory)  # the policy was interrupted: nothing has changed
+            raise
+        run.ended(decision, now, context.roll)
+        wish = self.wish if problem is None else Wish.CLOSE
+        self.guard = wish.guard if asked else decision.guard
         if close.answered and isinstance(decision, Stop):
             self._known = tuple(each for each in self._known if each != self.address)
         again = self.guard is Guard.CONNECT
-        self.run = Run(since=now) if again and not self._paced else run
-        self.advice, self._planned = None, False
-        found = self._move(
-            Trigger.LOST,
-            now,
-            paced=again and self._paced,
-            close=close,
-            context=context,
-            decision=decision,
-            undelivered=undelivered,
-            error=problem,
-        )
+        if again and not self._paced:
+            self.run = Run(since=now)
+        self.advice, self._planned, delay = None, False, None
+        previous, generation = self.state, self.generation
+        fire(self, Trigger.LOST)
+        dials = self._enter(previous, Trigger.LOST, now, paced=again and self._paced)
+        if isinstance(decision, Retry):
+            delay = decision.delay
+            self.deadline = now + delay
+        change = StateChange(
+            previous=previous, current=self.state, trigger=Trigger.LOST, at=now,
+            generation=generation, attempt=self.run.attempt, peer=self.peer, close=close,
+            context=context, decision=decision, rule=decision.rule, delay=delay,
+            uptime=context.uptime, unsent=close.unsent, undelivered=undelivered, error=problem,
+            waited=self.run.waited if previous is states.CONNECTING else 0.0,
+        )  # fmt: skip
+        found = [effects.Announce(change), *dials]
         if self._handover is None:
             return found
         if self.state is states.BACKOFF and said is None and not self.run.refresh_next:
@@ -333,67 +339,60 @@ class Core:
             "can_refresh": self.can_refresh,
             "stable_after": self._timeouts.stable,
             "been_open": self.address in self._known,
-            "host": self.host,
+            "host": self.neighbour.host,
             "budget_in": self._budget(now),
         }
 
     def _move(
-        self,
-        trigger: Trigger,
-        now: float,
-        *,
-        paced: bool = False,
-        close: Close | None = None,
-        context: Context | None = None,
-        decision: Decision | None = None,
-        undelivered: int = 0,
-        error: PolicyError | None = None,
+        self, trigger: Trigger, now: float, *, paced: bool = False, undelivered: int = 0
     ) -> list[Effect]:
-        """Fire the trigger, set the deadline, announce: the one place where the state changes."""
-        previous, generation = self.state, self.generation
+        """Fire a trigger by which no generation ends, and announce the change if it makes one."""
+        previous = self.state
         if not fire(self, trigger) or self.state is previous:
             return []
-        current, chosen, move = self.state, self.guard, self._handover
+        dials = self._enter(previous, trigger, now, paced=paced)
+        change = StateChange(
+            previous=previous, current=self.state, trigger=trigger, at=now,
+            generation=self.generation, attempt=self.run.attempt, peer=self.peer,
+            waited=self.run.waited if previous is states.CONNECTING else 0.0,
+            unsent=self.held, undelivered=undelivered,
+        )  # fmt: skip
+        return [effects.Announce(change), *dials]
+
+    def _enter(self, previous: State, trigger: Trigger, now: float, *, paced: bool) -> list[Effect]:
+        """Set the deadline of the new state, unless a decision does; return the dial it needs."""
+        current, chosen = self.state, self.guard
         self.guard = self.deadline = self.stable_at = None
-        delay: float | None = None
-        dial: effects.Dial | effects.Promote | None = None
-        if current is states.CONNECTING and move is not None:
-            self._handover, self.generation = None, move.number
-            self.deadline = now + self._timeouts.connect if move.due is None else move.due
-            self.run.dialling(move.started)
-            dial = effects.Promote(move.number)
-        elif current is states.CONNECTING:
+        if current is states.CONNECTING:
+            move = self._handover
+            if move is not None:
+                self._handover, self.generation = None, move.number
+                self.deadline = now + self._timeouts.connect if move.due is None else move.due
+                self.run.dialling(move.started)
+                return [effects.Promote(move.number)]
             start = self.run.earliest(now) if paced or trigger is Trigger.WAKE else now
             self.generation = self._latest = self._latest + 1
             self.deadline = start + self._timeouts.connect
             asked = trigger is Trigger.CONNECT or previous is states.CLOSING
-            dial = effects.Dial(self.generation, start, self.run.dialling(start), asked)
-        elif current is states.OPEN:
+            return [effects.Dial(self.generation, start, self.run.dialling(start), asked)]
+        if current is states.OPEN:
             self.deadline = self.stable_at = now + self._timeouts.stable
         elif current is states.CLOSING:
             self.deadline = now + self._timeouts.close
         elif current is states.PASSIVE:
             self.guard = Guard.HELD if chosen is Guard.HOLD else Guard.SUSPENDED
-        elif isinstance(decision, Retry):
-            delay = decision.delay
-            self.deadline = now + delay
-        change = StateChange(
-            previous=previous,
-            current=current,
-            trigger=trigger,
-            at=now,
-            generation=self.generation if close is None else generation,
-            attempt=self.run.attempt,
-            peer=self.peer,
-            close=close,
-            context=context,
-            decision=decision,
-            rule="" if decision is None else decision.rule,
-            delay=delay,
-            uptime=None if context is None else context.uptime,
-            waited=self.run.waited if previous is states.CONNECTING else 0.0,
-            unsent=self.held if close is None else close.unsent,
-            undelivered=undelivered,
-            error=error,
-        )
-        return [effects.Announce(change)] if dial is None else [effects.Announce(change), dial]
+        return []
+
+    _handlers: ClassVar[dict[type[Event], Callable[..., list[Effect]]]] = {
+        Advise: _advised,
+        Ask: _asked,
+        Expired: _expired,
+        events.Fail: _fail,
+        events.Healthy: _healthy,
+        events.Hint: _woken,
+        events.Lost: _ended,
+        events.Move: _begin_move,
+        events.Opened: _opened,
+        events.Reconnect: _reconnect,
+        events.Wait: _wait,
+    }

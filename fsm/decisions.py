@@ -57,6 +57,25 @@ ALONE: Final = Host()
 """Nothing is known of the host."""
 
 
+class Located(Protocol):
+    """Who knows the host of the latest dial."""
+
+    @property
+    def host(self) -> Host:
+        """What the process knows of that host."""
+        ...
+
+
+class _Nobody:
+    """Who knows of no host."""
+
+    host = ALONE
+
+
+NOBODY: Final[Located] = _Nobody()
+"""In the place of a neighbour, for a core by itself."""
+
+
 class Context(NamedTuple):
     """The facts besides the close record that a policy is given. All times are in seconds.
 

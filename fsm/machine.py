@@ -124,12 +124,6 @@ MACHINE: Final = _build()
 _FIRE: Final = {trigger: MACHINE.events[trigger.value].trigger for trigger in Trigger}
 _IGNORED: Final = frozenset((state, trigger, guard) for state, trigger, guard, _ in IGNORED)
 
-_ANSWERS: Final[dict[tuple[State, Trigger, Guard | None], State | None]] = {}
-"""The state to which the machine leads, None where the table ignores the trigger on purpose.
-
-The machine depends on these three values alone, so that it is asked about each of them once.
-"""
-
 
 def fire(model: Model, trigger: Trigger) -> bool:
     """Move `model`; False where the table ignores the trigger on purpose.
@@ -137,10 +131,7 @@ def fire(model: Model, trigger: Trigger) -> bool:
     Raises `IllegalTrigger` for every other pair and for a guard that fits no row; the
     model is unchanged then.
     """
-    asked = (model.state, trigger, model.guard)
-    if asked not in _ANSWERS:
-        _ANSWERS[asked] = _answer(*asked)
-    target = _ANSWERS[asked]
+    target = _ANSWERS[model.state, trigger, model.guard]
     if target is None:
         return False
     model.state = target
@@ -157,10 +148,23 @@ class _Probe:
         self.guard: Guard | None = guard
 
 
-def _answer(state: State, trigger: Trigger, guard: Guard | None) -> State | None:
-    if (state, trigger, None) in _IGNORED or (state, trigger, guard) in _IGNORED:
-        return None
-    probe = _Probe(state, guard)
-    if not _FIRE[trigger](probe):
-        raise IllegalTrigger(state, trigger)
-    return probe.state
+class _Answers(dict[tuple[State, Trigger, Guard | None], State | None]):
+    """The state to which the machine leads, None where the table ignores the trigger on purpose.
+
+    The machine depends on these three values alone, so that it is asked about each of them once.
+    """
+
+    def __missing__(self, asked: tuple[State, Trigger, Guard | None]) -> State | None:
+        state, trigger, guard = asked
+        if (state, trigger, None) in _IGNORED or asked in _IGNORED:
+            found = None
+        else:
+            probe = _Probe(state, guard)
+            if not _FIRE[trigger](probe):
+                raise IllegalTrigger(state, trigger)
+            found = probe.state
+        self[asked] = found
+        return found
+
+
+_ANSWERS: Final = _Answers()

@@ -123,13 +123,11 @@ class Run:
         application `left` a generation for another before it was stable, and not as `planned`;
         nor does a dial that the budget or the lease refused, nor the end of a lease.
         """
-        refused = close.cause in (Cause.BUDGET, Cause.LEASE)
-        if not (close.intentional or refused):
-            self.failed(close, now)
-        elif left:
-            self._left(planned=planned)
-        context = self.context(
+        context = self.question(
+            close,
             now,
+            left=left,
+            planned=planned,
             can_refresh=can_refresh,
             roll=roll,
             stable_after=stable_after,
@@ -137,15 +135,33 @@ class Run:
             host=host,
             budget_in=budget_in,
         )
-        if refused:
-            context = context._replace(attempt=max(context.attempt, 1))
         decision = decide(close, context)
         self.ended(decision, now, roll)
         return context, decision
 
+    def question(
+        self, close: Close, now: float, *, left: bool = False, planned: bool = False, **facts: Any
+    ) -> Context:
+        """Count the end of a generation; return the context in which a policy is asked about it.
+
+        `facts` are those of `context`. What the answer sets is kept by `ended`.
+        """
+        refused = close.cause in (Cause.BUDGET, Cause.LEASE)
+        if not (close.intentional or refused):
+            self.failed(close, now)
+        elif left:
+            self._left(planned=planned)
+        context = self.context(now, **facts)
+        return context._replace(attempt=max(context.attempt, 1)) if refused else context
+
+    def memory(self) -> tuple[Any, ...]:
+        """Return what `Run` takes to make one with the same memory."""
+        found: tuple[Any, ...] = _memory(self)
+        return found
+
     def copy(self) -> "Run":
         """Return a run with the same memory, to count in."""
-        return Run(*_memory(self))
+        return Run(*self.memory())
 
     def stable(self) -> "Run":
         """Return the run that begins in the open generation when the failures are forgotten."""
@@ -163,7 +179,7 @@ class Run:
 
     def failed(self, close: Close, now: float) -> None:
         """Count one end that is not intentional."""
-        alike = (close.code, close.origin.value, close.cause.value, close.status)
+        alike = (close.code, close.origin, close.cause, close.status)
         if alike == self.alike:
             self.streak += 1
         else:
@@ -179,9 +195,8 @@ class Run:
             self.denied_since = None
         elif self.denied_since is None:
             self.denied_since = now
-        uptime = self.uptime(now)
-        if uptime is not None:
-            self._refused(close, uptime)
+        if self.opened_at is not None:
+            self._refused(close, now - self.opened_at)
         elif close.sent_code is not None and close.refusal is not None:
             self._refused(close, 0.0)  # the frame came before `on_open` had returned
 
@@ -259,16 +274,11 @@ class Run:
 
         It counts as a failed dial. The open connection goes on, and keeps what is its own.
         """
-        problem: PolicyError | None = None
-
-        def decide(close: Close, context: Context) -> Decision:
-            nonlocal problem
-            decision, problem = judge(close, context)
-            return decision
-
         run = self.copy()
         run.opened_at = None
-        _, decision = run.lost(close, now, decide, **facts)
+        context = run.question(close, now, **facts)
+        decision, problem = judge(close, context)
+        run.ended(decision, now, context.roll)
         run.opened_at, run.ended_at = self.opened_at, self.ended_at
         if isinstance(decision, Retry):
             run.move_from = now + decision.delay

@@ -48,7 +48,7 @@ class State(Word):
     @property
     def live(self) -> bool:
         """Whether there is a generation that has not ended: connecting, open or closing."""
-        return self in _LIVE
+        return self in LIVE
 
 
 CLOSED: Final = State.CLOSED
@@ -60,7 +60,8 @@ PASSIVE: Final = State.PASSIVE
 """The members by themselves, for what runs at each change of state: up to Python 3.11 to look up
 `State.OPEN` takes ten times as long as to look up a name of a module, 0.07 µs."""
 
-_LIVE: Final = frozenset({CONNECTING, OPEN, CLOSING})
+LIVE: Final = frozenset({CONNECTING, OPEN, CLOSING})
+"""The states in which there is a generation that has not ended: see `State.live`."""
 
 
 class Trigger(Word):

@@ -97,7 +97,7 @@ class Driver:
         self.moves: Moves = Moves()
         self.sender: Sender = sender(self)
         self._inputs = inputs
-        self._neighbour = Neighbour()
+        self._neighbour = core.neighbour = Neighbour()
         self._transport = transport
         self._on_open = on_open
         self._terms = terms
@@ -150,7 +150,7 @@ class Driver:
 
     def _handle(self, event: Event) -> None:
         core, wish = self.core, self.core.wish
-        core.held, core.host = self.sender.not_on_wire, self._neighbour.host
+        core.held = self.sender.not_on_wire
         try:
             found = core.handle(event, self.clock.monotonic())
         except (KeyboardInterrupt, SystemExit):
