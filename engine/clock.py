@@ -36,16 +36,13 @@ class Clock(Protocol):
 class LoopClock:
     """The event loop's clock. Its timers share one of the loop's."""
 
-    __slots__ = ("__weakref__", "_time", "_timers")
+    __slots__ = ("__weakref__", "_timers", "monotonic")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         plain = type(loop).time is asyncio.BaseEventLoop.time
-        self._time: Callable[[], float] = time.monotonic if plain else loop.time
+        self.monotonic: Callable[[], float] = time.monotonic if plain else loop.time
+        """Returns the loop's time in seconds. It is asked for a dozen times at each event."""
         self._timers = TimerQueue(loop)
-
-    def monotonic(self) -> float:
-        """Return the loop's time in seconds."""
-        return self._time()
 
     def wall(self) -> float:
         """Return seconds since the epoch."""

@@ -23,10 +23,10 @@ from recloser.change_line import (
     traceback_text,
 )
 from recloser.clock import Clock
+from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.fsm.decisions import Decision, Retry
 from recloser.fsm.record import Close
-from recloser.fsm.states import State
 
 LOGGER: Final[structlog.typing.FilteringBoundLogger] = structlog.get_logger("recloser")
 STANDARD: Final = logging.getLogger("recloser")
@@ -78,14 +78,14 @@ def state_change(change: StateChange, clock: Clock, app_fields: Mapping[str, obj
     `clock` gives its time stamp, if it is written; `app_fields` are the application's fields.
     """
     close = change.close
-    if change.current is State.CLOSED and change.gave_up:
+    if change.current is states.CLOSED and change.gave_up:
         level = logging.ERROR
     elif close is None or close.intentional:
         level = logging.INFO
     else:
         # A stable connection that ends and is dialled again is usual (I1.6).
         context = change.context
-        usual = change.current is State.BACKOFF and context is not None and context.stable
+        usual = change.current is states.BACKOFF and context is not None and context.stable
         level = logging.INFO if usual else logging.WARNING
     try:
         write = _writer(level)

@@ -102,7 +102,7 @@ class Moves:
             if successor.farewell is None and isinstance(effect, Drop):
                 successor.farewell = effect.code, effect.reason
             inbound.lose(inbound.unserved(successor.wire))
-            releaser.start(asyncio.get_running_loop(), successor, last=False)
+            releaser.start(successor, last=False)
         if isinstance(effect, Failed):
             log.move_failed(fields, effect.close, effect.decision)
             if effect.error is not None:

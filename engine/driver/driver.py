@@ -23,7 +23,6 @@ from recloser.driver.watchdog import Watchdog, watch_subscription
 from recloser.fsm import effects, states
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
-from recloser.fsm.effects import Effect
 from recloser.fsm.events import Advise, Ask, Event, Expired, Lost, Move, Opened, Wait
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import Trigger, Wish
@@ -209,7 +208,7 @@ class Driver:
         """
         generation = self.generation
         if generation is not None and number in (None, generation.number):
-            undelivered = self._undelivered(generation)
+            undelivered = self.inbound.lost_with(generation.wire)
             self.feed(generation.failed(close, code, reason, advice, undelivered))
 
     def revoke(self, close: Close, code: int | None) -> None:
@@ -221,7 +220,7 @@ class Driver:
         if self.core.state is states.OPEN:
             self.fail(close, code)
         elif self.core.state is states.CONNECTING and generation is not None:
-            self.feed(Lost(generation.number, close, self._undelivered(generation)))
+            self.feed(Lost(generation.number, close, self.inbound.lost_with(generation.wire)))
         elif self.core.state is states.CLOSING and self.core.deadline is not None:
             self._expired(self.core.deadline)
 
@@ -243,7 +242,7 @@ class Driver:
             self._expired(self.core.deadline)
         self.sender.abandon()
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: effects.Effect) -> None:
         match effect:
             case effects.Dial():
                 self._dial(effect)
@@ -260,14 +259,13 @@ class Driver:
                 self.generation.farewell = code, reason
 
     def _dial(self, effect: effects.Dial) -> None:
-        generation = Generation(effect.generation, self.fields, self)
+        generation = Generation(effect.generation, self)
         if self.generation is None:
             self.generation = generation
         else:
             self.moves.successor = generation
         body = dial(generation, self, effect, self._inputs.plain, self._transport, self._on_open)
-        generation.task = self.bind().create_task(body, name=f"recloser dial {effect.generation}")
-        generation.task.add_done_callback(generation.dialled)
+        generation.begin(body)
 
     def _promote(self) -> None:
         """Go on with the successor; it may be ready, or its dial goes on."""
@@ -302,14 +300,12 @@ class Driver:
         if self._terms.lease is not None:
             with dial_failure(Cause.CONFIGURATION):
                 wire.restrict(self._terms.lease.writable)
-        present = generation is self.generation
-        (self.inbound.precede if present else self.inbound.limit)(wire)
+        (self.inbound.precede if generation is self.generation else self.inbound.limit)(wire)
 
     def addressed(self, request: Request) -> None:
         """See `Dialler.addressed`."""
-        self.core.address, host = self._inputs.address_of(request)
-        self.core.peer = host
-        self._neighbour.at(host)
+        self.core.address, self.core.peer = self._inputs.address_of(request)
+        self._neighbour.at(self.core.peer)
 
     def wants(self, generation: Generation) -> bool:
         """See `Dialler.wants`."""
@@ -332,44 +328,37 @@ class Driver:
             self._opened(generation)
         else:
             log_bug(task, close, self.fields, self._on_open)
-            self.feed(Lost(generation.number, close, self._undelivered(generation)))
+            self.feed(Lost(generation.number, close, self.inbound.lost_with(generation.wire)))
 
     def _opened(self, generation: Generation) -> None:
-        connecting = self.core.state is states.CONNECTING
-        if self.inbound.discards and connecting and generation is self.generation:
+        if self.inbound.discards and self.core.state is states.CONNECTING:
             self.inbound.discard()
         self.feed(Opened(generation.number, self.inbound.undelivered))
 
     def wire_ended(self, generation: Generation, close: Close) -> None:
         """See `Owner.wire_ended`."""
-        self.feed(Lost(generation.number, close, self._undelivered(generation)))
-
-    def _undelivered(self, generation: Generation) -> int:
-        """Count the messages that no consumer gets; of a generation that never opened, all."""
-        return self.inbound.undelivered + self.inbound.unserved(generation.wire)
+        self.feed(Lost(generation.number, close, self.inbound.lost_with(generation.wire)))
 
     def _announce(self, change: StateChange) -> None:
-        closed = change.current is states.CLOSED
-        self.last_change = change if closed else None  # used in closed alone
-        generation = self.generation
-        if generation is not None:
-            if change.previous is states.OPEN or change.current is states.CLOSING:
-                self.sender.leave()
-                generation.leave()
-            if change.trigger is Trigger.LOST:
-                self.inbound.lose(self.inbound.unserved(generation.wire))
-                self.last_close = change.close
-                if change.session is not None or change.uptime is not None:
-                    self.session = change.session  # a failed dial does not forget what stands
-                self.generation = None
-                self._releaser.start(self.bind(), generation, last=closed)
-        elif closed or (self._terms.lease is not None and change.current is states.PASSIVE):
-            self._releaser.start(self.bind(), None, last=closed)
+        previous, current, generation = change.previous, change.current, self.generation
+        self.last_change = change if current is states.CLOSED else None  # used in closed alone
+        if change.trigger is Trigger.LOST and generation is not None:
+            self._leave_lost(change, generation)
+        elif current is states.CLOSING and generation is not None:
+            self.sender.leave()
+            generation.leave()
+        elif current in (states.CLOSED, states.PASSIVE):
+            self._releaser.start(None, last=current is states.CLOSED)
         if change.undelivered:
             self.inbound.mark_reported(change.undelivered)
-        self.inbound.changed(change, None if self.generation is None else self.generation.wire)
-        if self._limits is not None and change.current is states.OPEN and self.generation:
-            self._limits.watch(self, self.generation)
+        if current is states.OPEN and generation is not None and generation.wire is not None:
+            self.inbound.attach(generation.wire, generation.number)
+            if self._limits is not None:
+                self._limits.watch(self, generation)
+        elif previous is states.CLOSED:
+            self.inbound.reopen()
+        elif current is states.CLOSED:
+            self.inbound.end(change)
         self._neighbour.changed(change)
         self.counters.count(change)
         log.state_change(change, self.clock, self.fields)
@@ -378,12 +367,24 @@ class Driver:
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)
-        if change.current is states.OPEN:
+        if current is states.OPEN:
             self.inbound.record_latest()
-        if change.previous is states.CLOSING:
+        elif previous is states.CLOSING:
             self._close_waiters.release()
         self.moves.changed(change)
         self.observers.notify(change, self.clock, self.fields)
+
+    def _leave_lost(self, change: StateChange, generation: Generation) -> None:
+        """Let go of a generation that has ended."""
+        if change.previous is states.OPEN:
+            self.sender.leave()
+            generation.leave()
+        self.inbound.lose(self.inbound.unserved(generation.wire))
+        self.last_close = change.close
+        if change.session is not None or change.uptime is not None:
+            self.session = change.session  # a failed dial does not forget what stands
+        self.generation = None
+        self._releaser.start(generation, last=change.current is states.CLOSED)
 
     def watch(self, number: int, after: float, name: str) -> Watchdog:
         """See `Owner.watch`."""
@@ -396,4 +397,4 @@ class Driver:
         elif generation is None:
             self.feed(Expired(deadline))
         else:
-            self.feed(generation.expired(deadline, self._undelivered(generation)))
+            self.feed(generation.expired(deadline, self.inbound.lost_with(generation.wire)))

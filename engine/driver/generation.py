@@ -1,7 +1,7 @@
 """One dial with everything that belongs to it, and the release of all that after its end."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
@@ -26,6 +26,8 @@ class Watch(Protocol):
 class Owner(Protocol):
     """The driver, as a generation sees it."""
 
+    fields: Mapping[str, object]
+
     def dialled(self, generation: "Generation", task: asyncio.Task[None]) -> None:
         """Take the end of the dial's task."""
         ...
@@ -44,7 +46,6 @@ class Generation:
 
     __slots__ = (
         "_end",
-        "_fields",
         "_left_at",
         "_owner",
         "_scope",
@@ -56,7 +57,7 @@ class Generation:
         "wire_ended",
     )
 
-    def __init__(self, number: int, fields: Mapping[str, object], owner: Owner) -> None:
+    def __init__(self, number: int, owner: Owner) -> None:
         self.number: int = number
         self.task: asyncio.Task[None] | None = None
         self.wire: Wire | None = None
@@ -65,7 +66,6 @@ class Generation:
         self.farewell: tuple[int, str] | None = None
         """Code and reason of the close frame to send when the generation is given up."""
         self._end: asyncio.Event | None = None
-        self._fields = fields
         self._owner = owner
         self.watches: tuple[Watch, ...] = ()
         """The limits of this generation, where the application has set any."""
@@ -81,10 +81,16 @@ class Generation:
     def scope(self) -> Scope:
         """The scope; it is made when first used, since most generations need none."""
         if self._scope is None:
-            self._scope = Scope(self._fields, partial(self._owner.watch, self.number))
+            self._scope = Scope(self._owner.fields, partial(self._owner.watch, self.number))
             if self._left_at is not None:
                 self._scope.end()
         return self._scope
+
+    def begin(self, dial: Coroutine[Any, Any, None]) -> None:
+        """Run the dial in a task of its own."""
+        loop = asyncio.get_running_loop()
+        self.task = loop.create_task(dial, name=f"recloser dial {self.number}")
+        self.task.add_done_callback(self.dialled)
 
     def dialled(self, task: asyncio.Task[None]) -> None:
         """Take the end of the dial's task, and pass it on."""
@@ -186,7 +192,7 @@ class Generation:
             waited = asyncio.get_running_loop().time() - (self._left_at or 0.0)
             _, stuck = await asyncio.wait(pending, timeout=max(0.0, bound - waited))
             for task in stuck:
-                log.task_stuck(self._fields, task.get_name(), bound)
+                log.task_stuck(self._owner.fields, task.get_name(), bound)
 
 
 _TURNS: Final = 2
@@ -244,10 +250,13 @@ class Releaser:
         """Whether everything is released."""
         return self._task is None and (self.unowned or not self._ended)
 
-    def start(
-        self, loop: asyncio.AbstractEventLoop, generation: Generation | None, *, last: bool
-    ) -> None:
-        """End a generation and release it soon; with `last` also the transport and the outbox."""
+    def start(self, generation: Generation | None, *, last: bool) -> None:
+        """End a generation and release it soon; with `last` also the transport and the outbox.
+
+        Without a generation the lease alone is released, if there is one.
+        """
+        if generation is None and not last and self._lease is None:
+            return
         if generation is not None:
             generation.leave()
             generation.give_up()
@@ -260,13 +269,13 @@ class Releaser:
             return
         at_once = last or self._lease is not None or self._task is not None
         if generation is None or at_once or generation.lingers:
-            self._begin(loop, () if generation is None else (generation,), last=last)
+            self._begin(() if generation is None else (generation,), last=last)
         elif generation.wire is None:
             self._forget(generation)  # a dial that failed: it left nothing behind
         else:
-            loop.call_soon(self._look, loop, generation, _TURNS)
+            asyncio.get_running_loop().call_soon(self._look, generation, _TURNS)
 
-    def _look(self, loop: asyncio.AbstractEventLoop, generation: Generation, turns: int) -> None:
+    def _look(self, generation: Generation, turns: int) -> None:
         """Forget a generation whose socket is closed within `turns` of the loop, as most are.
 
         A task and its timers would be a tenth of what a return costs.
@@ -278,20 +287,14 @@ class Releaser:
             generation.wire = None
             self._forget(generation)
         elif turns > 1:
-            loop.call_soon(self._look, loop, generation, turns - 1)
+            asyncio.get_running_loop().call_soon(self._look, generation, turns - 1)
         else:
-            self._begin(loop, ())
+            self._begin(())
 
-    def _begin(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        generations: tuple[Generation, ...],
-        *,
-        last: bool = False,
-    ) -> None:
+    def _begin(self, generations: tuple[Generation, ...], *, last: bool = False) -> None:
         """Release these generations in a task; the first task takes all that have ended."""
         whose = self._ended if self._task is None else generations
-        task = loop.create_task(
+        task = asyncio.get_running_loop().create_task(
             self._release(self._task, whose, last=last), name="recloser release"
         )
         self._task = task
@@ -304,7 +307,7 @@ class Releaser:
         closes the engine while it is being cancelled.
         """
         if self._task is None and self._ended and not self.unowned:
-            self._begin(asyncio.get_running_loop(), ())
+            self._begin(())
         task = self._task
         if task is None:
             return
@@ -369,7 +372,10 @@ class Releaser:
             log.failure(log.RELEASE_FAILED, self._fields, name, error)
 
     def _forget(self, generation: Generation) -> None:
-        self._ended = tuple(each for each in self._ended if each is not generation)
+        if self._ended == (generation,):
+            self._ended = ()  # most often there is one
+        else:
+            self._ended = tuple(each for each in self._ended if each is not generation)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         if self._task is task:

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal, Protocol, cast
 from recloser.closed import closed_error
 from recloser.driver.loop import WrongLoop
 from recloser.driver.remainder import Remainder
-from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.transport.base import Opcode
 from recloser.transport.receive_buffer import LIMIT, ReceiveBuffer
@@ -113,6 +112,10 @@ class Inbound:
             return 0
         return wire.unread + wire.received.excess
 
+    def lost_with(self, wire: Wire | None) -> int:
+        """Count the messages that no consumer gets; of a wire that never opened, all."""
+        return self.undelivered + self.unserved(wire)
+
     def lose(self, count: int) -> None:
         """Count messages as undelivered."""
         self._lost += count
@@ -178,22 +181,14 @@ class Inbound:
         self._error = None
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
 
-    def end(self, error: Callable[[], Exception], *, deliberate: bool) -> None:
-        """Raise `error()` in `receive()` once no message is left.
+    def end(self, change: StateChange) -> None:
+        """Raise the error of this end in `receive()` once no message is left.
 
-        Iteration raises it too, unless the end is `deliberate`: then it ends.
+        Iteration raises it too, unless the end is deliberate: then it ends.
         """
-        self._error, self._deliberate, self._loop = error, deliberate, None
+        self._error, self._deliberate = partial(closed_error, change), change.deliberate
+        self._loop = None
         self._waiter.wake()
-
-    def changed(self, change: StateChange, wire: Wire | None) -> None:
-        """Tell the consumer where its next message comes from, or that none will come."""
-        if change.current is states.OPEN and wire is not None:
-            self.attach(wire, change.generation)
-        elif change.current is states.CONNECTING:
-            self.reopen()
-        elif change.current is states.CLOSED:
-            self.end(partial(closed_error, change), deliberate=change.deliberate)
 
     def check(self) -> None:
         """Raise `WrongLoop` unless called in the loop of the engine.

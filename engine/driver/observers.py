@@ -75,20 +75,24 @@ class Observers:
             if change.current is State.CLOSED:
                 self._iterators = None
         present = self._listeners
+        if not present:
+            return
+        started = clock.monotonic()
         for entry in present:
             if present is not self._listeners and entry not in self._listeners:
                 continue  # a listener before it has unsubscribed it
             listener = entry[1]
-            started = clock.monotonic()
             try:
                 if (result := listener(change)) is not None:
                     refuse_coroutine(result)
             # A listener must not stop the machine (I3); a cancelled future raises the second.
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see above
                 log.failure(log.LISTENER_FAILED, fields, listener, error)
-            took = clock.monotonic() - started
-            if took > SLOW:
-                log.slow_listener(fields, listener, took)
+            ended = clock.monotonic()
+            if ended - started > SLOW:
+                log.slow_listener(fields, listener, ended - started)
+                ended = clock.monotonic()  # a line takes its time
+            started = ended
 
 
 class _StateWaiter:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.fsm.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from recloser.fsm.record import Origin
 
 _NO_CLOSES: Final[Mapping[tuple[int, str, bool], int]] = MappingProxyType({})
 
@@ -52,7 +55,7 @@ class Counters:
         self._dials = 0
         self._opens = 0
         self._uptime = 0.0
-        self._closes: dict[tuple[int, str, bool], int] | None = None
+        self._closes: dict[tuple[int, Origin, bool], int] | None = None
         self._undelivered = 0
         self.dropped: int = 0
         self.resent: int = 0
@@ -60,27 +63,30 @@ class Counters:
 
     def count(self, change: StateChange) -> None:
         """Take one change into account."""
-        if change.current is states.CONNECTING:
+        current, close = change.current, change.close
+        if current is states.CONNECTING:
             self._dials += 1
-        elif change.current is states.OPEN:
+        elif current is states.OPEN:
             self._opens += 1
+        self._undelivered += change.undelivered
+        if close is None:
+            return
         if change.uptime is not None:
             self._uptime += change.uptime
-        self._undelivered += change.undelivered
-        close = change.close
-        if close is not None:
-            if self._closes is None:
-                self._closes = {}  # a `Counter` of these would be one more for the collector
-            key = close.code, close.origin.value, close.intentional
-            self._closes[key] = self._closes.get(key, 0) + 1
+        if self._closes is None:
+            self._closes = {}  # a `Counter` of these would be one more for the collector
+        key = close.code, close.origin, close.intentional
+        self._closes[key] = self._closes.get(key, 0) + 1
 
     def read(self, undelivered: int) -> Statistics:
         """Give the figures as they stand; `undelivered` messages were not told in a change yet."""
+        counted = self._closes or {}
+        closes = {(key[0], key[1].value, key[2]): number for key, number in counted.items()}
         return Statistics(
             dials=self._dials,
             opens=self._opens,
             uptime=self._uptime,
-            closes=MappingProxyType(dict(self._closes or {})),
+            closes=MappingProxyType(closes),
             undelivered=self._undelivered + undelivered,
             dropped=self.dropped,
             resent=self.resent,
