@@ -36,21 +36,17 @@ class Clock(Protocol):
 class LoopClock:
     """The event loop's clock. Its timers share one of the loop's."""
 
-    __slots__ = ("__weakref__", "_timers", "monotonic")
+    __slots__ = ("__weakref__", "call_at", "monotonic")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         plain = type(loop).time is asyncio.BaseEventLoop.time
         self.monotonic: Callable[[], float] = time.monotonic if plain else loop.time
         """Returns the loop's time in seconds. It is asked for a dozen times at each event."""
-        self._timers = TimerQueue(loop)
+        self.call_at = TimerQueue(loop).call_at
 
     def wall(self) -> float:
         """Return seconds since the epoch."""
         return time.time()
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
-        """Set a timer."""
-        return self._timers.call_at(when, callback)
 
 
 class _RunningClock:

@@ -224,10 +224,11 @@ class Run:
         budget_in: float = 0.0,
     ) -> Context:
         """Return the context of a policy at the end of a generation."""
+        uptime = self.uptime(now)
         return Context(
-            phase=Phase.DIAL if self.opened_at is None else Phase.OPEN,
+            phase=Phase.DIAL if uptime is None else Phase.OPEN,
             attempt=self.attempt,
-            uptime=self.uptime(now),
+            uptime=uptime,
             elapsed=0.0 if self.since is None else now - self.since,
             since_dial=now - self.dialled_at,
             last_delay=self.last_delay,
@@ -235,7 +236,7 @@ class Run:
             previous_immediate=self.immediate,
             busy=self.busy,
             spread=self.spread,
-            streak=max(self.streak, 1),
+            streak=self.streak or 1,
             refusals=self.refusals,
             been_open=been_open,
             denied_for=0.0 if self.denied_since is None else now - self.denied_since,

@@ -89,6 +89,10 @@ class Trigger(Word):
     """Open for long enough: the failures are forgotten."""
 
 
+LEAVING: Final = frozenset({Trigger.CLOSE, Trigger.SUSPEND})
+"""The triggers by which the application leaves, at once or by way of `closing`."""
+
+
 class Guard(Word):
     """A value computed before a trigger is fired; it chooses between rows of one pair."""
 

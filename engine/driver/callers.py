@@ -20,29 +20,29 @@ from recloser.waiter import Waiter
 class CloseWaiters:
     """Callers of `close()` and `suspend()` that wait for the end of a closing."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("waiting",)
 
     def __init__(self) -> None:
-        self._waiting: tuple[tuple[Wish, Waiter], ...] = ()
+        self.waiting: tuple[tuple[Wish, Waiter], ...] = ()
 
     async def wait(self, wish: Wish) -> None:
         """Wait until the closing has ended, or until another wish than this is the last one."""
         entry = (wish, Waiter())
-        self._waiting += (entry,)
+        self.waiting += (entry,)
         try:
             await entry[1].wait()
         finally:
-            self._waiting = tuple(each for each in self._waiting if each is not entry)
+            self.waiting = tuple(each for each in self.waiting if each is not entry)
 
     def release_superseded(self, last: Wish) -> None:
         """Release the callers whose wish is no longer the last one."""
-        for wish, waiter in self._waiting:
+        for wish, waiter in self.waiting:
             if wish is not last:
                 waiter.wake()
 
     def release(self) -> None:
         """Release all callers: the closing has ended."""
-        for _, waiter in self._waiting:
+        for _, waiter in self.waiting:
             waiter.wake()
 
 

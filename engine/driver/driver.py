@@ -148,7 +148,7 @@ class Driver:
             self._alarm.set(self.core.deadline, self.clock, self._expired)
 
     def _handle(self, event: Event) -> None:
-        core, wish = self.core, self.core.wish
+        core = self.core
         core.held = self.sender.not_on_wire
         try:
             found = core.handle(event, self.clock.monotonic())
@@ -161,7 +161,7 @@ class Driver:
                 self._announce(effect.change)
             else:
                 self._perform(effect)
-        if core.wish is not wish:
+        if self._close_waiters.waiting:
             self._close_waiters.release_superseded(core.wish)
 
     async def leave(self, ask: Ask, *, release_timeout: float | None = None) -> None:
@@ -284,8 +284,6 @@ class Driver:
             await sleep_until(effect.not_before, self.clock)
         if generation is self.generation:
             self.inbound.set_aside()
-        if self._terms is FREE:
-            return None
         address = self._inputs.address(self.core.address)
         return await meet(
             self._terms, self.core, effect, address, self.feed, clock=self.clock, fields=self.fields
@@ -340,36 +338,37 @@ class Driver:
         self.feed(Lost(generation.number, close, self.inbound.lost_with(generation.wire)))
 
     def _announce(self, change: StateChange) -> None:
-        previous, current, generation = change.previous, change.current, self.generation
-        self.last_change = change if current is states.CLOSED else None  # used in closed alone
-        if change.trigger is Trigger.LOST and generation is not None:
+        current, trigger, generation = change.current, change.trigger, self.generation
+        if trigger is Trigger.LOST and generation is not None:
             self._leave_lost(change, generation)
-        elif current is states.CLOSING and generation is not None:
+        elif trigger in states.LEAVING and generation is not None:
             self.sender.leave()
             generation.leave()
-        elif current in (states.CLOSED, states.PASSIVE):
+        elif trigger in states.LEAVING:
             self._releaser.start(None, last=current is states.CLOSED)
-        if change.undelivered:
-            self.inbound.mark_reported(change.undelivered)
-        if current is states.OPEN and generation is not None and generation.wire is not None:
-            self.inbound.attach(generation.wire, generation.number)
-            if self._limits is not None:
-                self._limits.watch(self, generation)
-        elif previous is states.CLOSED:
-            self.inbound.reopen()
+        if current is states.CONNECTING:
+            self.counters.dials += 1
+            if change.previous is states.CLOSED:
+                self.last_change = None
+                self.inbound.reopen()
         elif current is states.CLOSED:
+            self.last_change = change
             self.inbound.end(change)
+        elif self._limits is not None and current is states.OPEN and generation is not None:
+            self._limits.watch(self, generation)  # before the sender, which withholds messages
+        if change.undelivered:
+            self.counters.undelivered += change.undelivered
+            self.inbound.mark_reported(change.undelivered)
         self._neighbour.changed(change)
-        self.counters.count(change)
         log.state_change(change, self.clock, self.fields)
-        if self._terms is not FREE:
-            follow(self._terms, self.core, change, self)
+        follow(self._terms, self.core, change, self)
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)
-        if current is states.OPEN:
-            self.inbound.record_latest()
-        elif previous is states.CLOSING:
+        if current is states.OPEN and generation is not None and generation.wire is not None:
+            self.counters.opens += 1
+            self.inbound.attach(generation.wire, generation.number)
+        elif change.previous is states.CLOSING:
             self._close_waiters.release()
         self.moves.changed(change)
         self.observers.notify(change, self.clock, self.fields)
@@ -380,9 +379,10 @@ class Driver:
             self.sender.leave()
             generation.leave()
         self.inbound.lose(self.inbound.unserved(generation.wire))
-        self.last_close = change.close
-        if change.session is not None or change.uptime is not None:
-            self.session = change.session  # a failed dial does not forget what stands
+        self.counters.ended(change)
+        self.last_close, session = change.close, change.session
+        if session is not None or change.uptime is not None:
+            self.session = session  # a failed dial does not forget what stands
         self.generation = None
         self._releaser.start(generation, last=change.current is states.CLOSED)
 

@@ -159,6 +159,7 @@ class Inbound:
         self._latest, self._number = wire, number
         if self._remainder is None or not self._remainder.unread:
             self.wire = wire
+        self.record_latest()
         self._waiter.wake()
 
     def record(self, recorder: Callable[[int], Callable[[str | bytes], Any]]) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.fsm.named_tuple import NamedTuple
 
@@ -38,56 +37,50 @@ class Statistics(NamedTuple):
 
 
 class Counters:
-    """Counts changes for `Statistics`."""
+    """Counts for `Statistics`: the driver and the sender advance them."""
 
     __slots__ = (
         "_closes",
-        "_dials",
-        "_opens",
-        "_undelivered",
         "_uptime",
         "acknowledged",
+        "dials",
         "dropped",
+        "opens",
         "resent",
+        "undelivered",
     )
 
     def __init__(self) -> None:
-        self._dials = 0
-        self._opens = 0
         self._uptime = 0.0
         self._closes: dict[tuple[int, Origin, bool], int] | None = None
-        self._undelivered = 0
+        self.dials: int = 0
+        self.opens: int = 0
+        self.undelivered: int = 0
         self.dropped: int = 0
         self.resent: int = 0
         self.acknowledged: int = 0
 
-    def count(self, change: StateChange) -> None:
-        """Take one change into account."""
-        current, close = change.current, change.close
-        if current is states.CONNECTING:
-            self._dials += 1
-        elif current is states.OPEN:
-            self._opens += 1
-        self._undelivered += change.undelivered
-        if close is None:
-            return
+    def ended(self, change: StateChange) -> None:
+        """Count the end of a generation or of a dial."""
         if change.uptime is not None:
             self._uptime += change.uptime
-        if self._closes is None:
-            self._closes = {}  # a `Counter` of these would be one more for the collector
-        key = close.code, close.origin, close.intentional
-        self._closes[key] = self._closes.get(key, 0) + 1
+        close = change.close
+        if close is not None:
+            if self._closes is None:
+                self._closes = {}  # a `Counter` of these would be one more for the collector
+            key = close.code, close.origin, close.intentional
+            self._closes[key] = self._closes.get(key, 0) + 1
 
     def read(self, undelivered: int) -> Statistics:
         """Give the figures as they stand; `undelivered` messages were not told in a change yet."""
         counted = self._closes or {}
         closes = {(key[0], key[1].value, key[2]): number for key, number in counted.items()}
         return Statistics(
-            dials=self._dials,
-            opens=self._opens,
+            dials=self.dials,
+            opens=self.opens,
             uptime=self._uptime,
             closes=MappingProxyType(closes),
-            undelivered=self._undelivered + undelivered,
+            undelivered=self.undelivered + undelivered,
             dropped=self.dropped,
             resent=self.resent,
             acknowledged=self.acknowledged,
