@@ -501,8 +501,11 @@ class Exchange:
     async def trade(self) -> None:
         while True:
             tick = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_later(0.01, tick.set_result, None)
-            await tick
+            timer = asyncio.get_running_loop().call_later(0.01, tick.set_result, None)
+            try:
+                await tick
+            finally:
+                timer.cancel()  # of a tick that was cancelled
             self.sent += 1
             for ws in tuple(self.connections):
                 with suppress(ConnectionError):  # the client has just left
