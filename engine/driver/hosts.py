@@ -14,7 +14,7 @@ from recloser.fsm.states import Trigger
 class _Shared:
     """One host. It is forgotten with the last engine there."""
 
-    __slots__ = ("__weakref__", "_known", "crowded", "engines", "name", "outage")
+    __slots__ = ("__weakref__", "crowded", "engines", "known", "name", "outage")
 
     def __init__(self, name: str) -> None:
         self.name: str = name
@@ -23,19 +23,8 @@ class _Shared:
         """One item for each engine there: a list counts right in all threads."""
         self.outage: float | None = None
         self.crowded = False
-        self._known = ALONE
-
-    @property
-    def known(self) -> Host:
-        """What is known of it: one object for all engines there, as long as nothing changes."""
-        known, engines = self._known, len(self.engines) or 1
-        if (
-            known.engines != engines
-            or known.outage is not self.outage
-            or known.crowded is not self.crowded
-        ):
-            known = self._known = Host(engines, self.outage, self.crowded)
-        return known
+        self.known = ALONE
+        """What an engine asked for last: one object for all, as long as nothing changes."""
 
 
 _HOSTS: Final[WeakValueDictionary[str, _Shared]] = WeakValueDictionary()
@@ -68,16 +57,27 @@ class Neighbour:
     @property
     def host(self) -> Host:
         """What is known of the host of the latest dial."""
-        return ALONE if self._shared is None else self._shared.known
+        shared = self._shared
+        if shared is None:
+            return ALONE
+        known, engines = shared.known, len(shared.engines)
+        if (
+            known.engines != engines
+            or known.outage is not shared.outage
+            or known.crowded is not shared.crowded
+        ):
+            known = shared.known = Host(engines, shared.outage, shared.crowded)
+        return known
 
     def changed(self, change: StateChange) -> None:
         """Learn from a change of the engine."""
-        if change.current in (states.CLOSED, states.PASSIVE):
-            self._leave()
-        elif change.current is states.OPEN and self._restarted_at is not None:
-            if self._shared is not None:
+        current = change.current
+        if current is states.OPEN:
+            if self._restarted_at is not None and self._shared is not None:
                 self._shared.outage, self._shared.crowded = self._away, self._crowded
             self._restarted_at = None
+        elif current is states.CLOSED or current is states.PASSIVE:
+            self._leave()
         elif change.trigger is Trigger.LOST:
             self._lost(change)
 

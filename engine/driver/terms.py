@@ -42,10 +42,11 @@ class Lease(Protocol):
 class Governor(Protocol):
     """The governor of all engines that dial by the same route; `engine` is an int of its own."""
 
-    async def permit(self, engine: int, address: str, *, intentional: bool) -> bool:
-        """Return once the engine may dial, and whether it had to wait.
+    def permit(self, engine: int, address: str, *, intentional: bool) -> Awaitable[bool] | None:
+        """Ask for a permit: None if the engine may dial now, else what to wait for.
 
-        Raises `DialFailed` with the record of another engine's dial that stands for this one.
+        That returns once it may, and whether it had to wait; it raises `DialFailed` with the record
+        of another engine's dial that stands for this one. So does the call, if it cannot ask.
         """
         ...
 
@@ -56,7 +57,10 @@ class Governor(Protocol):
     def changed(
         self, engine: int, address: str | None, change: StateChange, driver: "Hinted"
     ) -> None:
-        """Follow a change of state; `driver` takes a hint that ends a backoff."""
+        """Follow a change of state; `driver` takes a hint that ends a backoff.
+
+        One to CONNECTING is not told: the engine asks for its permit.
+        """
         ...
 
     def leave(self, engine: int) -> None:
@@ -102,24 +106,20 @@ async def meet(
         return spend
     expected = core.address if address is None else address
     if expected is not None:
-        await _permit(governor, core, dial, feed, expected)
+        turn = governor.permit(id(core), expected, intentional=dial.intentional)
+        if turn is not None and await turn:
+            feed(Wait(dial.generation))
     if address is not None:
         return spend
 
     async def addressed() -> None:
         if core.address is not None and core.address != expected:
-            await _permit(governor, core, dial, feed, core.address)
+            again = Terms(governor=governor)
+            await meet(again, core, dial, core.address, feed, clock=clock, fields=fields)
         if spend is not None:
             await spend()
 
     return addressed
-
-
-async def _permit(
-    governor: Governor, core: Core, dial: Dial, feed: Callable[[Event], None], address: str
-) -> None:
-    if await governor.permit(id(core), address, intentional=dial.intentional):
-        feed(Wait(dial.generation))
 
 
 def waits(terms: Terms, core: Core, deadline: float) -> int | None:
@@ -132,10 +132,11 @@ def waits(terms: Terms, core: Core, deadline: float) -> int | None:
 
 def follow(terms: Terms, core: Core, change: StateChange, driver: "Hinted") -> None:
     """Let lease and governor follow a change of state."""
-    if terms.lease is not None:
-        terms.lease.changed(change)
-    if terms.governor is not None:
-        terms.governor.changed(id(core), core.address, change, driver)
+    lease, _, governor = terms
+    if lease is not None:
+        lease.changed(change)
+    if governor is not None and change.current is not State.CONNECTING:
+        governor.changed(id(core), core.address, change, driver)
 
 
 def part(terms: Terms, core: Core) -> None:

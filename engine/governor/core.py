@@ -1,124 +1,175 @@
-"""The core of a governor: an event and the time go in, effects and one deadline come out.
+"""The core of a governor: what engines say and the time go in, effects and one deadline come out.
 
 It has no clock, no randomness and no I/O, as the core of an engine. The engines of one process
 share it; each host, or each key of the application, fares for itself.
 """
 
+from collections.abc import Hashable
 from heapq import heappop, heappush
+from math import inf
 
-from recloser.governor import events
+from recloser.fsm.record import Close
 from recloser.governor.effects import Effect
-from recloser.governor.events import Event
 from recloser.governor.host import Host
 from recloser.governor.limits import DialLimits
+from recloser.governor.news import News
 from recloser.governor.pace import RAMP
 
 
 class GovernorCore:
-    """Decides whose dial begins when; `ramp` is the greatest growth of a return's pace."""
+    """Decides whose dial begins when; `ramp` is the greatest growth of a return's pace.
 
-    __slots__ = ("_due", "_homes", "_hosts", "_limits", "_ramp")
+    An engine is an int of the caller's choice, `now` a moment in seconds. Every call is handled
+    completely, and returns the effects to perform, in order.
+    """
+
+    __slots__ = ("_due", "_homes", "_hosts", "_limits", "_ramp", "deadline")
 
     def __init__(self, limits: DialLimits, *, ramp: float = RAMP) -> None:
         self._limits = limits
         self._ramp = ramp
         self._hosts: dict[str, Host] = {}
-        self._homes: dict[int, str] = {}
-        """The key at which an engine waits, dials or sleeps."""
+        self._homes: dict[int, Host] = {}
+        """The host at which an engine waits, dials or sleeps."""
         self._due: list[tuple[float, str]] = []
-        """When time moves a host on; an entry that is not the `due` of its host counts no more."""
-
-    @property
-    def deadline(self) -> float | None:
-        """The moment at which the core wants `Due`; None if nothing waits for time alone."""
-        while self._due:
-            due, key = self._due[0]
-            host = self._hosts.get(key)
-            if host is not None and host.due == due:
-                return due
-            heappop(self._due)
-        return None
+        """When time moves a host on; an entry that is not the `listed` of its host counts no more,
+        and none of these is the first."""
+        self.deadline: float | None = None
+        """The moment at which the core wants `pass_time`; None if nothing waits for time alone."""
 
     @property
     def hosts(self) -> int:
         """How many hosts are remembered."""
         return len(self._hosts)
 
-    def handle(self, event: Event, now: float) -> list[Effect]:
-        """Handle one event completely; return the effects to perform, in order."""
-        match event:
-            case events.Ask(engine, key, route, intentional):
-                found = self._move(engine, key, now)
-                host = self._host(key)
-                found += host.ask(engine, route, now, intentional=intentional)
-            case events.Sleep(engine, key, close, wake):
-                if engine in self._homes and self._hosts[self._homes[engine]].dials(engine):
-                    return []  # it dials on, for the connection that it has just lost
-                found = self._move(engine, key, now)
-                host = self._host(key)
-                found += host.sleep(engine, close, now, wake=wake)
-            case events.Ended(engine, close):
-                if engine not in self._homes:
-                    return []  # it had left before, and its dial went on
-                key = self._homes[engine]
-                host = self._hosts[key]
-                found = host.ended(engine, close, now)
-            case events.Defer(engine, seconds):
-                if engine not in self._homes:
-                    return []
-                key = self._homes[engine]
-                host = self._hosts[key]
-                found = host.defer(engine, seconds, now)
-            case events.Leave(engine):
-                return self._leave(engine, now)
-            case events.Hear(news):
-                if news.key not in self._hosts:
-                    return []
-                key, host = news.key, self._hosts[news.key]
-                found = host.hear(news, now)
-            case events.Due():
-                return self._pass(now)
-        if isinstance(event, events.Ended) and event.close is None:
-            del self._homes[event.engine]
-        self._settle(key, host)
+    def ask(
+        self,
+        engine: int,
+        key: str,
+        now: float,
+        *,
+        route: Hashable = None,
+        intentional: bool = False,
+    ) -> list[Effect] | None:
+        """Take an engine that wants to dial now.
+
+        None: it has its permit here already, since it was woken or asks again, and dials. Who has
+        the same route may take the record of its dial for their own. The application has asked for
+        an intentional dial.
+        """
+        host = self._hosts.get(key) or self._new(key)
+        found: list[Effect] = []
+        if self._homes.get(engine) is not host:
+            found = self._move(engine, host, now)
+        elif host.begins(engine, route, now):
+            return None
+        found += host.ask(engine, route, now, intentional=intentional)
+        self._settle(host)
         return found
 
-    def _host(self, key: str) -> Host:
-        host = self._hosts.get(key)
+    def opened(self, engine: int, now: float) -> list[Effect]:
+        """Take the end of a dial that has opened: the engine has given its permit back."""
+        host = self._homes.pop(engine, None)
         if host is None:
-            host = self._hosts[key] = Host(key, self._limits, self._ramp)
+            return []  # it had left before, and its dial went on
+        found = host.opened(engine, now)
+        self._settle(host)
+        return found
+
+    def failed(self, engine: int, close: Close, now: float) -> list[Effect]:
+        """Take the end of a dial that has failed with this record, and its permit.
+
+        The engine says next what comes then: `sleep`, `ask` or `leave`.
+        """
+        host = self._homes.get(engine)
+        if host is None:
+            return []  # it had left before, and its dial went on
+        found = host.failed(engine, close, now)
+        self._settle(host)
+        return found
+
+    def sleep(
+        self, engine: int, key: str, close: Close, now: float, *, wake: bool = True
+    ) -> list[Effect]:
+        """Take an engine that begins a backoff after an end with this record.
+
+        `wake`: the return of the host may end the backoff.
+        """
+        home = self._homes.get(engine)
+        if home is not None and home.dials(engine):
+            return []  # it dials on, for the connection that it has just lost
+        host = self._hosts.get(key) or self._new(key)
+        found = [] if home is host else self._move(engine, host, now)
+        found += host.sleep(engine, close, now, wake=wake)
+        self._settle(host)
+        return found
+
+    def leave(self, engine: int, now: float) -> list[Effect]:
+        """Let an engine go that neither waits nor dials any more."""
+        host = self._homes.pop(engine, None)
+        if host is None:
+            return []
+        found = host.leave(engine, now)
+        self._settle(host)
+        return found
+
+    def defer(self, engine: int, seconds: float, now: float) -> list[Effect]:
+        """Take back the turn to probe: another process has dialled a probe.
+
+        The engine waits for so many seconds for the news of that probe.
+        """
+        host = self._homes.get(engine)
+        if host is None:
+            return []
+        found = host.defer(engine, seconds, now)
+        self._settle(host)
+        return found
+
+    def hear(self, news: News, now: float) -> list[Effect]:
+        """Take what another process tells of a host."""
+        host = self._hosts.get(news.key)
+        if host is None:
+            return []
+        found = host.hear(news, now)
+        self._settle(host)
+        return found
+
+    def pass_time(self, now: float) -> list[Effect]:
+        """Let those dial whose time has come; nothing happens before the deadline."""
+        found: list[Effect] = []
+        while self.deadline is not None and self.deadline <= now:
+            host = self._hosts[heappop(self._due)[1]]
+            host.listed = -inf
+            found += host.admit(now)
+            self._settle(host)
+        return found
+
+    def _new(self, key: str) -> Host:
+        host = self._hosts[key] = Host(key, self._limits, self._ramp)
         return host
 
-    def _move(self, engine: int, key: str, now: float) -> list[Effect]:
-        """Let the engine be at `key`, and nowhere else."""
-        before = self._homes.get(engine)
-        found = [] if before in (None, key) else self._leave(engine, now)
-        self._homes[engine] = key
+    def _move(self, engine: int, host: Host, now: float) -> list[Effect]:
+        """Let the engine be at this host, and nowhere else."""
+        found = self.leave(engine, now)
+        self._homes[engine] = host
         return found
 
-    def _leave(self, engine: int, now: float) -> list[Effect]:
-        key = self._homes.pop(engine, None)
-        if key is None:
-            return []
-        host = self._hosts[key]
-        found = host.leave(engine, now)
-        self._settle(key, host)
-        return found
-
-    def _pass(self, now: float) -> list[Effect]:
-        found: list[Effect] = []
-        while (due := self.deadline) is not None and due <= now:
-            key = heappop(self._due)[1]
-            host = self._hosts[key]
-            host.listed = None
-            found += host.admit(now)
-            self._settle(key, host)
-        return found
-
-    def _settle(self, key: str, host: Host) -> None:
+    def _settle(self, host: Host) -> None:
         """Keep when time moves the host on, or forget a host without engines."""
-        if host.due is not None and host.due != host.listed:
-            heappush(self._due, (host.due, key))
-        host.listed = host.due
         if host.idle:
-            del self._hosts[key]
+            del self._hosts[host.key]
+        due = host.due
+        if due == host.listed:
+            return
+        host.listed = due
+        heap = self._due
+        if due < inf:
+            heappush(heap, (due, host.key))
+        while heap:
+            moment, key = heap[0]
+            first = self._hosts.get(key)
+            if first is not None and first.listed == moment:
+                self.deadline = moment
+                return
+            heappop(heap)
+        self.deadline = None

@@ -1,9 +1,10 @@
 """`Governor`: the core of a governor in an event loop, for the engines that share it."""
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, Literal
 from weakref import WeakKeyDictionary, ref
 
 from recloser import log
@@ -16,8 +17,7 @@ from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger
 from recloser.governor.core import GovernorCore
-from recloser.governor.effects import Grant, Share, Tell, Wake
-from recloser.governor.events import Ask, Defer, Due, Ended, Event, Hear, Leave, Sleep
+from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
 from recloser.governor.limits import AT_ONCE, DialLimits
 from recloser.governor.news import News
 from recloser.governor.pace import RAMP
@@ -104,10 +104,10 @@ class Governor:
 
         Raises `TypeError` if the function of the application returns no text, and what it raises.
         """
-        if self._by == "address":
-            return address
-        if not callable(self._by):
+        if self._by == "host":
             return _place(address)[1]
+        if not callable(self._by):
+            return address
         key = self._by(address)
         if not isinstance(key, str):
             raise TypeError(f"by must return the name of a group as a str, not {key!r}")
@@ -147,16 +147,25 @@ class Route:
         self._governor = governor
         self._route = route
 
-    async def permit(self, engine: int, address: str, *, intentional: bool) -> bool:
-        """Return once the engine may dial, and whether it had to wait.
+    def permit(
+        self, engine: int, address: str, *, intentional: bool
+    ) -> Coroutine[Any, Any, bool] | None:
+        """Ask for a permit: None if the engine may dial now, else what to wait for.
 
-        Raises `DialFailed` with the record of another engine's dial that stands for this one, or
-        with cause CONFIGURATION if the governor cannot name what the address is limited by.
+        That returns once it may, and whether it had to wait; it raises `DialFailed` with the record
+        of another engine's dial that stands for this one.
+
+        Raises `DialFailed` with cause CONFIGURATION if the governor cannot name what the address is
+        limited by.
         """
-        with dial_failure(Cause.CONFIGURATION):
-            key = self._governor.key(address)
-        ask = Ask(engine, key, (self._route, _place(address)[0]), intentional)
-        return await self._governor.desk().permit(ask)
+        governor = self._governor
+        try:
+            key = governor.key(address)
+        except BaseException:
+            with dial_failure(Cause.CONFIGURATION):
+                raise
+        route = self._route, _place(address)[0]
+        return governor.desk().permit(engine, key, route, intentional)
 
     def waits(self, engine: int) -> bool:
         """Return whether the engine waits for its permit."""
@@ -166,126 +175,174 @@ class Route:
         self, engine: int, address: str | None, change: StateChange, driver: "Hinted"
     ) -> None:
         """Follow a change of state; `driver` is fed the hint that a host is back."""
-        desk = self._governor.desk()
-        if change.previous is State.CONNECTING and change.current is State.OPEN:
-            desk.do(Ended(engine, None))
-        if change.trigger is Trigger.LOST and change.close is not None:
-            if change.previous is State.CONNECTING:
-                desk.do(Ended(engine, change.close))
-            if change.current is State.BACKOFF and address is not None:
+        current = change.current
+        connecting = change.previous is State.CONNECTING
+        if current is State.OPEN:
+            if connecting:
+                self._governor.desk().opened(engine)
+            return
+        desk, close = self._governor.desk(), change.close
+        if close is not None and change.trigger is Trigger.LOST:
+            if connecting:
+                desk.failed(engine, close)
+            if current is State.BACKOFF and address is not None:
                 try:
                     key = self._governor.key(address)
                 except Exception as error:  # noqa: BLE001 - what the application gave must not break the engine
                     log.failure(log.LISTENER_FAILED, {}, "by", error)
                 else:
-                    desk.asleep[engine] = ref(driver)
-                    wake = change.rule != BUDGET_SPENT
-                    desk.do(Sleep(engine, key, change.close, wake))
+                    desk.sleep(engine, key, close, driver, wake=change.rule != BUDGET_SPENT)
                     return
-        if change.current not in (State.CONNECTING, State.OPEN):
-            self.leave(engine)
+        desk.leave(engine)
 
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""
-        desk = self._governor.desk()
-        desk.asleep.pop(engine, None)
-        desk.do(Leave(engine))
+        self._governor.desk().leave(engine)
 
 
 class _Desk:
-    """Feeds one core with events, and performs its effects in one event loop.
+    """Tells one core what engines say, and performs its effects in one event loop.
 
     It keeps neither that loop nor an engine alive.
     """
 
-    __slots__ = ("_alarm", "_answers", "_core", "_due", "_sharing", "asking", "asleep")
+    __slots__ = ("_alarm", "_answers", "_asleep", "_core", "_rings", "_sharing", "asking")
 
     def __init__(self, core: GovernorCore, store: GovernorStore | None, limits: DialLimits) -> None:
         self._core = core
         self._sharing = None if store is None else Sharing(store, limits, self._hear)
         self._alarm = Alarm()
-        self._due: float | None = None
-        """What the alarm is set to."""
+        self._rings = inf
+        """When the alarm rings: not after the deadline of the core."""
         self._answers: dict[int, Grant | Close | asyncio.Future[Grant | Close] | None] = {}
         """What those get who want to dial: a permit, or a record that stands for theirs; until
         then the future of it, or None while the core is still being asked."""
         self.asking: set[int] = set()
         """Those that have no permit yet."""
-        self.asleep: dict[int, ref[Hinted]] = {}
+        self._asleep: dict[int, ref[Hinted]] = {}
         """Those in backoff, which take the hint that ends it."""
 
-    async def permit(self, ask: Ask) -> bool:
+    # -- what engines say ----------------------------------------------------------------
+
+    def permit(
+        self, engine: int, key: str, route: Hashable, intentional: bool
+    ) -> Coroutine[Any, Any, bool] | None:
+        """See `Route.permit`."""
+        self._asleep.pop(engine, None)
+        now = asyncio.get_running_loop().time()
+        found = self._core.ask(engine, key, now, route=route, intentional=intentional)
+        answer = Grant(engine) if found is None else self._asked(engine, found)
+        if self._sharing is None and type(answer) is Grant:
+            return None
+        return self._turn(engine, key, answer)
+
+    def opened(self, engine: int) -> None:
+        """Take note that a dial has opened."""
+        found = self._core.opened(engine, asyncio.get_running_loop().time())
+        self._perform(found, done=engine)
+
+    def failed(self, engine: int, close: Close) -> None:
+        """Take note that a dial has failed with this record."""
+        found = self._core.failed(engine, close, asyncio.get_running_loop().time())
+        self._perform(found, done=engine)
+
+    def sleep(self, engine: int, key: str, close: Close, driver: "Hinted", *, wake: bool) -> None:
+        """Take note of a backoff; `wake`: the return of the host may end it."""
+        self._asleep[engine] = ref(driver)
+        now = asyncio.get_running_loop().time()
+        self._perform(self._core.sleep(engine, key, close, now, wake=wake))
+
+    def leave(self, engine: int) -> None:
+        """Take note that the engine neither waits nor dials."""
+        self._asleep.pop(engine, None)
+        self._part(engine)
+
+    def _part(self, engine: int) -> None:
+        found = self._core.leave(engine, asyncio.get_running_loop().time())
+        self._perform(found, done=engine)
+
+    def _asked(
+        self, engine: int, found: list[Effect]
+    ) -> "Grant | Close | asyncio.Future[Grant | Close]":
+        """Perform what follows from a question; return the answer to it, or the future of it."""
+        self._answers[engine] = None
+        self._perform(found)
+        answer = self._answers[engine]
+        if answer is None:
+            answer = self._answers[engine] = asyncio.get_running_loop().create_future()
+        else:
+            del self._answers[engine]
+        return answer
+
+    async def _turn(
+        self, engine: int, key: str, answer: "Grant | Close | asyncio.Future[Grant | Close]"
+    ) -> bool:
         """Return once the engine may dial, and whether it had to wait."""
-        self.asleep.pop(ask.engine, None)
-        answer = self._ask(ask.engine, ask)
-        if self._sharing is None and isinstance(answer, Grant):
-            return False
-        waited = False
-        self.asking.add(ask.engine)
+        waited, sharing = False, self._sharing
+        self.asking.add(engine)
         try:
             while True:
                 if isinstance(answer, asyncio.Future):
-                    waited = True
-                    answer = await self._turn(ask.engine, answer)
+                    waited, turn = True, answer
+                    try:
+                        answer = await turn
+                    finally:
+                        if self._answers.get(engine) is turn:
+                            del self._answers[engine]
                 if isinstance(answer, Close):
                     raise DialFailed(answer)
-                wait = 0.0
-                while self._sharing is not None:
-                    wait = await self._sharing.take(ask.engine, ask.key, answer.gap)
-                    if wait <= 0 or answer.gap is not None:
-                        break
+                if sharing is None:
+                    return waited
+                wait = await sharing.take(engine, key, answer.gap)
+                while wait > 0 and answer.gap is None:
                     waited = True
                     await asyncio.sleep(wait)
+                    wait = await sharing.take(engine, key, None)
                 if wait <= 0:
                     return waited
-                answer = self._ask(ask.engine, Defer(ask.engine, wait))
+                now = asyncio.get_running_loop().time()
+                answer = self._asked(engine, self._core.defer(engine, wait, now))
         except asyncio.CancelledError:
-            self.do(Leave(ask.engine))
+            self._part(engine)
             raise
         finally:
-            self.asking.discard(ask.engine)
+            self.asking.discard(engine)
 
-    def _ask(self, engine: int, event: Event) -> "Grant | Close | asyncio.Future[Grant | Close]":
-        """Return what the core answers to an event of an engine, or the future of it."""
-        self._answers[engine] = None
-        self.do(event)
-        answer = self._answers.pop(engine)
-        if answer is None:
-            answer = self._answers[engine] = asyncio.get_running_loop().create_future()
-        return answer
+    # -- what the core answers -----------------------------------------------------------
 
-    async def _turn(self, engine: int, turn: "asyncio.Future[Grant | Close]") -> Grant | Close:
-        try:
-            return await turn
-        finally:
-            if self._answers.get(engine) is turn:
-                del self._answers[engine]
-
-    def do(self, event: Event) -> None:
-        """Handle one event, and perform what follows."""
-        loop = asyncio.get_running_loop()
-        for effect in self._core.handle(event, loop.time()):
+    def _perform(self, found: list[Effect], *, done: int | None = None) -> None:
+        """Perform the effects of the core; `done`: the engine whose permit is given back."""
+        for effect in found:
             match effect:
+                case Wake(engine):
+                    self._wake(engine)
                 case Grant(engine):
                     self._answer(engine, effect)
                 case Share(engine, close):
                     self._answer(engine, close)
-                case Wake(engine) if engine in self.asleep:
-                    driver = self.asleep.pop(engine)()
-                    if driver is not None:
-                        driver.feed(Hint())
-                    else:
-                        self.do(Leave(engine))  # it was forgotten
                 case Tell(news) if self._sharing is not None:
                     self._sharing.tell(news)
+        core = self._core
         if self._sharing is not None:
-            if isinstance(event, Ended | Leave):
-                self._sharing.give_back(event.engine)
-            self._sharing.listen(self._core.hosts > 0)
-        due = self._core.deadline
-        if due != self._due:
-            self._due = due
-            self._alarm.set(due, loop_clock(loop), self._ring)
+            if done is not None:
+                self._sharing.give_back(done)
+            self._sharing.listen(core.hosts > 0)
+        due = core.deadline
+        if due is not None:
+            if due < self._rings:  # else the alarm rings in time, and is set anew then
+                self._set_alarm(due)
+        elif self._rings < inf and not core.hosts:
+            self._set_alarm(None)
+
+    def _wake(self, engine: int) -> None:
+        reference = self._asleep.pop(engine, None)
+        if reference is None:
+            return
+        driver = reference()
+        if driver is not None:
+            driver.feed(Hint())
+        else:
+            self._part(engine)  # it was forgotten
 
     def _answer(self, engine: int, answer: Grant | Close) -> None:
         turn = self._answers.get(engine)
@@ -296,9 +353,13 @@ class _Desk:
             self._answers[engine] = answer
 
     def _hear(self, news: News) -> None:
-        self.do(Hear(news))
+        self._perform(self._core.hear(news, asyncio.get_running_loop().time()))
+
+    def _set_alarm(self, due: float | None) -> None:
+        self._rings = inf if due is None else due
+        self._alarm.set(due, loop_clock(asyncio.get_running_loop()), self._ring)
 
     def _ring(self, deadline: float) -> None:
         del deadline
-        self._due = None
-        self.do(Due())
+        self._rings = inf
+        self._perform(self._core.pass_time(asyncio.get_running_loop().time()))

@@ -63,41 +63,21 @@ class Host:
     """
 
     __slots__ = (
-        "_ahead",
-        "_asked",
-        "_dialling",
-        "_down_since",
-        "_failures",
-        "_key",
-        "_limits",
-        "_next_at",
-        "_opened_at",
-        "_pace",
-        "_probe_at",
-        "_ramp",
-        "_ripe",
-        "_silent_until",
-        "_sleepers",
-        "_slept",
-        "_spread",
-        "_suspect",
-        "_tries",
-        "_waiting",
-        "due",
-        "listed",
+        *("_ahead", "_at_once", "_dialling", "_down_since", "_failures", "_next_at", "_opened_at"),
+        *("_pace", "_probe_at", "_ramp", "_rate", "_ripe", "_silent_until", "_sleepers", "_slept"),
+        *("_spread", "_suspect", "_tries", "_waiting", "due", "idle", "key", "listed"),
     )
 
     def __init__(self, key: str, limits: DialLimits, ramp: float) -> None:
-        self._key = key
-        self._limits = limits
+        self.key = key
+        self._at_once: float = inf if limits.at_once is None else limits.at_once
+        self._rate: float = inf if limits.rate is None else limits.rate
         self._ramp = ramp
         self._ahead: OrderedDict[int, Hashable] = OrderedDict()
         """Those whose dial the application asked for, with their route: they come first."""
         self._waiting: OrderedDict[int, Hashable] = OrderedDict()
         self._dialling: dict[int, _Dial] = {}
         """Those who have a permit."""
-        self._asked: set[int] = set()
-        """Of those, the ones that were woken and have not asked for their permit yet."""
         self._sleepers: dict[int, _Sleeper] = {}
         """Those in backoff."""
         self._ripe: list[_Sleeper] = []
@@ -120,22 +100,31 @@ class Host:
         """Until when the host has asked by a Retry-After to be left alone."""
         self._spread: tuple[float, float] | None = None
         """The spread that the host has asked for last, in seconds, and when it ends."""
-        self.due: float | None = None
-        """When time alone lets the next one dial; None if that takes an event."""
-        self.listed: float | None = None
+        self.due: float = inf
+        """When time alone lets the next one dial; infinity if that takes more."""
+        self.listed: float = inf
         """The `due` that stands in the core's list of deadlines."""
+        self.idle = False
+        """Whether there is nothing to remember any more."""
 
     # -- what engines say ----------------------------------------------------------------
 
+    def begins(self, engine: int, route: Hashable, now: float) -> bool:
+        """Return whether an engine has its permit already: its dial begins now."""
+        has = engine in self._dialling  # it was woken, or dials another address than it meant to
+        if has:
+            self._dialling[engine] = _Dial(route, now, self._paced)
+        return has
+
     def ask(self, engine: int, route: Hashable, now: float, *, intentional: bool) -> list[Effect]:
-        """Take an engine that wants to dial now."""
+        """Take an engine that wants to dial now, and has no permit."""
         self._sleepers.pop(engine, None)
-        if engine in self._dialling:  # it was woken, or dials another address than it meant to
-            self._asked.discard(engine)
-            self._dialling[engine] = self._dial(route, now)
-            return [Grant(engine)]
+        others = bool(self._ahead or self._waiting)
         line = self._ahead if intentional else self._waiting
         line[engine] = route
+        behind = self._pace is None and now < self.due and not intentional
+        if others and (behind or self.due == inf):
+            return []  # as those who wait, it waits for the end of a dial, or for its turn
         return self.admit(now)
 
     def sleep(self, engine: int, close: Close, now: float, *, wake: bool) -> list[Effect]:
@@ -163,7 +152,6 @@ class Host:
         """Let an engine go that neither waits nor dials any more."""
         for line in (self._ahead, self._waiting, self._sleepers, self._dialling, self._tries):
             line.pop(engine, None)
-        self._asked.discard(engine)
         return self.admit(now)
 
     def defer(self, engine: int, seconds: float, now: float) -> list[Effect]:
@@ -175,25 +163,37 @@ class Host:
         self._probe_at = max(self._probe_at, now + seconds)
         return self.admit(now)
 
-    def ended(self, engine: int, close: Close | None, now: float) -> list[Effect]:
-        """Take the end of a dial: it has opened, or failed with this record."""
-        if engine not in self._dialling:
+    def opened(self, engine: int, now: float) -> list[Effect]:
+        """Take a dial that has opened."""
+        dial = self._dialling.pop(engine, None)
+        if dial is None:
             return []
-        dial = self._dialling.pop(engine)
-        self._asked.discard(engine)
-        kind = reading(close)
-        if close is None:
+        self._suspect = None
+        self._failures = 0
+        self._opened_at = now
+        if self._down_since is not None:
+            self._begin_return(now)
+            return [Tell(News(self.key, Reading.UP)), *self.admit(now)]
+        if self._pace is not None:
             self._tries.pop(engine, None)
-            return self._opened(dial, now) + self.admit(now)
+            self._pace.opened(now, dial.began, len(self._dialling) + 1)
+        return self.admit(now)
+
+    def failed(self, engine: int, close: Close, now: float) -> list[Effect]:
+        """Take a dial that has failed with this record."""
+        dial = self._dialling.pop(engine, None)
+        if dial is None:
+            return []
         self._rest(engine, inf)  # until it says what comes next
+        found: list[Effect] = []
+        kind = reading(close)
         if kind in _TROUBLE:
-            found = self._failed(engine, dial, close, now)
+            found = self._troubled(engine, dial, kind, close, now)
             if self._down_since is not None:
                 found += self._share(close, dial.route)
         elif kind is Reading.CERTIFICATE:
             found = self._share(close, dial.route)
         else:
-            found = []
             self._probe_at = -inf  # the probe has told nothing: the gap before the next one falls
         return found + self.admit(now)
 
@@ -215,20 +215,10 @@ class Host:
 
     # -- how the host fares ---------------------------------------------------------------
 
-    def _opened(self, dial: _Dial, now: float) -> list[Effect]:
-        self._suspect = None
-        self._failures = 0
-        self._opened_at = now
-        if self._down_since is not None:
-            self._begin_return(now)
-            return [Tell(News(self._key, Reading.UP))]
-        if self._pace is not None:
-            self._pace.opened(now, dial.began, len(self._dialling) + 1)
-        return []
-
-    def _failed(self, engine: int, dial: _Dial, close: Close, now: float) -> list[Effect]:
-        kind = reading(close)
-        told = Tell(News(self._key, kind, close.retry_after, close.spread))
+    def _troubled(
+        self, engine: int, dial: _Dial, kind: Reading, close: Close, now: float
+    ) -> list[Effect]:
+        told = Tell(News(self.key, kind, close.retry_after, close.spread))
         if self._pace is not None:
             if dial.rate < inf:
                 self._pace.refused(now, dial.began, dial.rate)
@@ -251,7 +241,7 @@ class Host:
         self._go_down(now)
         if close.retry_after is not None:
             self._stay_away(close.retry_after, now)
-        return [Tell(News(self._key, kind, close.retry_after, close.spread))]
+        return [Tell(News(self.key, kind, close.retry_after, close.spread))]
 
     def _go_down(self, now: float) -> None:
         self._down_since, self._pace, self._failures = now, None, 0
@@ -273,8 +263,8 @@ class Host:
         self._down_since, self._failures = None, 0
         self._tries.clear()
         count, spread, self._spread = self._engines, self._spread, None
-        if self._limits.rate is not None:
-            self._pace = Pace(self._limits.rate, now)
+        if self._rate < inf:
+            self._pace = Pace(self._rate, now)
         elif spread is not None:
             self._pace = Pace(max(count, 1) / spread[0], now)
         else:
@@ -288,7 +278,7 @@ class Host:
         """
         spread = min(spread, _LONGEST_WISH)
         self._spread = (spread, now + spread) if spread > 0 else None
-        if self._spread is not None and self._pace is not None and self._limits.rate is None:
+        if self._spread is not None and self._pace is not None and self._rate == inf:
             self._pace.at_least(self._engines / spread)
             self._next_at = min(self._next_at, now + 1 / self._pace.rate)
 
@@ -314,74 +304,71 @@ class Host:
     # -- whose turn it is -----------------------------------------------------------------
 
     def admit(self, now: float) -> list[Effect]:
-        """Let those dial whose turn it is, and set `due`."""
+        """Let those dial whose turn it is; set `due`, and `idle` where nobody is left."""
         found: list[Effect] = []
-        queued = self.due == self._next_at
-        self.due = None
-        while True:
-            sleeper = None if self._ahead or self._waiting else self._sleeper()
-            if not (self._ahead or self._waiting or sleeper):
-                break
+        queued, self.due = self.due == self._next_at, inf
+        while (line := self._ahead or self._waiting) or self._pace is not None:
             at = self._turn(now)
             queued = queued and at == self._next_at
-            if sleeper is not None:
-                at = max(at, sleeper.ripe)
+            if not line and at < inf:
+                at = self._ripens(at)
             if at > now:
-                self.due = None if at == inf else at
+                self.due = at
                 break
-            found.append(self._grant(sleeper, now, queued=queued))
-        if not (self._sleepers or self._dialling or self._waiting or self._ahead):
+            found.append(self._grant(line, now, queued=queued))
+        if self._rate < inf and self.due == inf and self._next_at > now:
+            self.due = self._next_at  # a host is not forgotten before its limit lets one dial
+        if not (self._dialling or self._sleepers or self._waiting or self._ahead):
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
             self._ripe.clear()
-        if self.due is None and self._limits.rate is not None and self._next_at > now:
-            self.due = self._next_at  # a host is not forgotten before its limit lets one dial
+            self.idle = self.due == inf
         return found
 
-    def _sleeper(self) -> _Sleeper | None:
-        """Return the sleeper that is to be woken next; None unless the host is returning."""
-        if self._pace is None:
-            return None
-        while self._ripe and self._sleepers.get(self._ripe[0].engine) != self._ripe[0]:
-            heappop(self._ripe)
-        return self._ripe[0] if self._ripe else None
+    def _ripens(self, at: float) -> float:
+        """Return when the sleeper that is the next to be woken may dial, from `at` on."""
+        ripe, sleepers = self._ripe, self._sleepers
+        while ripe and sleepers.get(ripe[0].engine) is not ripe[0]:
+            heappop(ripe)
+        return max(at, ripe[0].ripe) if ripe else inf
 
     def _turn(self, now: float) -> float:
         """Return the moment of the next dial; infinity where a dial must end first."""
-        under_way = len(self._dialling)
-        if self._limits.at_once is not None and under_way >= self._limits.at_once:
+        under_way, pace = len(self._dialling), self._pace
+        if under_way >= self._at_once:
             return inf
-        if self._pace is not None:
-            if under_way < self._pace.window:
+        if pace is not None:
+            if under_way < pace.window:
                 return -inf
-            if under_way >= self._pace.in_flight(now):
-                return inf
-        probing = self._down_since is not None and (under_way or not self._ahead)
-        return max(self._next_at, self._probe_at, self._silent_until) if probing else self._next_at
+            return inf if pace.is_full(under_way, now) else self._next_at
+        if self._down_since is not None and (under_way or not self._ahead):
+            return max(self._next_at, self._probe_at, self._silent_until)
+        return self._next_at
 
-    def _grant(self, sleeper: _Sleeper | None, now: float, *, queued: bool) -> Effect:
-        rates = [self._limits.rate, None if self._pace is None else self._pace.rate]
-        slowest = min((each for each in rates if each is not None), default=None)
-        if slowest is not None:
+    def _grant(self, line: OrderedDict[int, Hashable], now: float, *, queued: bool) -> Effect:
+        """Give a permit to the first of the line, or to the sleeper that is the next."""
+        pace = self._paced
+        slowest = min(self._rate, pace)
+        if slowest < inf:
             start = max(self._next_at, now - _CATCH_UP) if queued else now
             self._next_at = start + 1 / slowest
-        if sleeper is not None:
+        if not line:
             engine = heappop(self._ripe).engine
             del self._sleepers[engine]
-            self._dialling[engine] = self._dial(None, now)
-            self._asked.add(engine)
+            self._dialling[engine] = _Dial(None, now, pace)
             return Wake(engine)
-        line = self._ahead or self._waiting
         engine, route = line.popitem(last=False)
-        self._dialling[engine] = self._dial(route, now)
+        self._dialling[engine] = _Dial(route, now, pace)
         if self._down_since is None:
             return Grant(engine)
         gap = self._gap(now - self._down_since)
         self._probe_at = now + gap
         return Grant(engine, gap)
 
-    def _dial(self, route: Hashable, now: float) -> _Dial:
-        return _Dial(route, now, inf if self._pace is None else self._pace.rate)
+    @property
+    def _paced(self) -> float:
+        """Dials per second at the present pace; infinity if no return is going on."""
+        return inf if self._pace is None else self._pace.rate
 
     def _gap(self, outage: float) -> float:
         """Return the seconds until the next probe of a host that has been down for so long."""
@@ -393,8 +380,3 @@ class Host:
     def _engines(self) -> int:
         """How many engines wait, dial or sleep here."""
         return len(self._ahead) + len(self._waiting) + len(self._sleepers) + len(self._dialling)
-
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to remember."""
-        return self.due is None and not self._engines

@@ -40,6 +40,8 @@ _COARSE: Final = 2.5
 _ROW: Final = 6
 """After so many dials in a row that open, and three seconds of them at least, the host has room
 again, and the share grows."""
+_FEW: Final = 10
+"""Dials that may always be in flight by the rate."""
 _IN_FLIGHT: Final = 10.0
 """Seconds of the pace that may be in flight after the search: a slow host gets no more."""
 
@@ -86,11 +88,13 @@ class Pace:
             pace.window = max(crowd * _WINDOW, 1.0)
         return pace
 
-    def in_flight(self, now: float) -> float:
-        """How many dials may be under way for the next to begin by the rate."""
+    def is_full(self, under_way: int, now: float) -> bool:
+        """Whether so many dials are under way that none may begin by the rate."""
+        if under_way < _FEW:
+            return False
         if self._search_end is None and not self._fixed:
-            return max(10.0, 2 * self._seen(now) * _BACKLOG)
-        return max(10.0, self.rate * _IN_FLIGHT)
+            return under_way >= 2 * self._seen(now, under_way / 2) * _BACKLOG
+        return under_way >= self.rate * _IN_FLIGHT
 
     def at_least(self, rate: float) -> None:
         """Go as fast as the host asks for, unless it has refused a dial."""
@@ -135,6 +139,14 @@ class Pace:
         if not queued and under_way >= self.window / 2:
             self.window += self._gain
 
-    def _seen(self, now: float) -> float:
-        """Return the dials per second that the host has taken, even if it held a backlog."""
-        return max((self._opened - before) / (now - at + _BACKLOG) for at, before in self._marks)
+    def _seen(self, now: float, enough: float = inf) -> float:
+        """Return the dials per second that the host has taken, even if it held a backlog.
+
+        The look at its dials ends where more than `enough` have been seen.
+        """
+        opened, seen = self._opened, 0.0
+        for at, before in self._marks:
+            seen = max(seen, (opened - before) / (now - at + _BACKLOG))
+            if seen > enough:
+                break
+        return seen

@@ -11,7 +11,6 @@ from recloser.fsm.states import State
 from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Effect as GovernorEffect
 from recloser.governor.effects import Grant, Share, Wake
-from recloser.governor.events import Ask, Due, Ended, Leave, Sleep
 from recloser.governor.limits import AT_ONCE, DialLimits
 from recloser.simulate.outcome import Outcome
 from recloser.simulate.population import UNANSWERED, Population
@@ -74,7 +73,7 @@ class GovernedStorm:
         if kind is _Kind.GOVERNOR:
             governor = self._governors[number]
             if governor.deadline is not None and governor.deadline <= now:
-                self._govern(number, governor.handle(Due(), now), now)
+                self._govern(number, governor.pass_time(now), now)
         elif kind is _Kind.LOSS:
             population.lose(number, now)
             self._ended(number, population.parting, now)
@@ -88,12 +87,12 @@ class GovernedStorm:
 
     def _ended(self, number: int, close: Close, now: float) -> None:
         """Tell the governor what the policy made of an end."""
-        population = self._population
+        population, governor = self._population, self._governor(number)
         if population.states[number] is State.BACKOFF:
             self._push(population.due[number], _Kind.DEADLINE, number)
-            self._tell(number, Sleep(number, self._key(number), close), now)
+            self._govern(number, governor.sleep(number, self._key(number), close, now), now)
         else:
-            self._tell(number, Leave(number), now)
+            self._govern(number, governor.leave(number, now), now)
 
     def _lose(self, number: int, close: Close, now: float) -> None:
         """Let the dial of an engine fail, unless it has failed before."""
@@ -102,21 +101,26 @@ class GovernedStorm:
             self._ended(number, close, now)
 
     def _ask(self, number: int, now: float) -> None:
-        self._tell(number, Ask(number, self._key(number)), now)
+        found = self._governor(number).ask(number, self._key(number), now)
+        if found is None:
+            self._dial(number, now)
+        else:
+            self._govern(number, found, now)
 
     def _answered(self, number: int, failure: Close | None, now: float) -> None:
-        self._tell(number, Ended(number, failure), now)
+        governor = self._governor(number)
         if failure is None:
+            self._govern(number, governor.opened(number, now), now)
             self._population.open(number, now)
         else:
+            self._govern(number, governor.failed(number, failure, now), now)
             self._lose(number, failure, now)
 
-    def _tell(self, number: int, event: Ask | Ended | Leave | Sleep, now: float) -> None:
-        home = number % len(self._governors)
-        self._govern(home, self._governors[home].handle(event, now), now)
+    def _governor(self, number: int) -> GovernorCore:
+        return self._governors[number % len(self._governors)]
 
-    def _govern(self, home: int, effects: list[GovernorEffect], now: float) -> None:
-        """Perform the effects of a governor."""
+    def _govern(self, number: int, effects: list[GovernorEffect], now: float) -> None:
+        """Perform the effects of the governor of an engine."""
         for effect in effects:
             if isinstance(effect, Grant):
                 self._dial(effect.engine, now)
@@ -124,6 +128,7 @@ class GovernedStorm:
                 self._lose(effect.engine, effect.close, now)
             elif isinstance(effect, Wake):
                 self._wake(effect.engine, now)
+        home = number % len(self._governors)
         deadline = self._governors[home].deadline
         if deadline is not None:
             self._push(max(deadline, now), _Kind.GOVERNOR, home)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Hashable
 from recloser.fsm.record import Cause, Close
 from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
-from recloser.governor.events import Ask, Due, Ended, Event, Hear, Leave, Sleep
 from recloser.governor.limits import DialLimits
 from recloser.governor.news import News, Reading
 from recloser.governor.pace import RAMP
@@ -35,21 +34,27 @@ class Town:
         self, *engines: int, key: str = KEY, route: Hashable = None, intentional: bool = False
     ) -> None:
         for engine in engines:
-            self.do(Ask(engine, key, route, intentional))
+            found = self.core.ask(engine, key, self.now, route=route, intentional=intentional)
+            self.do([Grant(engine)] if found is None else found)
 
     def ended(self, engine: int, close: Close | None = None) -> None:
-        self.do(Ended(engine, close))
+        if close is None:
+            self.do(self.core.opened(engine, self.now))
+        else:
+            self.do(self.core.failed(engine, close, self.now))
 
     def sleep(self, *engines: int, close: Close = NOBODY, key: str = KEY) -> None:
         for engine in engines:
-            self.do(Sleep(engine, key, close))
+            self.do(self.core.sleep(engine, key, close, self.now))
 
     def leave(self, *engines: int) -> None:
         for engine in engines:
-            self.do(Leave(engine))
+            self.do(self.core.leave(engine, self.now))
 
-    def hear(self, reading: Reading, retry_after: float | None = None) -> None:
-        self.do(Hear(News(KEY, reading, retry_after)))
+    def hear(
+        self, reading: Reading, retry_after: float | None = None, spread: float | None = None
+    ) -> None:
+        self.do(self.core.hear(News(KEY, reading, retry_after, spread), self.now))
 
     def down(self) -> None:
         """Two engines, 901 and 902, lose the host, and sleep longer than any test."""
@@ -59,8 +64,11 @@ class Town:
         """Let time pass, and the core work at each of its deadlines."""
         while (due := self.core.deadline) is not None and due <= when:
             self.now = max(self.now, due)
-            self.do(Due())
+            self.pass_time()
         self.now = when
+
+    def pass_time(self) -> None:
+        self.do(self.core.pass_time(self.now))
 
     def serve(self, when: float, answer: Callable[[], Close | None] = lambda: None) -> None:
         """Let time pass; each dial ends within a tenth of a second, as `answer` says."""
@@ -70,17 +78,14 @@ class Town:
                 self.answered += 1
                 self.ended(engine, answer())
 
-    def do(self, event: Event) -> None:
-        for effect in self.core.handle(event, self.now):
-            self._keep(effect)
-
-    def _keep(self, effect: Effect) -> None:
-        match effect:
-            case Grant(engine, gap):
-                (self.granted if gap is None else self.probes).append((self.now, engine))
-            case Share(engine, close):
-                self.shared.append((self.now, engine, close))
-            case Wake(engine):
-                self.woken.append((self.now, engine))
-            case Tell(news):
-                self.told.append(news)
+    def do(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Grant(engine, gap):
+                    (self.granted if gap is None else self.probes).append((self.now, engine))
+                case Share(engine, close):
+                    self.shared.append((self.now, engine, close))
+                case Wake(engine):
+                    self.woken.append((self.now, engine))
+                case Tell(news):
+                    self.told.append(news)

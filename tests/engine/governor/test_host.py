@@ -6,9 +6,8 @@ from bisect import bisect
 import pytest
 
 from recloser.fsm.record import Cause, Close, Origin
-from recloser.governor.events import Defer, Due, Hear
-from recloser.governor.news import News, Reading
-from tests.engine.governor.rig import FULL, KEY, NOBODY, Town
+from recloser.governor.news import Reading
+from tests.engine.governor.rig import FULL, NOBODY, Town
 
 
 @pytest.mark.spec("M1.1")
@@ -25,13 +24,13 @@ def test_a_busy_event_loop_is_made_up_for_and_idle_time_is_not() -> None:
     town.ask(*range(60))
     for _ in range(10):
         town.now += 0.05
-        town.do(Due())
+        town.pass_time()
     assert 50 <= len(town.granted) <= 52
     town.until(5.0)
     town.ask(*range(100, 200))
     assert len(town.granted) == 61
     town.now += 10.0
-    town.do(Due())
+    town.pass_time()
     assert 70 <= len(town.granted) <= 73
 
 
@@ -507,7 +506,7 @@ def test_who_gives_its_turn_to_probe_back_is_the_first_to_probe_later() -> None:
     town = Town()
     town.down()
     town.ask(1, 2)
-    town.do(Defer(1, 4.0))
+    town.do(town.core.defer(1, 4.0, town.now))
     town.until(4.5)
     assert town.probes == [(0.0, 1), (4.0, 1)]
 
@@ -516,7 +515,7 @@ def test_who_gives_its_turn_to_probe_back_is_the_first_to_probe_later() -> None:
 def test_a_spread_of_which_others_tell_is_kept() -> None:
     town = Town()
     town.sleep(901)
-    town.do(Hear(News(KEY, Reading.DOWN, spread=50.0)))
+    town.hear(Reading.DOWN, spread=50.0)
     town.ask(*range(100))
     town.hear(Reading.UP)
     town.serve(60.0)
@@ -703,7 +702,7 @@ def test_no_host_spreads_a_return_over_more_than_five_minutes() -> None:
         spread = 300.0 if told == "back" else 99_999.0
         town.sleep(901, 902, close=Close.frame(1012, spread=None if told == "news" else spread))
         if told == "news":
-            town.do(Hear(News(KEY, Reading.DOWN, spread=spread)))
+            town.hear(Reading.DOWN, spread=spread)
         town.ask(1)
         town.until(2.0)
         town.ended(1)

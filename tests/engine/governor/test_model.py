@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from recloser.fsm.record import Cause, Close
 from recloser.governor.effects import Effect, Grant, Share, Wake
-from recloser.governor.events import Ask, Due, Ended, Event, Hear, Leave, Sleep
 from recloser.governor.news import News, Reading
 from tests.engine.governor.rig import FULL, NOBODY, Town
 
@@ -57,15 +56,12 @@ class Model:
         """Those who took the record of another, and have not said what comes next."""
         self.starts: dict[str, list[float]] = {key: [] for key in KEYS}
 
-    def do(self, event: Event) -> None:
-        for effect in self.town.core.handle(event, self.town.now):
+    def do(self, effects: list[Effect]) -> None:
+        for effect in effects:
             self.see(effect)
 
     def see(self, effect: Effect) -> None:
         match effect:
-            case Grant(engine) if engine in self.woken:
-                self.woken.discard(engine)
-                self.waiting.pop(engine)
             case Grant(engine):
                 self.start(engine, self.waiting.pop(engine))
             case Share(engine, close):
@@ -84,7 +80,7 @@ class Model:
     def until(self, when: float) -> None:
         while (due := self.town.core.deadline) is not None and due <= when:
             self.town.now = max(self.town.now, due)
-            self.do(Due())
+            self.do(self.town.core.pass_time(self.town.now))
             assert self.town.core.deadline is None or self.town.core.deadline > self.town.now
         self.town.now = when
 
@@ -93,47 +89,52 @@ class Model:
         return not any(engine in each for each in known)
 
     def step(self, step: tuple[object, ...]) -> None:
+        core, now = self.town.core, self.town.now
         match step:
             case ("ask", int(engine), str(key), bool(intentional)) if (
                 self.idle(engine) or engine in self.sleeping
             ):
                 self.sleeping.pop(engine, None)
                 self.waiting[engine] = key
-                self.do(Ask(engine, key, key, intentional))
+                found = core.ask(engine, key, now, route=key, intentional=intentional)
+                assert found is not None
+                self.do(found)
             case ("end", int(engine), Close() | None as close) if (
                 engine in self.dialling and engine not in self.woken
             ):
                 key = self.dialling.pop(engine)
                 if close is not None:
                     self.sleeping[engine] = key
-                self.do(Ended(engine, close))
+                if close is None:
+                    self.do(core.opened(engine, now))
+                else:
+                    self.do(core.failed(engine, close, now))
                 if close is not None and engine in self.sleeping:
-                    self.do(Sleep(engine, key, close))
+                    self.do(core.sleep(engine, key, close, now))
             case ("end", int(engine), _) if engine in self.told:
                 key, close = self.told.pop(engine)
-                self.do(Ended(engine, close))
+                self.do(core.failed(engine, close, now))
                 self.sleeping[engine] = key
-                self.do(Sleep(engine, key, close))
+                self.do(core.sleep(engine, key, close, now))
             case ("sleep", int(engine), str(key), Close() as close) if self.idle(engine):
                 self.sleeping[engine] = key
-                self.do(Sleep(engine, key, close))
+                self.do(core.sleep(engine, key, close, now))
             case ("leave", int(engine)):
                 if engine in self.told:
-                    self.do(Ended(engine, self.told.pop(engine)[1]))
+                    self.do(core.failed(engine, self.told.pop(engine)[1], now))
                 for known in (self.waiting, self.dialling, self.sleeping):
                     known.pop(engine, None)
                 self.woken.discard(engine)
-                self.do(Leave(engine))
+                self.do(core.leave(engine, now))
             case ("hear", str(key), Reading() as reading):
-                self.do(Hear(News(key, reading)))
+                self.do(core.hear(News(key, reading), now))
             case ("pass", float(seconds)):
                 self.until(self.town.now + seconds)
 
     def answer_the_woken(self) -> None:
         for engine in sorted(self.woken):
-            self.waiting[engine] = self.dialling[engine]
-            self.do(Ask(engine, self.dialling[engine]))
-            assert engine not in self.waiting
+            assert self.town.core.ask(engine, self.dialling[engine], self.town.now) is None
+            self.woken.discard(engine)
 
 
 @pytest.mark.spec("M1.1", "M1.5")

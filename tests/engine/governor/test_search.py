@@ -6,7 +6,6 @@ from math import inf
 
 import pytest
 
-from recloser.governor.events import Ended
 from tests.engine.governor.rig import NOBODY, Town
 
 
@@ -44,7 +43,7 @@ class Queueing:
             due = inf if town.core.deadline is None else town.core.deadline
             if self.under_way and self.under_way[0][0] <= due:
                 town.now, engine = self.under_way.popleft()
-                town.do(Ended(engine, None))
+                town.ended(engine)
                 opened.append(town.now)
             else:
                 town.until(due)
