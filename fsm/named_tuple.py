@@ -90,6 +90,8 @@ else:
                 raise TypeError(f"{type(self).__name__} has no field {', '.join(changes)}")
             return made
 
+        __replace__ = _replace  # for `copy.replace` of Python 3.13
+
         def __repr__(self):
             facts = ", ".join(f"{name}={fact!r}" for name, fact in self._asdict().items())
             return f"{type(self).__name__}({facts})"

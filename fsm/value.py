@@ -38,8 +38,8 @@ class Value:
     _names: ClassVar[tuple[str, ...]]
     _slots: ClassVar[tuple[str, ...]]
     _hidden: ClassVar[Container[str]]
-    _compared: "ClassVar[attrgetter[Any]]"
-    _hashed: "ClassVar[attrgetter[Any]]"
+    _compared: ClassVar[Any]
+    _hashed: ClassVar[Any]
 
     def __init_subclass__(
         cls,

@@ -95,6 +95,7 @@ def test_the_classes_are_alike() -> None:
     for name in ("_fields", "_field_defaults", "__match_args__", "__annotations__", "__doc__"):
         assert getattr(Mine, name) == getattr(Judge, name), name
     assert signature(Mine) == signature(Judge)
+    assert typing.get_type_hints(Mine) == typing.get_type_hints(Judge)
     assert not hasattr(Mine("h"), "__dict__")
     assert issubclass(Mine, tuple)
 
@@ -112,6 +113,12 @@ def test_it_can_be_copied_and_sent() -> None:
     for again in (copy.copy(ask), copy.deepcopy(ask), pickle.loads(pickle.dumps(ask))):
         assert type(again) is Ask
         assert again == ask
+
+
+def test_it_replaces_a_field_as_copy_replace_asks_for_it() -> None:
+    """`copy.replace` came with Python 3.13; it calls this method, which `typing` gives there."""
+    given: typing.Any = Mine("h")
+    assert given.__replace__(port=5) == Mine("h", 5)
 
 
 def test_what_its_body_defines_is_kept() -> None:

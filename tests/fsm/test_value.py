@@ -14,7 +14,7 @@ from dataclasses import (
     replace,
 )
 from itertools import product
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -150,6 +150,13 @@ def test_each_value_can_be_copied_sent_replaced_and_matched(one: Value) -> None:
 def test_a_value_replaces_a_field_as_copy_replace_asks_for_it() -> None:
     """`copy.replace` came with Python 3.13; it calls this method."""
     assert Retry(1.0).__replace__(delay=2.0) == Retry(2.0)
+
+
+@pytest.mark.parametrize("kind", [Retry, Hold, Stop, Timeouts, Heartbeat, Close])
+def test_who_asks_for_the_types_of_its_fields_gets_them(kind: type[Value]) -> None:
+    """As libraries do that validate or write data classes; `typing` raised for each value."""
+    hints = get_type_hints(kind)
+    assert {each.name for each in fields(kind)} <= hints.keys()
 
 
 def test_the_base_has_no_fields() -> None:
