@@ -7,11 +7,12 @@ from typing import Any, Final
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from recloser.fleet.store import StoreUnreachable
 from recloser.fsm.numbers import check_count
+from recloser.store_contact import StoreContact
 
 _TIMEOUT: Final = 10.0
 """Seconds for a connection to Redis, and for an answer; who asks has less patience."""
@@ -56,6 +57,8 @@ class RedisLink:
         self._prefix = f"{{{prefix}}}"
         self._listeners: dict[str, list[_Listener]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._hearing = StoreContact()
+        """Whether the server lets us hear what is told."""
 
     def key(self, *names: str) -> str:
         """Return the name of a key; all are in one slot of a cluster."""
@@ -95,10 +98,9 @@ class RedisLink:
         """
         listener = _Listener(hear, missed)
         self._listeners.setdefault(channel, []).append(listener)
-        if self._listening is None:
-            self._listening = asyncio.get_running_loop().create_task(
-                self._listen(), name="recloser fleet news"
-            )
+        loop, task = asyncio.get_running_loop(), self._listening
+        if task is None or task.done() or task.get_loop() is not loop:  # of a loop that has ended
+            self._listening = loop.create_task(self._listen(), name="recloser fleet news")
 
         def end() -> None:
             listeners = self._listeners.get(channel, [])
@@ -128,11 +130,14 @@ class RedisLink:
         if wait:
             pipeline.execute_command("WAIT", wait, _WAIT)
         try:
-            found: list[Any] = await pipeline.execute()
+            found: list[Any] = await pipeline.execute(raise_on_error=False)
         except RedisTimeout as error:
             raise TimeoutError("Redis gave no answer in time") from error
         except (RedisError, OSError) as error:
-            raise StoreUnreachable(f"Redis gives no answer: {error}") from error
+            raise StoreUnreachable(f"Redis cannot be asked: {error}") from error
+        for each in found:
+            if isinstance(each, Exception):
+                raise StoreUnreachable(f"Redis refuses the request: {each}") from each
         return found
 
     def _stop_listening(self) -> asyncio.Task[None] | None:
@@ -151,14 +156,18 @@ class RedisLink:
                     while True:
                         message = await news.get_message(timeout=_TIMEOUT)
                         if message is not None and message["type"] == "psubscribe":
+                            self._hearing.answered(self.channel("*"), {})
                             if heard:  # the library has subscribed anew, or this has
                                 self._tell_of_a_gap()
                             heard = True
                         elif message is not None:
                             self._hear(message)
-            except (RedisError, OSError, UnicodeDecodeError):
-                # The requests of those who wait tell the log what is wrong; a lent client that
-                # decodes answers raises for a message that is no UTF-8.
+            except (RedisError, OSError, UnicodeDecodeError) as error:
+                # The requests of those who wait tell the log what is wrong, but not where hearing
+                # alone is refused; a lent client that decodes answers raises for a message that is
+                # no UTF-8.
+                if isinstance(error, ResponseError):
+                    self._hearing.failed(self.channel("*"), error, {})
                 heard = True
                 await asyncio.sleep(_PAUSE)
 

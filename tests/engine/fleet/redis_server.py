@@ -31,8 +31,8 @@ class RedisServer:
     program: "redis-server" or "valkey-server".
     """
 
-    def __init__(self, program: str, folder: Path, *options: str) -> None:
-        self.port = free_port()
+    def __init__(self, program: str, folder: Path, *options: str, port: int | None = None) -> None:
+        self.port = port or free_port()
         self._program = program
         self._folder = folder
         self._options = options

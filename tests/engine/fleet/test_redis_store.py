@@ -1,17 +1,20 @@
 """The store over a real Redis or Valkey server: the contract, and a server that has lost it all."""
 
+import asyncio
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 from redis import asyncio as redis
 from redis.exceptions import NoPermissionError
+from structlog.testing import capture_logs
 
 from recloser.fleet import Grant, RedisStore, Refusal, StoreUnreachable
 from recloser.fsm.allowance import Allowance
 from recloser.governor import DialLimits, News, Reading
 from tests.engine.fleet.contract import CONTRACT, TTL
-from tests.engine.fleet.redis_server import RedisServer
+from tests.engine.fleet.redis_server import RedisServer, free_port, until
 from tests.engine.rig import pass_time
 
 pytestmark = pytest.mark.fleet
@@ -151,3 +154,71 @@ async def test_the_user_of_the_page_may_do_all_that_it_needs_and_no_more(
             for refused in (("GET", "other"), ("FLUSHALL",), ("KEYS", "*")):
                 with pytest.raises(NoPermissionError):
                     await user.execute_command(*refused)
+
+
+@pytest.mark.spec("O4.1")
+async def test_a_server_that_refuses_a_request_is_told_with_its_own_words(
+    tmp_path: Path, program: str
+) -> None:
+    """It was said to give no answer, after a hundred letters of the script."""
+    async with (
+        RedisServer(program, tmp_path) as server,
+        RedisStore(server.url) as store,
+        redis.Redis(port=server.port) as admin,
+    ):
+        await seasoned(store)
+        await admin.config_set("maxmemory", "1mb")
+        with pytest.raises(StoreUnreachable, match=r"refuses the request: .*maxmemory"):
+            await store.acquire("a", "one", TTL, 0)
+        await admin.config_set("maxmemory", "0")
+        await admin.execute_command("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(StoreUnreachable, match=r"refuses the request: .*read only replica"):
+            await store.acquire("a", "one", TTL, 0)
+        await admin.execute_command("REPLICAOF", "NO", "ONE")
+        assert isinstance(await store.acquire("a", "one", TTL, 0), Grant)
+
+
+async def test_a_user_who_may_hear_nothing_is_told_so_once(tmp_path: Path, program: str) -> None:
+    """Its standbys waited for the end of each lease, and nothing said why."""
+    async with RedisServer(program, tmp_path) as server, redis.Redis(port=server.port) as admin:
+        await admin.acl_setuser("deaf", enabled=True, nopass=True, keys=["*"], commands=["+@all"])
+        async with RedisStore(server.url.replace("//", "//deaf:x@")) as store:
+            with capture_logs() as lines:
+
+                async def seen(number: int) -> bool:
+                    return len(lines) >= number
+
+                end = store.watch("a", lambda: None)
+                await until(partial(seen, 1))
+                await pass_time(0.7)
+                await admin.execute_command("ACL", "SETUSER", "deaf", "allchannels")
+                await until(partial(seen, 2))
+                end()
+    assert [(each["event"], each["key"]) for each in lines] == [
+        ("websocket.store_unreachable", "{recloser}:told:*"),
+        ("websocket.store_reached", "{recloser}:told:*"),
+    ]
+
+
+def test_a_store_that_outlives_its_loop_hears_in_the_next_one(tmp_path: Path, program: str) -> None:
+    """It took the task of the loop that had ended for one that hears."""
+    client = redis.Redis(port=free_port())
+    store = RedisStore(client)
+    heard: list[int] = []
+
+    async def life(number: int) -> None:
+        port = client.connection_pool.connection_kwargs["port"]
+        async with RedisServer(program, tmp_path, port=port):
+            store.watch("a", lambda: heard.append(number))
+            await seasoned(store)
+
+            async def told() -> bool:
+                await store.acquire("a", "one", TTL, 0)
+                await store.release("a", "one")
+                return number in heard
+
+            await until(told)
+            await client.aclose()
+
+    for number in (1, 2):
+        asyncio.run(life(number))
