@@ -54,7 +54,6 @@ OPTIONS: Final[tuple[tuple[type, str, set[str]], ...]] = (
 ATTRIBUTES: Final[tuple[tuple[type, set[str]], ...]] = (
     (ClientResponse, {"_closed", "_connection", "connection", "request_info"}),
     (ClientSession, {"auth", "closed", "connector", "headers", "raise_for_status", "timeout"}),
-    (ClientWebSocketResponse, {"protocol"}),
     (Connection, {"protocol", "transport"}),
     (ResponseHandler, {"closed", "writing_paused"}),
 )

@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from aiohttp import (
     ServerDisconnectedError,
     ServerFingerprintMismatch,
     WSServerHandshakeError,
+    hdrs,
 )
 from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
@@ -79,40 +80,46 @@ def lowered(headers: MultiMapping[str] | Mapping[str, str] | None) -> Mapping[st
     return MappingProxyType(found)
 
 
-def invalid_upgrade(
-    headers: MultiMapping[str] | Mapping[str, str],
-    offered: Collection[str],
-    extensions: str = "",
-) -> str | None:
+def invalid_upgrade(answer: MultiMapping[str], asked: MultiMapping[str]) -> str | None:
     """Say what RFC 6455 section 4.1 forbids in the headers of a 101; None if nothing.
 
-    `offered` are the subprotocols that we asked for, and `extensions` is the header by which we
-    offered one. The accept key is checked by aiohttp.
+    `asked` are the headers of the request, with the subprotocols and the extension that it
+    offered. The accept key is checked by aiohttp.
 
-    >>> invalid_upgrade({"Upgrade": "websocket", "Connection": "keep-alive, Upgrade"}, ())
-    >>> invalid_upgrade({"Upgrade": "websocket", "Connection": "close"}, ())
+    >>> good = CIMultiDict(Upgrade="websocket", Connection="keep-alive, Upgrade")
+    >>> invalid_upgrade(good, CIMultiDict())
+    >>> invalid_upgrade(CIMultiDict(good, Connection="close"), CIMultiDict())
     "the answer does not say Connection: Upgrade, but 'close'"
     """
-    found = lowered(headers)
-    upgrade, connection = found.get("upgrade", ""), found.get("connection", "")
+    upgrade = joined(answer, hdrs.UPGRADE)
     if upgrade.strip().lower() != "websocket":
         return f"the answer does not say Upgrade: websocket, but {upgrade!r}"
+    connection = joined(answer, hdrs.CONNECTION)
     if not upgrades(connection):
         return f"the answer does not say Connection: Upgrade, but {connection!r}"
-    if "," in found.get("sec-websocket-accept", ""):
+    if "," in joined(answer, hdrs.SEC_WEBSOCKET_ACCEPT):
         return "the answer has two accept keys"
-    unfit = unfit_answer(found.get("sec-websocket-extensions", ""), extensions)
-    if unfit is not None:
-        return unfit
-    subprotocol = found.get("sec-websocket-protocol")
-    if subprotocol is not None and subprotocol.strip() not in offered:
-        return "the answer names a subprotocol that was not offered"
+    if hdrs.SEC_WEBSOCKET_EXTENSIONS in answer:
+        named = joined(answer, hdrs.SEC_WEBSOCKET_EXTENSIONS)
+        unfit = unfit_answer(named, asked.get(hdrs.SEC_WEBSOCKET_EXTENSIONS, ""))
+        if unfit is not None:
+            return unfit
+    if hdrs.SEC_WEBSOCKET_PROTOCOL in answer:
+        offered = joined(asked, hdrs.SEC_WEBSOCKET_PROTOCOL).split(",")
+        chosen = joined(answer, hdrs.SEC_WEBSOCKET_PROTOCOL).strip()
+        if not chosen or chosen not in map(str.strip, offered):
+            return "the answer names a subprotocol that was not offered"
     return None
+
+
+def joined(headers: MultiMapping[str], name: str) -> str:
+    """Return the value of a header; those of a repeated one are joined (RFC 9110 section 5.3)."""
+    return ", ".join(headers.getall(name, ()))
 
 
 def upgrades(connection: str) -> bool:
     """Whether a Connection header has the token Upgrade (RFC 9110 section 7.6.1)."""
-    return "upgrade" in (token.strip().lower() for token in connection.split(","))
+    return "upgrade" in map(str.strip, connection.lower().split(","))
 
 
 def dial_failed(error: Exception, *, secure: bool, now: datetime) -> Close:

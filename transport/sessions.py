@@ -46,19 +46,17 @@ async def check_answer(response: ClientResponse, asked: MultiMapping[str]) -> No
 
     aiohttp would follow the one and send custom headers along (E5), and take most of the other.
     """
-    if response.status // 100 == 3:  # noqa: PLR2004 - the class of redirects, RFC 9110 15.4
-        problem: str | None = "Redirects are not followed"
-    elif response.status == 101:  # noqa: PLR2004 - Switching Protocols
-        protocols = ",".join(asked.getall("Sec-WebSocket-Protocol", ())).split(",")
-        offered = [each.strip() for each in protocols if each.strip()]
-        extensions = asked.get("Sec-WebSocket-Extensions", "")
+    if response.status == 101:  # noqa: PLR2004 - Switching Protocols
         received = response.received if isinstance(response, Answer) else response.headers
-        problem = invalid_upgrade(received, offered, extensions)
+        problem = invalid_upgrade(received, asked)
+        if problem is None:
+            return
+        body = b""
     else:
-        problem = "Invalid response status"
-    if problem is None:
-        return
-    body = b"" if response.status == 101 else await first_bytes(response)  # noqa: PLR2004 - as above
+        # The class of redirects: RFC 9110 section 15.4.
+        redirects = response.status // 100 == 3  # noqa: PLR2004 - as said above
+        problem = "Redirects are not followed" if redirects else "Invalid response status"
+        body = await first_bytes(response)
     keep_ticket(response.transport if isinstance(response, Answer) else None)
     response.close()
     raise UpgradeRefused(
@@ -104,7 +102,7 @@ def own_session(
         cookie_jar=DummyCookieJar(),
         timeout=_UNBOUNDED,
         response_class=CheckedAnswer,
-        ws_response_class=upgrade,
+        ws_response_class=cast("Any", upgrade),  # it stands for aiohttp's
     )
     made._retry_connection = False  # noqa: SLF001 - no public way; test_contract.py pins it
     return made

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol, cast
 
-from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, ClientWebSocketResponse
+from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, hdrs
 from aiohttp.connector import Connection
 from aiohttp.http import WebSocketError, WebSocketWriter, WSCloseCode
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -13,16 +13,11 @@ from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.aiohttp_outgoing import AiohttpOutgoing
 from recloser.transport.base import Frame
 from recloser.transport.compression import NAME
-from recloser.transport.handshake import upgrades
+from recloser.transport.handshake import joined, upgrades
 from recloser.transport.outgoing import Outgoing
 
-if TYPE_CHECKING:
-    _Response = ClientWebSocketResponse[Literal[True]]
-else:
-    _Response = ClientWebSocketResponse  # aiohttp before 3.14 does not know the parameter
-
+_NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
 _UPGRADED: Final = 101
-_EXTENSIONS: Final = "Sec-WebSocket-Extensions"
 _MASKED: Final = 0x80
 MASKED: Final = "the server masks its frames (RFC 6455 section 5.1)"
 
@@ -55,24 +50,29 @@ class Answer(ClientResponse):
     dial that was given up.
     """
 
-    __slots__ = ("_shown", "transport")  # one in the dictionary would cost 1 KiB a connection
+    __slots__ = (
+        "_shown",
+        "received",
+        "transport",
+    )  # one in the dictionary would cost 1 KiB a connection
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.transport: asyncio.Transport | None = None
         """The socket to abort; None before it is open, and when a wire closes it by itself."""
+        self.received: CIMultiDictProxy[str] = _NO_HEADERS
+        """The headers as they came; none before that."""
         self._shown: CIMultiDictProxy[str] | None = None
-        """The headers that aiohttp is shown of an upgrade: it asks five times."""
+        """What stands for the headers of an upgrade."""
 
     async def start(self, connection: Connection) -> ClientResponse:
         """Keep the socket: an answer without a body drops it before it is closed."""
         self.transport = connection.transport
-        return await super().start(connection)
-
-    @property
-    def received(self) -> CIMultiDictProxy[str]:
-        """The headers as they came."""
-        return super().headers
+        await super().start(connection)
+        self.received = received = super().headers
+        if self.status == _UPGRADED:
+            self._shown = _readable(received)
+        return self
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
@@ -81,29 +81,25 @@ class Answer(ClientResponse):
         It wants Upgrade alone where RFC 6455 section 4.1 wants a list that has it, and refuses
         some parameters of RFC 7692. `sessions.check_answer` judges the headers that came.
         """
-        if self.status != _UPGRADED:
-            return self.received
-        if self._shown is None:
-            self._shown = self._readable()
-        return self._shown
-
-    def _readable(self) -> CIMultiDictProxy[str]:
-        found = self.received
-        lists = found.getall("Connection", ())
-        readable = lists == ["Upgrade"] and found.get(_EXTENSIONS, NAME) == NAME
-        if readable or not upgrades(",".join(lists)):
-            return found
-        shown = CIMultiDict(found)
-        shown["Connection"] = "Upgrade"
-        if _EXTENSIONS in shown:
-            shown[_EXTENSIONS] = NAME
-        return CIMultiDictProxy(shown)
+        return super().headers if self._shown is None else self._shown
 
     def close(self) -> None:
         """Close the response, and abort its socket unless a wire has it."""
         super().close()
         if self.transport is not None:
             self.transport.abort()
+
+
+def _readable(found: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
+    connection = joined(found, hdrs.CONNECTION).lower()
+    readable = connection == "upgrade" and found.get(hdrs.SEC_WEBSOCKET_EXTENSIONS, NAME) == NAME
+    if readable or not upgrades(connection):
+        return found
+    shown = CIMultiDict(found)
+    shown[hdrs.CONNECTION] = "Upgrade"
+    if hdrs.SEC_WEBSOCKET_EXTENSIONS in shown:
+        shown[hdrs.SEC_WEBSOCKET_EXTENSIONS] = NAME
+    return CIMultiDictProxy(shown)
 
 
 class Refusable(Protocol):
@@ -166,12 +162,13 @@ class Frames(NamedTuple):
     """What the wire must keep; None where that is nothing."""
 
 
-class Upgrade(_Response):
+class Upgrade:
     """The result of a dial: the parts of its connection, for the wire that takes them.
 
-    aiohttp's own `receive`, `close`, `close_code` and `heartbeat` are never used: they echo
-    1000 for every code of the peer, lose the reason, and treat a cancellation as an end. So the
-    object ends with the dial, and the answer and the request, 1.9 KiB, end with it.
+    It stands for aiohttp's `ClientWebSocketResponse`, whose `receive`, `close`, `close_code` and
+    `heartbeat` nobody could use: they echo 1000 for every code of the peer, lose the reason, and
+    treat a cancellation as an end. The object ends with the dial, and the answer and the request,
+    1.9 KiB, end with it.
     """
 
     __slots__ = (
@@ -179,6 +176,7 @@ class Upgrade(_Response):
         "_frames",
         "_handler",
         "_lost",
+        "protocol",
         "reader",
         "response",
         "transport",
@@ -194,13 +192,12 @@ class Upgrade(_Response):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        self._frames: UnmaskedFrames | None = None
-        super().__init__(reader, writer, protocol, response, *args, **kwargs)
+        del args, kwargs  # for what it is not used for
         connection = response.connection  # gone once the response is closed
         handler = None if connection is None else connection.protocol
         if connection is None or handler is None:
             raise ClientConnectionResetError("the connection broke while it was upgraded")
-        transport, lost = connection.transport, handler.closed
+        transport, lost = handler.transport, handler.closed
         if transport is None or lost is None:
             raise ClientConnectionResetError("the connection broke while it was upgraded")
         if isinstance(response, Answer):
@@ -212,8 +209,11 @@ class Upgrade(_Response):
         handler._buffer = ()  # type: ignore[assignment] # noqa: SLF001 - the same
         writer.compress = 0  # agreed upon or not: see compression.py
         self._connection = connection
+        self._frames: UnmaskedFrames | None = None
         self._handler = handler
         self._lost: asyncio.Future[None] = lost
+        self.protocol: str | None = protocol
+        """The subprotocol."""
         self.reader: Any = reader
         self.writer: WebSocketWriter = writer
         self.response: Answer | ClientResponse = response
@@ -253,5 +253,4 @@ class Upgrade(_Response):
 
     @_parser.setter
     def _parser(self, parser: Any) -> None:
-        if parser is not None:  # as in aiohttp's constructor
-            self._frames = UnmaskedFrames(parser, self._handler, self.reader)
+        self._frames = UnmaskedFrames(parser, self._handler, self.reader)

@@ -17,6 +17,7 @@ from typing import Final
 
 import click
 import yarl
+from multidict import CIMultiDict
 
 from recloser import policies, redact
 from recloser.cli import main as commands
@@ -55,10 +56,10 @@ def answer(data: bytes) -> None:
     """The headers and the body of a server that answers the upgrade."""
     source = Source(data)
     names = ("retry-after", "date", "upgrade", "connection", "sec-websocket-protocol")
-    headers = {name: source.text() for name in names}
+    headers = CIMultiDict({name: source.text() for name in names})
     seconds = retry_after(headers, _NOW)
     assert seconds is None or (isfinite(seconds) and seconds >= 0), seconds
-    invalid_upgrade(headers, ("chat",))
+    invalid_upgrade(headers, CIMultiDict({"sec-websocket-protocol": "chat"}))
     unfit_answer(source.text(), source.choice(("", "permessage-deflate; client_max_window_bits")))
     assert "\n" not in one_line(source.rest())
 

@@ -69,7 +69,6 @@ async def test_a_look_up_has_a_time_that_makes_it_old() -> None:
 
 
 def test_the_shapes_of_messages_and_errors() -> None:
-    assert issubclass(Upgrade, ClientWebSocketResponse)
     assert WSMessage._fields == ("type", "data", "extra"), WHAT_TO_DO
     assert WSMsgType.TEXT is WSMsgType(1), WHAT_TO_DO
     assert WebSocketError(1002, "why").code == 1002, WHAT_TO_DO

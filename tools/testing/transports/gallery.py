@@ -282,7 +282,7 @@ class TakesAnyUpgrade(AiohttpTransport):
     """Leaves the handshake to the library, which checks a part of it."""
 
     async def dial(self, request: Request, ended: Ended) -> AiohttpWire:
-        session = ClientSession(ws_response_class=Upgrade)
+        session = ClientSession(ws_response_class=cast("Any", Upgrade))
         try:
             upgrade = await session.ws_connect(request.url, protocols=request.subprotocols)
             return AiohttpWire(cast("Upgrade", upgrade), ended, self)
