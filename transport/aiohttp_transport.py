@@ -12,6 +12,7 @@ from aiohttp import ClientSession, Fingerprint, InvalidURL, WSServerHandshakeErr
 from multidict import CIMultiDict
 from yarl import URL
 
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Close
 from recloser.transport import classify, sessions
 from recloser.transport.aiohttp_wire import AiohttpWire
@@ -36,6 +37,14 @@ from recloser.transport.upgrade import Upgrade
 _SECURE = ("wss:", "https:")
 
 DEFAULT_HEARTBEAT = Heartbeat()
+
+
+class _Way(NamedTuple):
+    """How a request reaches its server."""
+
+    route: sessions.Route
+    tunnel: URL | None
+    """The HTTP proxy."""
 
 
 class AiohttpTransport:
@@ -78,10 +87,10 @@ class AiohttpTransport:
         "_environment",
         "_follow_redirects",
         "_lent",
-        "_proxy",
         "_shares",
         "_ssl",
         "_total",
+        "_way",
         "ask_kernel",
         "backlogged",
         "heartbeat",
@@ -120,10 +129,9 @@ class AiohttpTransport:
                 raise ValueError("the lent session has a proxy of its own: leave proxy= out")
             if proxy is not None and session.trust_env:
                 raise ValueError("the lent session has trust_env: leave proxy= out")
-        self._proxy: Proxy | None = None
+        self._lent = session
         self._environment = isinstance(proxy, str) and proxy == ENVIRONMENT
-        if proxy is not None and not self._environment:
-            self._proxy = self._usable(read_proxy(proxy), session)
+        self._way = self._way_by(None if proxy is None or self._environment else read_proxy(proxy))
         if isinstance(max_message_size, bool) or not isinstance(max_message_size, int):
             raise TypeError(f"max_message_size must be an int of bytes, not {max_message_size!r}")
         if max_message_size < 0:
@@ -135,7 +143,6 @@ class AiohttpTransport:
         if follow_redirects < 0:
             raise ValueError(f"follow_redirects must be 0 (none) or more, not {follow_redirects}")
         self._follow_redirects = follow_redirects
-        self._lent = session
         self._total = sessions.total_timeout(session)
         self._shares: tuple[sessions.SessionShare, ...] = ()
         self._ssl = ssl
@@ -182,9 +189,11 @@ class AiohttpTransport:
         """Dial until an upgrade is answered with no redirect that may be followed."""
         lent = self._lent
         while True:
+            if lent is not None and lent.closed:
+                raise SessionClosed
             request = trail.request
-            proxy = self._proxy_of_environment(request) if self._environment else self._proxy
-            session = await self._session(proxy)
+            way = self._way_of_environment(request) if self._environment else self._way
+            session = self._session(way.route) or await self._new_session(way.route)
             crosses = trail.cross_origin
             headers = None if lent is None or crosses else lent.headers
             if request.headers:
@@ -199,7 +208,7 @@ class AiohttpTransport:
                     protocols=request.subprotocols,
                     headers=headers,
                     ssl=self._ssl,
-                    proxy=proxy if isinstance(proxy, URL) else None,
+                    proxy=way.tunnel,
                     max_msg_size=self.max_message_size,
                     compress=self._compression,
                 )
@@ -207,7 +216,7 @@ class AiohttpTransport:
                 if not trail.follow(refusal):
                     raise
             except BaseException as error:  # a deadline of the engine's cancels the dial
-                self._expire_look_ups(request, proxy)
+                self._expire_look_ups(request, way)
                 if not isinstance(error, asyncio.CancelledError):
                     raise
                 task = asyncio.current_task()
@@ -223,40 +232,40 @@ class AiohttpTransport:
                 if crosses:
                     session.detach()
 
-    def _proxy_of_environment(self, request: Request) -> Proxy | None:
-        """Return the proxy of a request; the environment is read anew for each."""
-        proxy = proxy_of_environment(_target(request.url), os.environ)
-        return None if proxy is None else self._usable(proxy, self._lent)
+    def _way_of_environment(self, request: Request) -> _Way:
+        """Return the way of a request; the environment is read anew for each."""
+        return self._way_by(proxy_of_environment(_target(request.url), os.environ))
 
-    @staticmethod
-    def _usable(proxy: Proxy, lent: ClientSession | None) -> Proxy:
-        if isinstance(proxy, SocksProxy):
-            if lent is not None:
-                raise ProxyUnusable(
-                    "a lent session cannot dial through a SOCKS proxy: leave session= out, or lend "
-                    "one whose connector is an aiohttp_socks.ProxyConnector, without proxy="
-                )
-            check_socks()
-        return proxy
+    def _way_by(self, proxy: Proxy | None) -> _Way:
+        """Return the way by this proxy; raises `ProxyUnusable`."""
+        if not isinstance(proxy, SocksProxy):
+            return _Way(self._lent, proxy)
+        if self._lent is not None:
+            raise ProxyUnusable(
+                "a lent session cannot dial through a SOCKS proxy: leave session= out, or lend "
+                "one whose connector is an aiohttp_socks.ProxyConnector, without proxy="
+            )
+        check_socks()
+        return _Way(proxy, None)
 
-    def _expire_look_ups(self, request: Request, proxy: Proxy | None) -> None:
+    def _expire_look_ups(self, request: Request, way: _Way) -> None:
         for share in self._shares:
             if share.usable(share.route):
-                chosen = proxy if isinstance(proxy, URL) else sessions.own_proxy(share.session)
+                chosen = way.tunnel or sessions.own_proxy(share.session)
                 sessions.expire_look_ups(share.session, request.url, chosen)
 
-    async def _session(self, proxy: Proxy | None) -> ClientSession:
-        """Return the session to dial on; a new one if ours was closed, or its loop has gone.
-
-        A session that an earlier dial used is kept for the wires on it.
-        """
-        lent = self._lent
-        if lent is not None and lent.closed:
-            raise SessionClosed
-        route = lent or (proxy if isinstance(proxy, SocksProxy) else None)
+    def _session(self, route: sessions.Route) -> ClientSession | None:
+        """Return the session that has dialled by this route, if it still can."""
         for share in self._shares:
             if share.usable(route):
                 return share.session
+        return None
+
+    async def _new_session(self, route: sessions.Route) -> ClientSession:
+        """Return a session to dial on where there was none, ours was closed, or its loop has gone.
+
+        A session that an earlier dial used is kept for the wires on it.
+        """
         stale = [share for share in self._shares if not share.usable(share.route)]
         made = sessions.acquire(route, upgrade=self.upgrade_class)
         self._shares = (*(share for share in self._shares if share not in stale), made)
