@@ -102,7 +102,9 @@ class AiohttpWire(SocketWire):
 
     def release(self) -> None:
         """See `SocketWire.release`: aiohttp's connection closes the socket with it."""
-        connection = self._connection
-        if self.lost.get_loop().is_closed() and connection.protocol is not None:
-            connection.protocol.transport = None  # closed already; it would call its loop
-        connection.close()
+        protocol = self._connection.protocol
+        if protocol is None:
+            return  # it was released before
+        if self.lost.get_loop().is_closed():
+            protocol.transport = None  # closed already; it would call its loop
+        self._connection.close()

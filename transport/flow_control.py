@@ -1,6 +1,10 @@
 """`FlowControl`: whether a connection has room in its write buffer."""
 
 import asyncio
+from typing import Any, Final
+
+HANDED_OVER: Final = "recloser: the message had been handed to the connection before"
+"""Note on the cancellation of a send whose message may arrive all the same."""
 
 
 class FlowControl:
@@ -31,3 +35,12 @@ class FlowControl:
         drained, self._drained = self._drained, None
         if drained is not None:
             drained.set_result(None)
+
+
+async def left(drained: "asyncio.Future[Any]") -> None:
+    """Wait for room behind a message that was handed over; a cancellation gets a note of that."""
+    try:
+        await asyncio.wait((drained,))
+    except asyncio.CancelledError as error:
+        error.add_note(HANDED_OVER)
+        raise

@@ -33,13 +33,15 @@ class _LastRead(asyncio.BaseProtocol):
         self._lowest = lowest
         self._protocol = protocol
         self.wanted: bool = True
-        """False once the end was told, so that nobody asks for the rest."""
+        """False once the end was told, so that nobody asks for the rest, or once all has come."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._protocol.connection_made(transport)
 
     def eof_received(self) -> bool | None:
-        self.read()  # uvloop's TLS would shut down with records undecrypted
+        if self.wanted:
+            _decrypt(self._secured() or ())  # uvloop's TLS would shut down with some undecrypted
+            self.wanted = False
         kept: bool | None = self._protocol.eof_received()
         return kept
 
@@ -58,10 +60,9 @@ class _LastRead(asyncio.BaseProtocol):
 
         Returns whether that was anything. Once the end was told or the socket is closed, it is not.
         """
-        found = layers(self._transport) if self.wanted else None
-        if found is None:
+        secured = self._secured() if self.wanted else None
+        if secured is None:
             return False
-        secured = found[-2::-1]  # from the socket upwards
         arrived = _decrypt(secured)
         connection = self._lowest.get_extra_info("socket")
         descriptor = -1 if connection is None else connection.fileno()
@@ -74,6 +75,13 @@ class _LastRead(asyncio.BaseProtocol):
                 feed(self._protocol, data)
                 _decrypt(secured)
         return arrived
+
+    def _secured(self) -> tuple[asyncio.Transport, ...] | None:
+        """Return the layers of TLS, from the socket upwards; None once they hide it."""
+        if self._transport is self._lowest:
+            return ()
+        found = layers(self._transport)
+        return None if found is None else found[-2::-1]
 
 
 def _decrypt(secured: tuple[asyncio.Transport, ...]) -> bool:
@@ -113,12 +121,8 @@ class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
         self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign] # the same
 
 
-def last_read(transport: asyncio.Transport) -> _LastRead | None:
-    """Have the rest read when a connection dies; None where a loop does not show its socket."""
-    found = layers(transport)
-    if found is None:
-        return None
-    lowest = found[-1]
+def last_read(transport: asyncio.Transport, lowest: asyncio.Transport) -> _LastRead:
+    """Have the rest read when a connection dies; `lowest` is the transport of its socket."""
     protocol: Any = lowest.get_protocol()
     made = (_BufferedLastRead if hasattr(protocol, "get_buffer") else _PlainLastRead)(
         transport, lowest, protocol

@@ -20,6 +20,9 @@ _ESTABLISHED: Final = 1
 SLACK: Final = 0.02
 """Seconds by which the kernel's times may be wrong: it counts in ticks of up to 10 ms."""
 
+_TOLD: Final = set[int]()
+"""The protocols of sockets for which the kernel has answered."""
+
 
 class TcpInfo(NamedTuple):
     """The kernel's account of a TCP connection at one moment."""
@@ -53,6 +56,23 @@ def tcp_info(transport: asyncio.BaseTransport) -> TcpInfo | None:
         return None
     state, sent, data, acknowledgement = _INFO.unpack(found)
     return TcpInfo(state == _ESTABLISHED, sent / 1000, data / 1000, acknowledgement / 1000)
+
+
+def kernel_tells(transport: asyncio.BaseTransport) -> bool:
+    """Whether `tcp_info` has an answer for as long as the socket is open.
+
+    It is the same for all connections of one protocol, so only the first one is asked for it.
+    """
+    connection = transport.get_extra_info("socket")
+    if sys.platform != "linux" or connection is None:
+        return False
+    try:
+        protocol: int = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
+    except (OSError, ValueError):  # as above
+        return False
+    if protocol not in _TOLD and tcp_info(transport) is not None:
+        _TOLD.add(protocol)
+    return protocol in _TOLD
 
 
 def last_received(transport: asyncio.Transport, now: float) -> float:

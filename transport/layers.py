@@ -17,6 +17,8 @@ def layers(transport: asyncio.Transport) -> tuple[asyncio.Transport, ...] | None
     asyncio's TLS keeps the next one in a private attribute, uvloop's in a field that only the
     garbage collector is shown; test_contract.py pins both. Without TLS there is one layer.
     """
+    if transport.get_extra_info("sslcontext") is None:
+        return (transport,) if _is_socket(transport) else None
     found = [transport]
     while found[-1].get_extra_info("sslcontext") is not None and len(found) < _DEPTH:
         below = _beneath(found[-1])

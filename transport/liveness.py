@@ -95,7 +95,8 @@ class Liveness:
         now = monotonic()
         self._due = now + heartbeat.interval
         self._handle: asyncio.Handle | None = None
-        self._wait(now)
+        if heartbeat.interval <= NEAR:
+            self._wait(now)
 
     def tick(self) -> float:
         """Ping or set the timer if it is time for that; return when to be called again.
@@ -109,8 +110,15 @@ class Liveness:
             self._listen(now)
             if self._asked is None and not self._spared(now, EARLY):
                 self._ask(now)
-        if self._handle is None and now >= self._when - NEAR:
-            self._wait(now)
+        until = self.until
+        if until > now:
+            return until
+        self._wait(now)
+        return self.until
+
+    @property
+    def until(self) -> float:
+        """The moment at which to call `tick`: infinite while the timer is set."""
         return inf if self._handle is not None else self._when - NEAR
 
     def stop(self) -> None:

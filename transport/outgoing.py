@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from recloser.fsm.closecodes import NO_STATUS
 from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.base import Delivery, Opcode, Undelivered
-from recloser.transport.flow_control import FlowControl
+from recloser.transport.flow_control import HANDED_OVER, FlowControl, left
 from recloser.transport.frame_writer import FrameWriter, RestrictedWriter, first_step, framed
 from recloser.transport.layers import bytes_queued, layers
 
@@ -22,9 +22,9 @@ SMALL = 16_384
 HIDDEN = 2**20
 """Bytes that may stand below a transport of which no account is to be had, besides one message:
 twice the two marks at which asyncio pauses the writing, 64 KiB of the socket, 512 KiB of TLS."""
-HANDED_OVER: Final = "recloser: the message had been handed to the connection before"
-"""Note on the cancellation of a send whose message may arrive all the same."""
 
+_NOTHING: Final[list[tuple[int, Any]]] = []
+"""Shared by all connections with no message that may not have left; it is never added to."""
 _SENT: Final = Delivery.SENT
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY  # an attribute of an enum costs as much as a call
@@ -44,8 +44,10 @@ class Outgoing:
     """Hands messages to the writer of a library, in order, and keeps their account.
 
     The writer writes to `transport`, or to what stands on it. `flow` is told when the write
-    buffer is full. After `shut` no message is taken.
+    buffer is full. After `shut` no message is taken. The wire supplies its `undelivered`.
     """
+
+    undelivered: Undelivered
 
     __slots__ = (
         "_allowed",
@@ -58,7 +60,6 @@ class Outgoing:
         "_layers",
         "_line",
         "_owed",
-        "_plain",
         "_stopped",
         "_transport",
         "_unwritten",
@@ -79,16 +80,19 @@ class Outgoing:
         self._flow = flow
         self._transport = transport
         self._owed: bytes | None = None
-        found = layers(transport)
-        self._layers = found if found is not None and len(found) > 1 else None
+        self._layers: tuple[asyncio.Transport, ...] | None = None
         """The transports from TLS down to the socket, each of which may hold bytes in a buffer;
         None if there is one, or if they are hidden."""
-        self._below = None if self._layers is None else self._layers[-1]
+        self._below: asyncio.Transport | None = None
         """That of the socket, if TLS is above it: it may be dead a turn before TLS knows."""
-        self._largest = 0 if found is None else None
+        self._largest: int | None = None
         """Size of the largest message where a layer is hidden; None where none is."""
-        self._plain = found is not None and self._below is None
-        self._kept: list[tuple[int, Any]] | None = []
+        found = layers(transport)
+        if found is None:
+            self._largest = 0
+        elif len(found) > 1:
+            self._layers, self._below = found, found[-1]
+        self._kept: list[tuple[int, Any]] | None = _NOTHING
         """What may not have left, with the value of `_written` at its end; None while the buffer
         of a socket without TLS is known to be empty, which spares a send the question."""
         self._has_sent = False
@@ -101,8 +105,6 @@ class Outgoing:
         """Messages that wait for room, in order; None as long as none ever did."""
         self._unwritten: tuple[object, ...] = ()
         """What still waited for room at the end."""
-        self.undelivered: Undelivered = Undelivered()
-        """Answers for a message that comes too late: see `Wire.undelivered`."""
         self.sleeper: Sleeper | None = None
         """The wire, if it is idle: it wakes when something waits to leave."""
         self.sent_code: int | None = None
@@ -113,6 +115,11 @@ class Outgoing:
     def layers(self) -> tuple[asyncio.Transport, ...]:
         """The transports from TLS down to the socket, as far as they are known."""
         return self._layers or (self._transport,)
+
+    @property
+    def lowest(self) -> asyncio.Transport | None:
+        """The transport of the socket; None where it is hidden."""
+        return None if self._largest is not None else self._below or self._transport
 
     async def send(
         self, message: str | bytes | bytearray | memoryview, item: object = None
@@ -148,7 +155,7 @@ class Outgoing:
                 drained = self._hand_over(payload, opcode, message if item is None else item)
                 ended = False
                 if drained is not None:
-                    await _left(drained)
+                    await left(drained)
         except ConnectionError:
             return await self.undelivered(message, item)
         if ended or self.closing:
@@ -217,7 +224,8 @@ class Outgoing:
 
     def settle(self) -> None:
         """Forget messages that have left, and send a pong that waited. Only while up."""
-        self._look()
+        if self._kept or self._has_sent:
+            self._look()
         if self._owed is not None and self._transport.get_write_buffer_size() <= CONGESTED:
             owed, self._owed = self._owed, None
             self._control(owed, Opcode.PONG)
@@ -227,10 +235,11 @@ class Outgoing:
         if self._kept:
             self._look()
         self.shut = self._stopped = True
-        line, self._line = self._line or (), None
-        self._unwritten += tuple(waiting.item for waiting in line)
-        for waiting in line:
-            waiting.written.cancel()
+        line, self._line = self._line, None
+        if line:
+            self._unwritten += tuple(waiting.item for waiting in line)
+            for waiting in line:
+                waiting.written.cancel()
 
     async def _wait(self, payload: bytes, opcode: Opcode, item: object) -> bool:
         """Wait in line until the message is written, and until there is room once more.
@@ -257,7 +266,7 @@ class Outgoing:
             return True
         drained = written.result()
         if drained is not None:
-            await _left(drained)
+            await left(drained)
         return False
 
     def _admit(self, room: "asyncio.Future[Any] | None" = None) -> None:
@@ -289,7 +298,7 @@ class Outgoing:
         self._written += framed(size)
         if self._largest is not None:
             self._largest = max(self._largest, size)
-        if self._kept is None:
+        if not self._kept:
             self._kept = []
         self._kept.append((self._written, item))
         self._look()
@@ -302,20 +311,22 @@ class Outgoing:
         if kept is None or self._stopped:
             return
         queued = bytes_queued(self.layers)
-        self._exact = queued is not None and self._plain  # TLS adds bytes of its own
+        plain = self._below is None and self._largest is None
+        self._exact = queued is not None and plain  # TLS adds bytes of its own
         if queued is None:
             return
         queued += 0 if self._largest is None else HIDDEN + self._largest
         if not queued:
             self._has_sent = self._has_sent or bool(kept)
-            self._kept = None if self._plain and self._has_sent else []
+            self._kept = None if plain and self._has_sent else _NOTHING
             return
         left = self._written - queued
         count = 0
         while count < len(kept) and kept[count][0] <= left:
             count += 1
-        self._has_sent = self._has_sent or bool(count)
-        del kept[:count]
+        if count:
+            self._has_sent = True
+            del kept[:count]
 
     def ping(self, message: str | bytes | None) -> None:
         """Ask the peer for a sign of life, by a message of the application's if there is one."""
@@ -337,7 +348,7 @@ class Outgoing:
         self.push(payload, opcode)
         self._written += framed(len(payload))
         if self._kept is None and self._transport.get_write_buffer_size():
-            self._kept = []
+            self._kept = _NOTHING
         if self.sleeper is not None and not self.settled:
             self.sleeper.wake()
 
@@ -387,12 +398,3 @@ class Outgoing:
     def room(self) -> "asyncio.Future[Any] | None":
         """Return what is done once there is room in the write buffer; None if there is."""
         return self._flow.drained
-
-
-async def _left(drained: asyncio.Future[Any]) -> None:
-    """Wait for room, as others may; add a note to a cancellation that says where it came."""
-    try:
-        await asyncio.wait((drained,))
-    except asyncio.CancelledError as error:
-        error.add_note(HANDED_OVER)
-        raise

@@ -10,11 +10,17 @@ from typing import Any, Final, Protocol
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Cause, Close
 from recloser.transport import classify
-from recloser.transport.base import Delivery, Frame, Opcode, Undelivered
+from recloser.transport.base import Delivery, Frame, Opcode
 from recloser.transport.closed_loop import close_without_loop
 from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.last_read import last_read
-from recloser.transport.last_received import FrameCounter, last_exchange, last_received, tcp_info
+from recloser.transport.last_received import (
+    FrameCounter,
+    kernel_tells,
+    last_exchange,
+    last_received,
+    tcp_info,
+)
 from recloser.transport.liveness import Liveness
 from recloser.transport.local_address import address_lost
 from recloser.transport.outgoing import Outgoing
@@ -94,17 +100,19 @@ class SocketWire(Wire):
         self.transport: asyncio.Transport = transport
         self.lost: asyncio.Future[None] = lost
         self.outgoing: Outgoing = outgoing
-        self.undelivered: Undelivered = outgoing.undelivered
         self._owner = owner
         self._paused = False
         self._release: asyncio.Handle | None = None
         self._liveness: Liveness | None = None
         self._counted: FrameCounter | None = None
-        self._last_read = last_read(transport)
-        self._ticker = Ticker.of(asyncio.get_running_loop())
-        self.set_heartbeat(owner.heartbeat)
+        lowest = outgoing.lowest
+        self._last_read = None if lowest is None else last_read(transport, lowest)
+        self._ticker = Ticker.of(lost.get_loop())
+        if owner.heartbeat is not None:
+            self._judge(owner.heartbeat)
         lost.add_done_callback(self._lost, context=self.context)
-        self._ticker.add(self)
+        outgoing.undelivered, outgoing.sleeper = self.undelivered, self
+        self._ticker.add(self, inf if self._liveness is None else self._liveness.until)
 
     @property
     def send(self) -> Callable[..., Coroutine[Any, Any, Delivery]]:
@@ -299,11 +307,17 @@ class SocketWire(Wire):
         self._end_liveness()
         if heartbeat is None or self.over or self.closing:
             return
-        asked = self._owner.ask_kernel and tcp_info(self.transport) is not None
+        liveness = self._judge(heartbeat)
+        self.postpone(liveness.until)
+
+    def _judge(self, heartbeat: Heartbeat) -> Liveness:
+        """Begin to judge silence; where the kernel does not tell, frames are counted."""
+        asked = self._owner.ask_kernel and kernel_tells(self.transport)
         if not asked and self._counted is None:
             self._counted = FrameCounter(self.read, self.transport)
             self.read: Callable[[], Coroutine[Any, Any, Frame]] = self._counted.read
         self._liveness = Liveness(heartbeat, self)
+        return self._liveness
 
     def _end_liveness(self) -> None:
         """Stop pinging and judging."""
@@ -361,6 +375,8 @@ class SocketWire(Wire):
         """Close an ended socket within `RELEASE`; with `linger` wait for the peer to close it."""
         if not linger:
             self.release()
+        if self.lost.done():
+            return
         # A socket with nothing left to write is closed in the next turn, and needs no timer.
         loop = asyncio.get_running_loop()
         self._release = loop.call_soon(self._bound_release, loop, context=self.context)

@@ -2,7 +2,7 @@
 
 A wire is *idle* while somebody reads, nothing waits to leave, and nothing is due. It is looked at
 again when that ends; so a tick costs what is due, and not what exists. Of an idle wire it asks one
-thing, by one attribute: whether its consumer is still there.
+thing, by one attribute: whether its consumer is still there. If not, the wire reads in its place.
 """
 
 import asyncio
@@ -64,6 +64,10 @@ class Ticking(Protocol):
     busy: bool
     """False while its consumer does something else than read, and nobody reads in its place."""
 
+    def read_ahead(self) -> None:
+        """Read in the place of the consumer."""
+        ...
+
     def tick(self) -> float:
         """Look once; return the moment of `time.monotonic` until which the wire is idle.
 
@@ -116,10 +120,11 @@ class Ticker:
         self.drift: Drift = Drift()
         self._asks = 0
 
-    def add(self, wire: Ticking) -> None:
-        """Look after this wire from the next tick on."""
-        self._wires[wire] = None
-        self._awake.add(wire)
+    def add(self, wire: Ticking, until: float) -> None:
+        """Look after this wire, which is idle until this moment of `time.monotonic`, or `wake`."""
+        self._wires[wire] = span = None if until == inf else int(until / TICK)
+        if span is not None:
+            self._enter(wire, span)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
             self._tickers[self._loop] = self
@@ -134,7 +139,7 @@ class Ticker:
         if wire not in self._wires or wire in self._awake:
             return  # a look will ask it
         if until > time.monotonic() + TICK:
-            self._schedule(wire, int(until / TICK))
+            self._schedule(wire, until)
         else:
             self._awake.add(wire)
 
@@ -142,8 +147,9 @@ class Ticker:
         """Look no longer after a wire that has ended; the last one ends the timer."""
         if wire not in self._wires:
             return
-        self._schedule(wire, None)
-        del self._wires[wire]
+        span = self._wires.pop(wire)
+        if span in self._due:
+            self._due[span].discard(wire)
         self._awake.discard(wire)
         self._ended.add(wire)
         if not self._wires and self._timer is not None:
@@ -168,7 +174,8 @@ class Ticker:
         now = time.monotonic()
         while self._spans and self._spans[0] * TICK <= now:
             self._awake |= self._due.pop(heappop(self._spans))
-        self._awake.update([wire for wire in self._wires if not wire.busy])
+        for wire in [wire for wire in self._wires if not wire.busy]:
+            wire.read_ahead()
         for wire in tuple(self._awake):
             self._look(wire, now)
         if self._asks:
@@ -179,18 +186,23 @@ class Ticker:
         until = wire.tick()
         if until > now + TICK and wire in self._wires:
             self._awake.discard(wire)
-            self._schedule(wire, None if until == inf else int(until / TICK))
+            self._schedule(wire, until)
 
-    def _schedule(self, wire: Ticking, span: int | None) -> None:
-        """Look at a wire when this span begins, and not when another one does."""
+    def _schedule(self, wire: Ticking, until: float) -> None:
+        """Look at a wire when the span of this moment begins, and not when another one does."""
+        span = None if until == inf else int(until / TICK)
         before = self._wires[wire]
         if before == span:
             return
         if before in self._due:
             self._due[before].discard(wire)
-        if span is not None:
-            if span not in self._due:
-                self._due[span] = set()
-                heappush(self._spans, span)
-            self._due[span].add(wire)
         self._wires[wire] = span
+        if span is not None:
+            self._enter(wire, span)
+
+    def _enter(self, wire: Ticking, span: int) -> None:
+        found = self._due.get(span)
+        if found is None:
+            found = self._due[span] = set()
+            heappush(self._spans, span)
+        found.add(wire)

@@ -38,11 +38,10 @@ class Wire(ABC):
 
     It may supply what only some can do: each of these has a default below.
 
-    The class does the rest. A consumer's own task awaits the socket through one coroutine:
-    while `busy` is False a consumer sets it, awaits `read()`, and clears it in a `finally`;
-    then it hands a frame that is no message to `control`, and an exception to `read_failed`.
-    While `busy` is True it asks `take()` first. When nobody consumes, the wire reads ahead
-    into a bounded buffer, so that pings are answered and a close is noticed (F7).
+    The class does the rest. A consumer's own task awaits the socket through one coroutine: while
+    `busy` is False a consumer sets it, awaits `read()`, and clears it in a `finally`; then it hands
+    a frame that is no message to `control`, and an exception to `read_failed`. While `busy` is True
+    it asks `take()` first. When nobody consumes, the wire reads ahead into a bounded buffer (F7).
 
     When the connection has ended, the wire calls `end(close)`, which tells the engine exactly
     once. `busy` stays True, and `take()` gives the messages that had arrived before.
@@ -178,11 +177,10 @@ class Wire(ABC):
 
     def end(self, close: Close) -> None:
         """Tell the engine that the connection has ended, and why. A second call does nothing."""
-        if self.over:
-            return
-        unsent = self.unsent
-        self.finish()
-        self._ended(varied(close, unsent=close.unsent + unsent) if unsent else close)
+        if not self.over:
+            unsent = self.unsent
+            self.finish()
+            self._ended(varied(close, unsent=close.unsent + unsent) if unsent else close)
 
     def finish(self) -> None:
         """Stop reading, for good; a transport extends it by what it has to stop itself."""
@@ -323,6 +321,9 @@ class Wire(ABC):
 
     def read_now(self) -> None:
         """Read the frames that have arrived, before the loop calls back."""
+        if (waiter := self._waiter) is not None and waiter.done() and not waiter.cancelled():
+            self._go_on(waiter)
+            return
         self._stop_reading()
         self.read_ahead()
 

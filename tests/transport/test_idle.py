@@ -104,6 +104,27 @@ async def test_a_wire_with_messages_and_a_reader_is_not_looked_at(
         await asyncio.wait((consumer,))
 
 
+@pytest.mark.spec("F7.7")
+@pytest.mark.parametrize("reader", ["a consumer", "the wire"])
+async def test_a_wire_that_is_read_from_the_beginning_needs_no_look(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    looks: list[object] = []
+    monkeypatch.setattr(SocketWire, "tick", looks.append)
+    async with linked(heartbeat=FAR) as link:
+        consumer = None
+        if reader == "a consumer":
+            consumer = asyncio.create_task(link.receive())
+            await asyncio.sleep(0)
+        else:
+            link.wire.read_ahead()
+        await ticked(2)
+        assert looks == []
+        if consumer is not None:
+            consumer.cancel()
+            await asyncio.wait((consumer,))
+
+
 @pytest.mark.spec("F7.8", "F7.1")
 async def test_a_consumer_that_takes_a_message_and_stays_away_is_missed_at_the_next_tick(
     loop_factory: Factory,
@@ -122,8 +143,7 @@ async def test_a_consumer_that_takes_a_message_and_stays_away_is_missed_at_the_n
 @pytest.mark.spec("F7.2", "F7.3", "F7.7")
 async def test_a_wire_whose_receive_buffer_is_full_is_looked_at(loop_factory: Factory) -> None:
     async with linked(heartbeat=FAR) as link:
-        await until_idle(link)
-        assert link.wire.reading_ahead
+        await until(lambda: link.wire.reading_ahead)
         await overrun(link)
         assert link.wire.full
         assert not idle(link)
@@ -213,6 +233,9 @@ class Drowsy:
         self.looks.append(now)
         return next((each for each in self.moments if each > now), inf)
 
+    def read_ahead(self) -> None:
+        raise AssertionError("somebody reads")
+
     def probe(self) -> None:
         raise AssertionError("the machine did not sleep")
 
@@ -247,7 +270,7 @@ def test_a_wire_is_looked_at_when_it_is_due_and_hardly_otherwise(
         wires.drift = ticker.Drift(wall=times.time, monotonic=times.monotonic)
         sleepers = [Drowsy(clock, each) for each in moments]
         for sleeper in sleepers:
-            wires.add(sleeper)
+            wires.add(sleeper, min(sleeper.moments, default=inf))
         for _ in range(100):
             clock.now += TICK
             turns.callback()

@@ -260,3 +260,21 @@ async def test_after_an_abort_nothing_is_read(
         await link.wire.wait_closed()
         assert link.wire.unread == 0
         assert link.told == []
+
+
+@pytest.mark.spec("B2.3")
+async def test_behind_the_end_of_the_stream_nothing_is_looked_for(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[object] = []
+
+    def read(descriptor: int, size: int) -> bytes:
+        reads.append(descriptor)
+        return os_read(descriptor, size)
+
+    os_read = os.read
+    async with linked() as link:
+        monkeypatch.setattr(os, "read", read)
+        link.peer.fin()
+        assert (await link.end()).cause is Cause.EOF
+        assert reads == []

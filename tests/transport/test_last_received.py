@@ -7,7 +7,9 @@ from time import monotonic
 import pytest
 
 from recloser.testing.doubles.raw_server import text
-from recloser.transport.last_received import last_exchange, last_received
+from recloser.transport import Heartbeat
+from recloser.transport import last_received as last_received_module
+from recloser.transport.last_received import TcpInfo, last_exchange, last_received, tcp_info
 from tests.transport.link import linked
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
@@ -35,6 +37,23 @@ async def test_an_exchange_is_as_old_as_the_older_of_what_came_and_what_left(
             assert await link.peer.frame() == (1, b"ours")
             now = monotonic()
         assert max(last_received(transport, now), last_exchange(transport, now)) < begun + 0.3
+
+
+async def test_the_kernel_is_asked_by_one_connection_for_all(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def counted(transport: asyncio.BaseTransport) -> TcpInfo | None:
+        asked.append(transport)
+        return tcp_info(transport)
+
+    monkeypatch.setattr(last_received_module, "_TOLD", set())
+    monkeypatch.setattr(last_received_module, "tcp_info", counted)
+    for _ in range(2):
+        async with linked(heartbeat=Heartbeat(3600.0, 3600.0)) as link:
+            assert link.wire._counted is None
+            assert len(asked) == 1
 
 
 async def test_of_a_socket_that_is_gone_the_wire_knows_by_itself(loop_factory: Factory) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import warnings
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
@@ -202,7 +203,7 @@ def test_a_loop_that_was_closed_over_a_wire_is_forgotten() -> None:
     left = asyncio.new_event_loop()
     wires = Wire(), Wire()
     for wire in wires:
-        Ticker.of(left).add(wire)
+        Ticker.of(left).add(wire, inf)
     Ticker.of(left).discard(wires[0])
     left.close()
     other = asyncio.new_event_loop()
