@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
@@ -82,10 +83,11 @@ class Alarm:
     """Rings once for each deadline that it is set to; it is what its timer calls.
 
     A deadline that is put off leaves the timer as it is. That one calls too early, and is set anew:
-    most deadlines are put off or forgotten before they come.
+    most deadlines are put off or forgotten before they come. It rings in the context of who set the
+    deadline.
     """
 
-    __slots__ = ("_clock", "_deadline", "_moment", "_ring", "_timer")
+    __slots__ = ("_clock", "_context", "_deadline", "_moment", "_ring", "_timer")
 
     def __init__(self) -> None:
         self._deadline: float | None = None
@@ -94,6 +96,8 @@ class Alarm:
         self._moment = 0.0
         self._ring: Callable[[float], None] | None = None
         self._clock: Clock | None = None
+        self._context: Context | None = None
+        """That of who has put the deadline off; the timer keeps that of who set it."""
 
     def set(self, deadline: float | None, clock: Clock, ring: Callable[[float], None]) -> None:
         """Call `ring(deadline)` at this deadline; the deadline before is forgotten."""
@@ -102,11 +106,11 @@ class Alarm:
         self._deadline = deadline
         timer = self._timer
         if timer is not None:
-            if deadline is not None and deadline >= self._moment and clock is self._clock:
-                self._ring = ring
+            if deadline is not None and deadline > self._moment and clock is self._clock:
+                self._ring, self._context = ring, copy_context()
                 return
             timer.cancel()
-            self._timer = self._ring = self._clock = None
+            self._timer = self._ring = self._clock = self._context = None
         if deadline is not None:
             self._moment, self._ring, self._clock = deadline, ring, clock
             self._timer = clock.call_at(deadline, self)
@@ -116,9 +120,9 @@ class Alarm:
         deadline, ring, clock = self._deadline, self._ring, self._clock
         if deadline is None or ring is None or clock is None:
             return  # a clock of the application has called after `cancel`
-        if deadline > self._moment:
-            self._moment = deadline
-            self._timer = clock.call_at(deadline, self)
+        if self._context is not None:
+            context, self._context, self._moment = self._context, None, deadline
+            self._timer = context.run(clock.call_at, deadline, self)
             return
         self._timer = self._deadline = self._ring = self._clock = None
         ring(deadline)

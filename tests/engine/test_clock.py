@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Callable
+from contextvars import ContextVar
 from weakref import ref
 
 import pytest
@@ -116,3 +117,21 @@ async def test_a_deadline_that_is_put_off_keeps_its_timer_until_that_calls() -> 
     alarm.set(start + 100.0, clock, ring)
     alarm.set(None, clock, ring)
     assert timers() == []
+
+
+@pytest.mark.spec("I1.2")
+@virtual
+async def test_an_alarm_rings_in_the_context_of_who_set_the_deadline() -> None:
+    """Also where the timer was set for a deadline before, in the context of another task."""
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+    clock, rung = loop_clock(asyncio.get_running_loop()), list[tuple[float, str]]()
+    alarm, start = Alarm(), now()
+
+    async def ask(name: str, delay: float) -> None:
+        who.set(name)
+        alarm.set(start + delay, clock, lambda _: rung.append((now(), who.get())))
+
+    for name, delay in (("a dial", 2.0), ("a request", 10.0)):
+        await asyncio.create_task(ask(name, delay))
+    await pass_time(20)
+    assert rung == [(start + 10.0, "a request")]
