@@ -204,8 +204,8 @@ class Host:
         if news.reading is Reading.UP:
             if self._down_since is not None:
                 self._begin_return(now)
-        elif self._pace is not None:
-            self._pace.refused(now, now, self._pace.rate)
+        elif self._pace is not None:  # each process answers for its own dials, once all have slowed
+            self._pace.refused(now, -inf, self._pace.rate)
         elif news.reading in _TROUBLE and self._down_since is None:
             self._go_down(now)
             self._probe_at = now + _FIRST_GAP
@@ -264,9 +264,9 @@ class Host:
         self._tries.clear()
         count, spread, self._spread = self._engines, self._spread, None
         if self._rate < inf:
-            self._pace = Pace(self._rate, now)
+            self._pace = Pace(self._rate, now, self._ramp)
         elif spread is not None:
-            self._pace = Pace(max(count, 1) / spread[0], now)
+            self._pace = Pace(max(count, 1) / spread[0], now, self._ramp)
         else:
             self._pace = Pace.search(count, now, self._ramp)
         self._next_at = max(self._next_at, now + 1 / self._pace.rate)

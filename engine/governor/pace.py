@@ -7,6 +7,10 @@ begins with a thousandth of the crowd and grows with each dial that opens, so by
 the host. A dial that was slow stood in a queue, and does not widen it. The first refusal ends the
 search: the pace becomes what the host has been seen to take, and follows the host from then on. A
 refusal lowers it, a dial that opens raises it a little.
+
+With a ramp below `RAMP` there is no window, and the pace grows by no more than the ramp in a
+second, also after a refusal. A host that holds a second of its work has filled it when the pace is
+x times what it takes, with x - 1 - ln x = ln ramp: 2.7 times at a ramp of 2, 1.45 times at 1.08.
 """
 
 from math import inf
@@ -19,10 +23,12 @@ _FULL_RETURN: Final = 180.0
 RAMP: Final = 2.0
 """The greatest growth of the pace in a second, until the host refuses a dial."""
 _WINDOW: Final = 0.001
-"""Share of the crowd that the congestion window holds when the return begins; at least one dial."""
+"""Share of the crowd that the congestion window holds when the return begins; at least one dial.
+A ramp below `RAMP` has no window: a single dial at a time is 20 a second at a host that answers in
+50 ms, whatever the pace."""
 _GAIN: Final = 0.2
-"""A dial that opens widens the window by this, at a ramp of 2 or more. So a window of dials that
-open widens it by this share."""
+"""A dial that opens widens the window by this, so a window of dials that open widens it by this
+share."""
 _SLOW: Final = 4.0
 _QUEUE: Final = 0.1
 """A dial that takes longer than so many times the fastest and these seconds stood in a queue."""
@@ -32,6 +38,8 @@ _LEAST: Final = 0.25
 """Dials per second at which the pace falls no further."""
 _RAISE: Final = 0.1
 """A dial that opens raises the pace by this share, once the host has refused one."""
+_REGAIN: Final = 1.05
+"""The growth in a second that such a pace may have at least, whatever the ramp."""
 _LOWER: Final = 0.3
 """A dial that is refused lowers the pace by this share, and to no less than what this share leaves
 of the pace at which it began: dials that fail late tell of what has been drawn from already."""
@@ -50,18 +58,17 @@ class Pace:
     """Dials per second at one host after its return, and dials at a time while it searches."""
 
     __slots__ = (
-        *("_at", "_fastest", "_fixed", "_gain", "_least", "_marks", "_opened", "_ramp"),
+        *("_at", "_fastest", "_fixed", "_least", "_marks", "_opened", "_ramp"),
         *("_row", "_search_end", "rate", "window"),
     )
 
-    def __init__(self, rate: float, now: float) -> None:
+    def __init__(self, rate: float, now: float, ramp: float = RAMP) -> None:
         """Begin with what the host or the operator has said: it does not grow by itself."""
         self.rate: float = rate
         self._fixed = True
         self.window: float = 0.0
         """The congestion window: so many dials may be under way, whatever the rate."""
-        self._ramp = 1.0
-        self._gain = 0.0
+        self._ramp = ramp
         self._least = _LEAST
         """Dials per second with which the search ends at least."""
         self._fastest = inf
@@ -79,12 +86,10 @@ class Pace:
     @classmethod
     def search(cls, crowd: int, now: float, ramp: float = RAMP) -> "Pace":
         """Begin a search for the pace of a host, for a crowd of so many engines."""
-        pace = cls(max(crowd / _FULL_RETURN, _SLOWEST), now)
+        pace = cls(max(crowd / _FULL_RETURN, _SLOWEST), now, ramp)
         pace._fixed = False
         pace._least = max(crowd / _FULL_RETURN, _LEAST)
-        pace._ramp = ramp
-        pace._gain = min(ramp - 1.0, 1.0) * _GAIN
-        if pace._gain:
+        if ramp >= RAMP:
             pace.window = max(crowd * _WINDOW, 1.0)
         return pace
 
@@ -108,9 +113,13 @@ class Pace:
                 self._grow(now, now - began, under_way)
             return
         self._row += 1
-        seconds = min(max(now - self._at, 1.0), 10.0)
+        passed = now - self._at
         room = max(1.0, self._row / max(_ROW, 3 * self.rate))
-        self.rate *= (1 + _RAISE * room * min(1.0, _COARSE / self.rate)) ** seconds
+        share = _RAISE * room * min(1.0, _COARSE / self.rate)
+        growth = (1 + share) ** min(max(passed, 1.0), 10.0)
+        if self._ramp < RAMP:
+            growth = min(growth, max(self._ramp, _REGAIN) ** passed)
+        self.rate *= growth
         self._at = now
 
     def refused(self, now: float, began: float, rate: float) -> None:
@@ -136,8 +145,8 @@ class Pace:
             self._marks.append((now, self._opened))
         self._fastest = min(self._fastest, took)
         queued = took > _SLOW * self._fastest + _QUEUE
-        if not queued and under_way >= self.window / 2:
-            self.window += self._gain
+        if self.window and not queued and under_way >= self.window / 2:
+            self.window += _GAIN
 
     def _seen(self, now: float, enough: float = inf) -> float:
         """Return the dials per second that the host has taken, even if it held a backlog.

@@ -132,6 +132,13 @@ _OPTIONS: Final = (
         "one for the fleet with the capacity as its rate. Without it: each policy.",
     ),
     click.option(
+        "--ramp",
+        type=float,
+        metavar="FACTOR",
+        help="The greatest growth of a return's pace in a second, with a governor of a process or "
+        "a fleet; default: that of recloser.Governor.",
+    ),
+    click.option(
         "--regions",
         default=1,
         show_default=True,
@@ -220,6 +227,7 @@ def command(
     alone: float,
     processes: int,
     governor: str | None,
+    ramp: float | None,
     regions: int,
     seed: int,
     horizon: float | None,
@@ -258,6 +266,7 @@ def command(
             alone=alone,
             processes=processes,
             governor=None if governor is None else Governing(governor),
+            ramp=ramp,
             regions=regions,
             seed=seed,
             horizon=horizon,

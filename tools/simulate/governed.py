@@ -12,6 +12,7 @@ from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Effect as GovernorEffect
 from recloser.governor.effects import Grant, Share, Wake
 from recloser.governor.limits import AT_ONCE, DialLimits
+from recloser.governor.pace import RAMP
 from recloser.simulate.outcome import Outcome
 from recloser.simulate.population import UNANSWERED, Population
 from recloser.simulate.scenario import Governing, Scenario
@@ -45,7 +46,9 @@ class GovernedStorm:
         limits = DialLimits(at_once=AT_ONCE if each else None)
         if scenario.governor is Governing.FLEET_RATE:
             limits = DialLimits(rate=scenario.capacity)
-        self._governors = [GovernorCore(limits) for _ in range(scenario.processes if each else 1)]
+        ramp = RAMP if scenario.ramp is None else scenario.ramp
+        count = scenario.processes if each else 1
+        self._governors = [GovernorCore(limits, ramp=ramp) for _ in range(count)]
         losses = self._population.losses
         self._heap: list[_Moment] = [
             (loss, number, _Kind.LOSS, number, None) for number, loss in enumerate(losses)

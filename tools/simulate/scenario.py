@@ -87,6 +87,8 @@ class Scenario:
     """How many processes the engines are spread over: an engine knows how many it has beside it."""
     governor: Governing | None = None
     """None: each engine dials when its policy says so."""
+    ramp: float | None = None
+    """The greatest growth of a return's pace in a second; None: that of a governor by default."""
     regions: int = 1
     """How many regions the fleet is divided into, each with a server and processes of its own."""
     seed: int = 1
@@ -113,6 +115,11 @@ class Scenario:
             )
         if not 1 <= self.regions <= self.engines:
             raise ValueError(f"regions must be 1 to engines ({self.engines}), not {self.regions}")
+        if self.ramp is not None:
+            if self.ramp < 1:
+                raise ValueError(f"ramp must be at least 1, not {self.ramp:g}")
+            if self.governor not in (Governing.PROCESS, Governing.FLEET):
+                raise ValueError("ramp needs a governor that searches for its pace: process, fleet")
         if self.refusal_cost >= 1:
             raise ValueError(f"refusal_cost must be below 1, not {self.refusal_cost:g}")
         if not 0 <= self.alone < 1:

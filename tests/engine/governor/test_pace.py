@@ -82,6 +82,32 @@ def test_a_ramp_of_one_does_not_search() -> None:
     assert pace.window == 0.0
 
 
+@pytest.mark.spec("M3.11")
+@given(st.floats(1.0, 1.99), st.lists(GAPS, max_size=50))
+def test_a_ramp_below_two_has_no_window(ramp: float, gaps: list[float]) -> None:
+    pace, now = Pace.search(10_000, 0.0, ramp), 0.0
+    assert pace.window == 0.0
+    for gap in gaps:
+        now += gap
+        pace.opened(now, now - TRIP, 200)
+        assert pace.window == 0.0
+
+
+@pytest.mark.spec("M3.11")
+@given(st.floats(1.0, 1.99), st.floats(0.3, 1000.0), st.lists(GAPS, max_size=200))
+def test_below_two_a_pace_that_follows_grows_by_the_ramp_in_a_second_at_most(
+    ramp: float, rate: float, gaps: list[float]
+) -> None:
+    """However the dials that open are spread, and however many do in a row."""
+    pace, now = Pace(rate, 0.0, ramp), 0.0
+    pace.refused(now, now - TRIP, rate)
+    lowered = pace.rate
+    for gap in gaps:
+        now += gap
+        pace.opened(now, now - TRIP, 1)
+        assert log(pace.rate) <= log(lowered) + now * log(max(ramp, 1.05)) + 1e-9
+
+
 @pytest.mark.spec("M3.10")
 @given(
     st.floats(5.0, 1000.0),

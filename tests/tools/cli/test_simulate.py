@@ -120,6 +120,9 @@ def test_the_options_reach_the_storm(run):
     assert slow["t50"] > plain["t50"]
     told = figures(run(*common, "--close", "1012"))["standard"]
     assert told["peak"] < plain["peak"]
+    governed = figures(run(*common, "--governor", "fleet"))["standard"]
+    ramped = figures(run(*common, "--governor", "fleet", "--ramp", "1.05"))["standard"]
+    assert ramped["t99"] > governed["t99"]
 
 
 @pytest.mark.spec("L4")
@@ -171,6 +174,10 @@ def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypat
         (("--outage", "-1"), "outage must be at least 0"),
         (("--refusal-cost", "1.5"), "refusal_cost must be below 1"),
         (("--refusal", "maybe"), "'maybe' is not one of"),
+        (("--ramp", "1.1"), "ramp needs a governor that searches for its pace: process, fleet"),
+        (("--governor", "fleet-rate", "--ramp", "1.1"), "ramp needs a governor that searches"),
+        (("--governor", "fleet", "--ramp", "0.9"), "ramp must be at least 1, not 0.9"),
+        (("--governor", "fleet", "--ramp", "inf"), "ramp must be a finite number"),
         (("--alone", "1"), "alone must be at least 0 and below 1"),
         (("--processes", "0"), "processes must be 1 to engines"),
         (("--engines", "5", "--processes", "6"), "processes must be 1 to engines (5), not 6"),

@@ -68,6 +68,28 @@ def test_a_fleet_dials_little_and_evenly(governor, dials, peak, late):
     assert figures["excess_t99"] <= late
 
 
+@pytest.mark.spec("L4", "M3.11")
+def test_a_small_ramp_exceeds_the_host_by_half_at_most():
+    """It loses no more time than a fleet without a governor."""
+    plain, ramped = (
+        sweep(
+            policies.standard(),
+            list(
+                cases(
+                    Scenario(engines=1000, governor=governor, ramp=ramp),
+                    outages=(3.0, 40.0),
+                    windows=(20.0, 60.0),
+                )
+            ),
+        ).figures()
+        for governor, ramp in ((None, None), (Governing.FLEET, 1.08))
+    )
+    assert ramped["peak_ratio_worst"] <= 1.5
+    assert ramped["dials_per_engine"] <= 1.2
+    for name in ("excess_t99", "excess_t99_worst"):
+        assert ramped[name] <= plain[name]
+
+
 @pytest.mark.spec("L4", "M3.3")
 def test_governors_of_processes_cost_no_time():
     """A hundred engines in each."""
