@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import chain
@@ -65,6 +66,8 @@ _BLOCK: Final = 1024
 CHECKED: Final = 1024
 """Pages that SQLite checks when the file is opened, in 5 ms. A larger file is checked later, by
 `check`: it would keep the event loop waiting."""
+LOOK: Final = 1.0
+"""Seconds after which a write looks again whether the file is still at its path."""
 
 
 class Database:
@@ -73,7 +76,10 @@ class Database:
     Raises `OutboxUnusable` or one of its kinds; the file has not changed then.
     """
 
-    __slots__ = ("__weakref__", "_reserved", "checked", "connection", "marked", "path")
+    __slots__ = (
+        *("__weakref__", "_identity", "_look_at", "_reserved"),
+        *("checked", "connection", "marked", "path"),
+    )
 
     def __init__(self, path: str, *, fsync: bool) -> None:
         self.path: str = path
@@ -97,6 +103,8 @@ class Database:
             self._reserved: int = self._number(_RESERVED)
             self.marked: MarkedRange = self._range()
             """The messages whose deliveries are not those of their rows."""
+            self._identity = _identity(path)
+            self._look_at = 0.0
         except BaseException:
             self.connection.close()
             raise
@@ -189,6 +197,8 @@ class Database:
         self, rows: Collection[StoredMessage], marked: Mapping[int, int], removed: Collection[int]
     ) -> None:
         """Write rows, set deliveries by number, and remove numbers, in one transaction."""
+        if time.monotonic() >= self._look_at:
+            self._look()
         if len(rows) == 1 and not marked and not removed:
             [row] = rows
             # By far the most frequent one.
@@ -206,6 +216,20 @@ class Database:
         except sqlite3.Error as error:
             raise named(self.path, error) from error
         self._reserved, self.marked = reserved, changes.range
+
+    def _look(self) -> None:
+        """Raise `OutboxUnusable` if the file was removed, or another one is in its place.
+
+        SQLite goes on writing to it, and nobody will read that.
+        """
+        try:
+            there = _identity(self.path) == self._identity
+        except OSError:  # a folder that this user may search no more, say: nobody knows
+            there = True
+        if not there:
+            problem = "was removed or replaced while it was open, so what is written to it is lost"
+            raise OutboxUnusable(self.path, problem)
+        self._look_at = time.monotonic() + LOOK
 
     def _write_one(self, row: StoredMessage) -> None:
         try:
@@ -241,6 +265,15 @@ class Database:
     def leave(self) -> None:
         """Leave the file to the process that this one was forked from."""
         fork.keep(self.connection)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from every other one that exists; None if there is none."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def named(path: str, error: Exception) -> OutboxUnusable:

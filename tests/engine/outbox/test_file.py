@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from recloser import OutboxForeign, OutboxInUse, OutboxUnusable, State
-from recloser.outbox.file import writer
+from recloser import Delivery, OutboxForeign, OutboxInUse, OutboxUnusable, State
+from recloser.outbox.file import database, writer
 from recloser.outbox.file.database import APPLICATION, VERSION, Database
 from recloser.outbox.file.stored_message import StoredMessage
 from tests.engine.outbox import full_disk as full_disk_story
+from tests.engine.outbox.engines import data_of
 from tests.engine.outbox.files import away, make, real, rows
 
 LOADED = (writer,)
@@ -197,7 +198,7 @@ def test_a_message_that_is_written_again_can_be_read(path: Path, fact: dict[str,
 
 @pytest.mark.spec("G6", "L6")
 def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
-    refused(tmp_path, OutboxUnusable, "cannot be used (unable to open", advice=PATH)
+    refused(tmp_path, OutboxUnusable, "cannot be made (it is no regular file", advice=PATH)
     path = tmp_path / "nowhere" / "outbox.db"
     refused(path, OutboxUnusable, "cannot be made (No such file or directory)", advice=PATH)
     (tmp_path / "file").touch()
@@ -298,3 +299,29 @@ def test_a_disk_that_is_full(tmp_path: Path, what: str) -> None:
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no disk can be mounted here: {error}")
     full_disk(tmp_path / "outbox.db", "small", what, before=words)
+
+
+def exchange(path: Path, to: Path, *, made: bool = False) -> None:
+    """Move a file, and make another one in its place."""
+    path.rename(to)
+    if made:
+        path.touch()
+
+
+@pytest.mark.spec("G14")
+@pytest.mark.parametrize("replaced", [False, True])
+@real
+async def test_a_file_that_is_removed_while_it_is_open_takes_no_message_more(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    """`send` went on giving QUEUED, and nothing of it was in any file."""
+    monkeypatch.setattr(database, "LOOK", 0.0)
+    async with away(path) as ws:
+        assert await ws.send("a") is Delivery.QUEUED
+        exchange(path, tmp_path / "aside", made=replaced)
+        with pytest.raises(OutboxUnusable, match="was removed or replaced while it was open"):
+            await ws.send("b")
+        assert data_of(ws) == ["a"]
+        exchange(tmp_path / "aside", path)
+        assert await ws.send("c") is Delivery.QUEUED
+    assert [data for _, data in rows(path)] == ["a", "c"]
