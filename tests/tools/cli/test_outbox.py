@@ -189,7 +189,7 @@ def test_a_sound_one_can_be_saved_too(path: Path) -> None:
     ("arguments", "problem"),
     [
         (["nowhere.db"], "nowhere.db is not there"),
-        (["."], "cannot be copied (Is a directory)"),
+        (["."], "is no regular file"),
         (["text"], "is not an outbox of recloser"),
         (["text", "--salvage", "new.db"], "is not an outbox of recloser"),
         (["nowhere.db", "--salvage", "new.db"], "nowhere.db is not there"),
