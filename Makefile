@@ -192,8 +192,8 @@ $(VENV)/.stamp-browser: $(READY)
 browser: $(VENV)/.stamp-browser  ## The live page and the HTML picture in a real Chromium
 	$(PYTEST) -m slow tests/engine/inspector/test_browser.py tests/tools/diagram/test_html_browser.py
 
-mutants: $(READY)  ## Change the pure layers in small ways and see who notices; COUNT=0 for all, LAYER=outbox for one
-	HYPOTHESIS_PROFILE=ci $(BIN)/python -m tests.mutants $(COUNT) $(SEED) $(addprefix --layer ,$(LAYER))
+mutants: $(READY)  ## Change the pure layers in small ways and see who notices; COUNT=0 for all, LAYER=outbox for one, SINCE=COMMIT for what is new
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m tests.mutants $(COUNT) $(SEED) $(addprefix --layer ,$(LAYER)) $(addprefix --since ,$(SINCE))
 
 dist: $(VENV)/.stamp-dist  ## Build wheel, source distribution and bill of materials; try them on every Python; PART=1 for a part, ONLY='3.13 newest' for some steps
 	$(BIN)/python tests/release.py --workers $(WORKERS) $(if $(PART),--part) $(addprefix --only ,$(ONLY)) $(if $(THROUGH),--through '$(THROUGH)')

@@ -1,8 +1,10 @@
 """Mutation testing: changes the code in small ways, and sees which change no test notices.
 
-    python -m tests.mutants [COUNT] [SEED] [--layer LAYER] [--quick] [--workers N]
+    python -m tests.mutants [COUNT] [SEED] [--layer LAYER] [--file NAME] [--since COMMIT] [--quick]
+                            [--workers N]
 
-COUNT changes of each layer are drawn at random (0: all). What is known stands in `build/mutants`
+COUNT changes of each layer are drawn at random (0: all). `--since` asks for those of statements
+that are not in that commit as they are now. What is known stands in `build/mutants`
 and is not tried again: a change that was noticed while its file is as it was, one that was not
 while the tests are too. Exit status: 1 if a change survived that `equivalent.toml` does not name,
 or if an entry of that file names no change.
@@ -28,6 +30,7 @@ from tests.mutants.forks import forked
 from tests.mutants.layers import LAYERS, ROOT, Layer
 from tests.mutants.lines import Lines, measure
 from tests.mutants.results import Outcome, Results
+from tests.mutants.since import new_lines
 from tests.mutants.trial import Functions, collect, install, installed, run
 
 BUILD = ROOT / "build" / "mutants"
@@ -183,6 +186,7 @@ def main() -> int:
     parser.add_argument("seed", type=int, nargs="?", default=1)
     parser.add_argument("--layer", action="append", choices=LAYERS, default=[])
     parser.add_argument("--file", action="append", default=[], help="of these files alone")
+    parser.add_argument("--since", help="of statements that this commit does not have")
     parser.add_argument("--quick", action="store_true", help="leave out the tests that take long")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
@@ -190,9 +194,11 @@ def main() -> int:
     table = Table(entries())
     wrong = 0
     for layer in (LAYERS[each] for each in given.layer or LAYERS):
-        asked = [each for path in layer.sources for each in changes(path)]
-        if given.file:
-            asked = [each for each in asked if each.path.name in given.file]
+        paths = [each for each in layer.sources if not given.file or each.name in given.file]
+        asked = [each for path in paths for each in changes(path)]
+        if given.since:
+            new = {path: new_lines(path, given.since) for path in paths}
+            asked = [each for each in asked if not new[each.path].isdisjoint(each.statement)]
         if given.count:
             asked = random.Random(given.seed).sample(asked, min(given.count, len(asked)))
         trial = Run(layer, given.workers)
@@ -200,7 +206,7 @@ def main() -> int:
         if not given.quick:
             trial.try_later(asked)
         *lines, counts = trial.report(asked, table)
-        if not given.count and not given.file:
+        if not (given.count or given.file or given.since):
             lines += [f"{each}: no such change" for each in table.stale(layer.sources)]
         print(*lines, counts, sep="\n", flush=True)
         wrong += len(lines)

@@ -37,6 +37,12 @@ class Change:
     lines: tuple[int, int]
     function: str
 
+    @property
+    def statement(self) -> range:
+        """The numbers of the lines of the statement."""
+        first, last = self.lines
+        return range(first, last + 1)
+
     def source(self) -> str:
         """The whole file with the change in it."""
         return _changed(self.path, self.operator, self.occurrence)

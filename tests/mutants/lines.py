@@ -46,9 +46,8 @@ class Lines:
         return IMPORT in self._at(change)
 
     def _at(self, change: Change) -> set[str]:
-        first, last = change.lines
         path = str(change.path.relative_to(ROOT))
-        lines = (self._lines.get((path, line), set()) for line in range(first, last + 1))
+        lines = (self._lines.get((path, line), set()) for line in change.statement)
         return set[str]().union(*lines)
 
 
