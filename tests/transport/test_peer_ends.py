@@ -228,3 +228,13 @@ async def test_the_answer_to_the_upgrade_can_be_read() -> None:
         assert link.peer.head["x-key"] == "secret"
         assert link.peer.head["sec-websocket-protocol"] == "v1,v2"
         assert "sec-websocket-extensions" not in link.peer.head
+
+
+async def test_the_loop_has_a_turn_also_where_the_peer_has_something_to_read() -> None:
+    """Without it a client and a peer that take turns in one task keep every timer waiting."""
+    async with linked() as link:
+        await link.wire.send("there")
+        turns: list[bool] = []
+        asyncio.get_running_loop().call_soon(turns.append, True)
+        assert await link.peer.frame() == (1, b"there")
+        assert turns

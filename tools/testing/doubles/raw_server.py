@@ -91,8 +91,17 @@ class RawPeer:
         if self._out.pending:
             await self._loop.sock_sendall(self.sock, self._out.read())
 
+    async def _recv(self) -> bytes:
+        """Read what comes. The loop has a turn in any case.
+
+        From Python 3.12 on `wait_for` gives it none where bytes are there: a client and a peer
+        that take turns in one task kept every timer waiting.
+        """
+        await asyncio.sleep(0)
+        return await asyncio.wait_for(self._loop.sock_recv(self.sock, 65536), PATIENCE)
+
     async def _fill(self) -> bool:
-        data = await asyncio.wait_for(self._loop.sock_recv(self.sock, 65536), PATIENCE)
+        data = await self._recv()
         self._in.write(data)
         return bool(data)
 
@@ -107,7 +116,7 @@ class RawPeer:
     async def receive(self) -> bytes:
         """Read some bytes; b"" at the end."""
         if self._tls is None:
-            return await asyncio.wait_for(self._loop.sock_recv(self.sock, 65536), PATIENCE)
+            return await self._recv()
         while True:
             try:
                 return self._tls.read(65536)
