@@ -51,9 +51,9 @@ def _layers() -> Iterator[Layer]:
 OUTBOX = (
     *("test_acknowledgements", "test_backlog", "test_batch", "test_bounds", "test_core"),
     *("test_conservation", "test_conservation_acknowledged", "test_dispatch", "test_errors"),
-    *("test_faults", "test_file", "test_holding", "test_intake", "test_ledger", "test_message"),
-    *("test_model", "test_move_to", "test_moves", "test_options", "test_table", "test_tracking"),
-    *("test_trial", "test_trial_core", "test_values", "test_walk", "test_window"),
+    *("test_faults", "test_file", "test_holding", "test_intake", "test_ledger", "test_marks"),
+    *("test_message", "test_model", "test_move_to", "test_moves", "test_options", "test_table"),
+    *("test_tracking", "test_trial", "test_trial_core", "test_values", "test_walk", "test_window"),
 )
 """Tests of the outbox without processes that are killed and without files that are damaged."""
 

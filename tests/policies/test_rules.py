@@ -159,6 +159,7 @@ def decide(then: object) -> object:
 def test_actions_do_what_they_say() -> None:
     assert decide(retry(Uniform(2, 4))) == Retry(3.0, rule="only")
     assert decide(retry(Uniform(2, 4), at_least=10)) == Retry(13.0, rule="only")
+    assert decide(retry(Uniform(2, 4), at_least=9, unless_told=True)) == Retry(12.0, rule="only")
     assert decide(retry_after(2)) == Retry(2.0, rule="only")
     assert decide(retry_after(2, unsent=Unsent.DROP)) == Retry(2.0, False, "only", Unsent.DROP)
     assert decide(refresh_then_retry()) == Retry(0.0, True, "only")

@@ -19,6 +19,7 @@ from recloser.outbox.effects import (
     Send,
     Suspected,
 )
+from recloser.outbox.message import make_message
 from recloser.outbox.trial import TRIAL
 from tests.engine.outbox.hand import HandCore, only
 
@@ -142,3 +143,45 @@ def test_what_is_for_one_generation_leaves_the_file_when_it_is_marked() -> None:
     hand.offer(state=State.BACKOFF)
     hand.tell(events.Connected(5))
     assert hand.tell(events.Ready(5)) == [Mark({1: 1}), Save(None)]
+
+
+@pytest.mark.spec("G6")
+def test_what_was_seen_to_leave_is_taken_out_of_the_file_once() -> None:
+    hand = HandCore(FILE, open_=False)
+    first, second = (hand.offer(state=State.BACKOFF)[0] for _ in range(2))
+    hand.tell(events.Connected(5))
+    assert hand.flushed() is first
+    assert only(hand.tell(events.Flushed(first, SENT, 5)), Send) == [Send(second)]
+    hand.tell(events.Flushed(second, SENT, 5))
+    assert only(hand.tell(events.Looked([second])), Forget) == [Forget((1,))]
+    assert hand.core.leaving() == (second.message,)
+    assert only(hand.tell(events.Looked()), Forget) == [Forget((2,))]
+    assert hand.core.leaving() == ()
+
+
+@pytest.mark.spec("G6", "G7.2")
+def test_the_delivery_of_a_message_that_was_sent_directly_is_counted_once() -> None:
+    hand = HandCore(FILE)
+    entry, _ = hand.offer()
+    hand.tell(events.Sent(entry, SENT, unsent=True))
+    assert hand.core.leaving() == (entry.message,)
+    counted = entry.message.deliveries
+    hand.tell(events.Disconnected(5, State.BACKOFF, [entry]))
+    assert (counted, entry.message.deliveries) == (1, 1)
+
+
+@pytest.mark.spec("G5.5", "G6", "G7.2")
+def test_the_delivery_of_a_suspect_is_in_the_file_when_it_is_absolved() -> None:
+    hand = HandCore(FILE, open_=False)
+    hand.tell(events.Restored([make_message("x")._replace(number=1, suspect=True)], last=1))
+    hand.tell(events.Connected(5))
+    entry = hand.flushed()
+    hand.tell(events.Flushed(entry, SENT, 5))
+    notes: list[Note] = []
+    while not notes:  # the buffer is looked at until the trial is over
+        assert hand.core.deadline is not None
+        hand.now = hand.core.deadline
+        notes = only(hand.tell(events.Due(hand.now)), Note)
+    [note] = notes
+    assert note.message.deliveries == 1
+    assert not note.message.suspect

@@ -197,6 +197,26 @@ def test_while_the_flush_waits_for_its_marks_the_file_is_read_into_all_the_room_
     assert read == Read(8, window), "three are left"
 
 
+@pytest.mark.spec("G12.1")
+def test_a_flush_that_ended_with_its_connection_waits_for_no_marks() -> None:
+    hand = HandCore(FILE, window=ReadWindow(messages=4, ahead=4))
+    hand.tell(events.Restored([stored(number) for number in range(1, 6)], last=30, highest=30))
+    hand.tell(events.Surveyed(unread=25, bytes=25))
+    found = hand.tell(events.Disconnecting()) + hand.tell(events.Disconnected(5, AWAY))
+    assert only(found, Read) == []
+
+
+@pytest.mark.spec("G7.3", "G12.1")
+def test_a_number_is_the_id_of_a_message_that_is_read_later() -> None:
+    hand = with_unread(BOTH)
+    hand.tell(events.Surveyed(unread=8, bytes=8))
+    hand.tell(events.Window(1, [stored(2, id=2)], 2))
+    [_, second] = hand.core.entries()
+    assert second.awaits
+    [answer] = only(hand.offer(state=AWAY, own=2)[1], Answer)
+    assert str(answer.outcome).startswith("a message with the id 2 is held")
+
+
 @pytest.mark.spec("G5.1", "G12.2")
 @pytest.mark.parametrize("part", [False, True])
 def test_what_another_engine_put_into_the_file_is_not_what_a_decision_dropped(part: bool) -> None:

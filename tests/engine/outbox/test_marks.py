@@ -42,6 +42,8 @@ def marks(ids: list[Id | None]) -> list[int]:
             case effects.Mark(deliveries):
                 found.append(len(deliveries))
                 noted |= deliveries.keys()
+            case effects.Forget(messages):
+                assert messages
     assert sum(found) == len(ids)
     return found
 
@@ -59,3 +61,4 @@ def test_of_many_that_are_marked_none_is_one_whose_deliveries_count() -> None:
     mixed = [None] * 70 + own + [None] * 70
     assert marks(mixed)[:2] == [64, 64], "6 without an id, and 58 with one"
     assert max(marks(mixed)) <= TURN + 70
+    assert marks([None] * 129 + own)[:2] == [64, 65], "the first with an id is not the 65th"
