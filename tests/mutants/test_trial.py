@@ -74,6 +74,32 @@ def test_an_import_that_does_not_end_is_noticed() -> None:
     assert (done.stdout.strip(), done.stderr) == (f"signal {signal.SIGPROF.value}", "")
 
 
+LEFT = """
+from tests.mutants.forks import forked
+from tests.mutants.trial import collect
+
+class Left:
+    def __del__(self):
+        raise ResourceWarning("it was never closed")
+
+def work(items):
+    left = Left()
+    left.cycle = left
+    return "done"
+
+[(_, answer)] = forked(["tests/fsm/test_run.py"], lambda file: collect([file], work))
+print(answer)
+"""
+"""Something that a test has left is found when pytest ends."""
+
+
+def test_what_a_test_has_left_does_not_end_the_run() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.stdout.strip(), done.stderr) == ("done", "")
+
+
 def test_what_no_test_runs_has_survived(tmp_path: Path) -> None:
     file = tmp_path / "lines.json"
     file.write_text('{"seconds": {}, "lines": {}}', encoding="utf-8")

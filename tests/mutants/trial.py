@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -73,12 +74,16 @@ class Session:
 
 
 def collect(tests: Sequence[str], work: Callable[[list[pytest.Item]], str]) -> str:
-    """Collect tests, do the work, and give its answer; "import" if something is not collected."""
+    """Collect tests, do the work, and give its answer; "import" if something is not collected.
+
+    What a test has left that failed may be told when pytest ends: it changes no answer.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     session = Session(work)
-    pytest.main([*OPTIONS, *tests], plugins=[session])
+    with suppress(pytest.PytestUnraisableExceptionWarning):
+        pytest.main([*OPTIONS, *tests], plugins=[session])
     if session.error is not None:
         raise session.error
     return session.answer
