@@ -241,7 +241,10 @@ class Suite:
         self._through = shlex.split(through)
 
     def run(self, environment: Environment) -> str:
-        """Run every piece, also after one that failed; raises `Failed` at the end."""
+        """Run every piece, also after one that failed, and print how each ended.
+
+        Raises `Failed` at the end if one failed.
+        """
         home = run(
             environment.python, "-c", "import recloser; print(recloser.__file__)", cwd=self._tree
         )
@@ -257,7 +260,9 @@ class Suite:
             except Failed as failed:
                 failures.append(str(failed))
                 said = str(failed)
-            for number, word in re.findall(r"(\d+) (\w+)", said.rstrip().splitlines()[-1]):
+            last = said.rstrip().splitlines()[-1]
+            print(f"  {' '.join(piece)}: {last.strip('= ')}", flush=True)
+            for number, word in re.findall(r"(\d+) (\w+)", last):
                 total[word] += int(number)
             earlier += piece
         summary = ", ".join(f"{total[word]} {word}" for word in OUTCOMES if total[word])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import recloser
-from recloser import Outbox, State
+from recloser import Outbox, Retry, State
 from recloser.outbox.file.stored_message import StoredMessage
 from recloser.outbox.message import Message
 from recloser.testing import Plan, ScriptedTransport
@@ -20,6 +20,8 @@ from tests.engine.rig import DOWN, Answering, Body, others, turns
 
 PATIENCE = 120.0
 """Seconds after which a test is held to hang; far more than any takes."""
+AWAY = Retry(1e6, rule="again")
+"""Longer than any test in real time: an engine that found nobody dials when the test says so."""
 
 
 class _Bell(selectors.DefaultSelector):
@@ -96,7 +98,7 @@ def make(
 ) -> tuple[recloser.ReconnectingWebSocket, ScriptedTransport]:
     """An engine whose outbox is in the file."""
     transport = ScriptedTransport(plans)
-    policy = options.pop("policy", None) or Answering(*options.pop("answers", ()))
+    policy = options.pop("policy", None) or Answering(*options.pop("answers", (AWAY,)))
     ws = recloser.connect(
         "ws://feed.example",
         transport=transport,
