@@ -72,6 +72,19 @@ async def test_a_ping_behind_the_message_that_wakes_a_wire_is_answered(
         assert await link.peer.frame() == (PONG, b"there?")
 
 
+def looks_of(monkeypatch: pytest.MonkeyPatch) -> list[SocketWire]:
+    """Return the wires that are looked at from now on, one entry for each look."""
+    looks: list[SocketWire] = []
+    tick = SocketWire.tick
+
+    def look(wire: SocketWire) -> float:
+        looks.append(wire)
+        return tick(wire)
+
+    monkeypatch.setattr(SocketWire, "tick", look)
+    return looks
+
+
 async def ticked(count: int) -> None:
     """Wait for so many ticks."""
     wires = Ticker.of(asyncio.get_running_loop())
@@ -88,8 +101,7 @@ async def test_a_wire_with_messages_and_a_reader_is_not_looked_at(
         consumer = asyncio.create_task(link.receive())
         await until_idle(link)
         await ticked(2)
-        looks: list[object] = []
-        monkeypatch.setattr(SocketWire, "tick", looks.append)
+        looks = looks_of(monkeypatch)
         for word in "many messages between two ticks":
             await link.peer.send(text(word))
             assert await consumer == word
@@ -109,8 +121,7 @@ async def test_a_wire_with_messages_and_a_reader_is_not_looked_at(
 async def test_a_wire_that_is_read_from_the_beginning_needs_no_look(
     loop_factory: Factory, monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
-    looks: list[object] = []
-    monkeypatch.setattr(SocketWire, "tick", looks.append)
+    looks = looks_of(monkeypatch)
     async with linked(heartbeat=FAR) as link:
         consumer = None
         if reader == "a consumer":
