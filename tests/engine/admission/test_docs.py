@@ -47,9 +47,13 @@ def test_the_signal_handler_is_one() -> None:
     assert callable(run(NAME, blocks(NAME)[2])["drain_at_sigterm"])
 
 
+SNIPPETS = {"nginx": "nginx", "haproxy": "text"}
+"""The language of the first block of each: nothing colours that of haproxy."""
+
+
 def configured(program: str, app: int, front: int, folder: Path) -> list[str]:
     """Write the snippet of a proxy with these ports; return the command that runs it."""
-    [text] = blocks(NAME, program)
+    text = blocks(NAME, SNIPPETS[program])[0]
     text = text.replace("127.0.0.1:8081", f"127.0.0.1:{app}")
     text = text.replace("127.0.0.1:8080", f"127.0.0.1:{front}")
     file = folder / program

@@ -1,6 +1,7 @@
 """The population of a storm does what as many real cores do: dial by dial, and the same figures."""
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ class CorePopulation(Population):
         self.states: Any = _View(self.cores, lambda core: core.state)
         self.due: Any = _View(self.cores, lambda core: core.deadline)
         for core in self.cores:
-            core.host = self._host
+            core.neighbour = SimpleNamespace(host=self._host)
             core.handle(Ask(Wish.CONNECT), -UPTIME)
             core.handle(Opened(core.generation), -UPTIME)
             assert core.deadline is not None
