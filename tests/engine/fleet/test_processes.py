@@ -234,13 +234,15 @@ async def test_a_failover_to_a_replica(tmp_path: Path, program: str, holder_dies
             RedisServer(program, tmp_path / "second", "--replicaof", f"127.0.0.1 {first.port}")
         )
         await second.in_step()
+        # It stands ready before the lease begins: a new replica takes a good part of a ttl.
+        third = await enter(
+            RedisServer(program, tmp_path / "third", "--replicaof", f"127.0.0.1 {second.port}")
+        )
+        await third.in_step()
         ways = [await enter(Proxy(first.port).serving()) for _ in range(2)]
         one = await enter(fleet())
         holder, _, held = await one.holder_and_standby(ways[0].url, ways[1].url, replicas=1)
         first.kill()
-        third = await enter(
-            RedisServer(program, tmp_path / "third", "--replicaof", f"127.0.0.1 {second.port}")
-        )
         async with redis.Redis(port=second.port) as client:
             await client.replicaof("NO", "ONE")
         await third.in_step()
