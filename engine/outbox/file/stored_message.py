@@ -4,7 +4,8 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from recloser.outbox.message import Id
+from recloser.clock import Clock
+from recloser.outbox.message import Id, Message
 
 COLUMNS: Final = "number, id, key, data, expires_at, deliveries, suspect, checksum"
 
@@ -25,6 +26,15 @@ class StoredMessage(NamedTuple):
     deliveries: int
     suspect: int = 0
     """1 for a message of several of which the peer refused one."""
+
+    @classmethod
+    def of(cls, message: Message, clock: Clock) -> "StoredMessage":
+        """Make the row of a message, with its end by the wall clock."""
+        expires_at = message.expires_at
+        if expires_at is not None:
+            expires_at += clock.wall() - clock.monotonic()
+        number, own, key, data = message.number, message.id, message.key, message.data
+        return cls(number, own, key, data, expires_at, message.deliveries, int(message.suspect))
 
     @property
     def size(self) -> int:

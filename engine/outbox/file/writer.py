@@ -1,7 +1,7 @@
 """Writes the changes of an outbox into its file, many in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 
@@ -12,12 +12,64 @@ from recloser.outbox.effects import Change, Forget, Hide, Mark, Note, Read, Surv
 from recloser.outbox.errors import OutboxNotSaved, OutboxUnusable
 from recloser.outbox.events import Event, Restored
 from recloser.outbox.file import fork
-from recloser.outbox.file.batch import Batch, Waiter
 from recloser.outbox.file.database import Database, named
 from recloser.outbox.file.reader import FileReader
 from recloser.outbox.file.stored_message import StoredMessage
-from recloser.outbox.message import Message
 from recloser.outbox.options import Outbox
+
+Waiter = asyncio.Future[OutboxUnusable | None]
+
+
+class Batch:
+    """The changes of one transaction: three maps by number; the latest change wins."""
+
+    __slots__ = ("marked", "problem", "put", "removed", "waiters")
+
+    def __init__(self) -> None:
+        self.put: dict[int, StoredMessage] = {}
+        self.marked: dict[int, int] = {}
+        self.removed: set[int] = set()
+        self.problem: OutboxUnusable | None = None
+        """Why the last attempt to write them has failed."""
+        self.waiters: list[Waiter] = []
+        """Callers that wait until they are in the file."""
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.marked or self.removed)
+
+    def note(self, row: StoredMessage) -> None:
+        """Write a message."""
+        self.removed.discard(row.number)
+        self.marked.pop(row.number, None)
+        self.put[row.number] = row
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Remove messages."""
+        for changes in (self.put, self.marked):
+            if changes:
+                for number in numbers:
+                    changes.pop(number, None)
+        self.removed.update(numbers)
+
+    def behind(self, older: "Batch") -> "Batch":
+        """Join changes that could not be written with the newer ones."""
+        newer = self.put.keys() | self.removed
+        joined = Batch()
+        joined.put = {n: row for n, row in older.put.items() if n not in newer} | self.put
+        joined.marked = {n: d for n, d in older.marked.items() if n not in newer} | self.marked
+        joined.removed = (older.removed - newer) | self.removed
+        joined.waiters = older.waiters + self.waiters
+        return joined
+
+    def attempt(self, database: Database) -> None:
+        """Write the changes in one transaction, and keep the error instead of raising it."""
+        self.problem = None
+        try:
+            database.write(self.put.values(), self.marked, self.removed)
+        except OutboxUnusable as error:
+            self.problem = error
+        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait are told
+            self.problem = named(database.path, error)
 
 
 class GroupCommitWriter:
@@ -101,7 +153,7 @@ class GroupCommitWriter:
             raise
         self.database, self._thread, self.ready, self._due = database, None, True, False
         self._loop = asyncio.get_running_loop()
-        self._start()
+        self.write()
         return restored
 
     def _gone(self) -> set[int]:
@@ -262,7 +314,7 @@ class GroupCommitWriter:
         batch = self._batch
         match change:
             case Note(message):
-                batch.note(self._row(message))
+                batch.note(StoredMessage.of(message, self._engine.clock))
             case Forget(numbers):
                 batch.forget(numbers)
                 self._hidden.difference_update(numbers)
@@ -278,8 +330,10 @@ class GroupCommitWriter:
 
     def write(self) -> None:
         """Write the changes at the end of this turn, or behind the transaction under way."""
-        if not self._due:
-            self._start()
+        waits = not self._due and self._under_way is None and self.database is not None
+        if waits and self._batch and self._loop:
+            self._due = True
+            self._loop.call_soon(self._begin)
 
     def saved(self) -> Waiter | None:
         """Return a future that is done when all changes so far are in the file, with the error.
@@ -298,22 +352,7 @@ class GroupCommitWriter:
             self._commit(self.database)  # all that belongs together has been noted
         return waiter
 
-    def _row(self, message: Message) -> StoredMessage:
-        """Return the row of a message; its times are those of the wall clock."""
-        expires_at = message.expires_at
-        if expires_at is not None:
-            expires_at += self._engine.clock.wall() - self._engine.clock.monotonic()
-        number, own, key, data = message.number, message.id, message.key, message.data
-        suspect = int(message.suspect)
-        return StoredMessage(number, own, key, data, expires_at, message.deliveries, suspect)
-
     # -- writing ------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        """Begin a transaction at the end of this turn, unless one is under way."""
-        if self._under_way is None and self.database is not None and self._batch and self._loop:
-            self._due = True
-            self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         """Give the changes so far to the thread, if there are any and it has nothing to do."""

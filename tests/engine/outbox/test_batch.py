@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recloser.outbox.file.batch import Batch
 from recloser.outbox.file.database import Database
 from recloser.outbox.file.statements import Statements
 from recloser.outbox.file.stored_message import StoredMessage
+from recloser.outbox.file.writer import Batch
 
 NUMBERS = st.integers(1, 200)
 RANGES = st.builds(lambda low, length: range(low, low + length), NUMBERS, st.integers(1, 150))

@@ -15,8 +15,8 @@ from recloser.fsm.decisions import Unsent
 from recloser.fsm.states import State, Wish
 from recloser.outbox import effects, events
 from recloser.outbox.core import OutboxCore
-from recloser.outbox.file.batch import Batch
 from recloser.outbox.file.stored_message import StoredMessage
+from recloser.outbox.file.writer import Batch
 from recloser.outbox.message import Entry, Message, Reason, make_message
 from recloser.outbox.table import FINAL, IllegalMove, MessageState
 from recloser.outbox.window import ReadWindow
