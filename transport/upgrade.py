@@ -50,11 +50,8 @@ class Answer(ClientResponse):
     dial that was given up.
     """
 
-    __slots__ = (
-        "_shown",
-        "received",
-        "transport",
-    )  # one in the dictionary would cost 1 KiB a connection
+    # One in the dictionary would cost 1 KiB a connection.
+    __slots__ = ("_shown", "received", "transport")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

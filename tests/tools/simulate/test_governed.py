@@ -9,7 +9,7 @@ from recloser.fsm.decisions import Hold, Retry, Stop
 from recloser.fsm.errors import PolicyError
 from recloser.simulate.scenario import Down, Governing, Refusal, RetryAfter, Scenario
 from recloser.simulate.storm import simulate
-from recloser.simulate.sweep import cases, sweep
+from recloser.simulate.sweep import REFUSALS, cases, sweep
 
 
 @pytest.mark.spec("L4")
@@ -68,22 +68,18 @@ def test_a_fleet_dials_little_and_evenly(governor, dials, peak, late):
     assert figures["excess_t99"] <= late
 
 
+def figures_of(refusals=REFUSALS, **known) -> dict[str, float]:
+    """Of a thousand engines in two outages at two capacities."""
+    base = Scenario(engines=1000, **known)
+    some = cases(base, outages=(3.0, 40.0), windows=(20.0, 60.0), refusals=refusals)
+    return sweep(policies.standard(), list(some)).figures()
+
+
 @pytest.mark.spec("L4", "M3.11")
 def test_a_small_ramp_exceeds_the_host_by_half_at_most():
     """It loses no more time than a fleet without a governor."""
-    plain, ramped = (
-        sweep(
-            policies.standard(),
-            list(
-                cases(
-                    Scenario(engines=1000, governor=governor, ramp=ramp),
-                    outages=(3.0, 40.0),
-                    windows=(20.0, 60.0),
-                )
-            ),
-        ).figures()
-        for governor, ramp in ((None, None), (Governing.FLEET, 1.08))
-    )
+    plain = figures_of()
+    ramped = figures_of(governor=Governing.FLEET, ramp=1.08)
     assert ramped["peak_ratio_worst"] <= 1.5
     assert ramped["dials_per_engine"] <= 1.2
     for name in ("excess_t99", "excess_t99_worst"):
@@ -93,20 +89,8 @@ def test_a_small_ramp_exceeds_the_host_by_half_at_most():
 @pytest.mark.spec("L4", "M3.3")
 def test_governors_of_processes_cost_no_time():
     """A hundred engines in each."""
-    plain, governed = (
-        sweep(
-            policies.standard(),
-            list(
-                cases(
-                    Scenario(engines=1000, processes=10, governor=governor),
-                    outages=(3.0, 40.0),
-                    windows=(20.0, 60.0),
-                    refusals=(Refusal.REFUSE,),
-                )
-            ),
-        ).figures()
-        for governor in (None, Governing.PROCESS)
-    )
+    plain = figures_of((Refusal.REFUSE,), processes=10)
+    governed = figures_of((Refusal.REFUSE,), processes=10, governor=Governing.PROCESS)
     for name in ("excess_t99", "excess_t99_worst", "excess_t100", "excess_t100_worst"):
         assert governed[name] <= plain[name]
 
