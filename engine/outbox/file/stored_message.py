@@ -1,11 +1,13 @@
 """`StoredMessage`: a message as a row of the outbox file, with its checksum."""
 
 from collections.abc import Hashable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
-from recloser.clock import Clock
 from recloser.outbox.message import Id, Message
+
+if TYPE_CHECKING:
+    from recloser.clock import Clock
 
 COLUMNS: Final = "number, id, key, data, expires_at, deliveries, suspect, checksum"
 
@@ -28,7 +30,7 @@ class StoredMessage(NamedTuple):
     """1 for a message of several of which the peer refused one."""
 
     @classmethod
-    def of(cls, message: Message, clock: Clock) -> "StoredMessage":
+    def of(cls, message: Message, clock: "Clock") -> "StoredMessage":
         """Make the row of a message, with its end by the wall clock."""
         expires_at = message.expires_at
         if expires_at is not None:
