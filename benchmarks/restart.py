@@ -38,6 +38,7 @@ from table import Table
 
 import recloser
 
+CONNECTING, OPEN = recloser.State.CONNECTING, recloser.State.OPEN
 GOAL = 1.2
 AT_ONCE = 200
 MOST = 90.0
@@ -61,24 +62,31 @@ class Crowd:
         self.moments: list[float] = []
         """When engines opened, on the clock of `time.monotonic`."""
         self.dials = 0
-        self.closes = Counter[str]()
-        """The ends of connections and of dials, by kind."""
+        self.closes = Counter[tuple[object, ...]]()
+        """The ends of connections and of dials, by cause, code and status."""
         self._all = asyncio.Event()
         self._none = asyncio.Event()
         self.engines = [recloser.connect(url, observers=[self._note]) for _ in range(count)]
 
     def _note(self, change: recloser.StateChange) -> None:
-        if change.close is not None:
-            self.closes[str(change.close)] += 1
-        if change.current is recloser.State.CONNECTING:
+        close = change.close
+        if close is not None:
+            self.closes[close.cause.value, close.code, close.status] += 1
+        if change.current is CONNECTING:
             self.dials += 1
-        if change.current is recloser.State.OPEN:
-            self.open += 1
+        elif change.current is OPEN:
             self.moments.append(time.monotonic())
-        elif change.previous is recloser.State.OPEN:
-            self.open -= 1
-        for event, wanted in ((self._all, len(self.engines)), (self._none, 0)):
-            event.set() if self.open == wanted else event.clear()
+            self._count(1)
+        if change.previous is OPEN:
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        self.open += more
+        for event, reached in (
+            (self._all, self.open == len(self.engines)),
+            (self._none, self.open == 0),
+        ):
+            event.set() if reached else event.clear()
 
     def mark(self) -> None:
         """Begin a return: what is counted is counted from here on."""

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from sys import intern
 from typing import Final
 
@@ -87,6 +87,7 @@ def _as_sent(url: str | URL, parsed: URL, *, encoded: bool) -> str:
     return f"{parsed.scheme}://{parts[2] if named else parsed.raw_authority}{parts[3]}"
 
 
+@lru_cache(maxsize=128)
 def address_of(url: str) -> tuple[str, str]:
     """Return what makes up the address of a checked URL, and its "host:port".
 

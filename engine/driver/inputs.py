@@ -32,7 +32,10 @@ class Inputs:
     Raises `TypeError` or `ValueError` for plain values that cannot be dialled.
     """
 
-    __slots__ = ("_credentials", "_headers", "_place", "_plain", "_subprotocols", "_url", "_used")
+    __slots__ = (
+        *("_checked", "_credentials", "_headers", "_place", "_plain", "_subprotocols", "_url"),
+        "_used",
+    )
 
     def __init__(
         self,
@@ -42,19 +45,18 @@ class Inputs:
         credentials: "Credentials | None" = None,
     ) -> None:
         self._url: Url = url
-        if not callable(url):
-            check_url(url)
+        self._checked = None if callable(url) else check_url(url)
+        """The URL of every dial as it goes to the wire; None where it is to be asked for."""
         self._headers: Headers = headers if callable(headers) else check_headers(headers)
         self._subprotocols: Subprotocols = (
             subprotocols if callable(subprotocols) else check_subprotocols(subprotocols)
         )
         self._plain: Request | None = None
         """The request of every dial, unless something of it is to be asked for."""
-        if not callable(url) and not callable(self._headers):
-            checked = check_url(url)
-            check_credentials(checked, self._headers)
+        if self._checked is not None and not callable(self._headers):
+            check_credentials(self._checked, self._headers)
             if not callable(self._subprotocols):
-                self._plain = Request(checked, self._headers, self._subprotocols)
+                self._plain = Request(self._checked, self._headers, self._subprotocols)
         self._place: tuple[str, str] | None = None
         self._credentials = credentials
         self._used = 0
@@ -67,14 +69,18 @@ class Inputs:
 
     def address(self, latest: str | None) -> str | None:
         """Return the address of every dial, `latest` if known; None where a function gives it."""
-        return None if callable(self._url) else latest or address_of(check_url(self._url))[0]
+        return None if self._checked is None else latest or self._place_of(self._checked)[0]
 
     def address_of(self, request: Request) -> tuple[str, str]:
-        """Return the address of a request, and its "host:port"; the plain one is read once."""
-        if request is not self._plain:
-            return address_of(request.url)
+        """Return the address of a request, and its "host:port"."""
+        return self._place_of(request.url)
+
+    def _place_of(self, url: str) -> tuple[str, str]:
+        """Return what `address_of` does; for the URL of every dial it is kept."""
+        if url is not self._checked:
+            return address_of(url)
         if self._place is None:
-            self._place = address_of(request.url)
+            self._place = address_of(url)
         return self._place
 
     @property
