@@ -32,10 +32,10 @@ class GovernorCore:
         self._homes: dict[int, Host] = {}
         """The host at which an engine waits, dials or sleeps."""
         self._due: list[tuple[float, str]] = []
-        """When time moves a host on; an entry that is not the `listed` of its host counts no more,
-        and none of these is the first."""
+        """When to look at a host; an entry that is not the `listed` of its host counts no more."""
         self.deadline: float | None = None
-        """The moment at which the core wants `pass_time`; None if nothing waits for time alone."""
+        """The first moment at which the core wants `pass_time`; None if nothing waits for time
+        alone. A moment that is put off stays: what comes then is the later one."""
 
     @property
     def hosts(self) -> int:
@@ -137,11 +137,15 @@ class GovernorCore:
     def pass_time(self, now: float) -> list[Effect]:
         """Let those dial whose time has come; nothing happens before the deadline."""
         found: list[Effect] = []
-        while self.deadline is not None and self.deadline <= now:
-            host = self._hosts[heappop(self._due)[1]]
-            host.listed = -inf
-            found += host.admit(now)
-            self._settle(host)
+        while self._due and self._due[0][0] <= now:
+            moment, key = heappop(self._due)
+            host = self._hosts.get(key)
+            if host is not None and host.listed == moment:
+                host.listed = inf
+                if host.due <= now:
+                    found += host.admit(now)
+                self._settle(host)
+        self.deadline = self._due[0][0] if self._due else None
         return found
 
     def _new(self, key: str) -> Host:
@@ -156,20 +160,12 @@ class GovernorCore:
 
     def _settle(self, host: Host) -> None:
         """Keep when time moves the host on, or forget a host without engines."""
-        if host.idle:
+        if host.due < host.listed:
+            host.listed = host.due
+            heappush(self._due, (host.due, host.key))
+            self.deadline = self._due[0][0]
+        elif host.idle:
             del self._hosts[host.key]
-        due = host.due
-        if due == host.listed:
-            return
-        host.listed = due
-        heap = self._due
-        if due < inf:
-            heappush(heap, (due, host.key))
-        while heap:
-            moment, key = heap[0]
-            first = self._hosts.get(key)
-            if first is not None and first.listed == moment:
-                self.deadline = moment
-                return
-            heappop(heap)
-        self.deadline = None
+            if not self._hosts:
+                self._due.clear()
+                self.deadline = None

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from functools import lru_cache
-from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal
 from weakref import WeakKeyDictionary, ref
 
@@ -212,8 +211,8 @@ class _Desk:
         self._core = core
         self._sharing = None if store is None else Sharing(store, limits, self._hear)
         self._alarm = Alarm()
-        self._rings = inf
-        """When the alarm rings: not after the deadline of the core."""
+        self._rings: float | None = None
+        """When the alarm rings: at the deadline of the core."""
         self._answers: dict[int, Grant | Close | asyncio.Future[Grant | Close] | None] = {}
         """What those get who want to dial: a permit, or a record that stands for theirs; until
         then the future of it, or None while the core is still being asked."""
@@ -327,12 +326,8 @@ class _Desk:
             if done is not None:
                 self._sharing.give_back(done)
             self._sharing.listen(core.hosts > 0)
-        due = core.deadline
-        if due is not None:
-            if due < self._rings:  # else the alarm rings in time, and is set anew then
-                self._set_alarm(due)
-        elif self._rings < inf and not core.hosts:
-            self._set_alarm(None)
+        if core.deadline != self._rings:
+            self._set_alarm(core.deadline)
 
     def _wake(self, engine: int) -> None:
         reference = self._asleep.pop(engine, None)
@@ -356,10 +351,10 @@ class _Desk:
         self._perform(self._core.hear(news, asyncio.get_running_loop().time()))
 
     def _set_alarm(self, due: float | None) -> None:
-        self._rings = inf if due is None else due
+        self._rings = due
         self._alarm.set(due, loop_clock(asyncio.get_running_loop()), self._ring)
 
     def _ring(self, deadline: float) -> None:
         del deadline
-        self._rings = inf
+        self._rings = None
         self._perform(self._core.pass_time(asyncio.get_running_loop().time()))

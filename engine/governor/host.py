@@ -101,9 +101,9 @@ class Host:
         self._spread: tuple[float, float] | None = None
         """The spread that the host has asked for last, in seconds, and when it ends."""
         self.due: float = inf
-        """When time alone lets the next one dial; infinity if that takes more."""
+        """When time alone may let the next one dial, not too late; infinity if that takes more."""
         self.listed: float = inf
-        """The `due` that stands in the core's list of deadlines."""
+        """When the core looks at the host by itself: not after `due`."""
         self.idle = False
         """Whether there is nothing to remember any more."""
 
@@ -307,30 +307,33 @@ class Host:
         """Let those dial whose turn it is; set `due`, and `idle` where nobody is left."""
         found: list[Effect] = []
         queued, self.due = self.due == self._next_at, inf
-        while (line := self._ahead or self._waiting) or self._pace is not None:
+        while (line := self._ahead or self._waiting) or (self._pace is not None and self._ripe):
             at = self._turn(now)
             queued = queued and at == self._next_at
-            if not line and at < inf:
-                at = self._ripens(at)
+            if at <= now and not line:
+                at = self._ripens()
             if at > now:
                 self.due = at
                 break
             found.append(self._grant(line, now, queued=queued))
-        if self._rate < inf and self.due == inf and self._next_at > now:
-            self.due = self._next_at  # a host is not forgotten before its limit lets one dial
         if not (self._dialling or self._sleepers or self._waiting or self._ahead):
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
             self._ripe.clear()
-            self.idle = self.due == inf
+            limited = self._rate < inf and self._next_at > now
+            self.due = self._next_at if limited else inf  # its limit is remembered until then
+            self.idle = not limited
         return found
 
-    def _ripens(self, at: float) -> float:
-        """Return when the sleeper that is the next to be woken may dial, from `at` on."""
-        ripe, sleepers = self._ripe, self._sleepers
-        while ripe and sleepers.get(ripe[0].engine) is not ripe[0]:
+    def _ripens(self) -> float:
+        """Return when the sleeper that is the next to be woken may dial; infinity for none."""
+        ripe = self._ripe
+        while ripe:
+            first = ripe[0]
+            if self._sleepers.get(first.engine) is first:
+                return first.ripe
             heappop(ripe)
-        return max(at, ripe[0].ripe) if ripe else inf
+        return inf
 
     def _turn(self, now: float) -> float:
         """Return the moment of the next dial; infinity where a dial must end first."""
