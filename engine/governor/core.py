@@ -53,9 +53,9 @@ class GovernorCore:
     ) -> list[Effect] | None:
         """Take an engine that wants to dial now.
 
-        None: it has its permit here already, since it was woken or asks again, and dials. Who has
-        the same route may take the record of its dial for their own. The application has asked for
-        an intentional dial.
+        None: it has its permit here already, and dials, since it was woken (it need not ask then)
+        or asks again. Who has the same route may take the record of its dial for their own. The
+        application has asked for an intentional dial.
         """
         host = self._hosts.get(key) or self._new(key)
         found: list[Effect] = []
@@ -89,18 +89,25 @@ class GovernorCore:
         return found
 
     def sleep(
-        self, engine: int, key: str, close: Close, now: float, *, wake: bool = True
+        self,
+        engine: int,
+        key: str,
+        close: Close,
+        now: float,
+        *,
+        route: Hashable = None,
+        wake: bool = True,
     ) -> list[Effect]:
         """Take an engine that begins a backoff after an end with this record.
 
-        `wake`: the return of the host may end the backoff.
+        `wake`: the return of the host may end the backoff. Its dial goes by the route then.
         """
         home = self._homes.get(engine)
         if home is not None and home.dials(engine):
             return []  # it dials on, for the connection that it has just lost
         host = self._hosts.get(key) or self._new(key)
         found = [] if home is host else self._move(engine, host, now)
-        found += host.sleep(engine, close, now, wake=wake)
+        found += host.sleep(engine, route, close, now, wake=wake)
         self._settle(host)
         return found
 

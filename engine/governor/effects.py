@@ -22,7 +22,7 @@ class Share(NamedTuple):
 
 
 class Wake(NamedTuple):
-    """End the backoff of this engine: it has a permit, and asks for that next."""
+    """End the backoff of this engine: it dials now."""
 
     engine: int
 

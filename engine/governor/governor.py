@@ -158,13 +158,15 @@ class Route:
         limited by.
         """
         governor = self._governor
+        desk = governor.desk()
+        if desk.woken.pop(engine, None) == address:
+            return None
         try:
             key = governor.key(address)
         except BaseException:
             with dial_failure(Cause.CONFIGURATION):
                 raise
-        route = self._route, _place(address)[0]
-        return governor.desk().permit(engine, key, route, intentional)
+        return desk.permit(engine, key, self._to(address), intentional)
 
     def waits(self, engine: int) -> bool:
         """Return whether the engine waits for its permit."""
@@ -190,13 +192,18 @@ class Route:
                 except Exception as error:  # noqa: BLE001 - what the application gave must not break the engine
                     log.failure(log.LISTENER_FAILED, {}, "by", error)
                 else:
-                    desk.sleep(engine, key, close, driver, wake=change.rule != BUDGET_SPENT)
+                    wake, to = change.rule != BUDGET_SPENT, self._to(address)
+                    desk.sleep(engine, (ref(driver), address), key, to, close, wake=wake)
                     return
         desk.leave(engine)
 
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""
         self._governor.desk().leave(engine)
+
+    def _to(self, address: str) -> Hashable:
+        """Return the route to an address: that of all addresses of its origin."""
+        return self._route, _place(address)[0]
 
 
 class _Desk:
@@ -205,7 +212,7 @@ class _Desk:
     It keeps neither that loop nor an engine alive.
     """
 
-    __slots__ = ("_alarm", "_answers", "_asleep", "_core", "_rings", "_sharing", "asking")
+    __slots__ = ("_alarm", "_answers", "_asleep", "_core", "_rings", "_sharing", "asking", "woken")
 
     def __init__(self, core: GovernorCore, store: GovernorStore | None, limits: DialLimits) -> None:
         self._core = core
@@ -218,8 +225,11 @@ class _Desk:
         then the future of it, or None while the core is still being asked."""
         self.asking: set[int] = set()
         """Those that have no permit yet."""
-        self._asleep: dict[int, ref[Hinted]] = {}
-        """Those in backoff, which take the hint that ends it."""
+        self._asleep: dict[int, tuple[ref[Hinted], str]] = {}
+        """Those in backoff: who takes the hint that ends it, and the address that it dials then."""
+        self.woken: dict[int, str] = {}
+        """Those who have got that hint, with the permit to dial this address, and nothing more to
+        ask for: no store shares the permits."""
 
     # -- what engines say ----------------------------------------------------------------
 
@@ -245,15 +255,26 @@ class _Desk:
         found = self._core.failed(engine, close, asyncio.get_running_loop().time())
         self._perform(found, done=engine)
 
-    def sleep(self, engine: int, key: str, close: Close, driver: "Hinted", *, wake: bool) -> None:
+    def sleep(
+        self,
+        engine: int,
+        sleeper: "tuple[ref[Hinted], str]",
+        key: str,
+        route: Hashable,
+        close: Close,
+        *,
+        wake: bool,
+    ) -> None:
         """Take note of a backoff; `wake`: the return of the host may end it."""
-        self._asleep[engine] = ref(driver)
+        self.woken.pop(engine, None)  # it was lost before it asked
+        self._asleep[engine] = sleeper
         now = asyncio.get_running_loop().time()
-        self._perform(self._core.sleep(engine, key, close, now, wake=wake))
+        self._perform(self._core.sleep(engine, key, close, now, route=route, wake=wake))
 
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""
         self._asleep.pop(engine, None)
+        self.woken.pop(engine, None)
         self._part(engine)
 
     def _part(self, engine: int) -> None:
@@ -330,14 +351,17 @@ class _Desk:
             self._set_alarm(core.deadline)
 
     def _wake(self, engine: int) -> None:
-        reference = self._asleep.pop(engine, None)
-        if reference is None:
+        sleeper = self._asleep.pop(engine, None)
+        if sleeper is None:
             return
+        reference, address = sleeper
         driver = reference()
-        if driver is not None:
-            driver.feed(Hint())
-        else:
+        if driver is None:
             self._part(engine)  # it was forgotten
+            return
+        if self._sharing is None:
+            self.woken[engine] = address
+        driver.feed(Hint())
 
     def _answer(self, engine: int, answer: Grant | Close) -> None:
         turn = self._answers.get(engine)

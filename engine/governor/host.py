@@ -40,13 +40,15 @@ class _Sleeper(NamedTuple):
     number: int
     """They fell asleep in this order."""
     engine: int
+    route: Hashable
+    """By which its next dial goes."""
 
 
 class _Dial(NamedTuple):
     """A dial that may begin, or has begun."""
 
     route: Hashable
-    """By which it goes; None before its engine has said it."""
+    """By which it goes."""
     began: float
     rate: float
     """The pace at that moment; infinity if no return was going on."""
@@ -111,7 +113,7 @@ class Host:
 
     def begins(self, engine: int, route: Hashable, now: float) -> bool:
         """Return whether an engine has its permit already: its dial begins now."""
-        has = engine in self._dialling  # it was woken, or dials another address than it meant to
+        has = engine in self._dialling  # it was woken, or has another address than it meant to dial
         if has:
             self._dialling[engine] = _Dial(route, now, self._paced)
         return has
@@ -127,7 +129,9 @@ class Host:
             return []  # as those who wait, it waits for the end of a dial, or for its turn
         return self.admit(now)
 
-    def sleep(self, engine: int, close: Close, now: float, *, wake: bool) -> list[Effect]:
+    def sleep(
+        self, engine: int, route: Hashable, close: Close, now: float, *, wake: bool
+    ) -> list[Effect]:
         """Take an engine that begins a backoff after an end with this record."""
         kind = reading(close)
         ripe = inf
@@ -135,7 +139,7 @@ class Host:
         if wake and kind in _TROUBLE and not told:
             tries = self._tries.get(engine, 0)
             ripe = now + 2.0 ** min(tries - 1, 10) if tries else now
-        self._rest(engine, ripe)
+        self._rest(engine, ripe, route)
         if close.spread is not None:
             self._asks(close.spread, now)
         found: list[Effect] = []
@@ -184,7 +188,7 @@ class Host:
         dial = self._dialling.pop(engine, None)
         if dial is None:
             return []
-        self._rest(engine, inf)  # until it says what comes next
+        self._rest(engine, inf, dial.route)  # until it says what comes next
         found: list[Effect] = []
         kind = reading(close)
         if kind in _TROUBLE:
@@ -282,9 +286,9 @@ class Host:
             self._pace.at_least(self._engines / spread)
             self._next_at = min(self._next_at, now + 1 / self._pace.rate)
 
-    def _rest(self, engine: int, ripe: float) -> None:
+    def _rest(self, engine: int, ripe: float, route: Hashable) -> None:
         self._slept += 1
-        sleeper = self._sleepers[engine] = _Sleeper(ripe, self._slept, engine)
+        sleeper = self._sleepers[engine] = _Sleeper(ripe, self._slept, engine, route)
         if ripe == inf:
             return
         heappush(self._ripe, sleeper)
@@ -297,7 +301,7 @@ class Host:
         for line in (self._ahead, self._waiting):
             for engine in [engine for engine, other in line.items() if other == route]:
                 del line[engine]
-                self._rest(engine, inf)  # until it says what comes next
+                self._rest(engine, inf, route)  # until it says what comes next
                 found.append(Share(engine, close))
         return found
 
@@ -356,9 +360,9 @@ class Host:
             start = max(self._next_at, now - _CATCH_UP) if queued else now
             self._next_at = start + 1 / slowest
         if not line:
-            engine = heappop(self._ripe).engine
+            _, _, engine, route = heappop(self._ripe)
             del self._sleepers[engine]
-            self._dialling[engine] = _Dial(None, now, pace)
+            self._dialling[engine] = _Dial(route, now, pace)
             return Wake(engine)
         engine, route = line.popitem(last=False)
         self._dialling[engine] = _Dial(route, now, pace)

@@ -43,9 +43,11 @@ class Town:
         else:
             self.do(self.core.failed(engine, close, self.now))
 
-    def sleep(self, *engines: int, close: Close = NOBODY, key: str = KEY) -> None:
+    def sleep(
+        self, *engines: int, close: Close = NOBODY, key: str = KEY, route: Hashable = None
+    ) -> None:
         for engine in engines:
-            self.do(self.core.sleep(engine, key, close, self.now))
+            self.do(self.core.sleep(engine, key, close, self.now, route=route))
 
     def leave(self, *engines: int) -> None:
         for engine in engines:

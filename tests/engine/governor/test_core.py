@@ -5,6 +5,7 @@ import tracemalloc
 import pytest
 
 from recloser.fsm.record import Cause, Close
+from recloser.governor.news import Reading
 from tests.engine.governor.rig import NOBODY, Town
 
 
@@ -79,6 +80,37 @@ def test_who_asks_again_at_its_host_keeps_its_permit() -> None:
     refused = Close(code=1015, origin=NOBODY.origin, cause=Cause.TLS)
     town.ended(1, refused)
     assert [engine for _, engine, _ in town.shared] == [2]
+
+
+@pytest.mark.spec("M3.6")
+def test_who_is_woken_need_not_ask_for_its_record_to_serve_those_of_its_route() -> None:
+    town = Town(at_once=1)
+    town.sleep(901, 902, route="a")
+    town.ask(1, route="b")
+    town.ask(2, route="a")
+    town.ask(3, route="b")
+    town.ended(1)
+    for engine in (2, 3):
+        town.ended(engine)
+    assert [engine for _, engine in town.woken] == [901]
+    town.ask(4, route="a")
+    town.ask(5, route="b")
+    refused = Close(code=1015, origin=NOBODY.origin, cause=Cause.TLS)
+    town.ended(901, refused)
+    assert [engine for _, engine, _ in town.shared] == [4]
+
+
+@pytest.mark.spec("M3.5")
+def test_nothing_happens_at_a_moment_that_was_put_off() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    assert town.core.deadline == pytest.approx(1.0)
+    town.hear(Reading.DOWN, retry_after=20.0)
+    town.until(1.0)
+    assert town.core.deadline == pytest.approx(20.0)
+    town.until(30.0)
+    assert town.probes == [(0.0, 1), (20.0, 2)]
 
 
 @pytest.mark.spec("M1.5")

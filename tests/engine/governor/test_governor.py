@@ -389,6 +389,46 @@ async def test_a_function_that_gives_another_path_each_time_asks_for_one_permit(
     await ws.close()
 
 
+@pytest.mark.spec("M1.1", "M1.5")
+@pytest.mark.parametrize("end", ["closed", "lost"])
+@virtual
+async def test_a_permit_that_came_with_a_hint_ends_with_its_dial_though_that_never_began(
+    end: str,
+) -> None:
+    governor = Governor(at_once=1)
+    fleet = Fleet(2, UP, UP, SLOW, SLOW, governor=governor, policy=Answering(Retry(60.0)))
+    await fleet.open()
+    one = fleet.engines[0]
+    closing: list[asyncio.Future[None]] = []
+
+    def ends(change: StateChange) -> None:
+        if change.trigger is Trigger.WAKE and end == "closed":
+            closing.append(asyncio.ensure_future(one.close()))
+        elif change.trigger is Trigger.WAKE:
+            lost = Close.by_engine(Cause.CONNECT_TIMEOUT)
+            asyncio.get_running_loop().call_soon(one._driver.revoke, lost, None)
+
+    one.subscribe(ends)
+    await pass_time(20.0)
+    for wire in list(fleet.transport.wires):
+        wire.end(CUT)
+    other, _ = engine(UP, governor=governor)
+    other.connect()
+    await pass_time(2.0)
+    assert fleet.states == [
+        State.CLOSED if end == "closed" else State.BACKOFF,
+        State.CONNECTING,
+    ]
+    dials = fleet.dials
+    one.connect()
+    await turns()
+    assert fleet.dials == dials
+    await pass_time(10.0)
+    assert fleet.states == [State.OPEN, State.OPEN]
+    await fleet.close()
+    await other.close()
+
+
 @pytest.mark.spec("M1.5")
 @virtual
 async def test_a_function_that_gives_another_address_asks_for_a_permit_there() -> None:
