@@ -285,9 +285,7 @@ class Driver:
         if generation is self.generation:
             self.inbound.set_aside()
         address = self._inputs.address(self.core.address)
-        return await meet(
-            self._terms, self.core, effect, address, self.feed, clock=self.clock, fields=self.fields
-        )
+        return await meet(self._terms, self, effect, address)
 
     def request(self, effect: effects.Dial) -> Coroutine[Any, Any, Request]:
         """See `Dialler.request`."""
@@ -361,7 +359,8 @@ class Driver:
             self.inbound.mark_reported(change.undelivered)
         self._neighbour.changed(change)
         log.state_change(change, self.clock, self.fields)
-        follow(self._terms, self.core, change, self)
+        if current is not states.CONNECTING:
+            follow(self._terms, self.core, change, self)
         if change.undelivered:
             log.messages_undelivered(self.fields, change.undelivered)
         self.sender.changed(change, generation)

@@ -31,7 +31,7 @@ class Lease(Protocol):
         ...
 
     def changed(self, change: StateChange) -> None:
-        """Follow a change of state."""
+        """Follow a change of state but to CONNECTING."""
         ...
 
     async def released(self) -> None:
@@ -57,14 +57,23 @@ class Governor(Protocol):
     def changed(
         self, engine: int, address: str | None, change: StateChange, driver: "Hinted"
     ) -> None:
-        """Follow a change of state; `driver` takes a hint that ends a backoff.
-
-        One to CONNECTING is not told: the engine asks for its permit.
-        """
+        """Follow a change of state but to CONNECTING; `driver` takes a hint that ends a backoff."""
         ...
 
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""
+        ...
+
+
+class Applicant(Protocol):
+    """The driver of an engine that wants to dial, as the terms see it."""
+
+    core: Core
+    fields: Mapping[str, object]
+    clock: Clock
+
+    def feed(self, event: Event) -> None:
+        """Take the wait for a permit."""
         ...
 
 
@@ -81,14 +90,7 @@ FREE: Final = Terms()
 
 
 async def meet(
-    terms: Terms,
-    core: Core,
-    dial: Dial,
-    address: str | None,
-    feed: Callable[[Event], None],
-    *,
-    clock: Clock,
-    fields: Mapping[str, object],
+    terms: Terms, driver: Applicant, dial: Dial, address: str | None
 ) -> Callable[[], Awaitable[None]] | None:
     """Meet the terms of a dial: return once it may start; raises `DialFailed` if it may not.
 
@@ -99,27 +101,37 @@ async def meet(
     lease, budget, governor = terms
     if lease is not None:
         await lease.obtain()
-    if budget is not None and budget.wait(clock.monotonic()) > 0:
-        raise DialFailed(Close.by_engine(Cause.BUDGET))
-    spend = None if budget is None else partial(budget.spend, clock, fields)
+    spend = None
+    if budget is not None:
+        if budget.wait(driver.clock.monotonic()) > 0:
+            raise DialFailed(Close.by_engine(Cause.BUDGET))
+        spend = partial(budget.spend, driver.clock, driver.fields)
     if governor is None:
         return spend
+    core = driver.core
     expected = core.address if address is None else address
     if expected is not None:
         turn = governor.permit(id(core), expected, intentional=dial.intentional)
         if turn is not None and await turn:
-            feed(Wait(dial.generation))
+            driver.feed(Wait(dial.generation))
     if address is not None:
         return spend
+    return partial(_addressed, Terms(governor=governor), driver, dial, expected, spend)
 
-    async def addressed() -> None:
-        if core.address is not None and core.address != expected:
-            again = Terms(governor=governor)
-            await meet(again, core, dial, core.address, feed, clock=clock, fields=fields)
-        if spend is not None:
-            await spend()
 
-    return addressed
+async def _addressed(
+    terms: Terms,
+    driver: Applicant,
+    dial: Dial,
+    expected: str | None,
+    spend: Callable[[], Awaitable[None]] | None,
+) -> None:
+    """Ask for another permit if the providers have given another address than was expected."""
+    address = driver.core.address
+    if address is not None and address != expected:
+        await meet(terms, driver, dial, address)
+    if spend is not None:
+        await spend()
 
 
 def waits(terms: Terms, core: Core, deadline: float) -> int | None:
@@ -131,11 +143,11 @@ def waits(terms: Terms, core: Core, deadline: float) -> int | None:
 
 
 def follow(terms: Terms, core: Core, change: StateChange, driver: "Hinted") -> None:
-    """Let lease and governor follow a change of state."""
+    """Let lease and governor follow a change of state but to CONNECTING: that asks for them."""
     lease, _, governor = terms
     if lease is not None:
         lease.changed(change)
-    if governor is not None and change.current is not State.CONNECTING:
+    if governor is not None:
         governor.changed(id(core), core.address, change, driver)
 
 

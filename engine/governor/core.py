@@ -161,7 +161,7 @@ class GovernorCore:
 
     def _move(self, engine: int, host: Host, now: float) -> list[Effect]:
         """Let the engine be at this host, and nowhere else."""
-        found = self.leave(engine, now)
+        found = self.leave(engine, now) if engine in self._homes else []
         self._homes[engine] = host
         return found
 

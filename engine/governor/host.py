@@ -179,7 +179,8 @@ class Host:
             self._begin_return(now)
             return [Tell(News(self.key, Reading.UP)), *self.admit(now)]
         if self._pace is not None:
-            self._tries.pop(engine, None)
+            if self._tries:
+                self._tries.pop(engine, None)
             self._pace.opened(now, dial.began, len(self._dialling) + 1)
         return self.admit(now)
 
@@ -313,13 +314,15 @@ class Host:
         queued, self.due = self.due == self._next_at, inf
         while (line := self._ahead or self._waiting) or (self._pace is not None and self._ripe):
             at = self._turn(now)
-            queued = queued and at == self._next_at
-            if at <= now and not line:
-                at = self._ripens()
             if at > now:
                 self.due = at
                 break
-            found.append(self._grant(line, now, queued=queued))
+            if not line and (ripe := self._ripens()) > now:
+                self.due = ripe
+                break
+            late = queued and at == self._next_at
+            start = max(at, now - _CATCH_UP) if late else now
+            found.append(self._grant(line, start, now))
         if not (self._dialling or self._sleepers or self._waiting or self._ahead):
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
@@ -352,12 +355,14 @@ class Host:
             return max(self._next_at, self._probe_at, self._silent_until)
         return self._next_at
 
-    def _grant(self, line: OrderedDict[int, Hashable], now: float, *, queued: bool) -> Effect:
-        """Give a permit to the first of the line, or to the sleeper that is the next."""
+    def _grant(self, line: OrderedDict[int, Hashable], start: float, now: float) -> Effect:
+        """Give a permit to the first of the line, or to the sleeper that is the next.
+
+        Rate and pace count from `start`, which is before `now` if the event loop was late.
+        """
         pace = self._paced
         slowest = min(self._rate, pace)
         if slowest < inf:
-            start = max(self._next_at, now - _CATCH_UP) if queued else now
             self._next_at = start + 1 / slowest
         if not line:
             _, _, engine, route = heappop(self._ripe)
