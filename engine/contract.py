@@ -151,5 +151,8 @@ class Sender(Protocol):
         ...
 
     def changed(self, change: StateChange, generation: OpenGeneration | None) -> None:
-        """Follow a change of state; `generation` is the one that opened or ended with it."""
+        """Follow a change by which `generation` opens or ends, or by which the application leaves.
+
+        A change by which nothing ends and that only begins a dial is not told.
+        """
         ...

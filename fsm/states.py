@@ -89,8 +89,8 @@ class Trigger(Word):
     """Open for long enough: the failures are forgotten."""
 
 
-LEAVING: Final = frozenset({Trigger.CLOSE, Trigger.SUSPEND})
-"""The triggers by which the application leaves, at once or by way of `closing`."""
+ENDS: Final = frozenset({Trigger.LOST, Trigger.CLOSE, Trigger.SUSPEND})
+"""The triggers that end something: a generation, or by the application's wish what it did."""
 
 
 class Guard(Word):

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from typing import Final, Protocol
 
 from recloser import log, redact
@@ -72,10 +73,11 @@ async def dial(
     transport: Transport,
     on_open: OnOpen | None,
 ) -> None:
-    """Put the wire into `generation`; raises `DialFailed` for whatever went wrong.
+    """Put the wire into `generation` and tell it; raises `DialFailed` for whatever went wrong.
 
     `plain` is the request, where no provider need be asked.
     """
+    context = copy_context()
     spend = await driver.prepare(generation, effect)
     ready = await driver.request(effect) if plain is None else plain
     if not driver.wants(generation):
@@ -98,17 +100,23 @@ async def dial(
         generation.abort()
         raise DialFailed(CANCELLED)
     driver.connected(generation, generation.wire)
-    if on_open is None:
-        return
+    if on_open is not None:
+        opening = Opening(
+            generation,
+            generation.wire,
+            credential=ready.credential,
+            advise=driver.feed,
+            session=driver.session,
+        )
+        await _open(generation, opening, on_open)
+    # What follows is not the hook's: its context variables are those of who caused the dial.
+    context.run(generation.succeeded)
+
+
+async def _open(generation: Generation, opening: Opening, on_open: OnOpen) -> None:
+    """Run the hook; raises `DialFailed` if it failed."""
     try:
         with dial_failure(Cause.HOOK):
-            opening = Opening(
-                generation,
-                generation.wire,
-                credential=ready.credential,
-                advise=driver.feed,
-                session=driver.session,
-            )
             outcome = on_open(opening)
             if inspect.isawaitable(outcome):
                 await outcome

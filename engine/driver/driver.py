@@ -153,8 +153,7 @@ class Driver:
         try:
             found = core.handle(event, self.clock.monotonic())
         except (KeyboardInterrupt, SystemExit):
-            # The policy was interrupted: nothing has changed.
-            self._inbox = (event, *self._inbox)
+            self._inbox = (event, *self._inbox)  # the policy was interrupted: nothing has changed
             raise
         for effect in found:
             if type(effect) is effects.Announce:
@@ -174,8 +173,7 @@ class Driver:
             self.generation.detach(asyncio.current_task())
         self.feed(ask)
         if self._handling:
-            # A listener started this task eagerly: let the listener return first.
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a listener started this task eagerly: let that return first
         if self.core.state is states.CLOSING and self.core.wish is ask.wish:
             await self._close_waiters.wait(ask.wish)
         if self.core.state in (states.CLOSED, states.PASSIVE):
@@ -309,18 +307,18 @@ class Driver:
             return self.core.state is states.CONNECTING
         return generation is self.moves.successor
 
-    def dialled(self, generation: Generation, task: asyncio.Task[None]) -> None:
+    def dialled(self, generation: Generation, task: asyncio.Task[None] | None) -> None:
         """See `Owner.dialled`."""
-        close = failure_of(task)
+        close = None if task is None else failure_of(task)
         generation.task = None
-        present = generation is self.generation
         if generation is self.moves.successor:
             part(self._terms, self.core)
-        if not present and generation is not self.moves.successor:
+        elif generation is not self.generation:
             generation.abort()  # it was cancelled and went on: its socket must not stay
-        elif present and self.core.state is states.CLOSING and generation.connected:
-            pass  # shut() cancelled on_open: the end of the wire is still to come
-        elif close is None:
+            return
+        elif self.core.state is states.CLOSING and generation.connected:
+            return  # shut() cancelled on_open: the end of the wire is still to come
+        if task is None or close is None:
             self._opened(generation)
         else:
             log_bug(task, close, self.fields, self._on_open)
@@ -336,54 +334,56 @@ class Driver:
         self.feed(Lost(generation.number, close, self.inbound.lost_with(generation.wire)))
 
     def _announce(self, change: StateChange) -> None:
-        current, trigger, generation = change.current, change.trigger, self.generation
-        if trigger is Trigger.LOST and generation is not None:
-            self._leave_lost(change, generation)
-        elif trigger in states.LEAVING and generation is not None:
-            self.sender.leave()
-            generation.leave()
-        elif trigger in states.LEAVING:
-            self._releaser.start(None, last=current is states.CLOSED)
+        current, generation = change.current, self.generation
+        left = change.trigger in states.ENDS
+        if left:
+            self._leave(change, generation)
         if current is states.CONNECTING:
             self.counters.dials += 1
             if change.previous is states.CLOSED:
                 self.last_change = None
                 self.inbound.reopen()
+        elif current is states.OPEN:
+            self._neighbour.opened()
+            if self._limits is not None and generation is not None:
+                self._limits.watch(self, generation)  # before the sender, which withholds messages
         elif current is states.CLOSED:
             self.last_change = change
             self.inbound.end(change)
-        elif self._limits is not None and current is states.OPEN and generation is not None:
-            self._limits.watch(self, generation)  # before the sender, which withholds messages
-        if change.undelivered:
-            self.counters.undelivered += change.undelivered
-            self.inbound.mark_reported(change.undelivered)
-        self._neighbour.changed(change)
         log.state_change(change, self.clock, self.fields)
         if current is not states.CONNECTING:
             follow(self._terms, self.core, change, self)
         if change.undelivered:
+            self.counters.undelivered += change.undelivered
+            self.inbound.mark_reported(change.undelivered)
             log.messages_undelivered(self.fields, change.undelivered)
-        self.sender.changed(change, generation)
-        if current is states.OPEN and generation is not None and generation.wire is not None:
-            self.counters.opens += 1
-            self.inbound.attach(generation.wire, generation.number)
-        elif change.previous is states.CLOSING:
-            self._close_waiters.release()
-        self.moves.changed(change)
+        if left or current is states.OPEN:
+            self.sender.changed(change, generation)
+            if change.previous is states.CLOSING:
+                self._close_waiters.release()
+            elif not left and generation is not None and generation.wire is not None:
+                self.counters.opens += 1
+                self.inbound.attach(generation.wire, generation.number)
+            self.moves.changed(change)
         self.observers.notify(change, self.clock, self.fields)
 
-    def _leave_lost(self, change: StateChange, generation: Generation) -> None:
-        """Let go of a generation that has ended."""
-        if change.previous is states.OPEN:
+    def _leave(self, change: StateChange, generation: Generation | None) -> None:
+        """Let go of what a change ends, and of a generation that has ended with it."""
+        self._neighbour.left(change)
+        if generation is None:
+            self._releaser.start(None, last=change.current is states.CLOSED)
+            return
+        if change.trigger is not Trigger.LOST or change.previous is states.OPEN:
             self.sender.leave()
             generation.leave()
-        self.inbound.lose(self.inbound.unserved(generation.wire))
-        self.counters.ended(change)
-        self.last_close, session = change.close, change.session
-        if session is not None or change.uptime is not None:
-            self.session = session  # a failed dial does not forget what stands
-        self.generation = None
-        self._releaser.start(generation, last=change.current is states.CLOSED)
+        if change.trigger is Trigger.LOST:
+            self.inbound.lose(self.inbound.unserved(generation.wire))
+            self.counters.ended(change)
+            self.last_close, session = change.close, change.session
+            if session is not None or change.uptime is not None:
+                self.session = session  # a failed dial does not forget what stands
+            self.generation = None
+            self._releaser.start(generation, last=change.current is states.CLOSED)
 
     def watch(self, number: int, after: float, name: str) -> Watchdog:
         """See `Owner.watch`."""

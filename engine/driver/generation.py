@@ -28,8 +28,8 @@ class Owner(Protocol):
 
     fields: Mapping[str, object]
 
-    def dialled(self, generation: "Generation", task: asyncio.Task[None]) -> None:
-        """Take the end of the dial's task."""
+    def dialled(self, generation: "Generation", task: asyncio.Task[None] | None) -> None:
+        """Take the end of the dial's task, or, without one, that the dial has succeeded."""
         ...
 
     def wire_ended(self, generation: "Generation", close: Close) -> None:
@@ -95,6 +95,17 @@ class Generation:
     def dialled(self, task: asyncio.Task[None]) -> None:
         """Take the end of the dial's task, and pass it on."""
         self._owner.dialled(self, task)
+
+    def succeeded(self) -> None:
+        """Pass on that the dial has succeeded; its task calls this last, and spares a turn.
+
+        A task that somebody has cancelled tells by its end, as one does that fails; so does one
+        that an eager loop has run before `begin` knows it.
+        """
+        task = self.task
+        if task is not None and not task.cancelling():
+            task.remove_done_callback(self.dialled)
+            self._owner.dialled(self, None)
 
     def ended(self, close: Close) -> None:
         """Take the end of the wire, and pass it on."""

@@ -69,14 +69,15 @@ class Neighbour:
             known = shared.known = Host(engines, shared.outage, shared.crowded)
         return known
 
-    def changed(self, change: StateChange) -> None:
-        """Learn from a change of the engine."""
-        current = change.current
-        if current is states.OPEN:
-            if self._restarted_at is not None and self._shared is not None:
-                self._shared.outage, self._shared.crowded = self._away, self._crowded
-            self._restarted_at = None
-        elif current is states.CLOSED or current is states.PASSIVE:
+    def opened(self) -> None:
+        """Learn that the engine is open."""
+        if self._restarted_at is not None and self._shared is not None:
+            self._shared.outage, self._shared.crowded = self._away, self._crowded
+        self._restarted_at = None
+
+    def left(self, change: StateChange) -> None:
+        """Learn from a change by which a generation ends, or the application leaves."""
+        if change.current is states.CLOSED or change.current is states.PASSIVE:
             self._leave()
         elif change.trigger is Trigger.LOST:
             self._lost(change)

@@ -78,10 +78,9 @@ class Observers:
         if not present:
             return
         started = clock.monotonic()
-        for entry in present:
-            if present is not self._listeners and entry not in self._listeners:
+        for key, listener in present:
+            if present is not self._listeners and (key, listener) not in self._listeners:
                 continue  # a listener before it has unsubscribed it
-            listener = entry[1]
             try:
                 if (result := listener(change)) is not None:
                     refuse_coroutine(result)

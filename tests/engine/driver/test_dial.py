@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -189,6 +190,29 @@ async def test_a_dial_that_succeeds_although_it_was_cancelled() -> None:
     assert [wire.aborted for wire in transport.wires] == [True]
     assert ws.last_close is not None
     assert ws.last_close.intentional
+
+
+@pytest.mark.spec("C1.1")
+@virtual
+async def test_a_dial_that_an_eager_loop_runs_to_its_end_at_once() -> None:
+    """As the eager tasks of Python 3.12: before the engine has the task there may be none."""
+
+    def eagerly(loop: asyncio.AbstractEventLoop, dial: Any, **options: Any) -> Any:
+        with suppress(StopIteration):
+            while True:
+                assert dial.send(None) is None
+        return asyncio.Task(asyncio.sleep(0), loop=loop, **options)
+
+    seen: list[State] = []
+    ws, _ = engine(UP, observers=[lambda change: seen.append(change.current)])
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(eagerly)
+    ws.connect()
+    loop.set_task_factory(None)
+    assert seen == [State.CONNECTING]
+    await turns()
+    assert seen == [State.CONNECTING, State.OPEN]
+    await ws.close()
 
 
 @pytest.mark.spec("B3", "E6")

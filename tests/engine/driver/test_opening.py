@@ -1,12 +1,22 @@
 """`on_open`: runs on every open before anything else, and its failure is a failed dial."""
 
 import asyncio
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from recloser import Hold, Opening, OpeningFailed, RecloserError, Retry, State, Unauthorized
+from recloser import (
+    Hold,
+    Opening,
+    OpeningFailed,
+    RecloserError,
+    Retry,
+    State,
+    StateChange,
+    Unauthorized,
+)
 from recloser.fsm import Cause, Origin
 from recloser.testing import Plan, VirtualTimeLoop
 from tests.engine.rig import (
@@ -406,6 +416,51 @@ async def test_two_receivers_inside_it() -> None:
     await turns()
     assert ws.last_close is not None
     assert "another task" in str(ws.last_close.error)
+    await ws.close()
+
+
+@virtual
+async def test_the_changes_after_it_have_the_context_variables_of_who_caused_the_dial() -> None:
+    who = ContextVar[str]("who")
+    seen: list[tuple[State, str]] = []
+
+    def hook(_: Opening) -> None:
+        seen.append((State.CONNECTING, who.get()))
+        who.set("hook")
+
+    def observe(change: StateChange) -> None:
+        seen.append((change.current, who.get()))
+
+    ws, transport = engine(UP, UP, on_open=hook, observers=[observe], policy=Answering(Retry(5.0)))
+    who.set("request")
+    ws.connect()
+    who.set("later")
+    await pass_time(100.0)
+    copy_context().run(transport.wires[-1].end, CUT)
+    await pass_time(5.0)
+    dial = [State.CONNECTING, State.CONNECTING, State.OPEN]
+    assert seen == [
+        *((state, "request") for state in dial),
+        *((state, "later") for state in [State.BACKOFF, *dial]),
+    ]
+    await ws.close()
+
+
+@pytest.mark.spec("G8.2")
+@virtual
+async def test_one_whose_task_is_cancelled_in_its_last_step_is_a_failed_dial() -> None:
+    def hook(_: Opening) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    ws, transport = engine(UP, on_open=hook, policy=Answering(Retry(5.0)))
+    ws.connect()
+    await turns()
+    assert ws.state is State.BACKOFF
+    assert ws.last_close is not None
+    assert ws.last_close.cause is Cause.CANCELLED
+    assert transport.live == []
     await ws.close()
 
 
