@@ -33,10 +33,10 @@ _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 
 
 class _Sleeper(NamedTuple):
-    """An engine in backoff."""
+    """An engine in backoff that the return of the host may not wake yet."""
 
     ripe: float
-    """The earliest moment at which the return of the host may wake it; infinity for never."""
+    """When it may; infinity for never."""
     number: int
     """They fell asleep in this order."""
     engine: int
@@ -65,9 +65,10 @@ class Host:
     """
 
     __slots__ = (
-        *("_ahead", "_at_once", "_dialling", "_down_since", "_failures", "_next_at", "_opened_at"),
-        *("_pace", "_probe_at", "_ramp", "_rate", "_ripe", "_silent_until", "_sleepers", "_slept"),
-        *("_spread", "_suspect", "_tries", "_waiting", "due", "idle", "key", "listed"),
+        *("_ahead", "_at_once", "_dialling", "_down_since", "_failures", "_later", "_next_at"),
+        *("_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_ripe", "_silent_until"),
+        *("_sleepers", "_slept", "_spread", "_suspect", "_tries", "_waiting"),
+        *("due", "idle", "key", "listed"),
     )
 
     def __init__(self, key: str, limits: DialLimits, ramp: float) -> None:
@@ -80,10 +81,12 @@ class Host:
         self._waiting: OrderedDict[int, Hashable] = OrderedDict()
         self._dialling: dict[int, _Dial] = {}
         """Those who have a permit."""
+        self._ripe: OrderedDict[int, Hashable] = OrderedDict()
+        """Those in backoff that the return of the host wakes, one after the other."""
         self._sleepers: dict[int, _Sleeper] = {}
-        """Those in backoff."""
-        self._ripe: list[_Sleeper] = []
-        """Those that the return may wake, by moment; who is not in `_sleepers` counts no more."""
+        """The others in backoff."""
+        self._later: list[_Sleeper] = []
+        """Those that will be ripe, by moment; who is not in `_sleepers` counts no more."""
         self._slept = 0
         self._tries: dict[int, int] = {}
         """How often an engine has failed in this return."""
@@ -121,6 +124,7 @@ class Host:
     def ask(self, engine: int, route: Hashable, now: float, *, intentional: bool) -> list[Effect]:
         """Take an engine that wants to dial now, and has no permit."""
         self._sleepers.pop(engine, None)
+        self._ripe.pop(engine, None)
         others = bool(self._ahead or self._waiting)
         line = self._ahead if intentional else self._waiting
         line[engine] = route
@@ -134,12 +138,14 @@ class Host:
     ) -> list[Effect]:
         """Take an engine that begins a backoff after an end with this record."""
         kind = reading(close)
-        ripe = inf
         told = close.retry_after is not None or close.spread is not None
-        if wake and kind in _TROUBLE and not told:
-            tries = self._tries.get(engine, 0)
-            ripe = now + 2.0 ** min(tries - 1, 10) if tries else now
-        self._rest(engine, ripe, route)
+        if told or not wake or kind not in _TROUBLE:
+            self._rest(engine, inf, route)
+        elif tries := self._tries.get(engine, 0):
+            self._rest(engine, now + 2.0 ** min(tries - 1, 10), route)
+        else:
+            self._sleepers.pop(engine, None)
+            self._ripe[engine] = route
         if close.spread is not None:
             self._asks(close.spread, now)
         found: list[Effect] = []
@@ -154,8 +160,10 @@ class Host:
 
     def leave(self, engine: int, now: float) -> list[Effect]:
         """Let an engine go that neither waits nor dials any more."""
-        for line in (self._ahead, self._waiting, self._sleepers, self._dialling, self._tries):
+        for line in (self._ahead, self._waiting, self._ripe, self._sleepers):
             line.pop(engine, None)
+        self._dialling.pop(engine, None)
+        self._tries.pop(engine, None)
         return self.admit(now)
 
     def defer(self, engine: int, seconds: float, now: float) -> list[Effect]:
@@ -288,13 +296,22 @@ class Host:
             self._next_at = min(self._next_at, now + 1 / self._pace.rate)
 
     def _rest(self, engine: int, ripe: float, route: Hashable) -> None:
+        self._ripe.pop(engine, None)
         self._slept += 1
         sleeper = self._sleepers[engine] = _Sleeper(ripe, self._slept, engine, route)
         if ripe == inf:
             return
-        heappush(self._ripe, sleeper)
-        if len(self._ripe) > 2 * len(self._sleepers) + 16:  # most of them count no more
-            self._ripe = sorted(each for each in self._sleepers.values() if each.ripe < inf)
+        heappush(self._later, sleeper)
+        if len(self._later) > 2 * len(self._sleepers) + 16:  # most of them count no more
+            self._later = sorted(each for each in self._sleepers.values() if each.ripe < inf)
+
+    def _ripen(self, now: float) -> None:
+        """Put those who are ripe by now behind those who have been."""
+        while self._later and self._later[0].ripe <= now:
+            sleeper = heappop(self._later)
+            if self._sleepers.get(sleeper.engine) is sleeper:
+                del self._sleepers[sleeper.engine]
+                self._ripe[sleeper.engine] = sleeper.route
 
     def _share(self, close: Close, route: Hashable) -> list[Effect]:
         """Give those who wait on the same route the record of this dial as their own."""
@@ -312,35 +329,27 @@ class Host:
         """Let those dial whose turn it is; set `due`, and `idle` where nobody is left."""
         found: list[Effect] = []
         queued, self.due = self.due == self._next_at, inf
-        while (line := self._ahead or self._waiting) or (self._pace is not None and self._ripe):
+        returns = self._pace is not None
+        if returns and self._later:
+            self._ripen(now)
+        while line := self._ahead or self._waiting or (self._ripe if returns else None):
             at = self._turn(now)
             if at > now:
                 self.due = at
                 break
-            if not line and (ripe := self._ripens()) > now:
-                self.due = ripe
-                break
             late = queued and at == self._next_at
             start = max(at, now - _CATCH_UP) if late else now
             found.append(self._grant(line, start, now))
-        if not (self._dialling or self._sleepers or self._waiting or self._ahead):
+        if not line and returns and self._later:
+            self.due = self._later[0].ripe
+        if not (self._dialling or self._ripe or self._sleepers or self._waiting or self._ahead):
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
-            self._ripe.clear()
+            self._later.clear()
             limited = self._rate < inf and self._next_at > now
             self.due = self._next_at if limited else inf  # its limit is remembered until then
             self.idle = not limited
         return found
-
-    def _ripens(self) -> float:
-        """Return when the sleeper that is the next to be woken may dial; infinity for none."""
-        ripe = self._ripe
-        while ripe:
-            first = ripe[0]
-            if self._sleepers.get(first.engine) is first:
-                return first.ripe
-            heappop(ripe)
-        return inf
 
     def _turn(self, now: float) -> float:
         """Return the moment of the next dial; infinity where a dial must end first."""
@@ -356,21 +365,17 @@ class Host:
         return self._next_at
 
     def _grant(self, line: OrderedDict[int, Hashable], start: float, now: float) -> Effect:
-        """Give a permit to the first of the line, or to the sleeper that is the next.
+        """Give a permit to the first of the line.
 
         Rate and pace count from `start`, which is before `now` if the event loop was late.
         """
-        pace = self._paced
-        slowest = min(self._rate, pace)
+        slowest = min(self._rate, pace := self._paced)
         if slowest < inf:
             self._next_at = start + 1 / slowest
-        if not line:
-            _, _, engine, route = heappop(self._ripe)
-            del self._sleepers[engine]
-            self._dialling[engine] = _Dial(route, now, pace)
-            return Wake(engine)
         engine, route = line.popitem(last=False)
         self._dialling[engine] = _Dial(route, now, pace)
+        if line is self._ripe:
+            return Wake(engine)
         if self._down_since is None:
             return Grant(engine)
         gap = self._gap(now - self._down_since)
@@ -391,4 +396,5 @@ class Host:
     @property
     def _engines(self) -> int:
         """How many engines wait, dial or sleep here."""
-        return len(self._ahead) + len(self._waiting) + len(self._sleepers) + len(self._dialling)
+        asking = len(self._ahead) + len(self._waiting) + len(self._dialling)
+        return asking + len(self._ripe) + len(self._sleepers)
