@@ -36,6 +36,9 @@ from recloser.transport.descriptors import descriptors_spent
 from recloser.transport.errors import ProxyUnusable, UnsupportedAiohttp
 
 _UPGRADED: Final = 101
+_UPGRADE: Final = ["websocket"]
+_CONNECTIONS: Final = (["Upgrade"], ["upgrade"])
+"""The values of `Upgrade` and of `Connection` in nearly every answer."""
 _PROXY_AUTHENTICATION: Final = 407
 
 _DATES: Final = frozenset({9, 10, 11, 12})
@@ -110,6 +113,25 @@ def invalid_upgrade(answer: MultiMapping[str], asked: MultiMapping[str]) -> str 
         if not chosen or chosen not in map(str.strip, offered):
             return "the answer names a subprotocol that was not offered"
     return None
+
+
+def plain(answer: MultiMapping[str]) -> bool:
+    """Whether the headers of a 101 are as most servers write them: `invalid_upgrade` says None.
+
+    Each that must be there is there once, and none names a subprotocol or an extension.
+
+    >>> plain(CIMultiDict(Upgrade="websocket", Connection="Upgrade"))
+    True
+    >>> plain(CIMultiDict(Upgrade="websocket", Connection="keep-alive, Upgrade"))
+    False
+    """
+    return (
+        hdrs.SEC_WEBSOCKET_PROTOCOL not in answer
+        and hdrs.SEC_WEBSOCKET_EXTENSIONS not in answer
+        and answer.getall(hdrs.CONNECTION, ()) in _CONNECTIONS
+        and answer.getall(hdrs.UPGRADE, ()) == _UPGRADE
+        and "," not in joined(answer, hdrs.SEC_WEBSOCKET_ACCEPT)
+    )
 
 
 def joined(headers: MultiMapping[str], name: str) -> str:

@@ -75,7 +75,8 @@ class CheckedAnswer(Answer):
     async def start(self, connection: Connection) -> ClientResponse:
         """See `Answer.start`; raises `UpgradeRefused`."""
         found = await super().start(connection)
-        await check_answer(self, self.request_info.headers)
+        if not self.plain:
+            await check_answer(self, self.request_info.headers)
         return found
 
 

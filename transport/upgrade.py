@@ -13,10 +13,9 @@ from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.aiohttp_outgoing import AiohttpOutgoing
 from recloser.transport.base import Frame
 from recloser.transport.compression import NAME
-from recloser.transport.handshake import joined, upgrades
+from recloser.transport.handshake import joined, plain, upgrades
 from recloser.transport.outgoing import Outgoing
 
-_NO_HEADERS: Final = CIMultiDictProxy[str](CIMultiDict())
 _UPGRADED: Final = 101
 _MASKED: Final = 0x80
 MASKED: Final = "the server masks its frames (RFC 6455 section 5.1)"
@@ -51,24 +50,30 @@ class Answer(ClientResponse):
     """
 
     # One in the dictionary would cost 1 KiB a connection.
-    __slots__ = ("_shown", "received", "transport")
+    __slots__ = ("_shown", "plain", "received", "transport")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.transport: asyncio.Transport | None = None
-        """The socket to abort; None before it is open, and when a wire closes it by itself."""
-        self.received: CIMultiDictProxy[str] = _NO_HEADERS
-        """The headers as they came; none before that."""
-        self._shown: CIMultiDictProxy[str] | None = None
-        """What stands for the headers of an upgrade."""
+    transport: asyncio.Transport | None
+    """The socket to abort; None when a wire closes it by itself."""
+    received: CIMultiDictProxy[str]
+    """The headers as they came."""
+    plain: bool
+    """Whether it is an upgrade with nothing to judge: see `handshake.plain`."""
+    _shown: CIMultiDictProxy[str] | None
+    """What stands for the headers of an upgrade; None before they came, and for no upgrade."""
 
     async def start(self, connection: Connection) -> ClientResponse:
-        """Keep the socket: an answer without a body drops it before it is closed."""
+        """Keep the socket: an answer without a body drops it before it is closed.
+
+        aiohttp calls this before anything else of an answer.
+        """
         self.transport = connection.transport
+        self._shown = None
         await super().start(connection)
         self.received = received = super().headers
-        if self.status == _UPGRADED:
-            self._shown = _readable(received)
+        upgraded = self.status == _UPGRADED
+        self.plain = upgraded and plain(received)
+        if upgraded:
+            self._shown = received if self.plain else _readable(received)
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from aiohttp import ClientSession
@@ -16,7 +17,7 @@ from recloser.testing.doubles.raw_server import PING, PONG, accept_key, close_fr
 from recloser.testing.doubles.raw_server import RawPeer as Peer
 from recloser.testing.doubles.raw_server import raw_server as serving
 from recloser.transport import AiohttpTransport, DialFailed, Request, Wire
-from recloser.transport.handshake import invalid_upgrade
+from recloser.transport.handshake import invalid_upgrade, plain
 from tests.aiohttp_releases import since_aiohttp
 from tests.policies.rig import after
 from tests.transport.link import Link, linked, turns
@@ -146,6 +147,28 @@ def test_a_list_of_tokens(tokens: list[str], between: str) -> None:
     headers = CIMultiDict(upgrade="websocket", connection=between.join(tokens))
     right = "upgrade" in (token.lower() for token in tokens)
     assert (invalid_upgrade(headers, CIMultiDict()) is None) is right
+
+
+LINES = {
+    "Upgrade": ((), ("websocket",), ("WebSocket",), ("h2c",), ("websocket", "h2c")),
+    "Connection": ((), ("Upgrade",), ("upgrade",), ("close",), ("Upgrade", "close")),
+    "Sec-WebSocket-Accept": ((), ("a",), ("a", "a"), ("a, a",)),
+    "Sec-WebSocket-Protocol": ((), ("",), ("v1",)),
+    "Sec-WebSocket-Extensions": ((), ("",), ("permessage-deflate",)),
+}
+"""Of each header that is judged: the lines in which it may come."""
+
+
+@pytest.mark.spec("B1.7")
+def test_what_is_plain_is_right_and_the_rest_is_judged() -> None:
+    found = []
+    for lines in product(*LINES.values()):
+        named = zip(LINES, lines, strict=True)
+        headers = CIMultiDict((name, each) for name, values in named for each in values)
+        if plain(headers):
+            found.append(lines[:2])
+            assert invalid_upgrade(headers, CIMultiDict()) is None
+    assert {*found} == {(("websocket",), ("Upgrade",)), (("websocket",), ("upgrade",))}
 
 
 def masked(data: bytes) -> bytes:
