@@ -1,16 +1,13 @@
 """The writing half of a wire over aiohttp: its writer makes the frames."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from aiohttp.http import WebSocketWriter
 
 from recloser.transport.base import Opcode
 from recloser.transport.frame_writer import first_step
 from recloser.transport.outgoing import Outgoing
-
-if TYPE_CHECKING:
-    from recloser.transport.flow_control import FlowControl
 
 
 class AiohttpOutgoing(Outgoing):
@@ -19,8 +16,8 @@ class AiohttpOutgoing(Outgoing):
     __slots__ = ("_aiohttp",)
 
     def __init__(self, writer: WebSocketWriter, transport: asyncio.Transport) -> None:
-        # aiohttp's protocol has `writing_paused` too; nothing else is used of it by the base class.
-        super().__init__(writer, transport, cast("FlowControl", writer.protocol))
+        flow: Any = writer.protocol  # it has `writing_paused`; the base class uses nothing else
+        super().__init__(writer, transport, flow)
         self._aiohttp = writer
 
     def push(self, payload: bytes, opcode: Opcode) -> asyncio.Future[Any] | None:

@@ -18,7 +18,6 @@ from recloser.transport import classify, sessions
 from recloser.transport.aiohttp_wire import AiohttpWire
 from recloser.transport.base import DialFailed, Request, exact_url
 from recloser.transport.compression import check_compression
-from recloser.transport.dial_value import reset_value
 from recloser.transport.errors import ProxyUnusable, SessionClosed
 from recloser.transport.handshake import DialDropped, dial_failed
 from recloser.transport.heartbeat import Heartbeat
@@ -30,7 +29,12 @@ from recloser.transport.proxies import (
     read_proxy,
 )
 from recloser.transport.redirects import Trail
-from recloser.transport.resumption import ResumingContext, Resumption, offer_ticket
+from recloser.transport.resumption import (
+    ResumingContext,
+    Resumption,
+    offer_ticket,
+    withdraw_ticket,
+)
 from recloser.transport.socks import check_socks
 from recloser.transport.upgrade import Upgrade
 
@@ -228,7 +232,8 @@ class AiohttpTransport:
             else:
                 return cast("Upgrade", upgrade)  # the session's ws_response_class
             finally:
-                reset_value(offered)
+                if offered is not None:
+                    withdraw_ticket(offered)
                 if crosses:
                     session.detach()
 

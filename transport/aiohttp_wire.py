@@ -98,7 +98,7 @@ class AiohttpWire(SocketWire):
             self.end(classify.session_closed(self.sent_code))
             self.let_go()
         else:
-            super().connection_lost(EOFError())
+            self.stream_ended()
 
     def release(self) -> None:
         """See `SocketWire.release`: aiohttp's connection closes the socket with it."""

@@ -44,9 +44,9 @@ class Undelivered:
 
     __slots__ = ("callback", "resend")
 
-    def __init__(self) -> None:
-        self.callback: OnUndeliverable | None = None
-        self.resend: bool = False
+    def __init__(self, callback: OnUndeliverable | None = None, *, resend: bool = False) -> None:
+        self.callback: OnUndeliverable | None = callback
+        self.resend: bool = resend
         """The result of `unsent_messages` at the end will be sent again on another wire."""
 
     async def __call__(self, message: Any, item: object) -> Delivery:
@@ -55,6 +55,9 @@ class Undelivered:
             raise NotOpen(State.CLOSING)
         return await self.callback(message if item is None else item)
 
+
+NOBODY: Final = Undelivered()
+"""Answers for all wires of which nobody has said who takes such a message."""
 
 _VISIBLE: Final = re.compile("[!-~]*")
 
@@ -161,3 +164,7 @@ class Frame(Protocol):
     def extra(self) -> Any:
         """The reason, for CLOSE."""
         ...
+
+
+Read = Callable[[], Coroutine[Any, Any, Frame]]
+"""Awaits the next frame: see `Wire.read`."""

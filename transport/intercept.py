@@ -1,12 +1,12 @@
 """Shows each incoming message to a function, before any consumer gets it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
 
 from recloser.fsm.named_tuple import NamedTuple
-from recloser.transport.base import Frame, Interceptor, Opcode
+from recloser.transport.base import Frame, Interceptor, Opcode, Read
 
 
 class _Withheld(NamedTuple):
@@ -35,7 +35,7 @@ class InterceptedReader:
 
     def __init__(
         self,
-        read: Callable[[], Coroutine[Any, Any, Frame]],
+        read: Read,
         interceptor: Interceptor,
         watch: Callable[[], None],
         context: Context,

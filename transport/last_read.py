@@ -40,7 +40,8 @@ class _LastRead(asyncio.BaseProtocol):
 
     def eof_received(self) -> bool | None:
         if self.wanted:
-            _decrypt(self._secured() or ())  # uvloop's TLS would shut down with some undecrypted
+            if self._transport is not self._lowest:
+                _decrypt(self._secured() or ())  # uvloop's would shut down with some undecrypted
             self.wanted = False
         kept: bool | None = self._protocol.eof_received()
         return kept
@@ -101,31 +102,27 @@ def _decrypt(secured: tuple[asyncio.Transport, ...]) -> bool:
 
 
 class _PlainLastRead(_LastRead, asyncio.Protocol):
-    """Stands before a protocol that is given data."""
+    """Stands before a protocol that is given data, by a method of it: there is no call between."""
 
     __slots__ = ("data_received",)
 
-    def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
-        super().__init__(transport, lowest, protocol)
-        self.data_received = protocol.data_received  # type: ignore[method-assign] # no call between
-
 
 class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
-    """Stands before a protocol that gives a buffer, as TLS does."""
+    """Stands before a protocol that gives a buffer, as TLS does, by its methods."""
 
     __slots__ = ("buffer_updated", "get_buffer")
-
-    def __init__(self, transport: asyncio.Transport, lowest: asyncio.Transport, protocol: Any):
-        super().__init__(transport, lowest, protocol)
-        self.get_buffer = protocol.get_buffer  # type: ignore[method-assign] # no call between
-        self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign] # the same
 
 
 def last_read(transport: asyncio.Transport, lowest: asyncio.Transport) -> _LastRead:
     """Have the rest read when a connection dies; `lowest` is the transport of its socket."""
     protocol: Any = lowest.get_protocol()
-    made = (_BufferedLastRead if hasattr(protocol, "get_buffer") else _PlainLastRead)(
-        transport, lowest, protocol
-    )
+    made: _LastRead
+    if hasattr(protocol, "get_buffer"):
+        made = buffered = _BufferedLastRead(transport, lowest, protocol)
+        buffered.get_buffer = protocol.get_buffer  # type: ignore[method-assign] # as said there
+        buffered.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign] # the same
+    else:
+        made = plain = _PlainLastRead(transport, lowest, protocol)
+        plain.data_received = protocol.data_received  # type: ignore[method-assign] # the same
     lowest.set_protocol(made)
     return made

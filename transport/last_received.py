@@ -3,12 +3,11 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Callable, Coroutine
 from struct import Struct
-from typing import Any, Final
+from typing import Final
 
 from recloser.fsm.named_tuple import NamedTuple
-from recloser.transport.base import Frame
+from recloser.transport.base import Frame, Read
 
 _INFO: Final = Struct("=B43xI4xII")
 """`tcpi_state` at 0, `tcpi_last_data_sent` at 44, `tcpi_last_data_recv` at 52 and
@@ -70,9 +69,12 @@ def kernel_tells(transport: asyncio.BaseTransport) -> bool:
         protocol: int = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
     except (OSError, ValueError):  # as above
         return False
-    if protocol not in _TOLD and tcp_info(transport) is not None:
-        _TOLD.add(protocol)
-    return protocol in _TOLD
+    if protocol in _TOLD:
+        return True
+    if tcp_info(transport) is None:
+        return False
+    _TOLD.add(protocol)
+    return True
 
 
 def last_received(transport: asyncio.Transport, now: float) -> float:
@@ -108,9 +110,7 @@ class FrameCounter:
 
     __slots__ = ("_at", "_count", "_counted", "_read", "_transport")
 
-    def __init__(
-        self, read: Callable[[], Coroutine[Any, Any, Frame]], transport: asyncio.Transport
-    ) -> None:
+    def __init__(self, read: Read, transport: asyncio.Transport) -> None:
         self._read = read
         self._transport = transport
         self._count = self._counted = 0

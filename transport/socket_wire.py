@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from recloser.fsm.closecodes import PROTOCOL_ERROR, sendable
 from recloser.fsm.record import Cause, Close
 from recloser.transport import classify
-from recloser.transport.base import Delivery, Frame, Opcode
+from recloser.transport.base import Delivery, Frame, OnUndeliverable, Opcode, Read
 from recloser.transport.closed_loop import close_without_loop
 from recloser.transport.heartbeat import Heartbeat
 from recloser.transport.last_read import last_read
@@ -88,7 +88,7 @@ class SocketWire(Wire):
 
     def __init__(
         self,
-        read: Callable[[], Coroutine[Any, Any, Frame]],
+        read: Read,
         ended: Callable[[Close], None],
         *,
         transport: asyncio.Transport,
@@ -108,11 +108,11 @@ class SocketWire(Wire):
         lowest = outgoing.lowest
         self._last_read = None if lowest is None else last_read(transport, lowest)
         self._ticker = Ticker.of(lost.get_loop())
-        if owner.heartbeat is not None:
-            self._judge(owner.heartbeat)
+        heartbeat = owner.heartbeat
+        until = inf if heartbeat is None else self._judge(heartbeat).until
         lost.add_done_callback(self._lost, context=self.context)
         outgoing.undelivered, outgoing.sleeper = self.undelivered, self
-        self._ticker.add(self, inf if self._liveness is None else self._liveness.until)
+        self._ticker.add(self, until)
 
     @property
     def send(self) -> Callable[..., Coroutine[Any, Any, Delivery]]:
@@ -127,6 +127,11 @@ class SocketWire(Wire):
     def restrict(self, allowed: Callable[[], bool]) -> None:
         """See `Wire.restrict`."""
         self.outgoing.restrict(allowed)
+
+    def on_undeliverable(self, callback: OnUndeliverable, *, resend: bool) -> None:
+        """See `Wire.on_undeliverable`."""
+        super().on_undeliverable(callback, resend=resend)
+        self.outgoing.undelivered = self.undelivered
 
     def unsent_messages(self) -> list[Any]:
         """See `Wire.unsent_messages`."""
@@ -169,14 +174,20 @@ class SocketWire(Wire):
     def connection_lost(self, error: Exception) -> None:
         """See `Wire.connection_lost`: an `EOFError` is the end of the stream."""
         if isinstance(error, EOFError):
-            self.end(classify.lost(self._reset(), self.sent_code))
-            self.let_go()
+            self.stream_ended()
         else:
             self.outgoing.close(classify.refusal_code(error))
             # The socket stays a moment: closing it with input unread would reset it, and the
             # peer might never see why.
             self.end(classify.refused_frame(error, self.sent_code))
             self.let_go(linger=True)
+
+    def stream_ended(self) -> None:
+        """Report the end of the stream, by the error of the connection if it had one."""
+        lost = self.lost
+        reset = lost.exception() if lost.done() and not lost.cancelled() else None
+        self.end(classify.lost(reset, self.sent_code))
+        self.let_go()
 
     def close(self, code: int, reason: str) -> None:
         """See `Wire.close`."""
@@ -189,8 +200,7 @@ class SocketWire(Wire):
 
     def drop(self) -> None:
         """See `Wire.drop`."""
-        loop = self.lost.get_loop()
-        if loop.is_closed():
+        if self.lost.get_loop().is_closed():
             self._ticker.forget(self)
             close_without_loop(self.outgoing.layers)
         else:
@@ -305,17 +315,15 @@ class SocketWire(Wire):
     def set_heartbeat(self, heartbeat: Heartbeat | None) -> None:
         """See `Wire.set_heartbeat`."""
         self._end_liveness()
-        if heartbeat is None or self.over or self.closing:
-            return
-        liveness = self._judge(heartbeat)
-        self.postpone(liveness.until)
+        if heartbeat is not None and not self.over and not self.closing:
+            self.postpone(self._judge(heartbeat).until)
 
     def _judge(self, heartbeat: Heartbeat) -> Liveness:
         """Begin to judge silence; where the kernel does not tell, frames are counted."""
         asked = self._owner.ask_kernel and kernel_tells(self.transport)
         if not asked and self._counted is None:
             self._counted = FrameCounter(self.read, self.transport)
-            self.read: Callable[[], Coroutine[Any, Any, Frame]] = self._counted.read
+            self.read: Read = self._counted.read
         self._liveness = Liveness(heartbeat, self)
         return self._liveness
 
@@ -332,8 +340,7 @@ class SocketWire(Wire):
         arrived = self._last_read is not None and self._last_read.read()
         if arrived and self.attended:
             # The consumer that waits is woken first.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self._drain_and_end, close, context=self.context)
+            self.lost.get_loop().call_soon(self._drain_and_end, close, context=self.context)
         else:
             self._drain_and_end(close)
 
@@ -343,10 +350,6 @@ class SocketWire(Wire):
         if not self.over:
             self.end(close)
             self.drop()
-
-    def _reset(self) -> BaseException | None:
-        lost = self.lost
-        return lost.exception() if lost.done() and not lost.cancelled() else None
 
     def _lost(self, lost: "asyncio.Future[None]") -> None:
         if not lost.cancelled():
@@ -378,12 +381,11 @@ class SocketWire(Wire):
         if self.lost.done():
             return
         # A socket with nothing left to write is closed in the next turn, and needs no timer.
-        loop = asyncio.get_running_loop()
-        self._release = loop.call_soon(self._bound_release, loop, context=self.context)
+        self._release = self.lost.get_loop().call_soon(self._bound_release, context=self.context)
 
-    def _bound_release(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _bound_release(self) -> None:
         if not self.lost.done():
-            self._release = loop.call_later(RELEASE, self._abort_transport)
+            self._release = self.lost.get_loop().call_later(RELEASE, self._abort_transport)
 
     def _end_writing(self) -> None:
         """Let the kernel take nothing more: uvloop may write once more before it aborts."""

@@ -158,7 +158,8 @@ class Ticker:
 
     def forget(self, wire: Ticking) -> None:
         """Forget a wire whose socket is closed."""
-        self.discard(wire)
+        if wire in self._wires:
+            self.discard(wire)
         self._ended.discard(wire)
         if not self._wires and not self._ended:
             self._tickers.pop(self._loop, None)

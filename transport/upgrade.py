@@ -1,7 +1,6 @@
 """The answer to an upgrade and the parts of its connection, through aiohttp's public hooks."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, hdrs
@@ -11,7 +10,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from recloser.fsm.named_tuple import NamedTuple
 from recloser.transport.aiohttp_outgoing import AiohttpOutgoing
-from recloser.transport.base import Frame
+from recloser.transport.base import Read
 from recloser.transport.compression import NAME
 from recloser.transport.handshake import joined, plain, upgrades
 from recloser.transport.outgoing import Outgoing
@@ -59,7 +58,7 @@ class Answer(ClientResponse):
     plain: bool
     """Whether it is an upgrade with nothing to judge: see `handshake.plain`."""
     _shown: CIMultiDictProxy[str] | None
-    """What stands for the headers of an upgrade; None before they came, and for no upgrade."""
+    """What stands for the headers; None before they came."""
 
     async def start(self, connection: Connection) -> ClientResponse:
         """Keep the socket: an answer without a body drops it before it is closed.
@@ -72,8 +71,7 @@ class Answer(ClientResponse):
         self.received = received = super().headers
         upgraded = self.status == _UPGRADED
         self.plain = upgraded and plain(received)
-        if upgraded:
-            self._shown = received if self.plain else _readable(received)
+        self._shown = _readable(received) if upgraded and not self.plain else received
         return self
 
     @property
@@ -157,7 +155,7 @@ class UnmaskedFrames:
 class Frames(NamedTuple):
     """Who reads and writes the frames of an upgraded connection: see `SocketWire`."""
 
-    read: Callable[[], Coroutine[Any, Any, Frame]]
+    read: Read
     lost: "asyncio.Future[None]"
     outgoing: Outgoing
     parser: UnmaskedFrames | None
@@ -178,6 +176,7 @@ class Upgrade:
         "_frames",
         "_handler",
         "_lost",
+        "headers",
         "protocol",
         "reader",
         "response",
@@ -196,14 +195,20 @@ class Upgrade:
     ) -> None:
         del args, kwargs  # for what it is not used for
         connection = response.connection  # gone once the response is closed
-        handler = None if connection is None else connection.protocol
-        if connection is None or handler is None:
+        if (
+            connection is None
+            or (handler := connection.protocol) is None
+            or (transport := handler.transport) is None
+            or (lost := handler.closed) is None
+        ):
             raise ClientConnectionResetError("the connection broke while it was upgraded")
-        transport, lost = handler.transport, handler.closed
-        if transport is None or lost is None:
-            raise ClientConnectionResetError("the connection broke while it was upgraded")
+        self.headers: CIMultiDictProxy[str]
+        """The headers of the answer, as they came."""
         if isinstance(response, Answer):
             response.transport = None
+            self.headers = response.received
+        else:
+            self.headers = response.headers
         # aiohttp keeps the parser of HTTP answers, 1.3 KiB, until the connection is lost, when it
         # sets this itself; no byte goes through it once the protocol has been changed.
         handler._parser = None  # noqa: SLF001 - no public way; test_contract.py pins it
@@ -238,12 +243,6 @@ class Upgrade:
         self.response._connection = None  # noqa: SLF001 - no public way; test_contract.py pins it
         self.response._closed = True  # noqa: SLF001 - the same
         return self._connection
-
-    @property
-    def headers(self) -> CIMultiDictProxy[str]:
-        """The headers of the answer, as they came."""
-        answer = self.response
-        return answer.received if isinstance(answer, Answer) else answer.headers
 
     @property
     def _parser(self) -> Any:

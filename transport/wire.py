@@ -11,11 +11,13 @@ from typing import Any, Protocol
 from recloser.fsm.errors import RecloserError
 from recloser.fsm.record import NO_HEADERS, Close, varied
 from recloser.transport.base import (
+    NOBODY,
     Delivery,
     Frame,
     Interceptor,
     OnUndeliverable,
     Opcode,
+    Read,
     Request,
     Undelivered,
 )
@@ -60,10 +62,8 @@ class Wire(ABC):
         "undelivered",
     )
 
-    def __init__(
-        self, read: Callable[[], Coroutine[Any, Any, Frame]], ended: Callable[[Close], None]
-    ) -> None:
-        self.read: Callable[[], Coroutine[Any, Any, Frame]] = read
+    def __init__(self, read: Read, ended: Callable[[Close], None]) -> None:
+        self.read: Read = read
         """Await the next frame; once the connection has ended and all is read, it raises."""
         self.busy: bool = False
         """A consumer waits in `read()`, or `take()` has something to say."""
@@ -75,7 +75,7 @@ class Wire(ABC):
         """The messages that were read and wait for a consumer."""
         self.draining: bool = False
         """The peer is gone, and what is left to read is bounded: a full buffer stops nothing."""
-        self.undelivered: Undelivered = Undelivered()
+        self.undelivered: Undelivered = NOBODY
         """Answers for a message that `send` cannot take any more."""
         self._ended = ended
         self._reading: Coroutine[Any, Any, Frame] | None = None
@@ -208,7 +208,7 @@ class Wire(ABC):
         `resend` says that `unsent_messages` will be sent again on another wire: a `send` that
         waits at the end gives QUEUED, and nothing may leave after the end.
         """
-        self.undelivered.callback, self.undelivered.resend = callback, resend
+        self.undelivered = Undelivered(callback, resend=resend)
 
     @property
     def unsent(self) -> int:
@@ -311,9 +311,9 @@ class Wire(ABC):
 
         One coroutine reads at a time: a consumer's, or this one, which is driven without a task.
         """
-        if self._reading is not None or self.attended:
+        if self.over or self._reading is not None or self.attended:
             return
-        while not self.over and (self.draining or self.closing or not self.received.full):
+        while not self.over and (not self.received.full or self.draining or self.closing):
             if self._drive(self.read()):
                 return
         self.busy = self.over or bool(self.received.messages)
