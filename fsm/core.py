@@ -306,7 +306,7 @@ class Core:
         run.ended(decision, now, context.roll)
         wish = self.wish if problem is None else Wish.CLOSE
         self.guard = wish.guard if asked else decision.guard
-        if close.answered and isinstance(decision, Stop):
+        if isinstance(decision, Stop) and close.answered:
             self._known = tuple(each for each in self._known if each != self.address)
         again = self.guard is Guard.CONNECT
         if again and not self._paced:

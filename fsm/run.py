@@ -22,6 +22,9 @@ from recloser.fsm.value import parameters
 REFUSALS_FORGOTTEN: Final = 3600.0
 """Seconds: a generation that lasted this long before we refused a frame begins a new row (B16)."""
 
+_REFUSED: Final = frozenset({Cause.BUDGET, Cause.LEASE})
+"""The causes of a dial that was not made, since it is not allowed."""
+
 
 class Run:
     """Counters and moments of one run; replaced, never reset, when the failures are forgotten."""
@@ -146,7 +149,7 @@ class Run:
 
         `facts` are those of `context`. What the answer sets is kept by `ended`.
         """
-        refused = close.cause in (Cause.BUDGET, Cause.LEASE)
+        refused = close.cause in _REFUSED
         if not (close.intentional or refused):
             self.failed(close, now)
         elif left:

@@ -102,6 +102,7 @@ class Moves:
             if successor.farewell is None and isinstance(effect, Drop):
                 successor.farewell = effect.code, effect.reason
             inbound.lose(inbound.unserved(successor.wire))
+            successor.leave()
             releaser.start(successor, last=False)
         if isinstance(effect, Failed):
             log.move_failed(fields, effect.close, effect.decision)

@@ -310,7 +310,6 @@ class Driver:
     def dialled(self, generation: Generation, task: asyncio.Task[None] | None) -> None:
         """See `Owner.dialled`."""
         close = None if task is None else failure_of(task)
-        generation.task = None
         if generation is self.moves.successor:
             part(self._terms, self.core)
         elif generation is not self.generation:
@@ -351,13 +350,13 @@ class Driver:
             self.last_change = change
             self.inbound.end(change)
         log.state_change(change, self.clock, self.fields)
-        if current is not states.CONNECTING:
-            follow(self._terms, self.core, change, self)
-        if change.undelivered:
-            self.counters.undelivered += change.undelivered
-            self.inbound.mark_reported(change.undelivered)
-            log.messages_undelivered(self.fields, change.undelivered)
         if left or current is states.OPEN:
+            if current is not states.CONNECTING:
+                follow(self._terms, self.core, change, self)
+            if change.undelivered:
+                self.counters.undelivered += change.undelivered
+                self.inbound.mark_reported(change.undelivered)
+                log.messages_undelivered(self.fields, change.undelivered)
             self.sender.changed(change, generation)
             if change.previous is states.CLOSING:
                 self._close_waiters.release()
@@ -373,11 +372,13 @@ class Driver:
         if generation is None:
             self._releaser.start(None, last=change.current is states.CLOSED)
             return
-        if change.trigger is not Trigger.LOST or change.previous is states.OPEN:
+        lost = change.trigger is Trigger.LOST
+        if not lost or change.previous is states.OPEN:
             self.sender.leave()
-            generation.leave()
-        if change.trigger is Trigger.LOST:
+        else:
             self.inbound.lose(self.inbound.unserved(generation.wire))
+        generation.leave()
+        if lost:
             self.counters.ended(change)
             self.last_close, session = change.close, change.session
             if session is not None or change.uptime is not None:

@@ -94,6 +94,7 @@ class Generation:
 
     def dialled(self, task: asyncio.Task[None]) -> None:
         """Take the end of the dial's task, and pass it on."""
+        self.task = None
         self._owner.dialled(self, task)
 
     def succeeded(self) -> None:
@@ -105,6 +106,7 @@ class Generation:
         task = self.task
         if task is not None and not task.cancelling():
             task.remove_done_callback(self.dialled)
+            self.task = None
             self._owner.dialled(self, None)
 
     def ended(self, close: Close) -> None:
@@ -262,14 +264,13 @@ class Releaser:
         return self._task is None and (self.unowned or not self._ended)
 
     def start(self, generation: Generation | None, *, last: bool) -> None:
-        """End a generation and release it soon; with `last` also the transport and the outbox.
+        """Release a generation that was left soon; with `last` also the transport and the outbox.
 
         Without a generation the lease alone is released, if there is one.
         """
         if generation is None and not last and self._lease is None:
             return
         if generation is not None:
-            generation.leave()
             generation.give_up()
             if self.unowned:
                 generation.abort()
