@@ -18,7 +18,7 @@ from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
 from recloser.driver.statistics import Counters
-from recloser.driver.terms import FREE, Terms, follow, meet, part, waits
+from recloser.driver.terms import FREE, Terms, follow, late, meet, part, waits
 from recloser.driver.watchdog import Watchdog, watch_subscription
 from recloser.fsm import effects, states
 from recloser.fsm.change import StateChange
@@ -278,12 +278,13 @@ class Driver:
         """See `Dialler.prepare`."""
         if not self._releaser.idle:
             await self._releaser.wait()
+            late(self._terms, self.core)
         if self.clock.monotonic() < effect.not_before:
             await sleep_until(effect.not_before, self.clock)
+            late(self._terms, self.core)
         if generation is self.generation:
             self.inbound.set_aside()
-        address = self._inputs.address(self.core.address)
-        return await meet(self._terms, self, effect, address)
+        return await meet(self._terms, self, effect, self._inputs.address(self.core.address))
 
     def request(self, effect: effects.Dial) -> Coroutine[Any, Any, Request]:
         """See `Dialler.request`."""
@@ -351,8 +352,7 @@ class Driver:
             self.inbound.end(change)
         log.state_change(change, self.clock, self.fields)
         if left or current is states.OPEN:
-            if current is not states.CONNECTING:
-                follow(self._terms, self.core, change, self)
+            follow(self._terms, self.core, change, self)
             if change.undelivered:
                 self.counters.undelivered += change.undelivered
                 self.inbound.mark_reported(change.undelivered)

@@ -11,7 +11,7 @@ from recloser.fsm.effects import Dial
 from recloser.fsm.events import Event, Wait
 from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Cause, Close
-from recloser.fsm.states import State
+from recloser.fsm.states import CONNECTING, State
 from recloser.transport.base import DialFailed
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ class Governor(Protocol):
         """Follow a change of state but to CONNECTING; `driver` takes a hint that ends a backoff."""
         ...
 
+    def late(self, engine: int) -> None:
+        """Take note that an engine dials some time after the hint that let it."""
+        ...
+
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""
         ...
@@ -101,6 +105,7 @@ async def meet(
     lease, budget, governor = terms
     if lease is not None:
         await lease.obtain()
+        late(terms, driver.core)
     spend = None
     if budget is not None:
         if budget.wait(driver.clock.monotonic()) > 0:
@@ -144,11 +149,19 @@ def waits(terms: Terms, core: Core, deadline: float) -> int | None:
 
 def follow(terms: Terms, core: Core, change: StateChange, driver: "Hinted") -> None:
     """Let lease and governor follow a change of state but to CONNECTING: that asks for them."""
+    if change.current is CONNECTING:
+        return
     lease, _, governor = terms
     if lease is not None:
         lease.changed(change)
     if governor is not None:
         governor.changed(id(core), core.address, change, driver)
+
+
+def late(terms: Terms, core: Core) -> None:
+    """Let a dial count from its beginning, where it had to wait for something of its own."""
+    if terms.governor is not None:
+        terms.governor.late(id(core))
 
 
 def part(terms: Terms, core: Core) -> None:

@@ -197,6 +197,10 @@ class Route:
                     return
         desk.leave(engine)
 
+    def late(self, engine: int) -> None:
+        """Take note that an engine dials some time after the hint that let it: it asks again."""
+        self._governor.desk().woken.pop(engine, None)
+
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""
         self._governor.desk().leave(engine)

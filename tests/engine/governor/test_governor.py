@@ -429,6 +429,32 @@ async def test_a_permit_that_came_with_a_hint_ends_with_its_dial_though_that_nev
     await other.close()
 
 
+@pytest.mark.spec("M3.8", "M3.9")
+@virtual
+async def test_who_is_woken_within_a_second_of_its_last_dial_counts_from_the_next_one() -> None:
+    """Else its dial would look slow, and the window would grow as if the host had a queue."""
+    governor = Governor()
+    fleet = Fleet(1, GONE, SLOW, governor=governor, policy=Answering(Retry(60.0)))
+    fleet.connect()
+    begun = now()
+    gone, _ = engine(GONE, governor=governor, policy=Answering(Retry(60.0)))
+    gone.connect()
+    await pass_time(0.5)
+    other, _ = engine(UP, governor=governor)
+    other.connect()
+    await pass_time(0.25)
+    assert fleet.states == [State.CONNECTING]
+    assert fleet.dials == 1
+    await pass_time(1.0)
+    assert fleet.dials == 2
+    number = id(fleet.engines[0]._driver.core)
+    dial = governor.desk()._core._homes[number]._dialling[number]
+    assert dial.began == pytest.approx(begun + 1.0)
+    await fleet.close()
+    await gone.close()
+    await other.close()
+
+
 @pytest.mark.spec("M1.5")
 @virtual
 async def test_a_function_that_gives_another_address_asks_for_a_permit_there() -> None:
