@@ -158,6 +158,8 @@ class Driver:
         for effect in found:
             if type(effect) is effects.Announce:
                 self._announce(effect.change)
+            elif type(effect) is effects.Dial:
+                self._dial(effect)
             else:
                 self._perform(effect)
         if self._close_waiters.waiting:
@@ -242,8 +244,6 @@ class Driver:
 
     def _perform(self, effect: effects.Effect) -> None:
         match effect:
-            case effects.Dial():
-                self._dial(effect)
             case effects.Promote():
                 self._promote()
             case effects.Drop() | effects.Failed():
