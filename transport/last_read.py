@@ -113,8 +113,13 @@ class _BufferedLastRead(_LastRead, asyncio.BufferedProtocol):
     __slots__ = ("buffer_updated", "get_buffer")
 
 
-def last_read(transport: asyncio.Transport, lowest: asyncio.Transport) -> _LastRead:
-    """Have the rest read when a connection dies; `lowest` is the transport of its socket."""
+def last_read(transport: asyncio.Transport, lowest: asyncio.Transport | None) -> _LastRead | None:
+    """Have the rest read when a connection dies; `lowest` is the transport of its socket.
+
+    None where that is hidden: then nothing more can be read.
+    """
+    if lowest is None:
+        return None
     protocol: Any = lowest.get_protocol()
     made: _LastRead
     if hasattr(protocol, "get_buffer"):

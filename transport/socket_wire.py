@@ -105,8 +105,7 @@ class SocketWire(Wire):
         self._release: asyncio.Handle | None = None
         self._liveness: Liveness | None = None
         self._counted: FrameCounter | None = None
-        lowest = outgoing.lowest
-        self._last_read = None if lowest is None else last_read(transport, lowest)
+        self._last_read = last_read(transport, outgoing.lowest)
         self._ticker = Ticker.of(lost.get_loop())
         heartbeat = owner.heartbeat
         until = inf if heartbeat is None else self._judge(heartbeat).until
@@ -337,8 +336,7 @@ class SocketWire(Wire):
         """End the connection by this record, unless what had arrived has another (B2.3)."""
         if self.over:
             return
-        arrived = self._last_read is not None and self._last_read.read()
-        if arrived and self.attended:
+        if self._last_read is not None and self._last_read.read() and self.attended:
             # The consumer that waits is woken first.
             self.lost.get_loop().call_soon(self._drain_and_end, close, context=self.context)
         else:
@@ -357,7 +355,9 @@ class SocketWire(Wire):
         if self._release is not None:
             self._release.cancel()
         if not self.over:
-            self.drain_received()
+            self.draining = True
+            if self._waiter is None or not self._waiter.done():
+                self.read_now()  # else the loop is about to go on with the read that waits
         self.release()
         self._ticker.forget(self)
 
