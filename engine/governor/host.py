@@ -125,11 +125,10 @@ class Host:
         """Take an engine that wants to dial now, and has no permit."""
         self._sleepers.pop(engine, None)
         self._ripe.pop(engine, None)
-        others = bool(self._ahead or self._waiting)
+        others = bool(self._ahead or self._waiting or (self._pace is not None and self._ripe))
         line = self._ahead if intentional else self._waiting
         line[engine] = route
-        behind = self._pace is None and now < self.due and not intentional
-        if others and (behind or self.due == inf):
+        if others and now < self.due and (self._down_since is None or not intentional):
             return []  # as those who wait, it waits for the end of a dial, or for its turn
         return self.admit(now)
 
@@ -148,10 +147,11 @@ class Host:
             self._ripe[engine] = route
         if close.spread is not None:
             self._asks(close.spread, now)
-        found: list[Effect] = []
-        clear = self._pace is None and self._down_since is None
-        if clear and kind in _TROUBLE:
-            found = self._suspects(engine, kind, close, now)
+        if self._pace is not None:
+            return self.admit(now)
+        if self._down_since is not None or kind not in _TROUBLE:
+            return []
+        found = self._suspects(engine, kind, close, now)
         return found + self.admit(now)
 
     def dials(self, engine: int) -> bool:
