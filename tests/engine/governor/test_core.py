@@ -18,6 +18,18 @@ def test_each_key_has_limits_of_its_own() -> None:
     assert town.granted == [(0.0, 1), (0.0, 3), (1.0, 2), (1.0, 4)]
 
 
+@pytest.mark.spec("M1.1", "M1.3")
+@pytest.mark.parametrize("intentional", [False, True])
+def test_who_asks_before_a_late_loop_has_looked_lets_the_first_of_them_begin(
+    intentional: bool,
+) -> None:
+    town = Town(rate=1.0)
+    town.ask(1, 2)
+    town.now = 1.5
+    town.ask(3, intentional=intentional)
+    assert town.granted == [(0.0, 1), (1.5, 3 if intentional else 2)]
+
+
 @pytest.mark.spec("M3.1")
 def test_a_host_that_is_down_holds_up_no_other() -> None:
     town = Town()
