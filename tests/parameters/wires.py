@@ -99,6 +99,7 @@ TABLE: Table = {
     **made_by("connect", "SocketWire.last_exchange", "now"),
     **made_by("connect", "SocketWire.last_received", "now"),
     **made_by("connect", "SocketWire.let_go", "linger"),
+    **made_by("connect", "SocketWire.on_undeliverable", "callback", "resend"),
     **made_by("connect", "SocketWire.ping", "message"),
     **made_by("connect", "SocketWire.pings_missed", "count", "answered_before"),
     **made_by("connect", "SocketWire.postpone", "until"),
