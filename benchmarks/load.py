@@ -15,7 +15,8 @@ engines; the server never has them.
 
 Every message is accounted for, those before the measurement too: what the servers have sent was
 received or reported as undelivered, and what was to be sent was received by a server, or reported
-as unsent, or `send` raised. A message to a client that has given up the dial counts as lost. The
+as unsent, or `send` raised. A message to a client that has given up the dial counts as lost: the
+servers tell how many they have sent on connections that were cut, so without a close frame. The
 rows are `bare`, `watched` (with a heartbeat), `engines`, `quiet` (engines with `quiet_only`),
 `restart` and `quiet-restart`. `make fleet` runs all of them with `--rare`, and some without. A row
 takes 45 s more than it measures, and ends by itself.
@@ -25,20 +26,19 @@ import asyncio
 import gc
 import json
 import resource
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import cycle
 from typing import NamedTuple
 
 import aiohttp
-from aiohttp import WSMsgType, web
 from peers import silence
+from publisher import MESSAGE, TICK, Server, serving
 from table import Table
 
 import recloser
@@ -46,8 +46,6 @@ import recloser
 GOAL = 1.10
 SHARE = 5
 """So many messages are received for one that is sent."""
-TICK = 0.05
-MESSAGE = "x" * 100
 AWAY = 3.0
 AT_ONCE = 200
 """Dials under way at a time: what an engine's governor allows."""
@@ -60,95 +58,6 @@ SETTLING = 1.25 * INTERVAL
 RARE = "--rare"
 THRESHOLDS = (100_000, 20, 100)
 """What `gc.set_threshold` is given with `--rare`."""
-SERVICE_RESTART = b"\x03\xf4restart"
-
-
-async def serve(port: int) -> None:
-    """Send each connection a message a second until SIGTERM; then print what was counted."""
-    counts = {"sent": 0, "received": 0}
-    connections = dict[int, web.WebSocketResponse]()
-    stop, empty = asyncio.Event(), asyncio.Event()
-
-    async def feed(request: web.Request) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse()
-        await ws.prepare(request)
-        connections[id(ws)] = ws
-        try:
-            if stop.is_set():
-                await ws.send_frame(SERVICE_RESTART, WSMsgType.CLOSE)
-            # The client's messages before its close frame are read to the last.
-            async for _ in ws:
-                counts["received"] += 1
-        finally:
-            del connections[id(ws)]
-            if not connections:
-                empty.set()
-        return ws
-
-    async def publish() -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while not stop.is_set():
-            for number in range(round(1 / TICK)):
-                for ws in [*connections.values()][number :: round(1 / TICK)]:
-                    if not ws.closed and not stop.is_set():
-                        with suppress(ConnectionError):
-                            await ws.send_str(MESSAGE)
-                            counts["sent"] += 1
-                due += TICK
-                await asyncio.sleep(max(0.0, due - loop.time()))
-
-    app = web.Application()
-    app.router.add_get("/", feed)
-    runner = web.AppRunner(app, shutdown_timeout=1.0, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, backlog=4096, reuse_address=True).start()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    print(runner.addresses[0][1], flush=True)
-    await publish()
-    for ws in [*connections.values()]:
-        with suppress(ConnectionError):
-            await ws.send_frame(SERVICE_RESTART, WSMsgType.CLOSE)
-    if connections:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(empty.wait(), 10.0)
-    print(json.dumps(counts), flush=True)
-    await runner.cleanup()
-
-
-class Server:
-    """The server's process; it comes back at the same port."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.sent = self.received = 0
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, __file__, "--serve", str(self.port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        """Stop it, and add up what it has counted; a second call does nothing."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(signal.SIGTERM)
-            told, _ = process.communicate()
-            counts = json.loads(told)
-            self.sent += counts["sent"]
-            self.received += counts["received"]
-
-
-@contextmanager
-def serving() -> Iterator[Server]:
-    server = Server()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @dataclass
@@ -167,6 +76,8 @@ class Count:
     """Messages received meanwhile."""
     server_sent: int = 0
     server_received: int = 0
+    server_cut: int = 0
+    """Messages of the servers on connections that ended without a close frame of the client's."""
 
     @property
     def lost_here(self) -> int:
@@ -177,6 +88,11 @@ class Count:
     def lost_there(self) -> int:
         """Messages of the client of which nobody knows."""
         return self.sent - self.server_received - self.unsent
+
+    def add(self, server: Server) -> None:
+        """Take what the servers have counted."""
+        self.server_sent, self.server_received = server.sent, server.received
+        self.server_cut = server.cut
 
 
 Send = Callable[[str], Awaitable[object]]
@@ -242,7 +158,7 @@ async def bare(connections: int, seconds: float, *, heartbeat: float | None) -> 
             count.open = sum(not ws.closed for ws in opened)
             await asyncio.to_thread(server.stop)
             await asyncio.gather(*readers)
-    count.server_sent, count.server_received = server.sent, server.received
+    count.add(server)
     return count
 
 
@@ -316,7 +232,7 @@ async def engines(connections: int, seconds: float, *, quiet_only: bool, restart
             # The server ends first, so that no message crosses a close of ours.
             await asyncio.to_thread(server.stop)
         crowd.count.open = opened
-    crowd.count.server_sent, crowd.count.server_received = server.sent, server.received
+    crowd.count.add(server)
     return crowd.count
 
 
@@ -358,7 +274,13 @@ def main(connections: int, seconds: float, rows: list[str], *, rare: bool) -> No
         [
             *("CPU s", "µs a message", "to bare aiohttp", "to bare with a heartbeat"),
             *("open at the end", "received", "undelivered", "lost on the way here"),
-            *("sent", "unsent", "`send` raised", "lost on the way there"),
+            *(
+                "sent on connections cut",
+                "sent",
+                "unsent",
+                "`send` raised",
+                "lost on the way there",
+            ),
         ],
         judged="to bare aiohttp",
     )
@@ -368,7 +290,7 @@ def main(connections: int, seconds: float, rows: list[str], *, rare: bool) -> No
         ratios = [count.cpu / found[base].cpu if base in found else None for base in BASES]
         numbers = (
             *(count.open, count.received, count.undelivered, count.lost_here),
-            *(count.sent, count.unsent, count.refused, count.lost_there),
+            *(count.server_cut, count.sent, count.unsent, count.refused, count.lost_there),
         )
         table.add(
             ROWS[name].title, f"{count.cpu:.2f}", f"{count.cpu / count.measured * 1e6:.1f}",
@@ -390,8 +312,6 @@ def row(name: str, connections: int, seconds: float, *, rare: bool) -> None:
 if __name__ == "__main__":
     rare = RARE in sys.argv
     match [word for word in sys.argv[1:] if word != RARE]:
-        case ["--serve", port]:
-            asyncio.run(serve(int(port)))
         case ["--row", name, connections, seconds]:
             row(name, int(connections), float(seconds), rare=rare)
         case [] | [_] as words:
