@@ -107,7 +107,12 @@ class Generation:
         if task is not None and not task.cancelling():
             task.remove_done_callback(self.dialled)
             self.task = None
-            self._owner.dialled(self, None)
+            try:
+                self._owner.dialled(self, None)
+            except (KeyboardInterrupt, SystemExit):
+                # It leaves the loop by itself; asyncio must not call it an error of this task too.
+                task.add_done_callback(asyncio.Task.exception)
+                raise
 
     def ended(self, close: Close) -> None:
         """Take the end of the wire, and pass it on."""

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from recloser import ConcurrentReceive, PolicyError, Retry, State, StateChange, Stop
+from recloser.testing import VirtualTimeLoop
 from tests.engine.rig import (
     CUT,
     DOWN,
@@ -319,3 +320,34 @@ async def test_who_waits_is_told_of_a_policy_error() -> None:
     error = await waits
     assert isinstance(error, PolicyError)
     assert isinstance(error.__cause__, ValueError)
+
+
+@pytest.mark.spec("I3.2")
+@pytest.mark.parametrize("exit_", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("state", [State.CONNECTING, State.OPEN, State.BACKOFF])
+def test_an_exit_of_the_process_leaves_the_loop_and_is_told_once(
+    state: State, exit_: type[BaseException]
+) -> None:
+    problems: list[dict[str, Any]] = []
+
+    def leave(change: StateChange) -> None:
+        if change.current is state:
+            raise exit_
+
+    ws, transport = engine(UP, observers=[leave], policy=Answering(Retry(5.0)))
+
+    async def start() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, problem: problems.append(problem))
+        ws.connect()
+        await turns()
+        transport.wires[-1].end(CUT)
+        await turns()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        with pytest.raises(exit_):
+            runner.run(start())
+        gc.collect()
+        runner.run(ws.close())
+    gc.collect()
+    assert problems == []
