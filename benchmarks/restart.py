@@ -7,7 +7,7 @@ thirty, killed and back at a tenth and at half of its capacity, and restarted tw
 the other, behind haproxy if that is installed. The optimum is what the server takes: a program that
 dials without a pause, as many at a time as it likes, or the capacity where the server has one.
 The optimum is measured in a process of its own, so that engines and bare aiohttp begin with an
-empty heap. With `--rare` both have the thresholds of Python's collector that docs/embedding.md
+empty heap, and once more at the end, as the control. With `--rare` both have the thresholds of Python's collector that docs/embedding.md
 recommends for many engines; the server never has them.
 A return in which an engine is missing after ninety seconds is a row that says what was open, and
 the run goes on. `make fleet` runs it in both ways; a run takes five minutes and ends by itself.
@@ -199,7 +199,7 @@ class Account:
     """The rows of the table, and what the process holds meanwhile."""
 
     def __init__(self, count: int, url: str, *, rare: bool) -> None:
-        self._count = count
+        self._count, self._url, self._rare = count, url, rare
         bare = optimum_of(count, url, rare=rare)
         self.optimum = bare.seconds
         self._before = held()
@@ -213,6 +213,15 @@ class Account:
             ],
             judged="to the optimum",
         )
+
+    async def control(self) -> None:
+        """Measure bare aiohttp once more: what differs by no more than this row says nothing."""
+        bare = await asyncio.to_thread(optimum_of, self._count, self._url, rare=self._rare)
+        self.table.add(
+            "bare aiohttp, once more", f"{self.optimum:.2f}", "", "", f"{bare.seconds:.2f}",
+            f"{bare.seconds / self.optimum:.2f}", f"{bare.cpu / self._count * 1e3:.2f}", "1.00",
+            judged=None,
+        )  # fmt: skip
 
     async def holds(self, when: str) -> None:
         """Print what the process holds once a return is over, and the memory of an engine."""
@@ -281,6 +290,9 @@ async def restarts(count: int, *, rare: bool) -> Table:
                     pass
             await account.holds("open at the end")
         await account.holds("closed")
+        server.end()
+        await asyncio.to_thread(server.start)
+        await account.control()
     finally:
         server.end()
     return account.table
@@ -306,6 +318,7 @@ async def rolling(count: int, *, rare: bool) -> Table:
                         await asyncio.to_thread(server.start)
                 await account.holds("open at the end")
             await account.holds("closed")
+            await account.control()
     finally:
         for server in servers:
             server.end()
