@@ -5,10 +5,10 @@
 The server is a process of its own. It is killed and away for three seconds, killed and away for
 thirty, killed and back at a tenth and at half of its capacity, and restarted twice, one half after
 the other, behind haproxy if that is installed. The optimum is what the server takes: a program that
-dials without a pause, as many at a time as it likes, or the capacity where the server has one.
-The optimum is measured in a process of its own, so that engines and bare aiohttp begin with an
-empty heap, and once more at the end, as the control. With `--rare` both have the thresholds of Python's collector that docs/embedding.md
-recommends for many engines; the server never has them.
+dials without a pause, as many at a time as it likes, or the capacity where the server has one. The
+optimum is measured in a process of its own, so that engines and bare aiohttp begin with an empty
+heap, and once more at the end, as the control. With `--rare` both have the thresholds of Python's
+collector that docs/embedding.md recommends for many engines; the server never has them.
 A return in which an engine is missing after ninety seconds is a row that says what was open, and
 the run goes on. `make fleet` runs it in both ways; a run takes five minutes and ends by itself.
 """
