@@ -2,6 +2,7 @@
 
 import itertools
 from bisect import bisect
+from math import inf
 
 import pytest
 
@@ -335,6 +336,28 @@ def test_a_host_that_goes_again_while_it_returns_is_down() -> None:
     town.until(9.5)
     assert len(town.granted) == 5
     assert town.probes[1:] == [(9.0, 50)]
+
+
+@pytest.mark.spec("M3.8")
+def test_who_was_refused_in_a_return_that_has_ended_sets_no_moment() -> None:
+    """Nobody is woken while the host is down, so none of their moments is a deadline."""
+    town = Town()
+    town.down()
+    town.leave(902)
+    town.ask(1)
+    town.ended(1)
+    for number in range(1, 8):  # it may be woken a second later, then two, four, and so on
+        while len(town.woken) < number:
+            town.until(town.now + 1.0)
+        town.ended(901, FULL)
+        town.sleep(901, close=FULL)
+    town.ask(*range(10, 50))
+    town.serve(town.now + 60.0, lambda: NOBODY)
+    assert town.shared, "the host is down again"
+    town.now += 100.0
+    town.leave(*(engine for _, engine, _ in town.shared))
+    [host] = town.core._hosts.values()
+    assert host.due == inf
 
 
 @pytest.mark.spec("M3.4")
