@@ -87,7 +87,7 @@ def _as_sent(url: str | URL, parsed: URL, *, encoded: bool) -> str:
     return f"{parsed.scheme}://{parts[2] if named else parsed.raw_authority}{parts[3]}"
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=128)  # of texts that `exact_url` keeps as well, once they are dialled
 def address_of(url: str) -> tuple[str, str]:
     """Return what makes up the address of a checked URL, and its "host:port".
 

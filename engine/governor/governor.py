@@ -12,6 +12,7 @@ from recloser.clock import Alarm, loop_clock
 from recloser.fsm.budget import BUDGET_SPENT
 from recloser.fsm.change import StateChange
 from recloser.fsm.events import Hint
+from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.numbers import check_seconds
 from recloser.fsm.record import Cause, Close
 from recloser.fsm.states import State, Trigger
@@ -192,8 +193,8 @@ class Route:
                 except Exception as error:  # noqa: BLE001 - what the application gave must not break the engine
                     log.failure(log.LISTENER_FAILED, {}, "by", error)
                 else:
-                    wake, to = change.rule != BUDGET_SPENT, self._to(address)
-                    desk.sleep(engine, (ref(driver), address), key, to, close, wake=wake)
+                    rest = _Rest(ref(driver), address, self._to(address))
+                    desk.sleep(engine, key, rest, close, wake=change.rule != BUDGET_SPENT)
                     return
         desk.leave(engine)
 
@@ -208,6 +209,17 @@ class Route:
     def _to(self, address: str) -> Hashable:
         """Return the route to an address: that of all addresses of its origin."""
         return self._route, _place(address)[0]
+
+
+class _Rest(NamedTuple):
+    """A backoff that the return of the host may end."""
+
+    driver: "ref[Hinted]"
+    """Who takes the hint that ends it."""
+    address: str
+    """What is dialled then."""
+    route: Hashable
+    """By what."""
 
 
 class _Desk:
@@ -229,8 +241,8 @@ class _Desk:
         then the future of it, or None while the core is still being asked."""
         self.asking: set[int] = set()
         """Those that have no permit yet."""
-        self._asleep: dict[int, tuple[ref[Hinted], str]] = {}
-        """Those in backoff: who takes the hint that ends it, and the address that it dials then."""
+        self._asleep: dict[int, _Rest] = {}
+        """Those in backoff."""
         self.woken: dict[int, str] = {}
         """Those who have got that hint, with the permit to dial this address, and nothing more to
         ask for: no store shares the permits."""
@@ -259,21 +271,12 @@ class _Desk:
         found = self._core.failed(engine, close, asyncio.get_running_loop().time())
         self._perform(found, done=engine)
 
-    def sleep(
-        self,
-        engine: int,
-        sleeper: "tuple[ref[Hinted], str]",
-        key: str,
-        route: Hashable,
-        close: Close,
-        *,
-        wake: bool,
-    ) -> None:
+    def sleep(self, engine: int, key: str, rest: _Rest, close: Close, *, wake: bool) -> None:
         """Take note of a backoff; `wake`: the return of the host may end it."""
         self.woken.pop(engine, None)  # it was lost before it asked
-        self._asleep[engine] = sleeper
+        self._asleep[engine] = rest
         now = asyncio.get_running_loop().time()
-        self._perform(self._core.sleep(engine, key, close, now, route=route, wake=wake))
+        self._perform(self._core.sleep(engine, key, close, now, route=rest.route, wake=wake))
 
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""
@@ -355,16 +358,15 @@ class _Desk:
             self._set_alarm(core.deadline)
 
     def _wake(self, engine: int) -> None:
-        sleeper = self._asleep.pop(engine, None)
-        if sleeper is None:
+        rest = self._asleep.pop(engine, None)
+        if rest is None:
             return
-        reference, address = sleeper
-        driver = reference()
+        driver = rest.driver()
         if driver is None:
             self._part(engine)  # it was forgotten
             return
         if self._sharing is None:
-            self.woken[engine] = address
+            self.woken[engine] = rest.address
         driver.feed(Hint())
 
     def _answer(self, engine: int, answer: Grant | Close) -> None:
