@@ -244,12 +244,13 @@ def test_a_policy_says_resume_or_new_where_its_row_does() -> None:
     found = {"resume": Session.RESUME, "new": Session.NEW}
     seen = set()
     for name in policies.services():
+        policy = policies.for_service(name)
         for row in policies.service(name).rows:
             word = row.do.split()[0]
             if row.fact != "code" or row.reason is not None:
                 continue
             for low, _ in row.number_set.intervals:
-                decision = policies.for_service(name).decide(received(int(low)), after(2))
+                decision = policy.decide(received(int(low)), after(2))
                 if f"{name}-" in decision.rule and isinstance(decision, Retry):
                     assert decision.session is found.get(word), (name, row)
                     seen.add(decision.session)

@@ -12,6 +12,7 @@ from recloser.testing import Fleet
 from recloser.testing.evidence.ends import HOUR, NOBODY, TAKES, refused
 from recloser.testing.evidence.fleets import FLEETS, FleetDial, fleet_dials
 
+STANDARD = policies.standard()
 HELD = 5.0
 MORE = (
     Fleet(parting=refused(404), dials=refused(404), before=3),
@@ -32,7 +33,7 @@ class Notes:
         self.asked.append((close, context))
         if context.roll > 0.95:
             return Hold()
-        decision = policies.standard().decide(close, context)
+        decision = STANDARD.decide(close, context)
         if isinstance(decision, Retry) and context.roll > 0.5:
             return decision
         return Retry(3.0 * context.roll, refresh=context.roll < 0.1)
