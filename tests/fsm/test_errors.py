@@ -72,6 +72,12 @@ def test_errors_survive_pickling(error: RecloserError) -> None:
     assert again.args == error.args
 
 
+def test_an_error_is_shown_by_its_text_and_never_by_what_it_keeps() -> None:
+    error = ConnectionClosed(change(Close.frame(4401, "token=hush has expired")), "'token=***'")
+    assert repr(error) == f"ConnectionClosed({str(error)!r})"
+    assert "hush" not in repr(error)
+
+
 def test_the_tree_is_in_the_module_docstring() -> None:
     public = {
         name
@@ -110,4 +116,12 @@ def test_an_error_among_its_own_arguments_is_stripped_once() -> None:
     outer = ConnectionError(inner)
     outer.args = (inner, outer)
     assert bare(outer) is outer
+    assert inner.__cause__ is None
+
+
+def test_the_errors_of_a_group_are_stripped_too() -> None:
+    inner = ValueError("inner")
+    inner.__cause__ = KeyError("cause")
+    group = ExceptionGroup("both", [OSError("one"), ExceptionGroup("nested", [inner])])
+    assert bare(group) is group
     assert inner.__cause__ is None

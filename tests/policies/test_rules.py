@@ -209,6 +209,7 @@ def test_a_set_holds_what_its_ranges_hold(parts: list[tuple[int, int]], value: i
         (lambda: Rule("a", {}, stop(), ""), "rule a: the condition is made by when"),  # type: ignore[arg-type] # bad input is the point
         (lambda: Rule("a", when(), Stop(), ""), "rule a: the action is made by retry"),  # type: ignore[arg-type] # bad input is the point
         (lambda: retry("soon"), "retry.. wants a Backoff"),  # type: ignore[arg-type] # bad input is the point
+        (lambda: retry(session="new"), "session must be Session.RESUME, NEW or None"),  # type: ignore[arg-type] # bad input is the point
     ],
 )
 def test_what_is_of_the_wrong_kind_is_refused(make: object, problem: str) -> None:
