@@ -37,19 +37,40 @@ class TcpInfo(NamedTuple):
 
 
 def tcp_info(transport: asyncio.BaseTransport) -> TcpInfo | None:
-    """Ask the kernel; None where it has no answer: not Linux, no plain TCP, no socket any more.
+    """Ask the kernel; None where it has no answer: not Linux, no plain TCP, no socket any more."""
+    return _account(transport) if kernel_tells(transport) else None
 
-    Of a Multipath TCP connection Linux tells what its first path received, and nothing of the
-    others: a live connection looks silent once its first path has died (F3).
+
+def kernel_tells(transport: asyncio.BaseTransport) -> bool:
+    """Whether the kernel has an account of this connection for as long as its socket is open.
+
+    It is the same for all connections of one protocol, so only the first one is asked for it. Of a
+    Multipath TCP connection Linux tells what its first path received, and nothing of the others: a
+    live connection looks silent once its first path has died (F3).
     """
     connection = transport.get_extra_info("socket")
     if sys.platform != "linux" or connection is None:
+        return False
+    try:
+        protocol: int = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
+    except (OSError, ValueError):  # of a closed socket uvloop's raises the latter
+        return False
+    if protocol in _TOLD:
+        return True
+    if protocol == socket.IPPROTO_MPTCP or _account(transport) is None:
+        return False
+    _TOLD.add(protocol)
+    return True
+
+
+def _account(transport: asyncio.BaseTransport) -> TcpInfo | None:
+    """Ask about a socket of which the kernel tells; None if it has been closed."""
+    connection = transport.get_extra_info("socket")
+    if connection is None:
         return None
     try:
-        if connection.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == socket.IPPROTO_MPTCP:
-            return None
         found = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
-    except (OSError, ValueError):  # of a closed socket uvloop's raises the latter
+    except (OSError, ValueError):  # as above
         return None
     if len(found) < _INFO.size:
         return None
@@ -57,34 +78,14 @@ def tcp_info(transport: asyncio.BaseTransport) -> TcpInfo | None:
     return TcpInfo(state == _ESTABLISHED, sent / 1000, data / 1000, acknowledgement / 1000)
 
 
-def kernel_tells(transport: asyncio.BaseTransport) -> bool:
-    """Whether `tcp_info` has an answer for as long as the socket is open.
-
-    It is the same for all connections of one protocol, so only the first one is asked for it.
-    """
-    connection = transport.get_extra_info("socket")
-    if sys.platform != "linux" or connection is None:
-        return False
-    try:
-        protocol: int = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
-    except (OSError, ValueError):  # as above
-        return False
-    if protocol in _TOLD:
-        return True
-    if tcp_info(transport) is None:
-        return False
-    _TOLD.add(protocol)
-    return True
-
-
 def last_received(transport: asyncio.Transport, now: float) -> float:
     """Return the moment of the last received bytes by the kernel's account, on the clock of `now`.
 
-    It is asked once for each judgement, so a blocked event loop does not mislead it (F3). While
+    The kernel must be one that tells of this connection. It is asked once for each judgement, so a blocked event loop does not mislead it (F3). While
     reading is paused the peer may have no room to send data; then an acknowledgement counts
     too, since it shows that the peer's kernel is there.
     """
-    found = tcp_info(transport)
+    found = _account(transport)
     if found is None:
         return now  # the socket is gone: the wire notices that
     return now - _silence(found, transport) + SLACK
@@ -92,7 +93,7 @@ def last_received(transport: asyncio.Transport, now: float) -> float:
 
 def last_exchange(transport: asyncio.Transport, now: float) -> float:
     """Return the moment since which bytes have not both come and left, by the same account."""
-    found = tcp_info(transport)
+    found = _account(transport)
     if found is None:
         return now
     return now - max(_silence(found, transport), found.since_sent) - SLACK

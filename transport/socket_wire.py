@@ -233,11 +233,15 @@ class SocketWire(Wire):
         """Look after the wire while no consumer reads: see `Ticking.tick`."""
         if not self._looked_after():
             return 0.0
-        due = inf if self._liveness is None else self._liveness.tick()
+        due = self.due()
         if not self._at_rest():
             return 0.0
         self.outgoing.sleeper = self
         return due
+
+    def due(self) -> float:
+        """See `Ticking.due`: to ping, or to set the timer that does."""
+        return inf if self._liveness is None else self._liveness.tick()
 
     def _looked_after(self) -> bool:
         """Read, and send what waited; return whether the connection goes on."""

@@ -75,6 +75,10 @@ class Ticking(Protocol):
         """
         ...
 
+    def due(self) -> float:
+        """Do what is due of an idle wire, and nothing more; return the moment until the next."""
+        ...
+
     def probe(self) -> None:
         """Ask the peer for a sign of life now: the machine slept."""
         ...
@@ -173,21 +177,27 @@ class Ticker:
         self._timer = self._loop.call_later(TICK, self._tick)
         self._asks = _ASKS if self.drift.jumped() else max(0, self._asks - 1)
         now = time.monotonic()
-        while self._spans and self._spans[0] * TICK <= now:
-            self._awake |= self._due.pop(heappop(self._spans))
         for wire in [wire for wire in self._wires if not wire.busy]:
             wire.read_ahead()
+        while self._spans and self._spans[0] * TICK <= now:
+            for wire in self._due.pop(heappop(self._spans)):
+                if wire not in self._awake:
+                    self._rest(wire, wire.due(), now)
         for wire in tuple(self._awake):
-            self._look(wire, now)
+            self._rest(wire, wire.tick(), now)
         if self._asks:
             for wire in tuple(self._wires):
                 wire.probe()
 
-    def _look(self, wire: Ticking, now: float) -> None:
-        until = wire.tick()
-        if until > now + TICK and wire in self._wires:
+    def _rest(self, wire: Ticking, until: float, now: float) -> None:
+        """Leave a wire alone until this moment, or look at it at the next tick if that is near."""
+        if wire not in self._wires:
+            return  # it has ended meanwhile
+        if until > now + TICK:
             self._awake.discard(wire)
             self._schedule(wire, until)
+        else:
+            self._awake.add(wire)
 
     def _schedule(self, wire: Ticking, until: float) -> None:
         """Look at a wire when the span of this moment begins, and not when another one does."""

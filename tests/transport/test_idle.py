@@ -207,6 +207,21 @@ async def test_silence_while_idle_is_noticed(loop_factory: Factory) -> None:
         assert (await link.end()).cause is Cause.HEARTBEAT
 
 
+@pytest.mark.spec("F7.7")
+async def test_an_idle_wire_pings_when_that_is_due_and_is_not_looked_at(
+    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with linked(heartbeat=Heartbeat(interval=1.2, timeout=30.0)) as link:
+        await until_idle(link)
+        await ticked(1)
+        looks = looks_of(monkeypatch)
+        for _ in range(2):
+            assert await link.peer.frame() == (PING, b"")
+            await link.peer.send(frame(PONG, b""))
+        assert looks == []
+        assert idle(link)
+
+
 @pytest.mark.spec("F7.7", "F12.1")
 async def test_a_heartbeat_that_is_set_while_idle_is_due_by_its_own_schedule(
     loop_factory: Factory,
@@ -243,6 +258,9 @@ class Drowsy:
         now = self.clock.now
         self.looks.append(now)
         return next((each for each in self.moments if each > now), inf)
+
+    def due(self) -> float:
+        return self.tick()
 
     def read_ahead(self) -> None:
         raise AssertionError("somebody reads")

@@ -9,7 +9,7 @@ import pytest
 from recloser.testing.doubles.raw_server import text
 from recloser.transport import Heartbeat
 from recloser.transport import last_received as last_received_module
-from recloser.transport.last_received import TcpInfo, last_exchange, last_received, tcp_info
+from recloser.transport.last_received import TcpInfo, last_exchange, last_received
 from tests.transport.link import linked
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
@@ -44,12 +44,14 @@ async def test_the_kernel_is_asked_by_one_connection_for_all(
 ) -> None:
     asked: list[object] = []
 
+    account = last_received_module._account
+
     def counted(transport: asyncio.BaseTransport) -> TcpInfo | None:
         asked.append(transport)
-        return tcp_info(transport)
+        return account(transport)
 
     monkeypatch.setattr(last_received_module, "_TOLD", set())
-    monkeypatch.setattr(last_received_module, "tcp_info", counted)
+    monkeypatch.setattr(last_received_module, "_account", counted)
     for _ in range(2):
         async with linked(heartbeat=Heartbeat(3600.0, 3600.0)) as link:
             assert link.wire._counted is None
