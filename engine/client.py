@@ -10,6 +10,7 @@ from recloser.closed import closed_error
 from recloser.driver.driver import Driver
 from recloser.driver.inbound import ReceiveBody, receiver
 from recloser.driver.scope import Scope
+from recloser.driver.stable import failures
 from recloser.driver.statistics import Statistics
 from recloser.fsm.change import StateChange
 from recloser.fsm.closecodes import INTERNAL_ERROR, NORMAL, check_close
@@ -63,7 +64,7 @@ class ReconnectingWebSocket:
     @property
     def attempt(self) -> int:
         """Failures since the last stable period, `mark_healthy()` or `connect()`."""
-        return self._driver.core.run.attempt
+        return failures(self._driver.core, self._driver.clock)
 
     @property
     def generation(self) -> int:

@@ -11,8 +11,8 @@ A dial that waits for a permit has not begun: each `Wait` moves its deadline. Th
 failures from one proof of health to the next, and is replaced as a whole.
 
 A state owns at most one *deadline*; in `open` that of a successor's dial may come before it. The
-driver sets one timer for it. What is to be done comes out as *effects*, in order. The core performs
-none of them, so nothing in it can wait, fail or call the application back.
+driver has one timer for it at most. What is to be done comes out as *effects*, in order. The core
+performs none of them, so nothing in it can wait, fail or call the application back.
 """
 
 from collections.abc import Callable

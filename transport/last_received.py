@@ -81,9 +81,10 @@ def _account(transport: asyncio.BaseTransport) -> TcpInfo | None:
 def last_received(transport: asyncio.Transport, now: float) -> float:
     """Return the moment of the last received bytes by the kernel's account, on the clock of `now`.
 
-    The kernel must be one that tells of this connection. It is asked once for each judgement, so a blocked event loop does not mislead it (F3). While
-    reading is paused the peer may have no room to send data; then an acknowledgement counts
-    too, since it shows that the peer's kernel is there.
+    The kernel must be one that tells of this connection. It is asked once for each judgement, so a
+    blocked event loop does not mislead it (F3). While reading is paused the peer may have no room
+    to send data; then an acknowledgement counts too, since it shows that the peer's kernel is
+    there.
     """
     found = _account(transport)
     if found is None:

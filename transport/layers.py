@@ -5,6 +5,8 @@ TLS stands on a socket, or on another TLS (a proxy's).
 
 import asyncio
 import gc
+import socket
+from contextlib import suppress
 from typing import Any, Final, cast
 
 _DEPTH: Final = 4
@@ -41,6 +43,15 @@ def bytes_queued(found: tuple[asyncio.Transport, ...]) -> int | None:
             return None
         queued += size
     return queued
+
+
+def end_writing(transport: asyncio.Transport) -> None:
+    """Let the kernel take nothing more: uvloop may write once more before it aborts."""
+    connection = transport.get_extra_info("socket")
+    descriptor = -1 if connection is None else connection.fileno()
+    if descriptor >= 0:
+        with suppress(OSError), socket.socket(fileno=socket.dup(descriptor)) as twin:
+            twin.shutdown(socket.SHUT_WR)
 
 
 def feed(protocol: Any, data: bytes) -> None:

@@ -1,9 +1,7 @@
 """A wire over a transport of asyncio: what its socket, its kernel and its clock tell."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from math import inf
 from typing import Any, Final, Protocol
 
@@ -21,6 +19,7 @@ from recloser.transport.last_received import (
     last_received,
     tcp_info,
 )
+from recloser.transport.layers import end_writing
 from recloser.transport.liveness import Liveness
 from recloser.transport.local_address import address_lost
 from recloser.transport.outgoing import Outgoing
@@ -369,7 +368,7 @@ class SocketWire(Wire):
         """See `Wire.finish`."""
         self.outgoing.stop()
         if self.undelivered.resend and self.unsent:
-            self._end_writing()  # a message that is sent again must not leave now
+            end_writing(self.transport)  # a message that is sent again must not leave now
             self._abort_transport()
         self.outgoing.sleeper = None  # or each would keep the other alive
         if self._last_read is not None:
@@ -390,14 +389,6 @@ class SocketWire(Wire):
     def _bound_release(self) -> None:
         if not self.lost.done():
             self._release = self.lost.get_loop().call_later(RELEASE, self._abort_transport)
-
-    def _end_writing(self) -> None:
-        """Let the kernel take nothing more: uvloop may write once more before it aborts."""
-        connection = self.transport.get_extra_info("socket")
-        descriptor = -1 if connection is None else connection.fileno()
-        if descriptor >= 0:
-            with suppress(OSError), socket.socket(fileno=socket.dup(descriptor)) as twin:
-                twin.shutdown(socket.SHUT_WR)
 
     def _abort_transport(self) -> None:
         if not self.lost.done():  # asyncio cannot abort a socket that is closed

@@ -17,6 +17,7 @@ from recloser.driver.loop import LoopBinding, running_loop
 from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
 from recloser.driver.sender import DirectSender
+from recloser.driver.stable import settle, timed
 from recloser.driver.statistics import Counters
 from recloser.driver.terms import FREE, Terms, follow, late, meet, part, waits
 from recloser.driver.watchdog import Watchdog, watch_subscription
@@ -38,10 +39,7 @@ if TYPE_CHECKING:
 
 
 class Driver:
-    """Feeds one core and performs its effects.
-
-    Events go through one inbox: an event is finished before the next one begins.
-    """
+    """Feeds one core through one inbox: an event is finished before the next one begins."""
 
     __slots__ = (
         "__weakref__",
@@ -145,13 +143,15 @@ class Driver:
                 self._handle(event)
         finally:
             self._handling = False
-            self._alarm.set(self.core.deadline, self.clock, self._expired)
+            self._alarm.set(timed(self.core), self.clock, self._expired)
 
     def _handle(self, event: Event) -> None:
-        core = self.core
+        core, now = self.core, self.clock.monotonic()
+        if core.stable_at is not None:
+            settle(core, now)
         core.held = self.sender.not_on_wire
         try:
-            found = core.handle(event, self.clock.monotonic())
+            found = core.handle(event, now)
         except (KeyboardInterrupt, SystemExit):
             self._inbox = (event, *self._inbox)  # the policy was interrupted: nothing has changed
             raise

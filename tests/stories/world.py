@@ -9,6 +9,7 @@ from typing import Any, cast
 import recloser
 from recloser import Close, ConcurrentReceive, Context, RecloserError, Retry, State, StateChange
 from recloser.clock import Alarm
+from recloser.driver.stable import timed
 from recloser.fsm import TABLE
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from recloser.transport import Request
@@ -244,8 +245,10 @@ class World(ScriptedTransport):
         alarms = [each for each in (*timers(), *due) if isinstance(each, Alarm)]
         self.check(len(alarms) <= 1, "C1: two timers")
         self.check(
-            (driver.core.deadline is None) is (not alarms), "D7: the timer is not the deadline"
+            (timed(driver.core) is None) is (not alarms), "D7: the timer is not the deadline"
         )
+        if ws.state is State.OPEN and driver.core.successor is None:
+            self.check(not alarms, "D1: a timer waits for the stable period")
         if ws.state in (State.CLOSED, State.PASSIVE):
             self.check(not alarms, "H1: a timer at rest")
             self.check(not self.live or self.parting, "H1: a socket at rest")

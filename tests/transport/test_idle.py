@@ -209,8 +209,9 @@ async def test_silence_while_idle_is_noticed(loop_factory: Factory) -> None:
 
 @pytest.mark.spec("F7.7")
 async def test_an_idle_wire_pings_when_that_is_due_and_is_not_looked_at(
-    loop_factory: Factory, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Unless something of the ping waits to leave, as it always does for a moment in uvloop."""
     async with linked(heartbeat=Heartbeat(interval=1.2, timeout=30.0)) as link:
         await until_idle(link)
         await ticked(1)

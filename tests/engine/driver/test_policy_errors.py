@@ -18,9 +18,7 @@ from recloser import (
     PolicyError,
     Retry,
     State,
-    StateChange,
     Stop,
-    Timeouts,
     policies,
 )
 from recloser.fsm import Phase
@@ -224,26 +222,6 @@ async def test_a_server_that_accepts_and_closes_sees_growing_gaps() -> None:
     assert min(gaps) >= 1.0
     assert sum(gaps[4:]) > 2 * sum(gaps[:4])
     assert ws.attempt == 9
-    await ws.close()
-
-
-@pytest.mark.spec("D1.2")
-@virtual
-async def test_a_stable_period_forgets_the_failures() -> None:
-    ws, transport = engine(DOWN, DOWN, UP, timeouts=Timeouts(stable=30.0))
-    ws.connect()
-    await ws.wait_for(State.OPEN)
-    assert ws.attempt == 2
-    await pass_time(29.9)
-    assert ws.attempt == 2
-    await pass_time(0.2)
-    assert ws.attempt == 0
-    seen: list[StateChange] = []
-    ws.subscribe(seen.append)
-    transport.wires[-1].end(CUT)
-    await turns()
-    assert ws.attempt == 1
-    assert [change.uptime for change in seen] == [pytest.approx(30.1)]
     await ws.close()
 
 
