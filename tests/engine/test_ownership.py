@@ -304,13 +304,14 @@ WAYS = (
         "picows-kept",
         "picows-kept-longer",
         "receiving",
+        "waiting-kept",
     ),
 )
 """Ways to forget an engine, tried in one process, each on an event loop of its own.
 
 The engine is forgotten while its loop runs its last turn; "kept" while the loop is closed, and
 "kept-longer" once another loop has had an engine. "by-hand" is a loop that is closed without
-`asyncio.run`.
+`asyncio.run`. "waiting-kept" are two: one dials, and the other waits for its permit.
 """
 FORGETFUL = """
 import asyncio, gc, os, sys, warnings
@@ -327,11 +328,15 @@ async def main(how):
         outbox = recloser.Outbox(path=path)
     transport = "picows" if how.startswith("picows") else "aiohttp"
     to = "ws://127.0.0.1:1/" if how == "backoff" else url
-    ws = recloser.connect(to, outbox=outbox, transport=transport)
+    governor = recloser.Governor(at_once=1)
+    if how == "waiting-kept":
+        kept.append(recloser.connect(to, governor=governor))
+        kept[0].connect()
+    ws = recloser.connect(to, outbox=outbox, transport=transport, governor=governor)
     ws.connect()
     if "kept" in how:
         kept.append(ws)
-    if how == "dialling":
+    if how in ("dialling", "waiting-kept"):
         return
     await ws.wait_for(recloser.State.BACKOFF if how == "backoff" else recloser.State.OPEN)
     if how == "scope":
@@ -404,6 +409,7 @@ def test_an_engine_that_is_forgotten_when_the_loop_ends_gives_one_warning(
     warned = told[how].count("ResourceWarning: <ReconnectingWebSocket")
     before = WAYS[WAYS.index(how) - 1]
     expected = (how != "closing" and not how.endswith("longer")) + before.endswith("longer")
+    expected += how == "waiting-kept"
     assert warned == expected, told[how]
     for mess in (
         "never awaited",
