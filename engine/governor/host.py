@@ -205,7 +205,7 @@ class Host:
             found = self._share(close, dial.route)
         else:
             self._probe_at = -inf  # the probe has told nothing: the gap before the next one falls
-            if close.cause is Cause.CANCELLED:
+            if close.cause is Cause.CANCELLED and self._engines > 1:
                 self._still_until = now + _STILL
         return found + self.admit(now)
 

@@ -77,6 +77,15 @@ def test_nobody_dials_for_a_second_after_a_dial_that_somebody_has_cancelled() ->
     assert town.granted[2:] == [(4.0, 2), (4.0, 3)]
 
 
+@pytest.mark.spec("M1.9", "M1.4")
+def test_who_is_alone_dials_at_once_after_its_dial_was_cancelled() -> None:
+    town = Town()
+    for _ in range(2):
+        town.ask(1)
+        town.ended(1, Close.by_engine(Cause.CANCELLED))
+    assert town.granted == [(0.0, 1), (0.0, 1)]
+
+
 @pytest.mark.spec("M1.9")
 def test_a_return_wakes_nobody_for_a_second_after_a_dial_that_somebody_has_cancelled() -> None:
     town = Town()
