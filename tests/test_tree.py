@@ -44,20 +44,10 @@ ELSEWHERE = {
         "engine/driver/test_policy_errors.py",
     ),
     "engine/driver/generation.py": ("engine/driver/test_dial.py", "engine/driver/test_scope.py"),
-    "engine/driver/releaser.py": (
-        "engine/driver/test_closing.py",
-        "engine/driver/test_scope.py",
-        "stories/test_sockets.py",
-    ),
     "engine/driver/sender.py": ("engine/test_client.py", "engine/outbox/test_holding.py"),
     "engine/fleet/redis_link.py": (
         "engine/fleet/test_redis_store.py",
         "engine/fleet/test_redis_governor.py",
-    ),
-    "engine/governor/desk.py": (
-        "engine/governor/test_governor.py",
-        "engine/governor/test_sharing.py",
-        "engine/governor/test_waiting.py",
     ),
     "fsm/events.py": ("fsm/test_core_fail.py", "fsm/test_core.py", "fsm/test_core_intent.py"),
     "engine/hints/signals.py": ("engine/hints/test_hints.py",),

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 from recloser import log
 from recloser.closed import closed_error, details
-from recloser.driver.generation import Generation
+from recloser.driver.generation import Generation, Releaser
 from recloser.driver.inbound import Inbound
-from recloser.driver.releaser import Releaser
 from recloser.fsm import states
 from recloser.fsm.change import StateChange
 from recloser.fsm.effects import Drop, Failed

@@ -72,21 +72,13 @@ async def dial(
     plain: Request | None,
     transport: Transport,
     on_open: OnOpen | None,
-    permit: object,
 ) -> None:
     """Put the wire into `generation` and tell it; raises `DialFailed` for whatever went wrong.
 
-    `plain` is the request, where no provider need be asked. `permit`: that to dial now, if it was
-    asked for already, or the record of another dial that stands for this one.
+    `plain` is the request, where no provider need be asked.
     """
     context = copy_context()
-    spend = None
-    if permit is None:
-        spend = await driver.prepare(generation, effect)
-    elif isinstance(permit, Close):
-        raise DialFailed(permit)
-    elif generation.waits:
-        generation.permitted()
+    spend = await driver.prepare(generation, effect)
     ready = await driver.request(effect) if plain is None else plain
     if not driver.wants(generation):
         raise DialFailed(CANCELLED)

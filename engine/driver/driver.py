@@ -2,26 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from recloser import log
 from recloser.clock import Alarm, Clock
 from recloser.closed import closed_error
 from recloser.driver.callers import CloseWaiters, Moves
-from recloser.driver.dial import CANCELLED, Spend, dial, failure_of, log_bug, sleep_until
-from recloser.driver.generation import Generation
+from recloser.driver.dial import Spend, dial, failure_of, log_bug, sleep_until
+from recloser.driver.generation import Generation, Releaser
 from recloser.driver.hosts import Neighbour
 from recloser.driver.inbound import Inbound
 from recloser.driver.inputs import Inputs
 from recloser.driver.loop import LoopBinding, running_loop
 from recloser.driver.observers import Observers
 from recloser.driver.opening import OnOpen
-from recloser.driver.releaser import Releaser
 from recloser.driver.sender import DirectSender
 from recloser.driver.stable import settle, timed
 from recloser.driver.statistics import Counters
-from recloser.driver.terms import FREE, Terms, asked_first, follow, late, meet, part
+from recloser.driver.terms import FREE, Terms, follow, late, meet, part, waits
 from recloser.driver.watchdog import Watchdog, watch_subscription
 from recloser.fsm import effects, states
 from recloser.fsm.change import StateChange
@@ -44,10 +42,31 @@ class Driver:
     """Feeds one core through one inbox: an event is finished before the next one begins."""
 
     __slots__ = (
-        *("__weakref__", "_alarm", "_binding", "_close_waiters", "_handling", "_inbox", "_inputs"),
-        *("_governor", "_limits", "_neighbour", "_on_open", "_releaser", "_terms", "_transport"),
-        *("clock", "core", "counters", "fields", "generation", "inbound", "last_change"),
-        *("last_close", "moves", "observers", "sender", "session"),
+        "__weakref__",
+        "_alarm",
+        "_binding",
+        "_close_waiters",
+        "_handling",
+        "_inbox",
+        "_inputs",
+        "_limits",
+        "_neighbour",
+        "_on_open",
+        "_releaser",
+        "_terms",
+        "_transport",
+        "clock",
+        "core",
+        "counters",
+        "fields",
+        "generation",
+        "inbound",
+        "last_change",
+        "last_close",
+        "moves",
+        "observers",
+        "sender",
+        "session",
     )
 
     def __init__(
@@ -79,7 +98,6 @@ class Driver:
         self._transport = transport
         self._on_open = on_open
         self._terms = terms
-        self._governor = asked_first(terms)
         self._limits = limits
         self.session: Session | None = None
         self._binding = LoopBinding(clock)
@@ -244,23 +262,8 @@ class Driver:
             self.generation = generation
         else:
             self.moves.successor = generation
-        plain, transport = self._inputs.plain, self._transport
-        generation.dial = partial(dial, generation, self, effect, plain, transport, self._on_open)
-        governor, address = self._governor, self._inputs.address(self.core.address)
-        begins = self._releaser.idle and self.clock.monotonic() >= effect.not_before
-        if governor is None or address is None or not begins:
-            generation.begin()
-            return
-        if generation is self.generation:
-            self.inbound.set_aside()
-        governor.ask(id(self.core), address, generation.answered, intentional=effect.intentional)
-        if generation.task is None:
-            generation.wait()
-
-    def withdraw(self, generation: Generation) -> None:
-        """See `Owner.withdraw`."""
-        part(self._terms, self.core)
-        generation.answered(CANCELLED)
+        body = dial(generation, self, effect, self._inputs.plain, self._transport, self._on_open)
+        generation.begin(body)
 
     def _promote(self) -> None:
         """Go on with the successor; it may be ready, or its dial goes on."""
@@ -281,8 +284,7 @@ class Driver:
             late(self._terms, self.core)
         if generation is self.generation:
             self.inbound.set_aside()
-        address = self._inputs.address(self.core.address)
-        return await meet(self._terms, self, generation, effect, address)
+        return await meet(self._terms, self, effect, self._inputs.address(self.core.address))
 
     def request(self, effect: effects.Dial) -> Coroutine[Any, Any, Request]:
         """See `Dialler.request`."""
@@ -389,10 +391,9 @@ class Driver:
         return watch_subscription(self, number, after, name)
 
     def _expired(self, deadline: float) -> None:
-        core, generation = self.core, self.generation
-        dialled = generation if core.state is states.CONNECTING else self.moves.successor
-        if dialled is not None and dialled.waits and deadline != core.stable_at:
-            self.feed(Wait(dialled.number))
+        generation = self.generation
+        if (number := waits(self._terms, self.core, deadline)) is not None:
+            self.feed(Wait(number))
         elif generation is None:
             self.feed(Expired(deadline))
         else:

@@ -1,20 +1,18 @@
-"""One dial with everything that belongs to it: its task, its wire and its scope."""
+"""One dial with everything that belongs to it, and the release of all that after its end."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import suppress
-from contextvars import Context, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Final, Protocol
 
 from recloser import log
 from recloser.driver.scope import Scope
 from recloser.driver.watchdog import Watchdog
-from recloser.fsm.events import Advise, Event, Expired, Fail, Wait
+from recloser.fsm.events import Advise, Expired, Fail
 from recloser.fsm.record import Close, varied
-
-if TYPE_CHECKING:
-    from recloser.transport.wire import Wire
+from recloser.fsm.timeouts import FAREWELL
+from recloser.transport.wire import Transport, Wire
 
 
 class Watch(Protocol):
@@ -29,14 +27,6 @@ class Owner(Protocol):
     """The driver, as a generation sees it."""
 
     fields: Mapping[str, object]
-
-    def feed(self, event: Event) -> None:
-        """Take the wait for a permit."""
-        ...
-
-    def withdraw(self, generation: "Generation") -> None:
-        """Ask for no permit any more: the dial is cancelled."""
-        ...
 
     def dialled(self, generation: "Generation", task: asyncio.Task[None] | None) -> None:
         """Take the end of the dial's task, or, without one, that the dial has succeeded."""
@@ -55,16 +45,13 @@ class Generation:
     """Owns the dial task, the wire and the scope of one generation."""
 
     __slots__ = (
-        "_context",
         "_end",
         "_left_at",
         "_owner",
         "_scope",
-        "dial",
         "farewell",
         "number",
         "task",
-        "waits",
         "watches",
         "wire",
         "wire_ended",
@@ -73,12 +60,6 @@ class Generation:
     def __init__(self, number: int, owner: Owner) -> None:
         self.number: int = number
         self.task: asyncio.Task[None] | None = None
-        self.waits: bool = False
-        """Whether the dial waits for its permit, so that its deadline does not count."""
-        self.dial: Callable[[object], Coroutine[Any, Any, None]] | None = None
-        """What its task is to run, called with the permit; None once it does."""
-        self._context: Context | None = None
-        """That of who caused the dial, while this waits and has no task."""
         self.wire: Wire | None = None
         self.wire_ended: bool = False
         """Whether the wire has reported its end, or was aborted."""
@@ -105,30 +86,11 @@ class Generation:
                 self._scope.end()
         return self._scope
 
-    def begin(self, permit: object = None) -> None:
-        """Run the dial in a task of its own, once; without a permit it asks for one."""
-        dial, self.dial = self.dial, None
-        if dial is not None:
-            loop = asyncio.get_running_loop()
-            self.task = loop.create_task(dial(permit), name=f"recloser dial {self.number}")
-            self.task.add_done_callback(self.dialled)
-
-    def answered(self, permit: object) -> None:
-        """Begin with a permit, or with the record of another dial that stands for this one."""
-        context, self._context = self._context, None
-        if context is None:
-            self.begin(permit)
-        else:
-            context.run(self.begin, permit)
-
-    def wait(self) -> None:
-        """Wait for `answered`, and have no task until then; the dial keeps this context."""
-        self._context, self.waits = copy_context(), True
-
-    def permitted(self) -> None:
-        """Let the deadline of the dial count from now on: the wait for its permit is over."""
-        self.waits = False
-        self._owner.feed(Wait(self.number))
+    def begin(self, dial: Coroutine[Any, Any, None]) -> None:
+        """Run the dial in a task of its own."""
+        loop = asyncio.get_running_loop()
+        self.task = loop.create_task(dial, name=f"recloser dial {self.number}")
+        self.task.add_done_callback(self.dialled)
 
     def dialled(self, task: asyncio.Task[None]) -> None:
         """Take the end of the dial's task, and pass it on."""
@@ -177,20 +139,16 @@ class Generation:
         """Close the wire and cancel the dial; `on_open` is part of the dial."""
         if self.wire is not None and not self.wire_ended:
             self.wire.close(code, reason)
-        self._cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     def abort(self) -> None:
         """Abort the wire and cancel the dial."""
         if self.wire is not None and not self.wire_ended:
             self.wire_ended = True
             self.wire.abort()
-        self._cancel()
-
-    def _cancel(self) -> None:
         if self.task is not None:
             self.task.cancel()
-        elif self._context is not None:
-            self._owner.withdraw(self)
 
     def give_up(self) -> None:
         """Close the wire with the farewell, if there is one; otherwise abort it."""
@@ -253,3 +211,189 @@ class Generation:
             _, stuck = await asyncio.wait(pending, timeout=max(0.0, bound - waited))
             for task in stuck:
                 log.task_stuck(self._owner.fields, task.get_name(), bound)
+
+
+_TURNS: Final = 2
+"""Turns of the event loop after an end: a wire tells of it before it closes its socket, which a
+transport of asyncio does one turn after it is asked."""
+
+
+class Releasable(Protocol):
+    """What belongs to an engine longer than to a generation: its sender, its lease."""
+
+    async def released(self) -> None:
+        """Let go of what is held: every generation is released."""
+        ...
+
+
+class Releaser:
+    """Releases the ended generations of one engine, one after the other.
+
+    There is at most one task that the engine waits for: it waits for the task before it.
+    """
+
+    __slots__ = (
+        "_bound",
+        "_ended",
+        "_fields",
+        "_lease",
+        "_sender",
+        "_task",
+        "_transport",
+        "unowned",
+    )
+
+    def __init__(
+        self,
+        transport: Transport,
+        sender: Releasable,
+        lease: Releasable | None,
+        *,
+        bound: float,
+        fields: Mapping[str, object],
+    ) -> None:
+        self._transport = transport
+        self._sender = sender
+        self._lease = lease
+        self._bound = bound
+        self._fields = fields
+        self._ended: tuple[Generation, ...] = ()
+        """Generations that are being released."""
+        self._task: asyncio.Task[None] | None = None
+        self.unowned: bool = False
+        """Whether the application has lost the engine: then nothing is awaited any more."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything is released."""
+        return self._task is None and (self.unowned or not self._ended)
+
+    def start(self, generation: Generation | None, *, last: bool) -> None:
+        """Release a generation that was left soon; with `last` also the transport and the outbox.
+
+        Without a generation the lease alone is released, if there is one.
+        """
+        if generation is None and not last and self._lease is None:
+            return
+        if generation is not None:
+            generation.give_up()
+            if self.unowned:
+                generation.abort()
+            self._ended += (generation,)
+        if self.unowned:
+            if last:
+                self._close_transport_now()
+            return
+        at_once = last or self._lease is not None or self._task is not None
+        if generation is None or at_once or generation.lingers:
+            self._begin(() if generation is None else (generation,), last=last)
+        elif generation.wire is None:
+            self._forget(generation)  # a dial that failed: it left nothing behind
+        else:
+            asyncio.get_running_loop().call_soon(self._look, generation, _TURNS)
+
+    def _look(self, generation: Generation, turns: int) -> None:
+        """Forget a generation whose socket is closed within `turns` of the loop, as most are.
+
+        A task and its timers would be a tenth of what a return costs.
+        """
+        if self._task is not None or generation not in self._ended:
+            return  # somebody has asked, and a task releases it
+        wire = generation.wire
+        if wire is not None and wire.closed:
+            generation.wire = None
+            self._forget(generation)
+        elif turns > 1:
+            asyncio.get_running_loop().call_soon(self._look, generation, turns - 1)
+        else:
+            self._begin(())
+
+    def _begin(self, generations: tuple[Generation, ...], *, last: bool = False) -> None:
+        """Release these generations in a task; the first task takes all that have ended."""
+        whose = self._ended if self._task is None else generations
+        task = asyncio.get_running_loop().create_task(
+            self._release(self._task, whose, last=last), name="recloser release"
+        )
+        self._task = task
+        task.add_done_callback(self._done)
+
+    async def wait(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - no error
+        """Wait until everything that has ended is released, or for `timeout` seconds.
+
+        Returns at once in a task that the release itself waits for: a task of the scope that
+        closes the engine while it is being cancelled.
+        """
+        if self._task is None and self._ended and not self.unowned:
+            self._begin(())
+        task = self._task
+        if task is None:
+            return
+        current = asyncio.current_task()
+        if not any(generation.owns(current) for generation in self._ended):
+            await asyncio.wait({task}, timeout=timeout)
+
+    def abandon(self) -> None:
+        """Begin anew: the event loop of the release is closed, or the release has ended."""
+        self._task, self._ended = None, ()
+
+    def drop_wires(self, *generations: Generation | None) -> None:
+        """Close the sockets of these generations and of the ended: the event loop is closed."""
+        for generation in (*generations, *self._ended):
+            if generation is not None and generation.wire is not None:
+                try:
+                    generation.wire.drop()
+                except Exception as error:  # noqa: BLE001 - a broken wire must not keep the others
+                    log.failure(log.RELEASE_FAILED, self._fields, "wire", error)
+
+    async def _release(
+        self,
+        before: asyncio.Task[None] | None,
+        generations: tuple[Generation, ...],
+        *,
+        last: bool,
+    ) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        try:
+            for generation in generations:
+                await generation.join(self._bound)
+                await generation.finish(FAREWELL)
+                if generation.wire is not None and not generation.wire.closed:
+                    await self._attempt(generation.wire.wait_closed(), "wire")
+                generation.wire = None
+                self._forget(generation)
+        finally:
+            if self._lease is not None:
+                await self._attempt(self._lease.released(), "lease")
+            if last:
+                await self._attempt(self._transport.aclose(), "transport")
+                await self._attempt(self._sender.released(), "outbox")
+
+    def _close_transport_now(self) -> None:
+        """Close the transport as far as that needs no waiting."""
+        closing = self._transport.aclose()
+        try:
+            closing.send(None)
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001 - a broken transport must not stop the engine
+            log.failure(log.RELEASE_FAILED, self._fields, "transport", error)
+        else:
+            closing.close()
+
+    async def _attempt(self, release: Awaitable[None], name: str) -> None:
+        try:
+            async with asyncio.timeout(self._bound):
+                await release
+        except Exception as error:  # noqa: BLE001 - a broken transport must not stop the engine
+            log.failure(log.RELEASE_FAILED, self._fields, name, error)
+
+    def _forget(self, generation: Generation) -> None:
+        if self._ended == (generation,):
+            self._ended = ()  # most often there is one
+        else:
+            self._ended = tuple(each for each in self._ended if each is not generation)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:
+            self.abandon()

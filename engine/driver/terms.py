@@ -8,9 +8,10 @@ from recloser.clock import Clock
 from recloser.fsm.change import StateChange
 from recloser.fsm.core import Core
 from recloser.fsm.effects import Dial
+from recloser.fsm.events import Event, Wait
 from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.record import Cause, Close
-from recloser.fsm.states import CONNECTING
+from recloser.fsm.states import CONNECTING, State
 from recloser.transport.base import DialFailed
 
 if TYPE_CHECKING:
@@ -41,32 +42,16 @@ class Lease(Protocol):
 class Governor(Protocol):
     """The governor of all engines that dial by the same route; `engine` is an int of its own."""
 
-    @property
-    def prompt(self) -> bool:
-        """Whether `ask` serves: nothing has to be awaited, and no function can fail."""
-        ...
+    def permit(self, engine: int, address: str, *, intentional: bool) -> Awaitable[bool] | None:
+        """Ask for a permit: None if the engine may dial now, else what to wait for.
 
-    def ask(
-        self,
-        engine: int,
-        address: str,
-        answered: Callable[[object], object],
-        *,
-        intentional: bool,
-    ) -> None:
-        """Ask for a permit: `answered` is called once, now or later, unless the engine leaves.
-
-        It gets the record of another engine's dial that stands for this one, or else a permit. It
-        may be called while other engines get theirs, so it must not fail.
+        That returns once it may, and whether it had to wait; it raises `DialFailed` with the record
+        of another engine's dial that stands for this one. So does the call, if it cannot ask.
         """
         ...
 
-    async def permit(self, engine: int, address: str, *, intentional: bool) -> bool:
-        """Return once the engine may dial, and whether it had to wait for its permit.
-
-        Raises `DialFailed` with the record of another engine's dial that stands for this one, or if
-        it cannot ask.
-        """
+    def waits(self, engine: int) -> bool:
+        """Return whether the engine waits for its permit."""
         ...
 
     def changed(
@@ -84,22 +69,16 @@ class Governor(Protocol):
         ...
 
 
-class Waiting(Protocol):
-    """The generation of a dial, as the terms see it."""
-
-    waits: bool
-
-    def permitted(self) -> None:
-        """Let the deadline of the dial count from now on."""
-        ...
-
-
 class Applicant(Protocol):
     """The driver of an engine that wants to dial, as the terms see it."""
 
     core: Core
     fields: Mapping[str, object]
     clock: Clock
+
+    def feed(self, event: Event) -> None:
+        """Take the wait for a permit."""
+        ...
 
 
 class Terms(NamedTuple):
@@ -114,15 +93,8 @@ FREE: Final = Terms()
 """Those of an engine that may dial at any time."""
 
 
-def asked_first(terms: Terms) -> Governor | None:
-    """Return the governor, if a dial has nothing to await but its permit."""
-    lease, budget, governor = terms
-    alone = lease is None and budget is None and governor is not None and governor.prompt
-    return governor if alone else None
-
-
 async def meet(
-    terms: Terms, driver: Applicant, generation: Waiting, dial: Dial, address: str | None
+    terms: Terms, driver: Applicant, dial: Dial, address: str | None
 ) -> Callable[[], Awaitable[None]] | None:
     """Meet the terms of a dial: return once it may start; raises `DialFailed` if it may not.
 
@@ -144,19 +116,17 @@ async def meet(
     core = driver.core
     expected = core.address if address is None else address
     if expected is not None:
-        generation.waits = True
-        if await governor.permit(id(core), expected, intentional=dial.intentional):
-            generation.permitted()
-        generation.waits = False
+        turn = governor.permit(id(core), expected, intentional=dial.intentional)
+        if turn is not None and await turn:
+            driver.feed(Wait(dial.generation))
     if address is not None:
         return spend
-    return partial(_addressed, Terms(governor=governor), driver, generation, dial, expected, spend)
+    return partial(_addressed, Terms(governor=governor), driver, dial, expected, spend)
 
 
 async def _addressed(
     terms: Terms,
     driver: Applicant,
-    generation: Waiting,
     dial: Dial,
     expected: str | None,
     spend: Callable[[], Awaitable[None]] | None,
@@ -164,9 +134,17 @@ async def _addressed(
     """Ask for another permit if the providers have given another address than was expected."""
     address = driver.core.address
     if address is not None and address != expected:
-        await meet(terms, driver, generation, dial, address)
+        await meet(terms, driver, dial, address)
     if spend is not None:
         await spend()
+
+
+def waits(terms: Terms, core: Core, deadline: float) -> int | None:
+    """Return the number of the dial whose deadline has come while it waits for its permit."""
+    governor = terms.governor
+    if governor is None or deadline == core.stable_at or not governor.waits(id(core)):
+        return None
+    return core.generation if core.state is State.CONNECTING else core.successor
 
 
 def follow(terms: Terms, core: Core, change: StateChange, driver: "Hinted") -> None:

@@ -6,15 +6,22 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Final, NamedTuple
 
-from recloser.fsm.record import Cause, Close
+from recloser.fsm.record import Close
 from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
-from recloser.governor.gap import FIRST_GAP, gap_after
 from recloser.governor.limits import DialLimits
 from recloser.governor.news import News, Reading, reading
 from recloser.governor.pace import Pace
 
 _EVIDENCE: Final = 60.0
 """Seconds within which two engines must fail for the host to count as down."""
+_FIRST_GAP: Final = 1.0
+_LONGEST_GAP: Final = 10.0
+_SHORTEST_GAP: Final = 0.1
+_ENGINE_SECONDS: Final = 5000.0
+"""Seconds of waiting, added up over the engines, that make up for one probe: the probe of a large
+crowd costs each engine little, so that the longest gap is shorter there."""
+_GAP_SHARE: Final = 0.125
+"""The gap between two probes as a share of the time for which the host has been down."""
 _LONGEST_WISH: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away, and of a spread at most."""
 _LAPSE: Final = 5
@@ -22,9 +29,6 @@ _LAPSE: Final = 5
 is down again."""
 _CATCH_UP: Final = 0.1
 """Seconds of delay by a busy event loop that those who wait make up for."""
-_STILL: Final = 1.0
-"""Seconds without a new dial after one that somebody has cancelled: an event loop that ends cancels
-all of them, and destroys what begins then."""
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 
 
@@ -63,7 +67,7 @@ class Host:
     __slots__ = (
         *("_ahead", "_at_once", "_dialling", "_down_since", "_failures", "_later", "_next_at"),
         *("_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_ripe", "_silent_until"),
-        *("_sleepers", "_slept", "_spread", "_still_until", "_suspect", "_tries", "_waiting"),
+        *("_sleepers", "_slept", "_spread", "_suspect", "_tries", "_waiting"),
         *("due", "idle", "key", "listed"),
     )
 
@@ -99,7 +103,6 @@ class Host:
         """When the gap between two probes is over."""
         self._silent_until = -inf
         """Until when the host has asked by a Retry-After to be left alone."""
-        self._still_until = -inf
         self._spread: tuple[float, float] | None = None
         """The spread that the host has asked for last, in seconds, and when it ends."""
         self.due: float = inf
@@ -205,8 +208,6 @@ class Host:
             found = self._share(close, dial.route)
         else:
             self._probe_at = -inf  # the probe has told nothing: the gap before the next one falls
-            if close.cause is Cause.CANCELLED and self._engines > 1:
-                self._still_until = now + _STILL
         return found + self.admit(now)
 
     def hear(self, news: News, now: float) -> list[Effect]:
@@ -220,7 +221,7 @@ class Host:
             self._pace.refused(now, -inf, self._pace.rate)
         elif news.reading in _TROUBLE and self._down_since is None:
             self._go_down(now)
-            self._probe_at = now + FIRST_GAP
+            self._probe_at = now + _FIRST_GAP
         if news.retry_after is not None and self._down_since is not None:
             self._stay_away(news.retry_after, now)
         return self.admit(now)
@@ -353,8 +354,6 @@ class Host:
     def _turn(self, now: float) -> float:
         """Return the moment of the next dial; infinity where a dial must end first."""
         under_way, pace = len(self._dialling), self._pace
-        if now < self._still_until:
-            return self._still_until
         if under_way >= self._at_once:
             return inf
         if pace is not None:
@@ -379,7 +378,7 @@ class Host:
             return Wake(engine)
         if self._down_since is None:
             return Grant(engine)
-        gap = gap_after(now - self._down_since, self._engines)
+        gap = self._gap(now - self._down_since)
         self._probe_at = now + gap
         return Grant(engine, gap)
 
@@ -387,6 +386,12 @@ class Host:
     def _paced(self) -> float:
         """Dials per second at the present pace; infinity if no return is going on."""
         return inf if self._pace is None else self._pace.rate
+
+    def _gap(self, outage: float) -> float:
+        """Return the seconds until the next probe of a host that has been down for so long."""
+        longest = min(max(_ENGINE_SECONDS / self._engines, _SHORTEST_GAP), _LONGEST_GAP)
+        first = min(max(longest / 2, _SHORTEST_GAP), _FIRST_GAP)
+        return min(max(outage * _GAP_SHARE, first), longest)
 
     @property
     def _engines(self) -> int:

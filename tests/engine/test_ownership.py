@@ -304,14 +304,13 @@ WAYS = (
         "picows-kept",
         "picows-kept-longer",
         "receiving",
-        "waiting-kept",
     ),
 )
 """Ways to forget an engine, tried in one process, each on an event loop of its own.
 
 The engine is forgotten while its loop runs its last turn; "kept" while the loop is closed, and
 "kept-longer" once another loop has had an engine. "by-hand" is a loop that is closed without
-`asyncio.run`. "waiting-kept" are two: one dials, and the other waits for its permit.
+`asyncio.run`.
 """
 FORGETFUL = """
 import asyncio, gc, os, sys, warnings
@@ -328,15 +327,11 @@ async def main(how):
         outbox = recloser.Outbox(path=path)
     transport = "picows" if how.startswith("picows") else "aiohttp"
     to = "ws://127.0.0.1:1/" if how == "backoff" else url
-    governor = recloser.Governor(at_once=1)
-    if how == "waiting-kept":
-        kept.append(recloser.connect(to, governor=governor))
-        kept[0].connect()
-    ws = recloser.connect(to, outbox=outbox, transport=transport, governor=governor)
+    ws = recloser.connect(to, outbox=outbox, transport=transport)
     ws.connect()
     if "kept" in how:
         kept.append(ws)
-    if how in ("dialling", "waiting-kept"):
+    if how == "dialling":
         return
     await ws.wait_for(recloser.State.BACKOFF if how == "backoff" else recloser.State.OPEN)
     if how == "scope":
@@ -409,7 +404,6 @@ def test_an_engine_that_is_forgotten_when_the_loop_ends_gives_one_warning(
     warned = told[how].count("ResourceWarning: <ReconnectingWebSocket")
     before = WAYS[WAYS.index(how) - 1]
     expected = (how != "closing" and not how.endswith("longer")) + before.endswith("longer")
-    expected += how == "waiting-kept"
     assert warned == expected, told[how]
     for mess in (
         "never awaited",

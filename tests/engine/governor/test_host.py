@@ -62,49 +62,6 @@ def test_so_many_are_under_way_at_a_time() -> None:
     assert [engine for _, engine in town.granted] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.spec("M1.9")
-def test_nobody_dials_for_a_second_after_a_dial_that_somebody_has_cancelled() -> None:
-    """An event loop that ends cancels every dial, and a dial that began then would be destroyed."""
-    town = Town(at_once=2)
-    town.ask(*range(5))
-    town.until(3.0)
-    town.ended(0, Close.by_engine(Cause.CANCELLED))
-    town.ended(1, Close.by_engine(Cause.CANCELLED))
-    town.ask(5)
-    town.until(3.9)
-    assert [engine for _, engine in town.granted] == [0, 1]
-    town.until(10.0)
-    assert town.granted[2:] == [(4.0, 2), (4.0, 3)]
-
-
-@pytest.mark.spec("M1.9", "M1.4")
-def test_who_is_alone_dials_at_once_after_its_dial_was_cancelled() -> None:
-    town = Town()
-    for _ in range(2):
-        town.ask(1)
-        town.ended(1, Close.by_engine(Cause.CANCELLED))
-    assert town.granted == [(0.0, 1), (0.0, 1)]
-
-
-@pytest.mark.spec("M1.9")
-def test_a_return_wakes_nobody_for_a_second_after_a_dial_that_somebody_has_cancelled() -> None:
-    town = Town()
-    town.ask(*range(20))
-    for engine in range(20):
-        town.ended(engine)
-    town.sleep(*range(20))
-    town.ask(100)
-    town.ended(100)
-    [(_, first)] = town.woken
-    town.ended(first, Close.by_engine(Cause.CANCELLED))
-    town.sleep(first, close=Close.by_engine(Cause.CANCELLED))
-    begun = town.now
-    town.until(begun + 0.99)
-    assert len(town.woken) == 1
-    town.until(begun + 30.0)
-    assert len(town.woken) > 1
-
-
 @pytest.mark.spec("M1.3")
 def test_dials_that_the_application_asks_for_come_first() -> None:
     town = Town(rate=1.0)
