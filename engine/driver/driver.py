@@ -147,8 +147,7 @@ class Driver:
 
     def _handle(self, event: Event) -> None:
         core, now = self.core, self.clock.monotonic()
-        if core.stable_at is not None:
-            settle(core, now)
+        settle(core, now)
         core.held = self.sender.not_on_wire
         try:
             found = core.handle(event, now)

@@ -9,7 +9,6 @@ from typing import Any, cast
 import recloser
 from recloser import Close, ConcurrentReceive, Context, RecloserError, Retry, State, StateChange
 from recloser.clock import Alarm
-from recloser.driver.stable import timed
 from recloser.fsm import TABLE
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from recloser.transport import Request
@@ -244,11 +243,9 @@ class World(ScriptedTransport):
         due = [each for handle in ready if not handle.cancelled() for each in called(handle)]
         alarms = [each for each in (*timers(), *due) if isinstance(each, Alarm)]
         self.check(len(alarms) <= 1, "C1: two timers")
-        self.check(
-            (timed(driver.core) is None) is (not alarms), "D7: the timer is not the deadline"
-        )
-        if ws.state is State.OPEN and driver.core.successor is None:
-            self.check(not alarms, "D1: a timer waits for the stable period")
+        stands = ws.state is State.OPEN and driver.core.successor is None
+        waits = driver.core.deadline is not None and not stands
+        self.check(waits is bool(alarms), "D1, D7: the timer is not the deadline that needs one")
         if ws.state in (State.CLOSED, State.PASSIVE):
             self.check(not alarms, "H1: a timer at rest")
             self.check(not self.live or self.parting, "H1: a socket at rest")
