@@ -96,10 +96,23 @@ backend app
 
 
 @contextmanager
-def haproxy(one: int, two: int, most: int) -> Iterator[str]:
-    """Run haproxy in front of two servers; gives the URL."""
+def behind_haproxy(count: int) -> Iterator[tuple[tuple[Server, Server], int]]:
+    """Run two servers, and haproxy in front for so many connections; gives its port, too."""
     program = shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}")
     assert program is not None
+    servers = (Server(), Server())
+    for server in servers:
+        server.start()
+    try:
+        with _haproxy(program, servers[0].port, servers[1].port, count + 100) as front:
+            yield servers, front
+    finally:
+        for server in servers:
+            server.end()
+
+
+@contextmanager
+def _haproxy(program: str, one: int, two: int, most: int) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         front = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +125,7 @@ def haproxy(one: int, two: int, most: int) -> Iterator[str]:
             time.sleep(1.0)  # until it has looked whether the servers are up
             if process.poll() is not None:
                 raise RuntimeError(f"haproxy did not start: {log.read_text(encoding='utf-8')}")
-            yield f"ws://127.0.0.1:{front}/"
+            yield front
         finally:
             process.terminate()
             process.wait()

@@ -1,38 +1,41 @@
 """Ten thousand engines and the restarts of their server.
 
-    python benchmarks/restart.py [ENGINES [restarts | rolling]] [--rare]
+    python benchmarks/restart.py [ENGINES [ROUNDS [restarts | rolling]]] [--rare]
 
 The server is a process of its own. It is killed and away for three seconds, killed and away for
 thirty, killed and back at a tenth and at half of its capacity, and restarted twice, one half after
-the other, behind haproxy if that is installed. The optimum is what the server takes: a program that
-dials without a pause, as many at a time as it likes, or the capacity where the server has one. The
-optimum is measured in a process of its own, so that engines and bare aiohttp begin with an empty
-heap, and once more at the end, as the control. With `--rare` both have the thresholds of Python's
-collector that docs/embedding.md recommends for many engines; the server never has them.
-A return in which an engine is missing after ninety seconds is a row that says what was open, and
-the run goes on. `make fleet` runs it in both ways; a run takes five minutes and ends by itself.
+the other, behind haproxy if that is installed. The optimum is bare aiohttp that loses and takes
+back as many connections in the same way (`optimum`), or the capacity where the server has one. In
+each round it comes first and the engines after it, each in a process of its own; three rounds are
+the default. The table has the medians of the rounds, and the ratio to the optimum its range. Both
+collect their garbage before each outage, so that chance does not put a full collection into one
+return of the two. With `--rare` both have the thresholds of Python's collector that
+docs/embedding.md recommends for many engines; the server never has them.
+A return in which an engine is missing after ninety seconds is printed, and misses its goal; the
+run goes on. `make fleet` runs it in both ways. A round takes four minutes, and ends by itself.
 """
 
 import asyncio
 import gc
-import json
 import os
 import resource
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from math import inf
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import aiohttp
-from backend import Server, haproxy
+from backend import Server, behind_haproxy
+from optimum import SETTLED, optimum, optimum_through_haproxy, resident
 from peers import silence
 from table import Table
 
@@ -40,18 +43,18 @@ import recloser
 
 CONNECTING, OPEN = recloser.State.CONNECTING, recloser.State.OPEN
 GOAL = 1.2
-AT_ONCE = 200
+ROUNDS = 3
 MOST = 90.0
 """Seconds after which a return has failed."""
-SETTLED = 11.0
-"""Seconds after which nothing is left of a return: an engine sets a timer for its first ten."""
+OUTAGES = (3.0, 30.0)
+SHARES = (10, 2)
+"""The server comes back at so small a part of what it takes at first."""
+DRAIN = 12.0
+"""Seconds: a drain asks to come back within ten, and takes two itself."""
 PARTS = ("restarts", "rolling")
 RARE = "--rare"
 THRESHOLDS = (100_000, 20, 100)
 """What `gc.set_threshold` is given with `--rare`."""
-
-
-# -- the engines --------------------------------------------------------------------------
 
 
 class Crowd:
@@ -123,49 +126,6 @@ async def crowd_at(count: int, url: str) -> AsyncIterator[Crowd]:
         await crowd.close()
 
 
-class Bare(NamedTuple):
-    """What bare aiohttp takes for as many connections, `AT_ONCE` dials at a time."""
-
-    seconds: float
-    cpu: float
-    """Seconds of CPU."""
-    memory: float
-    """Bytes."""
-
-    def per(self, count: int) -> str:
-        """Return CPU and memory of one connection."""
-        return f"{self.cpu / count * 1e3:.2f} ms of CPU, {self.memory / count / 1e3:.1f} kB"
-
-
-async def without_a_pause(count: int, url: str) -> Bare:
-    """Open connections with bare aiohttp in this process."""
-    free = asyncio.Semaphore(AT_ONCE)
-    connector = aiohttp.TCPConnector(limit=0)
-
-    async def dial(session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
-        async with free:
-            return await session.ws_connect(url)
-
-    async with aiohttp.ClientSession(connector=connector) as session:
-        memory, cpu, started = resident(), time.process_time(), time.monotonic()
-        opened = await asyncio.gather(*(dial(session) for _ in range(count)))
-        took = Bare(time.monotonic() - started, time.process_time() - cpu, resident() - memory)
-        await asyncio.gather(*(ws.close() for ws in opened))
-    return took
-
-
-def optimum_of(count: int, url: str, *, rare: bool) -> Bare:
-    """Measure `without_a_pause` in a process of its own."""
-    command = [sys.executable, __file__, "--bare", str(count), url, *([RARE] if rare else [])]
-    return Bare(*json.loads(subprocess.check_output(command, text=True)))
-
-
-def resident() -> int:
-    """Bytes of memory that this process has in use."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize()
-
-
 class Holdings(NamedTuple):
     """What this process has now."""
 
@@ -195,169 +155,179 @@ def held() -> Holdings:
     )
 
 
+class Measured(NamedTuple):
+    """One return of all engines; seconds are counted from the moment the server is back."""
+
+    name: str
+    optimum: float
+    half: float
+    almost: float
+    """Seconds until 99 of 100 are open."""
+    whole: float
+    """Seconds until the last one is; infinity if that took more than `MOST`."""
+    cpu: float
+    """Milliseconds of CPU for each engine."""
+    dials: float
+    """For each engine."""
+
+    @property
+    def ratio(self) -> float:
+        return self.whole / self.optimum
+
+
 class Account:
-    """The rows of the table, and what the process holds meanwhile."""
+    """The returns of one run, and what the process holds meanwhile."""
 
-    def __init__(self, count: int, url: str, *, rare: bool) -> None:
-        self._count, self._url, self._rare = count, url, rare
-        bare = optimum_of(count, url, rare=rare)
-        self.optimum = bare.seconds
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self.found: list[Measured] = []
         self._before = held()
-        print(f"bare aiohttp for a connection: {bare.per(count)}")
         print(f"before there is an engine: {self._before}")
-        self.table = Table(
-            f"{count:,} engines come back" + rare * ", and the collector runs rarely",
-            [
-                *("optimum s", "half s", "99 % s", "all s", "to the optimum"),
-                *("CPU ms an engine", "dials an engine"),
-            ],
-            judged="to the optimum",
-        )
-
-    async def control(self) -> None:
-        """Measure bare aiohttp once more: what differs by no more than this row says nothing."""
-        bare = await asyncio.to_thread(optimum_of, self._count, self._url, rare=self._rare)
-        self.table.add(
-            "bare aiohttp, once more", f"{self.optimum:.2f}", "", "", f"{bare.seconds:.2f}",
-            f"{bare.seconds / self.optimum:.2f}", f"{bare.cpu / self._count * 1e3:.2f}", "1.00",
-            judged=None,
-        )  # fmt: skip
 
     async def holds(self, when: str) -> None:
         """Print what the process holds once a return is over, and the memory of an engine."""
         await asyncio.sleep(SETTLED)
         now = held()
         each = (now.memory - self._before.memory) / self._count / 1e3
-        print(f"{when}: {now}, {each:.1f} kB an engine")
+        print(f"{when}: {now}, {each:.1f} kB an engine", flush=True)
 
     @asynccontextmanager
-    async def row(
-        self, name: str, crowd: Crowd, optimum: float | None = None
-    ) -> AsyncIterator[None]:
+    async def row(self, name: str, crowd: Crowd, optimum: float) -> AsyncIterator[None]:
         """Measure from here until every engine is open; the block begins the return."""
-        best = self.optimum if optimum is None else optimum
         crowd.mark()
         since, cpu = time.monotonic(), time.process_time()
         yield
         await crowd.back()
         spent = (time.process_time() - cpu) / self._count * 1e3
-        costs = (f"{spent:.2f}", f"{crowd.dials / self._count:.2f}")
-        if crowd.open < self._count:
-            print(f"{name}: {crowd.open:,} of {self._count:,} are open after {MOST:g} s.")
-            print(
-                *(f"  {number:,} x {close}" for close, number in crowd.closes.most_common(5)),
-                sep="\n",
-            )
-            self.table.add(
-                f"{name}: {crowd.open:,} are open", f"{best:.2f}", "", "", "", "", *costs,
-                judged=inf, goal=GOAL,
-            )  # fmt: skip
-            return
         # An engine may have opened more than once; the latest ones are those that stay.
         moments = sorted(each - since for each in crowd.moments)[-self._count :]
-        whole = moments[-1]
-        cells = (best, statistics.median(moments), moments[len(moments) * 99 // 100], whole)
-        self.table.add(
-            name, *(f"{each:.2f}" for each in cells), f"{whole / best:.2f}", *costs,
-            judged=whole / best, goal=GOAL,
-        )  # fmt: skip
+        if crowd.open < self._count:
+            print(f"{name}: {crowd.open:,} of {self._count:,} are open after {MOST:g} s.")
+            for close, number in crowd.closes.most_common(5):
+                print(f"  {number:,} x {close}")
+            moments.append(inf)
+        shares = (moments[len(moments) * part // 100] for part in (50, 99))
+        found = Measured(name, optimum, *shares, moments[-1], spent, crowd.dials / self._count)
+        self.found.append(found)
 
 
-# -- the restarts -------------------------------------------------------------------------
-
-
-async def restarts(count: int, *, rare: bool) -> Table:
-    """Kill the server in three ways, and let it come back."""
+async def restarts(count: int, first: float, returns: Iterable[float]) -> list[Measured]:
+    """Kill the server once for each return of the optimum; then let it come back with less."""
     server = Server()
     server.start()
-    url = f"http://127.0.0.1:{server.port}/"
+    account = Account(count)
     try:
-        account = Account(count, url, rare=rare)
-        async with crowd_at(count, url.replace("http", "ws")) as crowd:
-            async with account.row("first connection", crowd):
+        async with crowd_at(count, f"ws://127.0.0.1:{server.port}/") as crowd:
+            gc.collect()
+            async with account.row("first connection", crowd, first):
                 crowd.connect()
             await account.holds("open at first")
-            most = count / account.optimum
-            for away, capacity in ((3.0, 0.0), (30.0, 0.0), (3.0, most / 10), (3.0, most / 2)):
+            plan = [(away, 0, best) for away, best in zip(OUTAGES, returns, strict=True)]
+            for away, share, best in [
+                *plan,
+                *((OUTAGES[0], each, first * each) for each in SHARES),
+            ]:
+                gc.collect()
                 server.end()
                 await crowd.gone()
                 await asyncio.sleep(away)
                 name = f"killed, away for {away:g} s"
-                if capacity:
-                    name += f", back at {capacity:.0f} a second"
-                await asyncio.to_thread(server.start, capacity)
-                async with account.row(name, crowd, count / capacity if capacity else None):
+                if share:
+                    name += f", back at 1/{share} of its capacity"
+                await asyncio.to_thread(server.start, count / best if share else 0.0)
+                async with account.row(name, crowd, best):
                     pass
+                await account.holds(name)
+        await account.holds("closed")
+    finally:
+        server.end()
+    return account.found
+
+
+async def rolling(count: int, first: float) -> list[Measured]:
+    """Restart two servers behind haproxy, one after the other, by SIGTERM and with a drain."""
+    with behind_haproxy(count) as (servers, port):
+        account = Account(count)
+        async with crowd_at(count, f"ws://127.0.0.1:{port}/") as crowd:
+            gc.collect()
+            async with account.row("first connection through haproxy", crowd, first):
+                crowd.connect()
+            await account.holds("open at first")
+            for number, server in enumerate(servers, start=1):
+                gc.collect()
+                async with account.row(f"rolling restart, server {number}", crowd, DRAIN):
+                    await asyncio.to_thread(server.end, signal.SIGTERM)
+                    await asyncio.to_thread(server.start)
             await account.holds("open at the end")
         await account.holds("closed")
-        server.end()
-        await asyncio.to_thread(server.start)
-        await account.control()
-    finally:
-        server.end()
-    return account.table
+    return account.found
 
 
-async def rolling(count: int, *, rare: bool) -> Table:
-    """Restart two servers behind haproxy, one after the other, by SIGTERM and with a drain."""
-    servers = (Server(), Server())
-    for server in servers:
-        server.start()
-    try:
-        with haproxy(servers[0].port, servers[1].port, count + 100) as url:
-            account = Account(count, url.replace("ws", "http", 1), rare=rare)
-            async with crowd_at(count, url) as crowd:
-                async with account.row("first connection through haproxy", crowd):
-                    crowd.connect()
-                await account.holds("open at first")
-                for number, server in enumerate(servers, start=1):
-                    # The drain asks to come back within ten seconds, and takes two itself.
-                    name = f"rolling restart, server {number}"
-                    async with account.row(name, crowd, 12.0):
-                        await asyncio.to_thread(server.end, signal.SIGTERM)
-                        await asyncio.to_thread(server.start)
-                await account.holds("open at the end")
-            await account.holds("closed")
-            await account.control()
-    finally:
-        for server in servers:
-            server.end()
-    return account.table
+# -- the rounds ---------------------------------------------------------------------------
 
 
-def main(count: int, part: str, *, rare: bool) -> None:
+def restarts_round(pool: ProcessPoolExecutor, count: int) -> list[Measured]:
+    """Run the optimum, and then the engines."""
+    best = pool.submit(optimum, count, OUTAGES).result()
+    print(best)
+    returns = [each.seconds for each in best.returns]
+    return pool.submit(_engines, restarts, count, best.first.seconds, returns).result()
+
+
+def rolling_round(pool: ProcessPoolExecutor, count: int) -> list[Measured]:
+    """Run the optimum, and then the engines."""
+    best = pool.submit(optimum_through_haproxy, count).result()
+    print(best)
+    return pool.submit(_engines, rolling, count, best.first.seconds).result()
+
+
+def _engines(part: Callable[..., Any], *given: object) -> list[Measured]:
+    return cast("list[Measured]", asyncio.run(part(*given)))
+
+
+def begin(*, rare: bool) -> None:
+    """Set up a process."""
     silence()
     if rare:
         gc.set_threshold(*THRESHOLDS)
+
+
+def table_of(title: str, rounds: list[list[Measured]]) -> Table:
+    """Put the medians of the rounds together."""
+    columns = ["optimum s", "half s", "99 % s", "all s", "CPU ms an engine", "dials an engine"]
+    judged = "to the optimum"
+    table = Table(title, [*columns, judged, "range"], judged=judged)
+    for row in zip(*rounds, strict=True):
+        cells = [statistics.median(cells) for cells in list(zip(*row, strict=True))[1:]]
+        ratios = sorted(each.ratio for each in row)
+        ratio = statistics.median(ratios) if ratios[-1] < inf else inf
+        table.add(
+            row[0].name, *(f"{each:.2f}" for each in (*cells, ratio)),
+            f"{ratios[0]:.2f} to {ratios[-1]:.2f}", judged=ratio, goal=GOAL,
+        )  # fmt: skip
+    return table
+
+
+def main(count: int, rounds: int, part: str, *, rare: bool) -> None:
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = descriptors - 200
-    if part == "restarts":
-        table = asyncio.run(restarts(min(count, most), rare=rare))
-    elif shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}") is None:
-        print("rolling restart: not run, there is no haproxy")
-        return
-    else:
+    most, a_round = descriptors - 200, restarts_round
+    if part == "rolling":
+        if shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}") is None:
+            print("rolling restart: not run, there is no haproxy")
+            return
         # haproxy has two descriptors for each connection, and refuses to start with too few.
-        table = asyncio.run(rolling(min(count, most // 2 - 100), rare=rare))
-    print("\n" + table.markdown(), flush=True)
-
-
-def bare(count: int, url: str, *, rare: bool) -> None:
-    """Print the figures of `Bare` as JSON."""
-    if rare:
-        gc.set_threshold(*THRESHOLDS)
-    print(json.dumps(asyncio.run(without_a_pause(count, url))))
+        most, a_round = most // 2 - 100, rolling_round
+    count = min(count, most)
+    with ProcessPoolExecutor(
+        1, get_context("spawn"), partial(begin, rare=rare), max_tasks_per_child=1
+    ) as pool:
+        found = [a_round(pool, count) for _ in range(rounds)]
+    title = f"{count:,} engines come back, medians of {rounds} rounds"
+    print("\n" + table_of(title + rare * ", and the collector runs rarely", found).markdown())
 
 
 if __name__ == "__main__":
-    rare = RARE in sys.argv
-    match [word for word in sys.argv[1:] if word != RARE]:
-        case ["--bare", number, url]:
-            bare(int(number), url, rare=rare)
-        case [number, ("restarts" | "rolling") as part]:
-            main(int(number), part, rare=rare)
-        case words:
-            # Each part has a process of its own, for the sake of its memory.
-            for part in PARTS:
-                command = [sys.executable, __file__, *(words or ["10000"]), part]
-                subprocess.run([*command, *([RARE] if rare else [])], check=True)
+    words = [word for word in sys.argv[1:] if word != RARE]
+    number, times, *only = [*words, *("10000", str(ROUNDS))[len(words) :]]
+    for part in only or PARTS:
+        main(int(number), int(times), part, rare=RARE in sys.argv)
