@@ -108,7 +108,7 @@ ROOMS = {
     "engine/governor: core": room(
         *(
             f"engine/governor/{name}.py"
-            for name in ("core", "effects", "host", "limits", "news", "pace")
+            for name in ("core", "effects", "host", "limits", "news", "pace", "probe_gap")
         ),
         ours=fsm("closecodes", "numbers", "record", "states"),
         pure=True,

@@ -11,17 +11,10 @@ from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
 from recloser.governor.limits import DialLimits
 from recloser.governor.news import News, Reading, reading
 from recloser.governor.pace import Pace
+from recloser.governor.probe_gap import probe_gap
 
 _EVIDENCE: Final = 60.0
 """Seconds within which two engines must fail for the host to count as down."""
-_FIRST_GAP: Final = 1.0
-_LONGEST_GAP: Final = 10.0
-_SHORTEST_GAP: Final = 0.1
-_ENGINE_SECONDS: Final = 5000.0
-"""Seconds of waiting, added up over the engines, that make up for one probe: the probe of a large
-crowd costs each engine little, so that the longest gap is shorter there."""
-_GAP_SHARE: Final = 0.125
-"""The gap between two probes as a share of the time for which the host has been down."""
 _LONGEST_WISH: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away, and of a spread at most."""
 _LAPSE: Final = 5
@@ -65,9 +58,9 @@ class Host:
     """
 
     __slots__ = (
-        *("_ahead", "_at_once", "_dialling", "_down_since", "_failures", "_later", "_next_at"),
-        *("_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_ripe", "_silent_until"),
-        *("_sleepers", "_slept", "_spread", "_suspect", "_tries", "_waiting"),
+        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_failures", "_later"),
+        *("_next_at", "_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_ripe"),
+        *("_silent_until", "_sleepers", "_slept", "_spread", "_suspect", "_tries", "_waiting"),
         *("due", "idle", "key", "listed"),
     )
 
@@ -81,6 +74,9 @@ class Host:
         self._waiting: OrderedDict[int, Hashable] = OrderedDict()
         self._dialling: dict[int, _Dial] = {}
         """Those who have a permit."""
+        self._earlier: dict[int, _Dial] = {}
+        """Those of them, in a return, who dial since before it. A dial that began while the host
+        was down may hang on, and says nothing of what the host takes now."""
         self._ripe: OrderedDict[int, Hashable] = OrderedDict()
         """Those in backoff that the return of the host wakes, one after the other."""
         self._sleepers: dict[int, _Sleeper] = {}
@@ -116,10 +112,11 @@ class Host:
 
     def begins(self, engine: int, route: Hashable, now: float) -> bool:
         """Return whether an engine has its permit already: its dial begins now."""
-        has = engine in self._dialling  # it was woken, or has another address than it meant to dial
-        if has:
-            self._dialling[engine] = _Dial(route, now, self._paced)
-        return has
+        if self._end_dial(engine) is None:
+            return False
+        # It was woken, or has another address than it meant to dial.
+        self._dialling[engine] = _Dial(route, now, self._paced)
+        return True
 
     def ask(self, engine: int, route: Hashable, now: float, *, intentional: bool) -> list[Effect]:
         """Take an engine that wants to dial now, and has no permit."""
@@ -156,28 +153,30 @@ class Host:
 
     def dials(self, engine: int) -> bool:
         """Whether the engine dials, or waits for that."""
-        return engine in self._dialling or engine in self._ahead or engine in self._waiting
+        places = (self._dialling, self._earlier, self._ahead, self._waiting)
+        return any(engine in place for place in places)
 
     def leave(self, engine: int, now: float) -> list[Effect]:
         """Let an engine go that neither waits nor dials any more."""
         for line in (self._ahead, self._waiting, self._ripe, self._sleepers):
             line.pop(engine, None)
-        self._dialling.pop(engine, None)
+        self._end_dial(engine)
         self._tries.pop(engine, None)
         return self.admit(now)
 
     def defer(self, engine: int, seconds: float, now: float) -> list[Effect]:
         """Let an engine that was to probe wait for the probe of another process, as the first."""
-        if engine not in self._dialling:
+        dial = self._end_dial(engine)
+        if dial is None:
             return []
-        self._waiting[engine] = self._dialling.pop(engine).route
+        self._waiting[engine] = dial.route
         self._waiting.move_to_end(engine, last=False)
         self._probe_at = max(self._probe_at, now + seconds)
         return self.admit(now)
 
     def opened(self, engine: int, now: float) -> list[Effect]:
         """Take a dial that has opened."""
-        dial = self._dialling.pop(engine, None)
+        dial = self._end_dial(engine)
         if dial is None:
             return []
         self._suspect = None
@@ -194,7 +193,7 @@ class Host:
 
     def failed(self, engine: int, close: Close, now: float) -> list[Effect]:
         """Take a dial that has failed with this record."""
-        dial = self._dialling.pop(engine, None)
+        dial = self._end_dial(engine)
         if dial is None:
             return []
         self._rest(engine, inf, dial.route)  # until it says what comes next
@@ -221,7 +220,7 @@ class Host:
             self._pace.refused(now, -inf, self._pace.rate)
         elif news.reading in _TROUBLE and self._down_since is None:
             self._go_down(now)
-            self._probe_at = now + _FIRST_GAP
+            self._probe_at = now + probe_gap(0.0, self._engines)
         if news.retry_after is not None and self._down_since is not None:
             self._stay_away(news.retry_after, now)
         return self.admit(now)
@@ -258,6 +257,7 @@ class Host:
 
     def _go_down(self, now: float) -> None:
         self._down_since, self._pace, self._failures = now, None, 0
+        self._dialling, self._earlier = self._earlier | self._dialling, {}
         self._probe_at = self._silent_until = -inf
         if self._spread is not None and self._spread[1] < now:
             self._spread = None  # it was for a restart of before
@@ -275,6 +275,7 @@ class Host:
     def _begin_return(self, now: float) -> None:
         self._down_since, self._failures = None, 0
         self._tries.clear()
+        self._dialling, self._earlier = {}, self._dialling
         count, spread, self._spread = self._engines, self._spread, None
         if self._rate < inf:
             self._pace = Pace(self._rate, now, self._ramp)
@@ -342,7 +343,8 @@ class Host:
             found.append(self._grant(line, start, now))
         if not line and returns and self._later:
             self.due = self._later[0].ripe
-        if not (self._dialling or self._ripe or self._sleepers or self._waiting or self._ahead):
+        dialling = self._dialling or self._earlier
+        if not (dialling or self._ripe or self._sleepers or self._waiting or self._ahead):
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
             self._later.clear()
@@ -354,7 +356,7 @@ class Host:
     def _turn(self, now: float) -> float:
         """Return the moment of the next dial; infinity where a dial must end first."""
         under_way, pace = len(self._dialling), self._pace
-        if under_way >= self._at_once:
+        if under_way + len(self._earlier) >= self._at_once:
             return inf
         if pace is not None:
             if under_way < pace.window:
@@ -378,23 +380,21 @@ class Host:
             return Wake(engine)
         if self._down_since is None:
             return Grant(engine)
-        gap = self._gap(now - self._down_since)
+        gap = probe_gap(now - self._down_since, self._engines)
         self._probe_at = now + gap
         return Grant(engine, gap)
+
+    def _end_dial(self, engine: int) -> _Dial | None:
+        """Take back the permit of an engine; None if it has none."""
+        return self._dialling.pop(engine, None) or self._earlier.pop(engine, None)
 
     @property
     def _paced(self) -> float:
         """Dials per second at the present pace; infinity if no return is going on."""
         return inf if self._pace is None else self._pace.rate
 
-    def _gap(self, outage: float) -> float:
-        """Return the seconds until the next probe of a host that has been down for so long."""
-        longest = min(max(_ENGINE_SECONDS / self._engines, _SHORTEST_GAP), _LONGEST_GAP)
-        first = min(max(longest / 2, _SHORTEST_GAP), _FIRST_GAP)
-        return min(max(outage * _GAP_SHARE, first), longest)
-
     @property
     def _engines(self) -> int:
         """How many engines wait, dial or sleep here."""
-        asking = len(self._ahead) + len(self._waiting) + len(self._dialling)
-        return asking + len(self._ripe) + len(self._sleepers)
+        asking = (self._ahead, self._waiting, self._dialling, self._earlier)
+        return sum(map(len, (*asking, self._ripe, self._sleepers)))

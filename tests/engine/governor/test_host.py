@@ -2,6 +2,7 @@
 
 import itertools
 from bisect import bisect
+from collections import Counter
 from math import inf
 
 import pytest
@@ -87,7 +88,7 @@ def test_one_engine_that_fails_says_nothing_of_the_host() -> None:
 def test_probes_go_alone_with_growing_gaps() -> None:
     town = Town()
     town.down()
-    for engine in range(200):
+    for engine in range(190):
         town.ask(engine)
     starts = []
     while len(starts) < 40:
@@ -109,7 +110,7 @@ def test_probes_go_alone_with_growing_gaps() -> None:
 @pytest.mark.spec("M3.1")
 @pytest.mark.parametrize(
     ("crowd", "first", "last"),
-    [(500, 1.0, 10.0), (2500, 1.0, 2.0), (10_000, 0.25, 0.5), (100_000, 0.1, 0.1)],
+    [(200, 1.0, 10.0), (1000, 1.0, 2.0), (10_000, 0.1, 0.2), (100_000, 0.1, 0.1)],
 )
 def test_the_probes_of_a_large_crowd_follow_each_other_sooner(
     crowd: int, first: float, last: float
@@ -138,6 +139,60 @@ def test_a_probe_that_hangs_holds_up_nobody_beyond_the_gap() -> None:
     town.ask(1, 2)
     town.until(1.0)
     assert town.probes == [(0.0, 1), (1.0, 2)]
+
+
+@pytest.mark.spec("M3.9")
+def test_probes_that_hang_leave_the_return_its_window() -> None:
+    """What is silent while the host is down may stay so: it fills nothing of the host's."""
+    town = Town()
+    town.down()
+    town.ask(*range(100))
+    town.until(60.0)
+    _, last = town.probes[-1]
+    assert len(town.probes) >= 10
+    town.ended(last)
+    assert len(town.granted) == 1
+    town.serve(62.0)
+    assert len(town.granted) + len(town.probes) == 100
+    for _, engine in town.probes:
+        town.ended(engine)
+    assert [engine for _, engine in town.woken] == [901, 902]
+
+
+@pytest.mark.spec("M1.1", "M3.9")
+def test_probes_that_hang_count_among_those_under_way() -> None:
+    town = Town(at_once=6)
+    town.down()
+    town.ask(*range(100))
+    town.until(600.0)
+    assert len(town.probes) == 6
+    town.ended(0)
+    town.serve(700.0)
+    *_, (_, hanging) = town.probes
+    assert max(Counter(at for at, _ in town.granted).values()) == 1
+    town.ended(hanging)
+    town.serve(800.0)
+    assert len(town.granted) + len(town.probes) == 100
+
+
+@pytest.mark.spec("M3.1", "M3.8")
+def test_probes_that_hang_are_under_way_in_the_next_outage_too() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.until(1.0)
+    town.ended(2)
+    town.sleep(*range(10, 20))
+    while town.told[-1].reading is Reading.UP:
+        town.until(town.now + 1.0)
+        for _, engine in town.woken[town.answered :]:
+            town.answered += 1
+            town.ask(engine)
+            town.ended(engine, NOBODY)
+            town.sleep(engine)
+    known = len(town.probes)
+    town.ask(99, intentional=True)
+    assert len(town.probes) == known
 
 
 @pytest.mark.spec("M3.1")
