@@ -396,5 +396,5 @@ class Host:
     @property
     def _engines(self) -> int:
         """How many engines wait, dial or sleep here."""
-        asking = (self._ahead, self._waiting, self._dialling, self._earlier)
-        return sum(map(len, (*asking, self._ripe, self._sleepers)))
+        asking = len(self._ahead) + len(self._waiting) + len(self._dialling) + len(self._earlier)
+        return asking + len(self._ripe) + len(self._sleepers)
