@@ -95,12 +95,12 @@ class Bare:
         """Open all; then kill the server once for each outage, of so many seconds."""
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:
-            memory = resident()
+            before = resident()
             tasks = [asyncio.create_task(self._connection(session)) for _ in range(self._count)]
             await asyncio.sleep(0)
             gc.collect()
             first = await self._back()
-            memory = (resident() - memory) / self._count
+            memory = (resident() - before) / self._count
             returns = []
             for away in outages:
                 assert server is not None

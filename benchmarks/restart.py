@@ -206,9 +206,9 @@ class Account:
             for close, number in crowd.closes.most_common(5):
                 print(f"  {number:,} x {close}")
             moments.append(inf)
-        shares = (moments[len(moments) * part // 100] for part in (50, 99))
-        found = Measured(name, optimum, *shares, moments[-1], spent, crowd.dials / self._count)
-        self.found.append(found)
+        half, almost = (moments[len(moments) * part // 100] for part in (50, 99))
+        dials = crowd.dials / self._count
+        self.found.append(Measured(name, optimum, half, almost, moments[-1], spent, dials))
 
 
 async def restarts(count: int, first: float, returns: Iterable[float]) -> list[Measured]:
