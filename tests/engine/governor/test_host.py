@@ -183,16 +183,32 @@ def test_probes_that_hang_are_under_way_in_the_next_outage_too() -> None:
     town.until(1.0)
     town.ended(2)
     town.sleep(*range(10, 20))
-    while town.told[-1].reading is Reading.UP:
+    while town.answered < 5:  # so many failures in a row, and the host is down again
         town.until(town.now + 1.0)
         for _, engine in town.woken[town.answered :]:
             town.answered += 1
             town.ask(engine)
             town.ended(engine, NOBODY)
             town.sleep(engine)
-    known = len(town.probes)
+    town.ask(50)
+    town.until(town.now + 3.0)
+    town.ended(50, NOBODY)
     town.ask(99, intentional=True)
-    assert len(town.probes) == known
+    assert [engine for _, engine in town.probes] == [1, 2, 50]
+    town.ended(1)
+    assert town.told[-1].reading is Reading.UP
+
+
+@pytest.mark.spec("M1.5")
+def test_a_successor_that_hangs_since_the_outage_dials_on_when_its_connection_is_lost() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.until(1.0)
+    town.ended(2)
+    town.sleep(1)
+    town.until(5.0)
+    assert [engine for _, engine in town.woken] == [901, 902]
 
 
 @pytest.mark.spec("M3.1")
