@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import aiohttp
 from backend import Server, behind_haproxy
+from tally import Tally
 
 AT_ONCE = 200
 SETTLED = 11.0
@@ -61,32 +62,22 @@ class Bare:
         self._count, self._url = count, url
         self._up = asyncio.Event()
         self._free = asyncio.Semaphore(AT_ONCE)
-        self._open = 0
-        self._all = asyncio.Event()
-        self._none = asyncio.Event()
+        self._tally = Tally(count)
 
     async def _connection(self, session: aiohttp.ClientSession) -> None:
         while True:
             await self._up.wait()
             async with self._free:
                 ws = await session.ws_connect(self._url)
-            self._count_up(1)
+            self._tally.add(1)
             async for _ in ws:
                 pass
-            self._count_up(-1)
-
-    def _count_up(self, more: int) -> None:
-        self._open += more
-        for event, reached in (
-            (self._all, self._open == self._count),
-            (self._none, self._open == 0),
-        ):
-            event.set() if reached else event.clear()
+            self._tally.add(-1)
 
     async def _back(self) -> Return:
         since, cpu = time.monotonic(), time.process_time()
         self._up.set()
-        await self._all.wait()
+        await self._tally.all.wait()
         took = Return(time.monotonic() - since, time.process_time() - cpu)
         self._up.clear()  # who loses its connection waits for the server
         return took
@@ -107,7 +98,7 @@ class Bare:
                 await asyncio.sleep(SETTLED)
                 gc.collect()
                 server.end()
-                await self._none.wait()
+                await self._tally.none.wait()
                 await asyncio.sleep(away)
                 await asyncio.to_thread(server.start)
                 returns.append(await self._back())

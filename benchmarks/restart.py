@@ -38,6 +38,7 @@ from backend import Server, behind_haproxy
 from optimum import SETTLED, optimum, optimum_through_haproxy, resident
 from peers import silence
 from table import Table
+from tally import Tally
 
 import recloser
 
@@ -61,14 +62,12 @@ class Crowd:
     """Engines of one process, and how many of them are open."""
 
     def __init__(self, count: int, url: str) -> None:
-        self.open = 0
+        self.tally = Tally(count)
         self.moments: list[float] = []
         """When engines opened, on the clock of `time.monotonic`."""
         self.dials = 0
         self.closes = Counter[tuple[object, ...]]()
         """The ends of connections and of dials, by cause, code and status."""
-        self._all = asyncio.Event()
-        self._none = asyncio.Event()
         self.engines = [recloser.connect(url, observers=[self._note]) for _ in range(count)]
 
     def _note(self, change: recloser.StateChange) -> None:
@@ -79,17 +78,9 @@ class Crowd:
             self.dials += 1
         elif change.current is OPEN:
             self.moments.append(time.monotonic())
-            self._count(1)
+            self.tally.add(1)
         if change.previous is OPEN:
-            self._count(-1)
-
-    def _count(self, more: int) -> None:
-        self.open += more
-        for event, reached in (
-            (self._all, self.open == len(self.engines)),
-            (self._none, self.open == 0),
-        ):
-            event.set() if reached else event.clear()
+            self.tally.add(-1)
 
     def mark(self) -> None:
         """Begin a return: what is counted is counted from here on."""
@@ -101,12 +92,12 @@ class Crowd:
         """Wait until every engine is open, or for as long as a return may take."""
         with suppress(TimeoutError):
             async with asyncio.timeout(MOST):
-                await self._all.wait()
+                await self.tally.all.wait()
 
     async def gone(self) -> None:
         """Wait until no engine is open."""
         async with asyncio.timeout(MOST):
-            await self._none.wait()
+            await self.tally.none.wait()
 
     def connect(self) -> None:
         for ws in self.engines:
@@ -201,8 +192,8 @@ class Account:
         spent = (time.process_time() - cpu) / self._count * 1e3
         # An engine may have opened more than once; the latest ones are those that stay.
         moments = sorted(each - since for each in crowd.moments)[-self._count :]
-        if crowd.open < self._count:
-            print(f"{name}: {crowd.open:,} of {self._count:,} are open after {MOST:g} s.")
+        if crowd.tally.open < self._count:
+            print(f"{name}: {crowd.tally.open:,} of {self._count:,} are open after {MOST:g} s.")
             for close, number in crowd.closes.most_common(5):
                 print(f"  {number:,} x {close}")
             moments.append(inf)

@@ -200,6 +200,19 @@ def test_probes_that_hang_are_under_way_in_the_next_outage_too() -> None:
 
 
 @pytest.mark.spec("M1.5")
+def test_a_host_is_remembered_while_a_dial_hangs_there() -> None:
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.until(1.0)
+    town.ended(2)
+    town.leave(901, 902)
+    assert town.core.hosts == 1
+    town.ended(1)
+    assert town.core.hosts == 0
+
+
+@pytest.mark.spec("M1.5")
 def test_a_successor_that_hangs_since_the_outage_dials_on_when_its_connection_is_lost() -> None:
     town = Town()
     town.down()
