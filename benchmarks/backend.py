@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -71,6 +71,18 @@ class Server:
             self._process.send_signal(how)
             self._process.communicate()
             self._process = None
+
+
+@contextmanager
+def deaf(port: int) -> Iterator[None]:
+    """Have dials at a port hang: the listener there has no room, so the kernel drops them."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=0))
+        for _ in range(3):  # one more than it has room for, and one that shows it
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        yield
 
 
 CONFIG = """

@@ -3,16 +3,17 @@
     python benchmarks/restart.py [ENGINES [ROUNDS [restarts | rolling]]] [--rare]
 
 The server is a process of its own. It is killed and away for three seconds, killed and away for
-thirty, killed and back at a tenth and at half of its capacity, and restarted twice, one half after
-the other, behind haproxy if that is installed. The optimum is bare aiohttp that loses and takes
-back as many connections in the same way (`optimum`), or the capacity where the server has one. In
-each round it comes first and the engines after it, each in a process of its own; three rounds are
-the default. The table has the medians of the rounds, and the ratio to the optimum its range. Both
-collect their garbage before each outage, so that chance does not put a full collection into one
-return of the two. With `--rare` both have the thresholds of Python's collector that
-docs/embedding.md recommends for many engines; the server never has them.
+thirty, killed and back at a tenth and at half of its capacity, killed so that dials hang instead of
+being refused, and restarted twice, one half after the other, behind haproxy if that is installed.
+The optimum is bare aiohttp that loses and takes back as many connections in the same way
+(`optimum`), or the capacity where the server has one. In each round it comes first and the engines
+after it, each in a process of its own; three rounds are the default. The table has the medians of
+the rounds, and the ratio to the optimum its range. Both collect their garbage before each outage,
+so that chance does not put a full collection into one return of the two. With `--rare` both have
+the thresholds of Python's collector that docs/embedding.md recommends for many engines; the server
+never has them.
 A return in which an engine is missing after ninety seconds is printed, and misses its goal; the
-run goes on. `make fleet` runs it in both ways. A round takes four minutes, and ends by itself.
+run goes on. `make fleet` runs it in both ways. A round takes five minutes, and ends by itself.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from backend import Server, behind_haproxy
+from backend import Server, behind_haproxy, deaf
 from optimum import SETTLED, optimum, optimum_through_haproxy, resident
 from peers import silence
 from table import Table
@@ -229,6 +230,14 @@ async def restarts(count: int, first: float, returns: Iterable[float]) -> list[M
                 async with account.row(name, crowd, best):
                     pass
                 await account.holds(name)
+            gc.collect()
+            server.end()
+            with deaf(server.port):
+                await crowd.gone()
+                await asyncio.sleep(OUTAGES[-1])
+            await asyncio.to_thread(server.start)
+            async with account.row(f"killed, dials hang for {OUTAGES[-1]:g} s", crowd, plan[-1][2]):
+                pass
         await account.holds("closed")
     finally:
         server.end()
