@@ -4,13 +4,15 @@ Nobody knows what a host that has just come back can take, so the pace is search
 searches for the capacity of a path (RFC 5681). It begins low and at most doubles each second, and
 besides a dial begins whenever fewer are under way than the *congestion window* holds. The window
 begins with a thousandth of the crowd and grows with each dial that opens, so by the round trips of
-the host. A dial that was slow stood in a queue, and does not widen it. The first refusal ends the
-search: the pace becomes what the host has been seen to take, and follows the host from then on. A
-refusal lowers it, a dial that opens raises it a little.
+the host. While dials stand in a queue at the host it is full: nothing grows, the pace is below what
+the host takes, and the window shrinks, so that the queue drains (as in RFC 6817). The first refusal
+ends the search: the pace becomes what the host has been seen to take, and follows the host from
+then on. A refusal lowers it, a dial that opens raises it a little.
 
 With a ramp below `RAMP` there is no window, and the pace grows by no more than the ramp in a
-second, also after a refusal. A host that holds a second of its work has filled it when the pace is
-x times what it takes, with x - 1 - ln x = ln ramp: 2.7 times at a ramp of 2, 1.45 times at 1.08.
+second, also after a refusal. A host that holds a second of its work and answers at once all the
+same has filled it when the pace is x times what it takes, with x - 1 - ln x = ln ramp: 2.7 times at
+a ramp of 2, 1.45 times at 1.08.
 """
 
 from math import inf
@@ -29,9 +31,16 @@ A ramp below `RAMP` has no window: a single dial at a time is 20 a second at a h
 _GAIN: Final = 0.2
 """A dial that opens widens the window by this, so a window of dials that open widens it by this
 share."""
-_SLOW: Final = 4.0
 _QUEUE: Final = 0.1
-"""A dial that takes longer than so many times the fastest and these seconds stood in a queue."""
+"""Seconds. A dial that takes so much longer than the fastest was slow. If all are slow for so long,
+and two at least, they stand in a queue: it would be chance if none of them found the host free."""
+_DRAIN: Final = 0.8
+"""Share of what the host takes that the pace is at most while dials stand in a queue."""
+_SHRINK: Final = 0.05
+"""A dial that stood in a queue makes the window smaller by this."""
+_FORGET: Final = 5.0
+"""Seconds of slow dials after which the fastest of them is the measure: a queue would have drained,
+so this host has become slower."""
 _BACKLOG: Final = 1.0
 """Seconds of its work that a host holds before it refuses a dial."""
 _LEAST: Final = 0.25
@@ -58,8 +67,8 @@ class Pace:
     """Dials per second at one host after its return, and dials at a time while it searches."""
 
     __slots__ = (
-        *("_at", "_fastest", "_fixed", "_least", "_marks", "_opened", "_ramp"),
-        *("_row", "_search_end", "rate", "window"),
+        *("_at", "_fast_at", "_fastest", "_fixed", "_least", "_marks", "_opened", "_ramp"),
+        *("_row", "_search_end", "_slow", "_slow_least", "rate", "window"),
     )
 
     def __init__(self, rate: float, now: float, ramp: float = RAMP) -> None:
@@ -73,6 +82,12 @@ class Pace:
         """Dials per second with which the search ends at least."""
         self._fastest = inf
         """Seconds of the fastest dial that opened in the search."""
+        self._fast_at = now
+        """When a dial was last not slow."""
+        self._slow = 0
+        """Dials that have opened since then."""
+        self._slow_least = inf
+        """Seconds of the fastest of them."""
         self._search_end: float | None = None
         """When the search ended; None: the host has refused nothing yet."""
         self._row = 0
@@ -138,15 +153,33 @@ class Pace:
         self.rate = max(_LEAST, lowered, min(self.rate, rate * (1 - _LOWER)))
 
     def _grow(self, now: float, took: float, under_way: int) -> None:
-        self.rate *= self._ramp ** min(now - self._at, 1.0)
-        self._at = now
+        passed, self._at = min(now - self._at, 1.0), now
         self._opened += 1
         if self._opened >= 2 * self._marks[-1][1]:
             self._marks.append((now, self._opened))
-        self._fastest = min(self._fastest, took)
-        queued = took > _SLOW * self._fastest + _QUEUE
-        if self.window and not queued and under_way >= self.window / 2:
+        if self._queues(now, took):
+            takes = under_way / took  # as many as it has, in the time that each is there
+            slowest = _LEAST if self.window else self._least / 2
+            self.rate = min(self.rate, max(_DRAIN * takes, slowest))
+            if self.window:
+                self.window = max(self.window - _SHRINK, 1.0)
+            return
+        self.rate *= self._ramp**passed
+        if self.window and under_way >= self.window / 2:
             self.window += _GAIN
+
+    def _queues(self, now: float, took: float) -> bool:
+        """Whether dials stand in a queue at the host, now that one has opened after `took`."""
+        if took > self._fastest + _QUEUE:
+            self._slow += 1
+            self._slow_least = min(self._slow_least, took)
+            passed = now - self._fast_at
+            if passed < _FORGET:
+                return self._slow > 1 and passed >= _QUEUE
+            self._fastest = self._slow_least
+        self._fastest = min(self._fastest, took)
+        self._fast_at, self._slow, self._slow_least = now, 0, inf
+        return False
 
     def _seen(self, now: float, enough: float = inf) -> float:
         """Return the dials per second that the host has taken, even if it held a backlog.

@@ -70,6 +70,12 @@ _OPTIONS: Final = (
         "--capacity", default=1000.0, show_default=True, help="Dials per second it accepts then."
     ),
     click.option(
+        "--queue",
+        is_flag=True,
+        help="It answers a dial when those before it are done. Without it: at once, as a limiter "
+        "does that takes a second's dials in a burst.",
+    ),
+    click.option(
         "--refusal",
         type=click.Choice([each.value for each in Refusal]),
         default="refuse",
@@ -216,6 +222,7 @@ def command(
     engines: int | None,
     outage: float,
     capacity: float,
+    queue: bool,
     refusal: str,
     refusal_cost: float,
     down: str,
@@ -255,6 +262,7 @@ def command(
             engines=engines,
             outage=outage,
             capacity=capacity,
+            queue=queue,
             refusal=Refusal(refusal),
             refusal_cost=refusal_cost,
             down=Down(down),

@@ -149,9 +149,10 @@ class GovernedStorm:
         answer = self._population.dial(number, now)
         if answer is None:
             self._push(now + scenario.connect_timeout, _Kind.ANSWER, number, UNANSWERED)
+        elif isinstance(answer, Close):
+            self._push(now + scenario.round_trip, _Kind.ANSWER, number, answer)
         else:
-            failure = None if answer is True else answer
-            self._push(now + scenario.round_trip, _Kind.ANSWER, number, failure)
+            self._push(now + answer + scenario.round_trip, _Kind.ANSWER, number)
 
     def _key(self, number: int) -> str:
         """Return the host of an engine: the line of one that is alone is its own."""

@@ -93,6 +93,17 @@ class Outcome:
         """Most dials in any one second after the return."""
         return busiest(self.fleet.dials, self.scenario.outage)
 
+    @property
+    def wait_ratio(self) -> float | None:
+        """The longest wait of an engine for its connection after the return, divided by the mean.
+
+        None if an engine of the fleet is not back.
+        """
+        opened, since = self.fleet.opened, self.scenario.outage
+        if len(opened) < self.fleet.engines:
+            return None
+        return (opened[-1] - since) / (sum(opened) / len(opened) - since)
+
     def excess(self, share: float) -> float:
         """Time lost against the optimum, in units of engines / capacity (1: twice as long).
 
@@ -111,6 +122,7 @@ class Outcome:
             "dials_after_return": self.dials_after_return,
             "peak": self.peak,
             "peak_after_return": self.peak_after_return,
+            "wait_ratio": self.wait_ratio,
             "unheard": self.unheard,
             "refused": self.refused,
             "hung": self.hung,

@@ -3,7 +3,7 @@
 from array import array
 from math import ceil
 from random import Random
-from typing import Final, Literal
+from typing import Final
 
 from recloser.fsm.decisions import Context, Decision, Host, Policy, Retry, Stop
 from recloser.fsm.judge import judge
@@ -146,11 +146,11 @@ class Population:
             self.states[number] = State.OPEN
             self._runs[number] = None
 
-    def dial(self, number: int, now: float) -> Close | Literal[True] | None:
-        """Count a dial, and return its answer: True for open, a record, or None for silence."""
+    def dial(self, number: int, now: float) -> Close | float | None:
+        """Count a dial, and return its answer as a server does."""
         tally = self.tally(number)
         tally.dials.append(now)
-        return self.server.answer(now) if tally is self.fleet else True
+        return self.server.answer(now) if tally is self.fleet else 0.0
 
     def recovered(self) -> float:
         """Return the share of the fleet that the server has accepted again."""

@@ -25,6 +25,10 @@ def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.1f}"
 
 
+def _ratio(value: float | None) -> str:
+    return "never" if value is None else f"{value:.1f}"
+
+
 def _notes(name: str, outcome: Outcome) -> list[str]:
     notes = []
     gone = outcome.fleet.held + outcome.fleet.stopped
@@ -45,7 +49,10 @@ def _notes(name: str, outcome: Outcome) -> list[str]:
 def report(outcomes: Mapping[str, Outcome], *, width: int, ascii_only: bool = False) -> list[str]:
     """Return the lines for one scenario: the table, the notes and the charts."""
     first = next(iter(outcomes.values())).scenario
-    head = ("policy", "t50", "t99", "t100", "dials", "after", "peak", "peak after", "x capacity")
+    head = (
+        *("policy", "t50", "t99", "t100", "dials", "after"),
+        *("peak", "peak after", "x capacity", "wait"),
+    )
     rows = [
         (
             name,
@@ -55,6 +62,7 @@ def report(outcomes: Mapping[str, Outcome], *, width: int, ascii_only: bool = Fa
             f"{each.peak}",
             f"{each.peak_after_return}",
             f"{each.peak_after_return / first.capacity:.1f}",
+            _ratio(each.wait_ratio),
         )
         for name, each in outcomes.items()
     ]
@@ -64,7 +72,8 @@ def report(outcomes: Mapping[str, Outcome], *, width: int, ascii_only: bool = Fa
         *table(head, rows),
         "",
         "t50, t99, t100: seconds until that share is back; dials: per engine, in all and after",
-        "the return; peak: most dials in any one second, in all and after the return.",
+        "the return; peak: most dials in any one second, in all and after the return; wait: the",
+        "longest one after the return, as a multiple of the mean.",
     ]
     for name, each in outcomes.items():
         lines += _notes(name, each)
@@ -84,6 +93,7 @@ def compare(summaries: Mapping[str, Summary]) -> list[str]:
         "dials",
         "after",
         "peak (worst)",
+        "wait (worst)",
         "never",
     )
     rows = []
@@ -97,6 +107,7 @@ def compare(summaries: Mapping[str, Summary]) -> list[str]:
                 f"{got['dials_per_engine']:.1f}",
                 f"{got['dials_after_return']:.1f}",
                 f"{got['peak_ratio_median']:.1f} ({got['peak_ratio_worst']:.1f})",
+                f"{_ratio(got['wait_ratio'])} ({_ratio(got['wait_ratio_worst'])})",
                 f"{got['never']}/{got['cases']}",
             )
         )
@@ -105,5 +116,6 @@ def compare(summaries: Mapping[str, Summary]) -> list[str]:
         "",
         "excess: time lost against the optimum in units of engines/capacity, mean of the cases;",
         "dials: per engine, in all and after the return; peak: most dials in any second after",
-        "the return in units of the capacity, median; never: 99 % not back within 8 windows.",
+        "the return in units of the capacity, median; wait: the longest one after the return as a",
+        "multiple of the mean, mean of the cases; never: 99 % not back within 8 windows.",
     ]

@@ -68,6 +68,8 @@ class Scenario:
     """The moment at which the server is back."""
     capacity: float = 1000.0
     """Dials per second that the server accepts then, with a backlog of one second."""
+    queue: bool = False
+    """Whether a dial in the backlog is answered when its turn has come; if not, at once."""
     refusal: Refusal = Refusal.REFUSE
     refusal_cost: float = 0.05
     """The cost of a refusal for the server, as a share of an accept."""
@@ -109,6 +111,11 @@ class Scenario:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} must be above 0, not {value:g}")
+        if self.connect_timeout <= (answered := self.round_trip + self._longest_queue):
+            raise ValueError(
+                f"connect_timeout must be above {answered:g}, the seconds until a dial is "
+                f"answered, not {self.connect_timeout:g}"
+            )
         if not 1 <= self.processes <= self.engines:
             raise ValueError(
                 f"processes must be 1 to engines ({self.engines}), not {self.processes}"
@@ -132,6 +139,11 @@ class Scenario:
             raise ValueError(
                 f"horizon must lie after the return at {self.outage:g}, not {self.horizon:g}"
             )
+
+    @property
+    def _longest_queue(self) -> float:
+        """Seconds until the last dial of a full backlog has its turn."""
+        return max(1.0, 1.0 / self.capacity) if self.queue else 0.0
 
     @property
     def fleet(self) -> int:

@@ -2,7 +2,7 @@
 
 from math import ceil
 from random import Random
-from typing import Final, Literal
+from typing import Final
 
 from recloser.fsm.closecodes import ABNORMAL
 from recloser.fsm.record import Cause, Close
@@ -18,28 +18,35 @@ _NO_LISTENER: Final = Close.cut(Cause.TCP)
 class Gate:
     """A token bucket: admits `capacity` dials a second; a refusal costs a share of an accept.
 
-    It holds the tokens of one second. It is empty at `opens`, so that no fleet can be back
-    before the optimum.
+    It holds the tokens of one second. Each dial is answered at once, and the bucket is empty at
+    `opens`, so that no fleet can be back before the optimum. With a `queue` the tokens are the room
+    in it: none of it is taken at `opens`, and a dial is answered when its turn has come.
     """
 
-    __slots__ = ("_at", "_burst", "_capacity", "_cost", "_credit")
+    __slots__ = ("_at", "_burst", "_capacity", "_cost", "_credit", "_queue")
 
-    def __init__(self, capacity: float, *, cost: float = 0.0, opens: float = 0.0) -> None:
+    def __init__(
+        self, capacity: float, *, cost: float = 0.0, opens: float = 0.0, queue: bool = False
+    ) -> None:
         self._capacity = capacity
         self._burst = max(capacity, 1.0)
         self._cost = cost
-        self._credit = 0.0
+        self._queue = queue
+        self._credit = self._burst if queue else 0.0
         self._at = opens
 
-    def admit(self, now: float) -> bool:
-        """Whether one dial at `now` is accepted; times must not go back."""
+    def admit(self, now: float) -> float | None:
+        """Return the seconds after which a dial at `now` opens; None: it has no room.
+
+        Times must not go back.
+        """
         credit = min(self._burst, self._credit + (now - self._at) * self._capacity)
         self._at = now
         if credit >= 1.0 - _SLACK:
-            self._credit = credit - 1.0
-            return True
+            self._credit = credit = credit - 1.0
+            return (self._burst - credit) / self._capacity if self._queue else 0.0
         self._credit = max(credit - self._cost, -_DEBT * self._capacity)
-        return False
+        return None
 
 
 def busy(retry_after: int | None) -> Close:
@@ -59,7 +66,9 @@ def parting(scenario: Scenario) -> Close:
 
 
 class Server:
-    """Answers dials in order of time: True for open, a record for a refusal, None for silence.
+    """Answers dials in order of time: with the seconds until one opens, a record, or None.
+
+    A record is that of a refusal, None is silence. A round trip comes on top of each answer.
 
     Counts what it answers: `accepted`, `unheard` (while down), `refused` and `hung`.
     """
@@ -67,14 +76,19 @@ class Server:
     def __init__(self, scenario: Scenario, rng: Random) -> None:
         self._scenario = scenario
         self._rng = rng
-        self._gate = Gate(scenario.capacity, cost=scenario.refusal_cost, opens=scenario.outage)
+        self._gate = Gate(
+            scenario.capacity,
+            cost=scenario.refusal_cost,
+            opens=scenario.outage,
+            queue=scenario.queue,
+        )
         self._busy: dict[int | None, Close] = {}
         self.accepted: int = 0
         self.unheard: int = 0
         self.refused: int = 0
         self.hung: int = 0
 
-    def answer(self, now: float) -> Close | Literal[True] | None:
+    def answer(self, now: float) -> Close | float | None:
         """Take one dial."""
         scenario = self._scenario
         if now < scenario.outage:
@@ -82,9 +96,10 @@ class Server:
             if scenario.down is Down.REFUSE:
                 return _NO_LISTENER
             return self._busy_record(None) if scenario.down is Down.BUSY else None
-        if self._gate.admit(now):
+        wait = self._gate.admit(now)
+        if wait is not None:
             self.accepted += 1
-            return True
+            return wait
         if scenario.refusal is Refusal.TIMEOUT or (
             scenario.refusal is Refusal.MIXED and self._rng.random() < _HALF
         ):

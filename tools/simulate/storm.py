@@ -6,6 +6,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from recloser.fsm.decisions import Policy
+from recloser.fsm.record import Close
 from recloser.fsm.states import State
 from recloser.simulate.governed import GovernedStorm
 from recloser.simulate.outcome import Outcome
@@ -67,12 +68,12 @@ class _Storm:
         population, scenario = self._population, self._scenario
         population.begin(number, now)
         answer = population.dial(number, now)
-        if answer is True:
-            population.open(number, now + scenario.round_trip)
-        elif answer is None:
+        if answer is None:
             heappush(self._heap, (now + scenario.connect_timeout, number))
-        else:
+        elif isinstance(answer, Close):
             self._retry(number, population.end(number, answer, now + scenario.round_trip))
+        else:
+            population.open(number, now + answer + scenario.round_trip)
 
     def _retry(self, number: int, state: State) -> None:
         if state is State.BACKOFF:

@@ -56,15 +56,17 @@ class Summary:
         """Cases in which less than 99 in 100 were back within eight windows."""
         return sum(each.fleet.time(_MOST) is None for each in self.outcomes)
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float | None]:
         """Return the figures for JSON.
 
         Excess is time lost against the optimum in units of engines / capacity; peaks are
-        the most dials in any second after the return, as multiples of the capacity.
+        the most dials in any second after the return, as multiples of the capacity; the wait
+        ratio is that of the cases in which all engines are back, None if there is none.
         """
         late99 = [each.excess(_MOST) for each in self.outcomes]
         late100 = [each.excess(1.0) for each in self.outcomes]
         peaks = [each.peak_after_return / each.scenario.capacity for each in self.outcomes]
+        ratios = [each.wait_ratio for each in self.outcomes if each.wait_ratio is not None]
         return {
             "cases": len(self.outcomes),
             "never": self.never,
@@ -76,6 +78,8 @@ class Summary:
             "dials_after_return": mean(each.dials_after_return for each in self.outcomes),
             "peak_ratio_median": median(peaks),
             "peak_ratio_worst": max(peaks),
+            "wait_ratio": mean(ratios) if ratios else None,
+            "wait_ratio_worst": max(ratios, default=None),
         }
 
 

@@ -53,12 +53,18 @@ def test_all_figures_of_one_small_storm():
         "dials_after_return": 1.25,
         "peak": 3,
         "peak_after_return": 2,
+        "wait_ratio": None,
         "unheard": 2,
         "refused": 1,
         "hung": 0,
         "horizon": 100.0,
         "alone": None,
     }
+
+
+def test_the_longest_wait_is_a_multiple_of_the_mean_after_the_return():
+    assert outcome([10.0], [11.0, 12.0, 13.0, 18.0]).wait_ratio == pytest.approx(8.0 / 3.5)
+    assert outcome([10.0], [11.0, 12.0, 13.0]).wait_ratio is None
 
 
 def test_excess_is_in_windows_and_never_counts_as_the_horizon():

@@ -76,6 +76,7 @@ def test_the_report_names_every_policy_and_those_alone(outcomes):
     got = outcomes["fixed"]
     assert rows["fixed"][1:4] == [f"{got.fleet.time(share):.1f}" for share in (0.5, 0.99, 1.0)]
     assert rows["fixed"][6] == str(got.peak)
+    assert rows["fixed"][9] == f"{got.wait_ratio:.1f}"
     assert any(line.startswith("fixed, alone (100): t50") for line in lines)
 
 
@@ -124,9 +125,14 @@ def test_a_sweep_sums_up_its_storms():
     assert figures["peak_ratio_worst"] == max(one.peak_after_return, two.peak_after_return) / 12
     assert figures["never"] == sum(each.fleet.time(0.99) is None for each in (one, two)) == 1
     assert figures["cases"] == 2
+    assert figures["wait_ratio"] == figures["wait_ratio_worst"] == one.wait_ratio
+    assert two.wait_ratio is None
     lines = compare({"full-jitter": got})
     assert lines[1].split()[0] == "full-jitter"
     assert lines[1].split()[-1] == "1/2"
+    assert lines[1].split()[-3:-1] == [f"{one.wait_ratio:.1f}", f"({one.wait_ratio:.1f})"]
+    late = compare({"full-jitter": sweep(policy, several[1:])})
+    assert late[1].split()[-3:-1] == ["never", "(never)"]
 
 
 @pytest.mark.parametrize("suffix", curves.FORMATS)

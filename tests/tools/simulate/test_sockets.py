@@ -56,7 +56,7 @@ class Server:
 
     async def handle(self, request):
         if self.gate is not None:
-            admitted = self.gate.admit(asyncio.get_running_loop().time())
+            admitted = self.gate.admit(asyncio.get_running_loop().time()) is not None
             self.answers[admitted] += 1
             if not admitted:
                 return web.Response(status=503)

@@ -1,5 +1,7 @@
 """The storm itself: nothing is lost or invented, and closed forms come out."""
 
+from itertools import pairwise
+
 import pytest
 
 from recloser.fsm.decisions import Hold, Phase, Retry, Stop
@@ -54,9 +56,16 @@ class Full:
 @pytest.mark.parametrize("refusal", Refusal)
 @pytest.mark.parametrize("down", Down)
 @pytest.mark.parametrize("alone", [0.0, 0.3])
-def test_nothing_is_lost_or_invented(refusal, down, alone):
+@pytest.mark.parametrize("queue", [False, True])
+def test_nothing_is_lost_or_invented(refusal, down, alone, queue):
     scenario = Scenario(
-        engines=300, outage=8.0, capacity=20.0, refusal=refusal, down=down, alone=alone
+        engines=300,
+        outage=8.0,
+        capacity=20.0,
+        queue=queue,
+        refusal=refusal,
+        down=down,
+        alone=alone,
     )
     got = simulate(Full(), scenario)
     fleet = got.fleet
@@ -125,6 +134,18 @@ def test_a_server_that_is_always_busy_works_at_its_capacity():
     got = simulate(Every(0.2), scenario)
     for share in (0.1, 0.5, 0.9):
         assert got.fleet.time(share) == pytest.approx(5.0 + share * 10.0, abs=0.4)
+
+
+def test_a_queue_answers_each_dial_at_its_turn():
+    # Its first second of dials fills it, and is open within it; without a queue the first
+    # second lets in as many, each at once.
+    scenario = Scenario(engines=100, outage=0.0, capacity=50.0, refusal_cost=0.0, queue=True)
+    got = simulate(Every(0.0), scenario)
+    opened = list(got.fleet.opened)
+    assert opened[49] - opened[0] == pytest.approx(49 / 50, abs=0.03)
+    gaps = [later - earlier for earlier, later in pairwise(opened)]
+    assert min(gaps) >= 1 / 50 - 1e-9
+    assert got.fleet.time(1.0) == pytest.approx(2.0 + TRIP, abs=0.2)
 
 
 def test_costly_refusals_follow_their_recursion():
