@@ -102,14 +102,18 @@ class GovernorCore:
 
         `wake`: the return of the host may end the backoff. Its dial goes by the route then.
         """
-        home = self._homes.get(engine)
-        if home is not None and home.dials(engine):
+        if self.dials(engine):
             return []  # it dials on, for the connection that it has just lost
         host = self._hosts.get(key) or self._new(key)
-        found = [] if home is host else self._move(engine, host, now)
+        found = [] if self._homes.get(engine) is host else self._move(engine, host, now)
         found += host.sleep(engine, route, close, now, wake=wake)
         self._settle(host)
         return found
+
+    def dials(self, engine: int) -> bool:
+        """Whether the engine dials, or waits for that."""
+        home = self._homes.get(engine)
+        return home is not None and home.dials(engine)
 
     def leave(self, engine: int, now: float) -> list[Effect]:
         """Let an engine go that neither waits nor dials any more."""

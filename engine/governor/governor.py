@@ -192,6 +192,8 @@ class Route:
                     key = self._governor.key(address)
                 except Exception as error:  # noqa: BLE001 - what the application gave must not break the engine
                     log.failure(log.LISTENER_FAILED, {}, "by", error)
+                    if desk.dials(engine):
+                        return  # a successor, for the connection that is lost
                 else:
                     rest = _Rest(ref(driver), address, self._to(address))
                     desk.sleep(engine, key, rest, close, wake=change.rule != BUDGET_SPENT)
@@ -277,6 +279,10 @@ class _Desk:
         self._asleep[engine] = rest
         now = asyncio.get_running_loop().time()
         self._perform(self._core.sleep(engine, key, close, now, route=rest.route, wake=wake))
+
+    def dials(self, engine: int) -> bool:
+        """Whether the engine dials, or waits for that."""
+        return self._core.dials(engine)
 
     def leave(self, engine: int) -> None:
         """Take note that the engine neither waits nor dials."""

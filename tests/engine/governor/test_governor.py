@@ -622,6 +622,46 @@ async def test_a_function_that_names_no_group_fails_the_dial_and_breaks_nothing(
     await ws.close()
 
 
+@pytest.mark.spec("M1.5", "C3.10")
+@pytest.mark.parametrize("waits", [True, False])
+@virtual
+async def test_a_function_that_fails_costs_a_successor_neither_its_place_nor_its_permit(
+    waits: bool,
+) -> None:
+    """The connection ends meanwhile, so that the successor's dial is the redial."""
+    broken = False
+
+    def name(address: str) -> str:
+        if broken:
+            raise RuntimeError("no name")
+        return "all"
+
+    governor = Governor(at_once=1, by=name)
+    ws, wire, _ = await opened(UP, Plan(takes=4.0), governor=governor)
+    await pass_time(2.0)
+    busy, _ = engine(Plan(takes=8.0), governor=governor)
+    if waits:
+        busy.connect()
+        await turns()
+    moving = asyncio.create_task(ws.move())
+    await turns()
+    broken = True
+    wire.end(CUT)
+    await turns()
+    broken = False
+    third, _ = engine(Plan(takes=1.0), governor=governor)
+    third.connect()
+    async with asyncio.timeout(60.0):
+        await ws.wait_for(State.OPEN)
+    assert now() == pytest.approx(14.0 if waits else 6.0)
+    assert third.state is State.CONNECTING
+    await third.wait_for(State.OPEN)
+    assert now() == pytest.approx(15.0 if waits else 7.0)
+    await asyncio.gather(moving, return_exceptions=True)
+    for each in (ws, busy, third):
+        await each.close()
+
+
 @pytest.mark.spec("M1.4")
 def test_nonsense_is_refused() -> None:
     for options in ({"rate": 0}, {"at_once": 0}, {"ramp": 0.5}):
