@@ -50,7 +50,7 @@ async def watch(name, acquire):
     async with asyncio.timeout(60):
         await asyncio.gather(*map(client, range(len(moments)), moments))
     overtaken = max(sum(other > number for other in gone[:place]) for place, number in enumerate(gone))
-    most = "fewer than ten" if overtaken < 10 else "ten and more" if overtaken < 100 else "a hundred and more"
+    most = "fewer than thirty" if overtaken < 30 else "thirty and more" if overtaken < 100 else "a hundred and more"
     wait = "less" if max(waits) < 15 else "more"
     return f"{name}: one is overtaken by {most} others; the longest wait is {wait} than 15 s"
 
@@ -61,8 +61,8 @@ asyncio.run(main())
 PY
 timeout 90 "$dir/py/bin/python" "$dir/run.py" | tee "$dir/seen"
 diff - "$dir/seen" <<'OUTPUT'
-aiolimiter: one is overtaken by fewer than ten others; the longest wait is less than 15 s
-pyrate-limiter: one is overtaken by fewer than ten others; the longest wait is less than 15 s
-asyncio-throttle: one is overtaken by ten and more others; the longest wait is less than 15 s
+aiolimiter: one is overtaken by fewer than thirty others; the longest wait is less than 15 s
+pyrate-limiter: one is overtaken by fewer than thirty others; the longest wait is less than 15 s
+asyncio-throttle: one is overtaken by thirty and more others; the longest wait is less than 15 s
 throttled-py: one is overtaken by a hundred and more others; the longest wait is more than 15 s
 OUTPUT
