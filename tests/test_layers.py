@@ -108,7 +108,16 @@ ROOMS = {
     "engine/governor: core": room(
         *(
             f"engine/governor/{name}.py"
-            for name in ("core", "effects", "host", "limits", "news", "pace", "probe_gap")
+            for name in (
+                "core",
+                "dial_times",
+                "effects",
+                "host",
+                "limits",
+                "news",
+                "pace",
+                "probe_gap",
+            )
         ),
         ours=fsm("closecodes", "numbers", "record", "states"),
         pure=True,

@@ -18,6 +18,8 @@ a ramp of 2, 1.45 times at 1.08.
 from math import inf
 from typing import Final
 
+from recloser.governor.dial_times import DialTimes
+
 _SLOWEST: Final = 2.0
 """Dials per second with which a return begins at least."""
 _FULL_RETURN: Final = 180.0
@@ -31,16 +33,10 @@ A ramp below `RAMP` has no window: a single dial at a time is 20 a second at a h
 _GAIN: Final = 0.2
 """A dial that opens widens the window by this, so a window of dials that open widens it by this
 share."""
-_QUEUE: Final = 0.1
-"""Seconds. A dial that takes so much longer than the fastest was slow. If all are slow for so long,
-and two at least, they stand in a queue: it would be chance if none of them found the host free."""
 _DRAIN: Final = 0.8
 """Share of what the host takes that the pace is at most while dials stand in a queue."""
 _SHRINK: Final = 0.05
 """A dial that stood in a queue makes the window smaller by this."""
-_FORGET: Final = 5.0
-"""Seconds of slow dials after which the fastest of them is the measure: a queue would have drained,
-so this host has become slower."""
 _BACKLOG: Final = 1.0
 """Seconds of its work that a host holds before it refuses a dial."""
 _LEAST: Final = 0.25
@@ -67,8 +63,8 @@ class Pace:
     """Dials per second at one host after its return, and dials at a time while it searches."""
 
     __slots__ = (
-        *("_at", "_fast_at", "_fastest", "_fixed", "_least", "_marks", "_opened", "_ramp"),
-        *("_row", "_search_end", "_slow", "_slow_least", "rate", "window"),
+        *("_at", "_fixed", "_least", "_marks", "_opened", "_ramp", "_row", "_search_end", "_times"),
+        *("rate", "window"),
     )
 
     def __init__(self, rate: float, now: float, ramp: float = RAMP) -> None:
@@ -80,14 +76,8 @@ class Pace:
         self._ramp = ramp
         self._least = _LEAST
         """Dials per second with which the search ends at least."""
-        self._fastest = inf
-        """Seconds of the fastest dial that opened in the search."""
-        self._fast_at = now
-        """When a dial was last not slow."""
-        self._slow = 0
-        """Dials that have opened since then."""
-        self._slow_least = inf
-        """Seconds of the fastest of them."""
+        self._times: DialTimes | None = None
+        """How long the dials of a search with a window take."""
         self._search_end: float | None = None
         """When the search ended; None: the host has refused nothing yet."""
         self._row = 0
@@ -106,6 +96,7 @@ class Pace:
         pace._least = max(crowd / _FULL_RETURN, _LEAST)
         if ramp >= RAMP:
             pace.window = max(crowd * _WINDOW, 1.0)
+            pace._times = DialTimes()
         return pace
 
     def is_full(self, under_way: int, now: float) -> bool:
@@ -157,29 +148,14 @@ class Pace:
         self._opened += 1
         if self._opened >= 2 * self._marks[-1][1]:
             self._marks.append((now, self._opened))
-        if self._queues(now, took):
-            takes = under_way / took  # as many as it has, in the time that each is there
-            slowest = _LEAST if self.window else self._least / 2
-            self.rate = min(self.rate, max(_DRAIN * takes, slowest))
-            if self.window:
-                self.window = max(self.window - _SHRINK, 1.0)
+        takes = None if self._times is None else self._times.opened(now, took)
+        if takes is not None:
+            self.rate = min(self.rate, max(_DRAIN * takes, _LEAST))
+            self.window = max(self.window - _SHRINK, 1.0)
             return
         self.rate *= self._ramp**passed
         if self.window and under_way >= self.window / 2:
             self.window += _GAIN
-
-    def _queues(self, now: float, took: float) -> bool:
-        """Whether dials stand in a queue at the host, now that one has opened after `took`."""
-        if took > self._fastest + _QUEUE:
-            self._slow += 1
-            self._slow_least = min(self._slow_least, took)
-            passed = now - self._fast_at
-            if passed < _FORGET:
-                return self._slow > 1 and passed >= _QUEUE
-            self._fastest = self._slow_least
-        self._fastest = min(self._fastest, took)
-        self._fast_at, self._slow, self._slow_least = now, 0, inf
-        return False
 
     def _seen(self, now: float, enough: float = inf) -> float:
         """Return the dials per second that the host has taken, even if it held a backlog.

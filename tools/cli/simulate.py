@@ -281,7 +281,9 @@ def command(
         )
         if hinted:
             scenario = replace(scenario, spread=scenario.window)
-        several = list(cases(scenario, outages=outages, windows=windows, hint=hinted))
+        several = []
+        if sweeping:
+            several = list(cases(scenario, outages=outages, windows=windows, hint=hinted))
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from error
     if sweeping:

@@ -117,5 +117,6 @@ def compare(summaries: Mapping[str, Summary]) -> list[str]:
         "excess: time lost against the optimum in units of engines/capacity, mean of the cases;",
         "dials: per engine, in all and after the return; peak: most dials in any second after",
         "the return in units of the capacity, median; wait: the longest one after the return as a",
-        "multiple of the mean, mean of the cases; never: 99 % not back within 8 windows.",
+        "multiple of the mean, mean of the cases in which all are back; never: 99 % not back",
+        "within 8 windows.",
     ]

@@ -111,17 +111,17 @@ class Scenario:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} must be above 0, not {value:g}")
-        if self.connect_timeout <= (answered := self.round_trip + self._longest_queue):
-            raise ValueError(
-                f"connect_timeout must be above {answered:g}, the seconds until a dial is "
-                f"answered, not {self.connect_timeout:g}"
-            )
         if not 1 <= self.processes <= self.engines:
             raise ValueError(
                 f"processes must be 1 to engines ({self.engines}), not {self.processes}"
             )
         if not 1 <= self.regions <= self.engines:
             raise ValueError(f"regions must be 1 to engines ({self.engines}), not {self.regions}")
+        if self.connect_timeout <= (answered := self.round_trip + self._longest_queue):
+            raise ValueError(
+                f"connect_timeout must be above {answered:g}, the seconds until a dial is "
+                f"answered, not {self.connect_timeout:g}"
+            )
         if self.ramp is not None:
             if self.ramp < 1:
                 raise ValueError(f"ramp must be at least 1, not {self.ramp:g}")
@@ -142,8 +142,9 @@ class Scenario:
 
     @property
     def _longest_queue(self) -> float:
-        """Seconds until the last dial of a full backlog has its turn."""
-        return max(1.0, 1.0 / self.capacity) if self.queue else 0.0
+        """Seconds until the last dial of a full backlog has its turn, in the smallest region."""
+        least = self.capacity * (self.engines // self.regions) / self.engines
+        return max(1.0, 1.0 / least) if self.queue else 0.0
 
     @property
     def fleet(self) -> int:

@@ -54,101 +54,48 @@ def test_a_window_of_dials_that_open_widens_it_by_a_fifth() -> None:
         assert pace.window == pytest.approx(1.2 * before, rel=0.02)
 
 
-def after(*dials: tuple[float, float], ramp: float = 2.0) -> Pace:
-    """Of a crowd of 18,000, so from 100 dials a second on: these have opened, each then and after
-    so many seconds, with 50 under way."""
-    pace = Pace.search(18_000, 0.0, ramp)
-    for now, took in dials:
-        pace.opened(now, now - took, 50)
+def full(dials: int, takes: float, ramp: float = 2.0) -> Pace:
+    """Of a crowd of 18,000: after a second of fast dials so many have opened at a host that queues,
+    each later than the one before, and takes so many in a second."""
+    pace, now = Pace.search(18_000, 0.0, ramp), 0.0
+    for number in range(100):
+        now = number / 100
+        pace.opened(now, now - TRIP, 5)
+    for number in range(1, dials + 1):
+        now = 1.0 + number / takes
+        pace.opened(now, now - TRIP - number / takes, 5)
     return pace
 
 
-FAST = (0.05, TRIP)
-SLOW = TRIP + 0.11
-
-
-@pytest.mark.spec("M3.13")
+@pytest.mark.spec("M3.14")
 def test_dials_in_a_queue_bring_the_pace_below_what_the_host_takes_and_the_window_shrinks() -> None:
-    """Each of 50 takes 0.16 s: so it takes 312 a second."""
-    before = after(FAST, *((0.2 + number / 10, TRIP) for number in range(20)))
-    dials = (FAST, *((0.2 + number / 10, TRIP) for number in range(20)), (2.25, SLOW), (2.3, SLOW))
-    pace = after(*dials)
-    assert before.rate > 350.0
-    assert pace.rate == pytest.approx(0.8 * 50 / SLOW)
-    assert pace.window == pytest.approx(before.window + 0.2 - 0.05)  # the first one was no queue
-    pace.opened(2.4, 2.4 - SLOW, 20)
-    assert pace.rate == pytest.approx(0.8 * 20 / SLOW)
+    """A dial longer by a tenth of a second each second is not seen at once."""
+    before, pace = full(0, 50.0), full(100, 50.0)
+    assert before.rate == pytest.approx(100 * 2**0.99)
+    assert pace.rate == pytest.approx(0.8 * 50)
+    assert 1.0 < pace.window < before.window
+    assert full(101, 50.0).window == pytest.approx(pace.window - 0.05)
 
 
-@pytest.mark.spec("M3.13")
-@pytest.mark.parametrize(
-    ("dials", "queue"),
-    [
-        ([FAST, (1.0, SLOW)], False),
-        ([FAST, (0.14, SLOW), (0.14, SLOW)], False),
-        ([FAST, (0.14, SLOW), (0.151, SLOW)], True),
-        ([FAST, (1.0, SLOW), (1.0, SLOW)], True),
-        ([FAST, (1.0, SLOW - 0.02), (1.0, SLOW)], False),
-        ([FAST, (1.0, SLOW), (1.0, TRIP), (1.05, SLOW), (1.05, SLOW)], False),
-        ([FAST, (1.0, SLOW), (1.0, TRIP), (1.05, SLOW), (1.11, SLOW)], True),
-        ([(1.0, SLOW), (1.2, SLOW)], False),
-        ([FAST, (1.0, 0.02), (1.2, 0.13), (1.4, 0.13)], True),
-    ],
-)
-def test_two_dials_for_a_tenth_of_a_second_are_slow_where_they_stand_in_a_queue(
-    dials: list[tuple[float, float]], queue: bool
-) -> None:
-    """A dial is slow that takes a tenth of a second longer than the fastest."""
-    before, pace = after(*dials[:-1]), after(*dials)
-    assert (pace.window < before.window) == queue
-    assert (pace.window > before.window) != queue
-
-
-@pytest.mark.spec("M3.13")
-def test_a_slow_dial_before_a_fast_one_is_no_measure() -> None:
-    """The host has been slower, and is slower still after five seconds."""
-    slow = [(number / 10, 1.0) for number in range(3, 53)]
-    pace = after(FAST, (0.1, SLOW), (0.2, TRIP), *slow)
-    before = pace.window
-    pace.opened(5.3, 5.3 - 1.05, 50)
-    pace.opened(5.5, 5.5 - 1.05, 50)
-    assert pace.window == pytest.approx(before + 0.4)
-
-
-@pytest.mark.spec("M3.13")
+@pytest.mark.spec("M3.14")
 def test_a_queue_raises_no_pace() -> None:
-    """The host takes 312 a second, and the pace is less."""
-    before = after(FAST, (1.0, SLOW))
-    assert before.rate == pytest.approx(200.0)
-    assert after(FAST, (1.0, SLOW), (1.2, SLOW)).rate == before.rate
+    """The host takes 400 a second, and the pace was 200."""
+    assert 200.0 < full(100, 400.0).rate < 300.0
+    assert full(200, 400.0).rate == full(100, 400.0).rate
 
 
-@pytest.mark.spec("M3.13")
+@pytest.mark.spec("M3.14")
 def test_a_window_of_one_dial_is_left_however_long_the_queue_is() -> None:
-    pace = after(FAST, *((0.1 + number / 100, 400.0) for number in range(480)))
-    assert pace.rate == 0.25
-    assert pace.window == 1.0
+    """And a dial in four seconds."""
+    assert full(600, 200.0).window == 1.0
+    assert full(8, 0.25).rate == 0.25
 
 
-@pytest.mark.spec("M3.13")
-def test_without_a_window_all_of_them_over_six_minutes_are_left() -> None:
-    pace = after(FAST, *((0.1 + number / 100, 400.0) for number in range(480)), ramp=1.08)
-    assert pace.rate == pytest.approx(50.0)
+@pytest.mark.spec("M3.11")
+def test_without_a_window_a_queue_changes_nothing() -> None:
+    pace = full(100, 50.0, ramp=1.08)
+    assert pace.rate == pytest.approx(100 * 1.08**3.0)
     assert pace.window == 0.0
-
-
-@pytest.mark.spec("M3.13")
-def test_a_host_that_has_become_slower_is_no_queue_after_five_seconds() -> None:
-    """From then on the fastest of its slow dials is the measure."""
-    dials = [FAST, *((number / 10, SLOW + 0.01 * (number % 3)) for number in range(1, 50))]
-    low = after(*dials)
-    assert after(*dials, (5.04, SLOW)).window < low.window < 18.0
-    pace = after(*dials, (5.06, 0.5), (5.1, SLOW + 0.09))
-    assert pace.window == pytest.approx(low.window + 0.4)
-    assert pace.rate > low.rate
-    pace.opened(5.2, 5.2 - SLOW - 0.11, 50)
-    pace.opened(5.3, 5.3 - SLOW - 0.11, 50)
-    assert pace.window == pytest.approx(low.window + 0.4 + 0.2 - 0.05)
 
 
 @pytest.mark.spec("M3.9")

@@ -123,6 +123,8 @@ def test_the_options_reach_the_storm(run):
     governed = figures(run(*common, "--governor", "fleet"))["standard"]
     ramped = figures(run(*common, "--governor", "fleet", "--ramp", "1.05"))["standard"]
     assert ramped["t99"] > governed["t99"]
+    queued = figures(run(*common, "--queue", "--engines", "18"))["standard"]
+    assert queued["recovered"] == 18
 
 
 @pytest.mark.spec("L4")
@@ -190,6 +192,11 @@ def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypat
         (("--plot", "storm.pdf"), "must end in .png or .svg"),
         (("--plot", "missing/storm.png"), "no folder"),
         (("--outages", "1,2"), "--outages has no effect here: it needs --sweep"),
+        (("--queue", "--connect-timeout", "1"), "connect_timeout must be above 1.05"),
+        (
+            ("--queue", "--regions", "50", "--engines", "50", "--capacity", "5"),
+            "connect_timeout must be above 10.05",
+        ),
         (("--sweep", "--outage", "3"), "--outage has no effect here: leave it out with --sweep"),
         (("--sweep", "--plot", "storm.png"), "--plot has no effect here"),
         (("--sweep", "--outages", "1;2"), "no list of seconds"),

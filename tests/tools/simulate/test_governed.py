@@ -73,7 +73,7 @@ def figures_of(refusals=REFUSALS, **known) -> dict[str, float]:
     return sweep(policies.standard(), list(some)).figures()
 
 
-@pytest.mark.spec("L4", "M1.3", "M3.13")
+@pytest.mark.spec("L4", "M1.3", "M3.14")
 def test_a_fleet_finds_the_capacity_of_a_host_that_queues_without_a_refusal():
     """Its goals, with nothing set: dials, peak, time, and nobody waits for twice the mean."""
     base = Scenario(engines=2000, queue=True, governor=Governing.FLEET)

@@ -148,6 +148,10 @@ def test_how_the_connections_end(code, origin, cause, clean):
             {"capacity": 0.5, "connect_timeout": 2.0, "queue": True},
             r"connect_timeout must be above 2\.05, the",
         ),
+        (
+            {"engines": 50, "capacity": 0.9, "queue": True, "regions": 3, "connect_timeout": 3.5},
+            r"connect_timeout must be above 3\.52222, the",
+        ),
         ({"alone": 1.0}, "alone must be at least 0 and below 1"),
         ({"engines": 1, "alone": 0.9}, "leaves no engine in the fleet"),
         ({"horizon": 30.0}, "horizon must lie after the return"),
