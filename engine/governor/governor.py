@@ -55,8 +55,8 @@ class Governor:
         a function that is called with the address and returns the name of a group, a str. If the
         function fails, the dial fails with cause CONFIGURATION.
     ramp: the factor by which the pace of a return grows at most in a second, until the host refuses
-        a dial; at least 1. Below 2 there is no congestion window, so that the pace alone decides,
-        and a refusal does not end the bound.
+        a dial; at least 1. Below 2 there is no congestion window and no look for a queue, so that
+        the pace alone decides, and a refusal does not end the bound.
     store: what the governors of a fleet share, such as `RedisStore(url).governor`: the limits hold
         for all processes together then, and news of hosts serve all. While it is away the limits
         hold for each process by itself, and a line in the log says so.
