@@ -21,11 +21,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.1f}"
-
-
-def _ratio(value: float | None) -> str:
+def _figure(value: float | None) -> str:
     return "never" if value is None else f"{value:.1f}"
 
 
@@ -39,8 +35,8 @@ def _notes(name: str, outcome: Outcome) -> list[str]:
     alone = outcome.alone
     if alone is not None:
         notes.append(
-            f"{name}, alone ({alone.engines}): t50 {_seconds(alone.time(0.5))} s, "
-            f"t99 {_seconds(alone.time(0.99))} s, t100 {_seconds(alone.time(1.0))} s, "
+            f"{name}, alone ({alone.engines}): t50 {_figure(alone.time(0.5))} s, "
+            f"t99 {_figure(alone.time(0.99))} s, t100 {_figure(alone.time(1.0))} s, "
             f"{alone.dials_per_engine:.2f} dials per engine"
         )
     return notes
@@ -56,13 +52,13 @@ def report(outcomes: Mapping[str, Outcome], *, width: int, ascii_only: bool = Fa
     rows = [
         (
             name,
-            *(_seconds(each.fleet.time(share)) for share in (0.5, 0.99, 1.0)),
+            *(_figure(each.fleet.time(share)) for share in (0.5, 0.99, 1.0)),
             f"{each.fleet.dials_per_engine:.2f}",
             f"{each.dials_after_return:.2f}",
             f"{each.peak}",
             f"{each.peak_after_return}",
             f"{each.peak_after_return / first.capacity:.1f}",
-            _ratio(each.wait_ratio),
+            _figure(each.wait_ratio),
         )
         for name, each in outcomes.items()
     ]
@@ -107,7 +103,7 @@ def compare(summaries: Mapping[str, Summary]) -> list[str]:
                 f"{got['dials_per_engine']:.1f}",
                 f"{got['dials_after_return']:.1f}",
                 f"{got['peak_ratio_median']:.1f} ({got['peak_ratio_worst']:.1f})",
-                f"{_ratio(got['wait_ratio'])} ({_ratio(got['wait_ratio_worst'])})",
+                f"{_figure(got['wait_ratio'])} ({_figure(got['wait_ratio_worst'])})",
                 f"{got['never']}/{got['cases']}",
             )
         )

@@ -67,9 +67,10 @@ class Scenario:
     outage: float = 30.0
     """The moment at which the server is back."""
     capacity: float = 1000.0
-    """Dials per second that the server accepts then, with a backlog of one second."""
+    """Dials per second that the server accepts then."""
     queue: bool = False
-    """Whether a dial in the backlog is answered when its turn has come; if not, at once."""
+    """Whether the server has a queue of one second, and answers a dial when its turn has come. If
+    not, it takes the dials of one second in a burst, and answers each at once."""
     refusal: Refusal = Refusal.REFUSE
     refusal_cost: float = 0.05
     """The cost of a refusal for the server, as a share of an accept."""
@@ -142,7 +143,7 @@ class Scenario:
 
     @property
     def _longest_queue(self) -> float:
-        """Seconds until the last dial of a full backlog has its turn, in the smallest region."""
+        """Seconds until the last dial of a full queue has its turn, in the smallest region."""
         least = self.capacity * (self.engines // self.regions) / self.engines
         return max(1.0, 1.0 / least) if self.queue else 0.0
 
