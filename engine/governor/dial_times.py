@@ -50,17 +50,17 @@ class DialTimes:
         long as too few have been counted. None: there is no queue.
         """
         self._opened += 1
-        most = _QUEUE
+        chance = _QUEUE
         if self._opened == 1:
             self._smooth = took
         else:
             differs = abs(took - self._last)
             self._jitter += (differs - self._jitter) / min(self._opened, _MEMORY)
-            most = max(_QUEUE, _JITTERS * self._jitter)
+            chance = max(_QUEUE, _JITTERS * self._jitter)
             gain = min(_GAIN, (now - self._at) / _QUEUE)
-            self._smooth += gain * min(max(took - self._smooth, -most), most)
+            self._smooth += gain * min(max(took - self._smooth, -chance), chance)
         self._last, self._at = took, now
-        if self._smooth > self._least + max(most, self._chance):
+        if self._smooth > self._least + max(chance, self._chance):
             if self._slow_since is None:
                 self._slow_since, self._count = now, 0
                 return inf
@@ -70,6 +70,6 @@ class DialTimes:
                 return self._count / passed if passed >= _QUEUE else inf
             self._least = inf
         if self._smooth < self._least:
-            self._least, self._chance = self._smooth, most
+            self._least, self._chance = self._smooth, chance
         self._slow_since = None
         return None

@@ -1,6 +1,7 @@
 """`Town`: the core of a governor with engines that are numbers, and a clock set by hand."""
 
 from collections.abc import Callable, Hashable
+from random import Random
 
 from recloser.fsm.record import Cause, Close
 from recloser.governor.core import GovernorCore
@@ -12,6 +13,14 @@ from recloser.governor.pace import RAMP
 NOBODY = Close.cut(Cause.TCP)
 FULL = Close.refused(503)
 KEY = "feed.example:443"
+TIMES: dict[str, Callable[[Random], float]] = {
+    "uniform": lambda rng: rng.uniform(0.05, 1.0),
+    "normal": lambda rng: max(0.01, rng.gauss(1.0, 0.3)),
+    "nearly alike": lambda rng: rng.gauss(1.0, 0.15),
+    "lognormal": lambda rng: rng.lognormvariate(0.0, 0.5),
+    "exponential": lambda rng: 0.05 + rng.expovariate(1.0),
+}
+"""Seconds of a dial at a host that takes any number of them."""
 
 
 class Town:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recloser.governor.dial_times import DialTimes
+from tests.engine.governor.rig import TIMES
 
 STEP = 0.02
 """Seconds from one dial to the next: fifty a second."""
@@ -67,23 +68,15 @@ def test_a_fast_dial_here_and_there_makes_the_others_not_slow(fast: float, late:
     assert seen < 20 * 500 * 0.02
 
 
-VARIOUS = {
-    "uniform": lambda rng: rng.uniform(0.05, 1.0),
-    "normal": lambda rng: max(0.01, rng.gauss(1.0, 0.3)),
-    "lognormal": lambda rng: rng.lognormvariate(0.0, 0.5),
-    "exponential": lambda rng: 0.05 + rng.expovariate(1.0),
-}
-
-
 @pytest.mark.spec("M3.13")
-@pytest.mark.parametrize("law", VARIOUS)
+@pytest.mark.parametrize("law", TIMES)
 @pytest.mark.parametrize("step", [0.1, 0.01, 0.001])
 def test_times_that_vary_are_no_queue(law: str, step: float) -> None:
     """Of a hundred returns with three hundred dials all but six see none."""
     seen = 0
     for seed in range(100):
         rng, dials = Random(seed), DialTimes()
-        said = [dials.opened(number * step, VARIOUS[law](rng)) for number in range(300)]
+        said = [dials.opened(number * step, TIMES[law](rng)) for number in range(300)]
         seen += any(each is not None for each in said)
     assert seen <= 6
 

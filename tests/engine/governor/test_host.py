@@ -12,6 +12,16 @@ from recloser.governor.news import Reading
 from tests.engine.governor.rig import FULL, NOBODY, Town
 
 
+def probe_hangs() -> Town:
+    """The probe of 1 hangs, and that of 2 opens a second later."""
+    town = Town()
+    town.down()
+    town.ask(1, 2)
+    town.until(1.0)
+    town.ended(2)
+    return town
+
+
 @pytest.mark.spec("M1.1")
 def test_dials_begin_evenly_at_the_rate() -> None:
     town = Town(rate=4.0)
@@ -177,11 +187,7 @@ def test_probes_that_hang_count_among_those_under_way() -> None:
 
 @pytest.mark.spec("M3.1", "M3.8")
 def test_probes_that_hang_are_under_way_in_the_next_outage_too() -> None:
-    town = Town()
-    town.down()
-    town.ask(1, 2)
-    town.until(1.0)
-    town.ended(2)
+    town = probe_hangs()
     town.sleep(*range(10, 20))
     while town.answered < 5:  # so many failures in a row, and the host is down again
         town.until(town.now + 1.0)
@@ -201,11 +207,7 @@ def test_probes_that_hang_are_under_way_in_the_next_outage_too() -> None:
 
 @pytest.mark.spec("M1.5")
 def test_a_host_is_remembered_while_a_dial_hangs_there() -> None:
-    town = Town()
-    town.down()
-    town.ask(1, 2)
-    town.until(1.0)
-    town.ended(2)
+    town = probe_hangs()
     town.leave(901, 902)
     assert town.core.hosts == 1
     town.ended(1)
@@ -214,11 +216,7 @@ def test_a_host_is_remembered_while_a_dial_hangs_there() -> None:
 
 @pytest.mark.spec("M1.5")
 def test_a_successor_that_hangs_since_the_outage_dials_on_when_its_connection_is_lost() -> None:
-    town = Town()
-    town.down()
-    town.ask(1, 2)
-    town.until(1.0)
-    town.ended(2)
+    town = probe_hangs()
     town.sleep(1)
     town.until(5.0)
     assert [engine for _, engine in town.woken] == [901, 902]
