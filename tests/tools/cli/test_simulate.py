@@ -125,6 +125,7 @@ def test_the_options_reach_the_storm(run):
     assert ramped["t99"] > governed["t99"]
     queued = figures(run(*common, "--queue", "--engines", "18"))["standard"]
     assert queued["recovered"] == 18
+    assert figures(run(*common, "--queue"))["standard"]["t99"] != plain["t99"]
 
 
 @pytest.mark.spec("L4")

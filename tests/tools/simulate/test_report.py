@@ -135,6 +135,17 @@ def test_a_sweep_sums_up_its_storms():
     assert late[1].split()[-3:-1] == ["never", "(never)"]
 
 
+def test_the_longest_wait_of_a_sweep_is_the_mean_and_the_worst_of_its_storms():
+    base = Scenario(engines=60, horizon=None)
+    several = list(cases(base, outages=[1.0], windows=[5.0, 20.0], refusals=[Refusal.REFUSE]))
+    policy = BASELINES["full-jitter"]()
+    low, high = sorted(simulate(policy, each).wait_ratio for each in several)
+    figures = sweep(policy, several).figures()
+    assert low < high
+    assert figures["wait_ratio"] == pytest.approx((low + high) / 2)
+    assert figures["wait_ratio_worst"] == high
+
+
 @pytest.mark.parametrize("suffix", curves.FORMATS)
 def test_the_picture(outcomes, tmp_path, suffix):
     pytest.importorskip("matplotlib")
