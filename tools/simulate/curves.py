@@ -106,12 +106,13 @@ def draw(outcomes: Mapping[str, Outcome], path: Path) -> None:
     moments = [end * (column + 0.5) / _POINTS for column in range(_POINTS)]
     figure = Figure(figsize=(9, 6), layout="constrained")
     dials, share = figure.subplots(2, 1, sharex=True)
+    dials.set_yscale("symlog", linthresh=1.0)
     for name, outcome in outcomes.items():
         dials.step(moments, rate(outcome.fleet.dials, end, _POINTS), where="mid", label=name)
         share.plot(moments, recovered(outcome, end, _POINTS), label=name)
     scenario = next(iter(outcomes.values())).scenario
     dials.axhline(scenario.capacity, color="grey", linestyle=":", label="capacity")
-    dials.set_yscale("symlog", linthresh=1.0)
+    dials.set_ylim(bottom=0.0)
     dials.set_ylabel("dials per second")
     share.set_ylabel("share recovered")
     share.set_xlabel("seconds since the loss")

@@ -154,7 +154,10 @@ def test_the_picture(outcomes, tmp_path, suffix):
     if suffix == ".png":
         assert path.read_bytes().startswith(b"\x89PNG\r\n")
     else:
-        ids = {each.get("id", "") for each in ET.fromstring(path.read_text("utf-8")).iter()}
+        text = path.read_text("utf-8")
+        assert "{10^{0}}" in text
+        assert "{-10^{0}}" not in text  # nothing dials less than never
+        ids = {each.get("id", "") for each in ET.fromstring(text).iter()}
         # Two axes; two policies in each, and the lines for return, capacity and optimum.
         assert {"axes_1", "axes_2"} <= ids
         assert len([each for each in ids if each.startswith("line2d_")]) >= 8
