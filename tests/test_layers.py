@@ -109,13 +109,16 @@ ROOMS = {
         *(
             f"engine/governor/{name}.py"
             for name in (
+                "ceiling",
                 "core",
                 "dial_times",
                 "effects",
                 "host",
+                "intake",
                 "limits",
                 "news",
                 "pace",
+                "places",
                 "probe_gap",
             )
         ),

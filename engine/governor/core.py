@@ -7,13 +7,18 @@ share it; each host, or each key of the application, fares for itself.
 from collections.abc import Hashable
 from heapq import heappop, heappush
 from math import inf
+from typing import Final
 
 from recloser.fsm.record import Close
 from recloser.governor.effects import Effect
 from recloser.governor.host import Host
+from recloser.governor.intake import Intake
 from recloser.governor.limits import DialLimits
 from recloser.governor.news import News
 from recloser.governor.pace import RAMP
+
+_KNOWN_HOSTS: Final = 1000
+"""Hosts whose intake is remembered, at most."""
 
 
 class GovernorCore:
@@ -23,11 +28,13 @@ class GovernorCore:
     completely, and returns the effects to perform, in order.
     """
 
-    __slots__ = ("_due", "_homes", "_hosts", "_limits", "_ramp", "deadline")
+    __slots__ = ("_due", "_homes", "_hosts", "_limits", "_ramp", "deadline", "known")
 
     def __init__(self, limits: DialLimits, *, ramp: float = RAMP) -> None:
         self._limits = limits
         self._ramp = ramp
+        self.known: dict[str, Intake] = {}
+        """What hosts took in a return, by key; the one that was found last is the last."""
         self._hosts: dict[str, Host] = {}
         self._homes: dict[int, Host] = {}
         """The host at which an engine waits, dials or sleeps."""
@@ -160,7 +167,7 @@ class GovernorCore:
         return found
 
     def _new(self, key: str) -> Host:
-        host = self._hosts[key] = Host(key, self._limits, self._ramp)
+        host = self._hosts[key] = Host(key, self._limits, self._ramp, self.known.get(key))
         return host
 
     def _move(self, engine: int, host: Host, now: float) -> list[Effect]:
@@ -176,7 +183,16 @@ class GovernorCore:
             heappush(self._due, (host.due, host.key))
             self.deadline = self._due[0][0]
         elif host.idle:
+            self._remember(host.key, host.known)
             del self._hosts[host.key]
             if not self._hosts:
                 self._due.clear()
                 self.deadline = None
+
+    def _remember(self, key: str, intake: Intake | None) -> None:
+        if intake is None or intake is self.known.get(key):
+            return
+        self.known.pop(key, None)
+        self.known[key] = intake
+        if len(self.known) > _KNOWN_HOSTS:
+            del self.known[next(iter(self.known))]

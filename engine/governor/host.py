@@ -4,13 +4,16 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from heapq import heappop, heappush
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final
 
 from recloser.fsm.record import Close
+from recloser.governor.ceiling import CATCH_UP
 from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
+from recloser.governor.intake import Intake
 from recloser.governor.limits import DialLimits
 from recloser.governor.news import News, Reading, reading
 from recloser.governor.pace import Pace
+from recloser.governor.places import Dial, Sleeper
 from recloser.governor.probe_gap import probe_gap
 
 _EVIDENCE: Final = 60.0
@@ -20,31 +23,7 @@ _LONGEST_WISH: Final = 300.0
 _LAPSE: Final = 5
 """So many dials in a return that find no server, and began after the last one had opened: the host
 is down again."""
-_CATCH_UP: Final = 0.1
-"""Seconds of delay by a busy event loop that those who wait make up for."""
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
-
-
-class _Sleeper(NamedTuple):
-    """An engine in backoff that the return of the host may not wake yet."""
-
-    ripe: float
-    """When it may; infinity for never."""
-    number: int
-    """They fell asleep in this order."""
-    engine: int
-    route: Hashable
-    """By which its next dial goes."""
-
-
-class _Dial(NamedTuple):
-    """A dial that may begin, or has begun."""
-
-    route: Hashable
-    """By which it goes."""
-    began: float
-    rate: float
-    """The pace at that moment; infinity if no return was going on."""
 
 
 class Host:
@@ -61,27 +40,29 @@ class Host:
         *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_failures", "_later"),
         *("_next_at", "_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_ripe"),
         *("_silent_until", "_sleepers", "_slept", "_spread", "_suspect", "_tries", "_waiting"),
-        *("due", "idle", "key", "listed"),
+        *("due", "idle", "key", "known", "listed"),
     )
 
-    def __init__(self, key: str, limits: DialLimits, ramp: float) -> None:
+    def __init__(self, key: str, limits: DialLimits, ramp: float, known: Intake | None) -> None:
         self.key = key
+        self.known = known
+        """What the host took in an earlier return."""
         self._at_once: float = inf if limits.at_once is None else limits.at_once
         self._rate: float = inf if limits.rate is None else limits.rate
         self._ramp = ramp
         self._ahead: OrderedDict[int, Hashable] = OrderedDict()
         """Those whose dial the application asked for, with their route: they come first."""
         self._waiting: OrderedDict[int, Hashable] = OrderedDict()
-        self._dialling: dict[int, _Dial] = {}
+        self._dialling: dict[int, Dial] = {}
         """Those who have a permit."""
-        self._earlier: dict[int, _Dial] = {}
+        self._earlier: dict[int, Dial] = {}
         """Those of them, in a return, who dial since before it. A dial that began while the host
         was down may hang on, and says nothing of what the host takes now."""
         self._ripe: OrderedDict[int, Hashable] = OrderedDict()
         """Those in backoff that the return of the host wakes, one after the other."""
-        self._sleepers: dict[int, _Sleeper] = {}
+        self._sleepers: dict[int, Sleeper] = {}
         """The others in backoff."""
-        self._later: list[_Sleeper] = []
+        self._later: list[Sleeper] = []
         """Those that will be ripe, by moment; who is not in `_sleepers` counts no more."""
         self._slept = 0
         self._tries: dict[int, int] = {}
@@ -115,7 +96,7 @@ class Host:
         if self._end_dial(engine) is None:
             return False
         # It was woken, or has another address than it meant to dial.
-        self._dialling[engine] = _Dial(route, now, self._paced)
+        self._dialling[engine] = Dial(route, now, self._paced)
         return True
 
     def ask(self, engine: int, route: Hashable, now: float, *, intentional: bool) -> list[Effect]:
@@ -228,7 +209,7 @@ class Host:
     # -- how the host fares ---------------------------------------------------------------
 
     def _troubled(
-        self, engine: int, dial: _Dial, kind: Reading, close: Close, now: float
+        self, engine: int, dial: Dial, kind: Reading, close: Close, now: float
     ) -> list[Effect]:
         told = Tell(News(self.key, kind, close.retry_after, close.spread))
         if self._pace is not None:
@@ -282,7 +263,7 @@ class Host:
         elif spread is not None:
             self._pace = Pace(max(count, 1) / spread[0], now, self._ramp)
         else:
-            self._pace = Pace.search(count, now, self._ramp)
+            self._pace = Pace.search(count, now, self._ramp, self.known)
         self._next_at = max(self._next_at, now + 1 / self._pace.rate)
 
     def _asks(self, spread: float, now: float) -> None:
@@ -299,7 +280,7 @@ class Host:
     def _rest(self, engine: int, ripe: float, route: Hashable) -> None:
         self._ripe.pop(engine, None)
         self._slept += 1
-        sleeper = self._sleepers[engine] = _Sleeper(ripe, self._slept, engine, route)
+        sleeper = self._sleepers[engine] = Sleeper(ripe, self._slept, engine, route)
         if ripe == inf:
             return
         heappush(self._later, sleeper)
@@ -339,12 +320,16 @@ class Host:
                 self.due = at
                 break
             late = queued and at == self._next_at
-            start = max(at, now - _CATCH_UP) if late else now
+            start = max(at, now - CATCH_UP) if late else now
             found.append(self._grant(line, start, now))
         if not line and returns and self._later:
             self.due = self._later[0].ripe
         dialling = self._dialling or self._earlier
-        if not (dialling or self._ripe or self._sleepers or self._waiting or self._ahead):
+        if dialling or self._ripe or self._waiting or self._ahead:
+            return found
+        if self._pace is not None:
+            self.known = self._pace.intake() or self.known
+        if not self._sleepers:
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
             self._later.clear()
@@ -360,7 +345,7 @@ class Host:
             return inf
         if pace is not None:
             if under_way < pace.window:
-                return -inf
+                return -inf if pace.ceiling is None else pace.ceiling.next_at
             return inf if pace.is_full(under_way, now) else self._next_at
         if self._down_since is not None and (under_way or not self._ahead):
             return max(self._next_at, self._probe_at, self._silent_until)
@@ -374,8 +359,10 @@ class Host:
         slowest = min(self._rate, pace := self._paced)
         if slowest < inf:
             self._next_at = start + 1 / slowest
+        if self._pace is not None and self._pace.ceiling is not None:
+            self._pace.ceiling.granted(now)
         engine, route = line.popitem(last=False)
-        self._dialling[engine] = _Dial(route, now, pace)
+        self._dialling[engine] = Dial(route, now, pace)
         if line is self._ripe:
             return Wake(engine)
         if self._down_since is None:
@@ -384,7 +371,7 @@ class Host:
         self._probe_at = now + gap
         return Grant(engine, gap)
 
-    def _end_dial(self, engine: int) -> _Dial | None:
+    def _end_dial(self, engine: int) -> Dial | None:
         """Take back the permit of an engine; None if it has none."""
         return self._dialling.pop(engine, None) or self._earlier.pop(engine, None)
 

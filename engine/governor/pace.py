@@ -18,7 +18,9 @@ a ramp of 2, 1.45 times at 1.08.
 from math import inf
 from typing import Final
 
+from recloser.governor.ceiling import Ceiling
 from recloser.governor.dial_times import DialTimes
+from recloser.governor.intake import Intake, IntakeMeter
 
 _SLOWEST: Final = 2.0
 """Dials per second with which a return begins at least."""
@@ -53,6 +55,8 @@ _COARSE: Final = 2.5
 _ROW: Final = 6
 """After so many dials in a row that open, and three seconds of them at least, the host has room
 again, and the share grows."""
+_FALL: Final = 0.5
+"""What is found to be less than this share of what was known counts as this share of it."""
 _FEW: Final = 10
 """Dials that may always be in flight by the rate."""
 _IN_FLIGHT: Final = 10.0
@@ -63,8 +67,8 @@ class Pace:
     """Dials per second at one host after its return, and dials at a time while it searches."""
 
     __slots__ = (
-        *("_at", "_fixed", "_least", "_marks", "_opened", "_ramp", "_row", "_search_end", "_times"),
-        *("rate", "window"),
+        *("_at", "_fixed", "_least", "_marks", "_meter", "_opened", "_ramp", "_row", "_search_end"),
+        *("_times", "ceiling", "rate", "window"),
     )
 
     def __init__(self, rate: float, now: float, ramp: float = RAMP) -> None:
@@ -87,17 +91,41 @@ class Pace:
         """Dials that opened in the search, with the one that began the return."""
         self._marks = [(now, 0)]
         """Moments, and how many had opened before: one each time their number has doubled."""
+        self._meter: IntakeMeter | None = None
+        """What opens after the end of a search."""
+        self.ceiling: Ceiling | None = None
+        """The most that this return may have; None: nothing is known of the host."""
 
     @classmethod
-    def search(cls, crowd: int, now: float, ramp: float = RAMP) -> "Pace":
-        """Begin a search for the pace of a host, for a crowd of so many engines."""
+    def search(
+        cls, crowd: int, now: float, ramp: float = RAMP, known: Intake | None = None
+    ) -> "Pace":
+        """Begin a search for the pace of a host, for a crowd of so many engines.
+
+        `known`: what the host took in an earlier return.
+        """
         pace = cls(max(crowd / _FULL_RETURN, _SLOWEST), now, ramp)
         pace._fixed = False
         pace._least = max(crowd / _FULL_RETURN, _LEAST)
         if ramp >= RAMP:
             pace.window = max(crowd * _WINDOW, 1.0)
             pace._times = DialTimes()
+        if known is not None:
+            pace.ceiling = Ceiling(known, crowd, now)
+            pace.rate = min(pace.rate, pace.ceiling.known)
+            pace._least = min(pace._least, pace.ceiling.known)
         return pace
+
+    def intake(self) -> Intake | None:
+        """Return what the host takes, as this return has found; None: it has found nothing new."""
+        meter, ceiling = self._meter, self.ceiling
+        opened = self._opened if meter is None else meter.opened
+        if meter is not None and (found := meter.rate) is not None:
+            least = 0.0 if ceiling is None else _FALL * ceiling.known
+            return Intake(max(found, least), opened, meter.found_at)
+        if ceiling is not None and self.rate > ceiling.known:
+            return Intake(self.rate, opened, ceiling.found_at)
+        return None
 
     def is_full(self, under_way: int, now: float) -> bool:
         """Whether so many dials are under way that none may begin by the rate."""
@@ -111,6 +139,7 @@ class Pace:
         """Go as fast as the host asks for, unless it has refused a dial."""
         if self._search_end is None:
             self.rate = max(self.rate, rate)
+            self.ceiling = None
 
     def opened(self, now: float, began: float, under_way: int) -> None:
         """Go on, or faster: a dial has opened that began then, one of so many under way."""
@@ -118,6 +147,8 @@ class Pace:
             if not self._fixed:
                 self._grow(now, now - began, under_way)
             return
+        if self._meter is not None:
+            self._meter.count(now, began)
         self._row += 1
         passed = now - self._at
         room = max(1.0, self._row / max(_ROW, 3 * self.rate))
@@ -126,22 +157,38 @@ class Pace:
         if self._ramp < RAMP:
             growth = min(growth, max(self._ramp, _REGAIN) ** passed)
         self.rate *= growth
+        if self.ceiling is not None:
+            self.rate = min(self.rate, self.ceiling.at(now))
         self._at = now
 
     def refused(self, now: float, began: float, rate: float) -> None:
-        """Go slower: a dial has failed that began then, while the pace was that rate."""
+        """Go slower: a dial has failed that began then, while the pace was that rate.
+
+        One of another process began at -infinity.
+        """
+        if self._meter is not None and began > -inf:
+            self._meter.refused(now, began)
         if self._search_end is None:
             self._search_end = self._at = now
             self.window = 0.0
             if not self._fixed:
-                self.rate = max(self._least, self._seen(now))
+                self._follow(now, began)
                 return
         elif began <= self._search_end:
             return  # it began in the search, whose end has lowered the pace
+        if self.ceiling is not None:
+            self.ceiling.refused(now)
         self._row = 0
         self._at = now
         lowered = self.rate * (1 - _LOWER * min(1.0, _COARSE / self.rate) ** 0.5)
         self.rate = max(_LEAST, lowered, min(self.rate, rate * (1 - _LOWER)))
+
+    def _follow(self, now: float, began: float) -> None:
+        """Let the pace be what the host has been seen to take, and count what it takes."""
+        self.rate = max(self._least, self._seen(now))
+        self._meter = IntakeMeter(self._opened, now, began)
+        if self.ceiling is not None:
+            self.ceiling.refused(now, self.rate)
 
     def _grow(self, now: float, took: float, under_way: int) -> None:
         passed, self._at = min(now - self._at, 1.0), now
@@ -154,6 +201,8 @@ class Pace:
             self.window = max(self.window - _SHRINK, 1.0)
             return
         self.rate *= self._ramp**passed
+        if self.ceiling is not None:
+            self.rate = min(self.rate, self.ceiling.at(now))
         if self.window and under_way >= self.window / 2:
             self.window += _GAIN
 

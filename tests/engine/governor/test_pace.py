@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recloser.governor.intake import Intake
 from recloser.governor.pace import Pace
 
 GAPS = st.floats(0.0, 20.0)
@@ -295,3 +296,69 @@ def test_a_pace_that_somebody_has_set_stays_until_a_dial_is_refused(gaps: list[f
     assert pace.rate == 50.0
     pace.refused(now, now - TRIP, pace.rate)
     assert pace.rate < 50.0
+
+
+KNOWN = Intake(50.0, 18_000, 0.0)
+
+
+@pytest.mark.spec("M3.16")
+@pytest.mark.parametrize("ramp", [1.08, 2.0])
+def test_what_is_known_of_a_host_bounds_the_pace_before_and_after_a_refusal(ramp: float) -> None:
+    pace, now = Pace.search(1800, 0.0, ramp, KNOWN), 0.0
+    for _ in range(2000):
+        now += 1 / pace.rate
+        pace.opened(now, now - TRIP, 200)
+        assert pace.rate <= 50.0
+    assert pace.rate == 50.0
+    pace.refused(now, now - TRIP, pace.rate)
+    pace.refused(now + 0.1, now + 0.05, pace.rate)
+    assert pace.rate < 50.0
+    for _ in range(2000):
+        now += 1 / pace.rate
+        pace.opened(now, now - TRIP, 200)
+    assert pace.rate == 50.0
+
+
+@pytest.mark.spec("M3.16")
+def test_a_host_that_is_known_to_be_slow_is_slow_from_the_beginning() -> None:
+    """Otherwise the return begins with all of them over three minutes, and falls to no less."""
+    pace = Pace.search(18_000, 0.0, known=KNOWN)
+    assert pace.rate == 50.0
+    pace.refused(1.0, 0.9, pace.rate)
+    assert pace.rate == 50.0
+    assert Pace.search(1800, 0.0, known=KNOWN).rate == 10.0
+
+
+@pytest.mark.spec("M3.16")
+def test_a_host_that_refuses_more_than_it_was_known_to_take_is_bounded_by_what_it_took() -> None:
+    pace, now = Pace.search(1800, 0.0, known=KNOWN), 0.0
+    for _ in range(10_000):
+        now += 1 / pace.rate
+        pace.opened(now, now - TRIP, 200)
+    pace.refused(now, now - TRIP, pace.rate)
+    seen = pace.rate
+    assert seen > 60.0
+    for _ in range(100):
+        now += 1 / pace.rate
+        pace.opened(now, now - TRIP, 200)
+        assert pace.rate == pytest.approx(seen)
+
+
+@pytest.mark.spec("M3.3", "M3.16")
+def test_what_a_host_asks_for_counts_for_more_than_what_is_known_of_it() -> None:
+    pace, now = Pace.search(18_000, 0.0, known=KNOWN), 0.0
+    pace.at_least(200.0)
+    assert pace.rate == 200.0
+    for _ in range(100):
+        now += 1 / pace.rate
+        pace.opened(now, now - TRIP, 200)
+    assert pace.rate > 200.0
+
+
+@pytest.mark.spec("M3.15")
+def test_a_pace_that_was_given_finds_nothing() -> None:
+    pace = Pace(50.0, 0.0)
+    for number in range(1000):
+        pace.refused(number / 50, number / 50 - TRIP, 50.0)
+        pace.opened(number / 50, number / 50 - TRIP, 5)
+    assert pace.intake() is None
