@@ -145,6 +145,13 @@ _OPTIONS: Final = (
         "a fleet; default: that of recloser.Governor.",
     ),
     click.option(
+        "--storms",
+        default=1,
+        show_default=True,
+        help="How many, each within an hour of the one before: a governor of a process or a fleet "
+        "knows by then what the server takes. The figures are those of the last.",
+    ),
+    click.option(
         "--regions",
         default=1,
         show_default=True,
@@ -235,6 +242,7 @@ def command(
     processes: int,
     governor: str | None,
     ramp: float | None,
+    storms: int,
     regions: int,
     seed: int,
     horizon: float | None,
@@ -275,6 +283,7 @@ def command(
             processes=processes,
             governor=None if governor is None else Governing(governor),
             ramp=ramp,
+            storms=storms,
             regions=regions,
             seed=seed,
             horizon=horizon,

@@ -1,6 +1,7 @@
 """A storm in which the real core of a governor says when each engine dials."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -11,6 +12,7 @@ from recloser.fsm.states import State
 from recloser.governor.core import GovernorCore
 from recloser.governor.effects import Effect as GovernorEffect
 from recloser.governor.effects import Grant, Share, Wake
+from recloser.governor.intake import Intake
 from recloser.governor.limits import AT_ONCE, DialLimits
 from recloser.governor.pace import RAMP
 from recloser.simulate.outcome import Outcome
@@ -36,10 +38,15 @@ _Moment = tuple[float, int, _Kind, int, Close | None]
 """When, a number that keeps the order, what, whose, and the record of a dial that has failed."""
 
 
-class GovernedStorm:
-    """One run: engines, governors, and the moments to come in a heap."""
+class _Storm:
+    """One run: engines, governors, and the moments to come in a heap.
 
-    def __init__(self, policy: Policy, scenario: Scenario) -> None:
+    `known`: what each governor knows of its hosts.
+    """
+
+    def __init__(
+        self, policy: Policy, scenario: Scenario, known: Sequence[Mapping[str, Intake]] = ()
+    ) -> None:
         self._scenario = scenario
         self._population = Population(policy, scenario)
         each = scenario.governor is Governing.PROCESS
@@ -49,6 +56,8 @@ class GovernedStorm:
         ramp = RAMP if scenario.ramp is None else scenario.ramp
         count = scenario.processes if each else 1
         self._governors = [GovernorCore(limits, ramp=ramp) for _ in range(count)]
+        for governor, intakes in zip(self._governors, known, strict=False):
+            governor.known.update(intakes)
         losses = self._population.losses
         self._heap: list[_Moment] = [
             (loss, number, _Kind.LOSS, number, None) for number, loss in enumerate(losses)
@@ -70,6 +79,11 @@ class GovernedStorm:
         if progress is not None:
             progress(1.0)
         return self._population.outcome()
+
+    @property
+    def known(self) -> list[dict[str, Intake]]:
+        """What each governor knows of its hosts."""
+        return [governor.known for governor in self._governors]
 
     def _happen(self, now: float, kind: _Kind, number: int, failure: Close | None) -> None:
         population = self._population
@@ -161,3 +175,18 @@ class GovernedStorm:
     def _push(self, when: float, kind: _Kind, number: int, failure: Close | None = None) -> None:
         self._order += 1
         heappush(self._heap, (when, self._order, kind, number, failure))
+
+
+def simulate_governed(
+    policy: Policy, scenario: Scenario, progress: Callable[[float], None] | None
+) -> Outcome:
+    """Run one storm after the other; return the outcome of the last.
+
+    The clock of each begins at 0, so what a governor knows from the one before is fresh.
+    """
+    known: list[dict[str, Intake]] = []
+    for left in range(scenario.storms - 1, 0, -1):
+        storm = _Storm(policy, replace(scenario, seed=scenario.seed + left), known)
+        storm.run(None)
+        known = storm.known
+    return _Storm(policy, scenario, known).run(progress)

@@ -92,6 +92,8 @@ class Scenario:
     """None: each engine dials when its policy says so."""
     ramp: float | None = None
     """The greatest growth of a return's pace in a second; None: that of a governor by default."""
+    storms: int = 1
+    """How many, each within an hour of the one before; the outcome is that of the last."""
     regions: int = 1
     """How many regions the fleet is divided into, each with a server and processes of its own."""
     seed: int = 1
@@ -128,6 +130,10 @@ class Scenario:
                 raise ValueError(f"ramp must be at least 1, not {self.ramp:g}")
             if self.governor not in (Governing.PROCESS, Governing.FLEET):
                 raise ValueError("ramp needs a governor that searches for its pace: process, fleet")
+        if self.storms < 1:
+            raise ValueError(f"storms must be at least 1, not {self.storms}")
+        if self.storms > 1 and self.governor not in (Governing.PROCESS, Governing.FLEET):
+            raise ValueError("storms need a governor that searches for its pace: process, fleet")
         if self.refusal_cost >= 1:
             raise ValueError(f"refusal_cost must be below 1, not {self.refusal_cost:g}")
         if not 0 <= self.alone < 1:

@@ -8,7 +8,7 @@ from typing import Final
 from recloser.fsm.decisions import Policy
 from recloser.fsm.record import Close
 from recloser.fsm.states import State
-from recloser.simulate.governed import GovernedStorm
+from recloser.simulate.governed import simulate_governed
 from recloser.simulate.outcome import Outcome
 from recloser.simulate.population import UNANSWERED, Population
 from recloser.simulate.regions import simulate_regions
@@ -89,4 +89,4 @@ def simulate(policy: Policy, scenario: Scenario, progress: Progress | None = Non
         return simulate_regions(scenario, partial(simulate, policy), progress)
     if scenario.governor is None:
         return _Storm(policy, scenario).run(progress)
-    return GovernedStorm(policy, scenario).run(progress)
+    return simulate_governed(policy, scenario, progress)

@@ -123,6 +123,9 @@ def test_the_options_reach_the_storm(run):
     governed = figures(run(*common, "--governor", "fleet"))["standard"]
     ramped = figures(run(*common, "--governor", "fleet", "--ramp", "1.05"))["standard"]
     assert ramped["t99"] > governed["t99"]
+    crowd = (*common, "--governor", "fleet", "--engines", "1000", "--capacity", "30")
+    again = figures(run(*crowd, "--storms", "2"))["standard"]
+    assert again["refused"] < figures(run(*crowd))["standard"]["refused"] / 5
     queued = figures(run(*common, "--queue", "--engines", "18"))["standard"]
     assert queued["recovered"] == 18
     assert figures(run(*common, "--queue"))["standard"]["t99"] != plain["t99"]
@@ -177,6 +180,8 @@ def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypat
         (("--outage", "-1"), "outage must be at least 0"),
         (("--refusal-cost", "1.5"), "refusal_cost must be below 1"),
         (("--refusal", "maybe"), "'maybe' is not one of"),
+        (("--storms", "0"), "storms must be at least 1, not 0"),
+        (("--storms", "2"), "storms need a governor that searches for its pace: process, fleet"),
         (("--ramp", "1.1"), "ramp needs a governor that searches for its pace: process, fleet"),
         (("--governor", "fleet-rate", "--ramp", "1.1"), "ramp needs a governor that searches"),
         (("--governor", "fleet", "--ramp", "0.9"), "ramp must be at least 1, not 0.9"),

@@ -1,10 +1,14 @@
 """Storms with governors: nothing is lost, and the fleet does what docs/simulate.md says."""
 
+from dataclasses import replace
+
 import pytest
 
 from recloser import policies
 from recloser.fsm.decisions import Hold, Retry, Stop
 from recloser.fsm.errors import PolicyError
+from recloser.simulate import governed
+from recloser.simulate.population import Population
 from recloser.simulate.scenario import Down, Governing, Refusal, RetryAfter, Scenario
 from recloser.simulate.storm import simulate
 from recloser.simulate.sweep import REFUSALS, cases, sweep
@@ -85,6 +89,64 @@ def test_a_fleet_finds_the_capacity_of_a_host_that_queues_without_a_refusal():
     assert figures["peak_ratio_worst"] <= 1.5
     assert figures["excess_t99_worst"] <= 0.1
     assert figures["wait_ratio_worst"] <= 2.0
+
+
+@pytest.mark.spec("L4", "M1.3", "M3.15", "M3.16")
+@pytest.mark.parametrize("storms", [2, 3])
+@pytest.mark.parametrize("windows", [(20.0, 60.0, 180.0), (10.0, 30.0, 300.0)])
+def test_a_fleet_that_has_met_a_limiter_before_exceeds_it_no_more(storms, windows):
+    """Its goals, with nothing set: dials, peak, time, and nobody waits for twice the mean."""
+    base = Scenario(engines=2000, governor=Governing.FLEET, storms=storms)
+    some = list(cases(base, outages=(1.0, 40.0), windows=windows))
+    figures = sweep(policies.standard(), some).figures()
+    assert figures["dials_after_return"] <= 1.01
+    assert figures["dials_per_engine"] <= 1.2
+    assert figures["peak_ratio_worst"] <= 1.5
+    assert figures["excess_t99_worst"] <= 0.15
+    assert figures["wait_ratio_worst"] <= 2.0
+
+
+@pytest.mark.spec("L4", "M3.16")
+@pytest.mark.parametrize("regions", [1, 3])
+def test_the_last_of_several_storms_counts_each_with_a_fate_of_its_own(regions):
+    scenario = Scenario(
+        engines=1500, outage=3.0, capacity=50.0, governor=Governing.FLEET, regions=regions
+    )
+    first, second, again = (
+        simulate(policies.standard(), replace(scenario, storms=storms)) for storms in (1, 2, 2)
+    )
+    assert second.refused < first.refused / 5
+    assert second.fleet.dials == again.fleet.dials
+    assert len(second.fleet.opened) == 1500
+    assert second.fleet.opened[0] > 3.0
+
+
+@pytest.mark.spec("L4")
+def test_each_storm_has_dice_of_its_own(monkeypatch):
+    seeds = []
+
+    def noted(policy, scenario):
+        seeds.append(scenario.seed)
+        return Population(policy, scenario)
+
+    monkeypatch.setattr(governed, "Population", noted)
+    scenario = Scenario(engines=5, seed=7, storms=3, governor=Governing.PROCESS)
+    simulate(policies.standard(), scenario)
+    assert seeds == [9, 8, 7]
+
+
+@pytest.mark.spec("L4")
+@pytest.mark.parametrize(
+    ("storms", "governor", "text"),
+    [
+        (0, Governing.FLEET, "storms must be at least 1, not 0"),
+        (2, None, "storms need a governor"),
+        (2, Governing.FLEET_RATE, "storms need a governor"),
+    ],
+)
+def test_storms_that_would_all_be_alike_are_refused(storms, governor, text):
+    with pytest.raises(ValueError, match=text):
+        Scenario(storms=storms, governor=governor)
 
 
 @pytest.mark.spec("L4", "M3.11")

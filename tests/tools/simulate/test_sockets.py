@@ -82,11 +82,13 @@ class Server:
         self.returning = loop.create_future()
         loop.call_at(back, self.returning.set_result, None)
         await self.returning
-        await web.TCPSite(self.runner, "127.0.0.1", self.port, backlog=4096).start()
+        self.site = web.TCPSite(self.runner, "127.0.0.1", self.port, backlog=4096)
+        await self.site.start()
 
 
 async def real(scenario, governor=None):
-    """Run the storm; give the moments of dials and opens since the loss, and the server."""
+    """Run the storms; of the last give the moments of dials and opens since the loss, and the
+    server."""
     loop = asyncio.get_running_loop()
     server, dials, opened = Server(scenario), [], []
     everybody = asyncio.Event()
@@ -116,11 +118,11 @@ async def real(scenario, governor=None):
             stack.push_async_callback(engine.close)
             engine.connect()
         await everybody.wait()
-        everybody.clear()
-        dials.clear()
-        opened.clear()
-        await server.lose()
-        await everybody.wait()
+        for _ in range(scenario.storms):
+            for counted in (everybody, dials, opened, server.answers):
+                counted.clear()
+            await server.lose()
+            await everybody.wait()
         assert loop.time() - server.lost_at < scenario.end
         since = server.lost_at
         found = [moment - since for moment in dials], [moment - since for moment in opened]
@@ -158,6 +160,20 @@ async def test_a_thousand_real_engines_and_their_governor():
     assert server.answers.total() <= 1.3 * scenario.engines
     told = simulate(POLICY, replace(scenario, governor=Governing.PROCESS))
     assert server.answers[False] <= told.refused + 0.2 * scenario.engines
+
+
+@pytest.mark.slow
+@pytest.mark.spec("M3.15", "M3.16")
+async def test_a_thousand_real_engines_meet_their_limiter_again():
+    """The first storm has some hundred dials refused, as in the simulation."""
+    scenario = Scenario(
+        engines=1000, outage=2.0, capacity=100.0, governor=Governing.PROCESS, storms=2, horizon=60.0
+    )
+    _, opened, server = await real(scenario, "shared")
+    told = simulate(POLICY, replace(scenario, storms=1))
+    assert told.refused >= 50
+    assert server.answers[False] <= 10
+    assert len(opened) == server.answers[True] == scenario.engines
 
 
 @pytest.mark.slow
