@@ -18,6 +18,9 @@ _BACKLOG: Final = 1.0
 """Seconds of its work that a host may hold, if the refusal tells of an earlier one."""
 _FEW: Final = 30
 """Refusals that may be chance, or another process at the same host."""
+_PART: Final = 0.5
+"""Share of the dials of a return that must open after the first refusal, so that what is counted
+then is more to be trusted than what the search has seen: the host may have held more."""
 _SHARE: Final = 0.01
 """Share of the dials of a return whose refusal may be chance."""
 
@@ -43,10 +46,25 @@ class Intake(NamedTuple):
 class IntakeMeter:
     """Counts the dials of a return, again and again from a refusal on."""
 
-    __slots__ = ("_counted", "_held", "_rate", "_refused", "_since", "found_at", "opened")
+    __slots__ = (
+        "_before",
+        "_counted",
+        "_held",
+        "_rate",
+        "_refused",
+        "_seen",
+        "_since",
+        "found_at",
+        "opened",
+    )
 
-    def __init__(self, opened: int, now: float, began: float) -> None:
-        """Take the first dial that has been refused, after so many have opened."""
+    def __init__(self, opened: int, seen: float, now: float, began: float) -> None:
+        """Take the first dial that has been refused, after so many have opened.
+
+        `seen`: the dials per second that the host has taken until now, at least.
+        """
+        self._before = opened
+        self._seen = seen
         self.opened: int = opened
         """Dials that have opened in the return."""
         self.found_at: float = now
@@ -71,7 +89,7 @@ class IntakeMeter:
     def refused(self, now: float, began: float) -> None:
         """Take a dial that has been refused, and had begun then."""
         self._refused += 1
-        if now - self._since >= _ROUND:
+        if now - self._since >= _ROUND and self._counted > _DIALS:
             self._begin(now, began)
 
     def _begin(self, now: float, began: float) -> None:
@@ -85,4 +103,7 @@ class IntakeMeter:
     def rate(self) -> float | None:
         """Dials per second; None: too few have opened, or the refusals may be chance."""
         least = max(_FEW, _SHARE * (self.opened + self._refused))
-        return self._rate if self._rate > 0 and self._refused >= least else None
+        if self._refused < least:
+            return None
+        counts = self.opened - self._before >= _PART * self.opened
+        return self._rate if counts and self._rate > 0.0 else max(self._rate, self._seen)

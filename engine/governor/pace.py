@@ -169,7 +169,7 @@ class Pace:
         if self._meter is not None and began > -inf:
             self._meter.refused(now, began)
         if self._search_end is None:
-            self._search_end = self._at = now
+            self._search_end = now
             self.window = 0.0
             if not self._fixed:
                 self._follow(now, began)
@@ -185,8 +185,9 @@ class Pace:
 
     def _follow(self, now: float, began: float) -> None:
         """Let the pace be what the host has been seen to take, and count what it takes."""
+        self._meter = IntakeMeter(self._opened, self._seen(self._at), now, began)
         self.rate = max(self._least, self._seen(now))
-        self._meter = IntakeMeter(self._opened, now, began)
+        self._at = now
         if self.ceiling is not None:
             self.ceiling.refused(now, self.rate)
 

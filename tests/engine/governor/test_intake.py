@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from recloser.governor.intake import Intake, IntakeMeter
 
 TRIP = 0.05
+SEEN = 0.5
+"""Dials per second that a host has taken in the search."""
 
 
 def metered(dials: int, takes: float, refused: int, before: int = 0) -> IntakeMeter:
     """So many dials at so many a second, after so many refusals at once."""
-    meter = IntakeMeter(before, 0.0, -TRIP)
+    meter = IntakeMeter(before, SEEN, 0.0, -TRIP)
     for _ in range(refused - 1):
         meter.refused(0.0, -TRIP)
     feed(meter, 0.0, dials, takes)
@@ -27,16 +29,16 @@ def feed(meter: IntakeMeter, since: float, dials: int, takes: float) -> None:
 
 @pytest.mark.spec("M3.15")
 @pytest.mark.parametrize(
-    ("dials", "takes", "refused", "before", "found"),
+    ("dials", "takes", "refused", "rate"),
     [
-        (100, 10.0, 30, 0, True),
-        (100, 10.0, 29, 0, False),
-        (2969, 100.0, 30, 1, True),
-        (2970, 100.0, 30, 1, False),
-        (30, 10.0, 30, 0, False),
-        (31, 10.0, 30, 0, True),
-        (20, 5.0, 30, 0, False),
-        (21, 5.0, 30, 0, True),
+        (100, 10.0, 30, 10.0),
+        (100, 10.0, 29, None),
+        (2970, 100.0, 30, 100.0),
+        (2971, 100.0, 30, None),
+        (30, 10.0, 30, SEEN),
+        (31, 10.0, 30, 10.0),
+        (20, 5.0, 30, SEEN),
+        (21, 5.0, 30, 5.0),
     ],
     ids=[
         "enough",
@@ -50,11 +52,35 @@ def feed(meter: IntakeMeter, since: float, dials: int, takes: float) -> None:
     ],
 )
 def test_it_needs_three_seconds_twenty_dials_and_refusals_that_are_no_chance(
-    dials: int, takes: float, refused: int, before: int, found: bool
+    dials: int, takes: float, refused: int, rate: float | None
 ) -> None:
-    rate = metered(dials, takes, refused, before).rate
-    assert rate == (pytest.approx(takes, rel=0.02) if found else None)
-    assert rate is None or rate <= takes
+    """What the search has seen is all that is known of a shorter time."""
+    found = metered(dials, takes, refused).rate
+    assert found == (None if rate is None else pytest.approx(rate, rel=0.02))
+    assert found is None or found <= takes
+
+
+@pytest.mark.spec("M3.15")
+@pytest.mark.parametrize(("before", "rate"), [(100, 10.0), (101, 50.0)])
+def test_what_the_search_has_seen_counts_where_most_were_back_before_a_refusal(
+    before: int, rate: float
+) -> None:
+    """Otherwise the host may have held more than a second of its work."""
+    meter = IntakeMeter(before, 50.0, 0.0, -TRIP)
+    for _ in range(40):
+        meter.refused(0.0, -TRIP)
+    feed(meter, 0.0, 100, 10.0)
+    assert meter.rate == pytest.approx(rate, rel=0.02)
+
+
+@pytest.mark.spec("M3.15")
+def test_a_slow_host_is_counted_until_there_are_twenty_dials() -> None:
+    """Though a refusal after ten seconds begins a new count."""
+    meter = IntakeMeter(0, SEEN, 0.0, -TRIP)
+    for number in range(60):
+        meter.refused(number + TRIP, number)
+        meter.count(number + 2 * TRIP, number + TRIP / 2)
+    assert meter.rate == pytest.approx(1.0, rel=0.02)
 
 
 @pytest.mark.spec("M3.15")
@@ -91,7 +117,7 @@ def test_a_refusal_after_ten_seconds_begins_a_new_count(after: float, rate: floa
 @pytest.mark.parametrize("late", [TRIP, 0.99, 1.0, 10.0])
 def test_a_host_is_taken_for_no_faster_than_it_is(capacity: float, late: float) -> None:
     """Also if it held a second of its work again by the time at which a refusal was noticed."""
-    meter = IntakeMeter(0, 0.0, -late)
+    meter = IntakeMeter(0, SEEN, 0.0, -late)
     held = capacity if late >= 1.0 else 0.99
     for _ in range(40):
         meter.refused(0.0, -late)

@@ -121,6 +121,27 @@ def test_the_last_of_several_storms_counts_each_with_a_fate_of_its_own(regions):
     assert second.fleet.opened[0] > 3.0
 
 
+@pytest.mark.spec("L4", "M3.15", "M3.16")
+@pytest.mark.parametrize("refusal", Refusal)
+@pytest.mark.parametrize(("engines", "window"), [(3000, 2.0), (1000, 5.0), (300, 180.0)])
+@pytest.mark.parametrize("processes", [1, 4])
+def test_a_second_storm_takes_about_as_long_as_the_first(engines, window, processes, refusal):
+    """Also where most were back before the first refusal, and where few are refused for long."""
+    scenario = Scenario(
+        engines=engines,
+        processes=processes,
+        outage=3.0,
+        capacity=engines / window,
+        refusal=refusal,
+        governor=Governing.PROCESS,
+    )
+    first, second = (
+        simulate(policies.standard(), replace(scenario, storms=storms)).fleet.time(0.99)
+        for storms in (1, 2)
+    )
+    assert second - 3.0 <= 1.6 * (first - 3.0)
+
+
 @pytest.mark.spec("L4")
 def test_each_storm_has_dice_of_its_own(monkeypatch):
     seeds = []
