@@ -61,12 +61,14 @@ def test_it_needs_three_seconds_twenty_dials_and_refusals_that_are_no_chance(
 
 
 @pytest.mark.spec("M3.15")
-@pytest.mark.parametrize(("before", "rate"), [(100, 10.0), (101, 50.0)])
+@pytest.mark.parametrize(
+    ("before", "seen", "rate"), [(100, 50.0, 10.0), (101, 50.0, 50.0), (101, 5.0, 10.0)]
+)
 def test_what_the_search_has_seen_counts_where_most_were_back_before_a_refusal(
-    before: int, rate: float
+    before: int, seen: float, rate: float
 ) -> None:
     """Otherwise the host may have held more than a second of its work."""
-    meter = IntakeMeter(before, 50.0, 0.0, -TRIP)
+    meter = IntakeMeter(before, seen, 0.0, -TRIP)
     for _ in range(40):
         meter.refused(0.0, -TRIP)
     feed(meter, 0.0, 100, 10.0)

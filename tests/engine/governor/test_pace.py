@@ -356,6 +356,30 @@ def test_what_a_host_asks_for_counts_for_more_than_what_is_known_of_it() -> None
 
 
 @pytest.mark.spec("M3.15")
+def test_a_dial_that_hangs_until_all_are_back_does_not_make_the_host_slower() -> None:
+    """A thousand open in five seconds, and others fail ten seconds after they began."""
+    pace = Pace.search(1000, 0.0)
+    for number in range(1000):
+        pace.opened(number / 200, number / 200 - TRIP, 50)
+    for _ in range(40):
+        pace.refused(12.0, 2.0, pace.rate)
+    intake = pace.intake()
+    assert intake is not None
+    assert intake.rate == pytest.approx(200 * 5 / 6, rel=0.02)
+    assert intake.crowd == 1001
+
+
+@pytest.mark.spec("M3.10")
+def test_a_pace_grows_after_the_search_by_the_seconds_since_its_end() -> None:
+    pace = searching(2)
+    pace.opened(1.0, 1.0 - TRIP, 1)
+    pace.refused(10.0, 9.9, pace.rate)
+    before = pace.rate
+    pace.opened(10.05, 10.0, 1)
+    assert before < pace.rate <= 1.1 * before
+
+
+@pytest.mark.spec("M3.15")
 def test_a_pace_that_was_given_finds_nothing() -> None:
     pace = Pace(50.0, 0.0)
     for number in range(1000):
