@@ -148,7 +148,7 @@ _OPTIONS: Final = (
         "--storms",
         default=1,
         show_default=True,
-        help="How many, each within an hour of the one before: a governor of a process or a fleet "
+        help="How many, each within a day of the one before: a governor of a process or a fleet "
         "knows by then what the server takes. The figures are those of the last.",
     ),
     click.option(

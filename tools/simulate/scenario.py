@@ -93,7 +93,7 @@ class Scenario:
     ramp: float | None = None
     """The greatest growth of a return's pace in a second; None: that of a governor by default."""
     storms: int = 1
-    """How many, each within an hour of the one before; the outcome is that of the last."""
+    """How many, each within a day of the one before; the outcome is that of the last."""
     regions: int = 1
     """How many regions the fleet is divided into, each with a server and processes of its own."""
     seed: int = 1
