@@ -6,9 +6,8 @@ It is steady for a while. Then it rises, since the host may take more by now.
 from typing import Final
 
 from recloser.governor.intake import Intake
+from recloser.governor.limits import CATCH_UP
 
-CATCH_UP: Final = 0.1
-"""Seconds of delay by a busy event loop that those who wait make up for."""
 _STEADY: Final = 90.0
 """Seconds for which it does not rise, from the beginning of the return and from each refusal on,"""
 _STALE: Final = 10.0

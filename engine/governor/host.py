@@ -7,10 +7,9 @@ from math import inf
 from typing import Final
 
 from recloser.fsm.record import Close
-from recloser.governor.ceiling import CATCH_UP
 from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
 from recloser.governor.intake import Intake
-from recloser.governor.limits import DialLimits
+from recloser.governor.limits import CATCH_UP, DialLimits
 from recloser.governor.news import News, Reading, reading
 from recloser.governor.pace import Pace
 from recloser.governor.places import Dial, Sleeper

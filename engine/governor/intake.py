@@ -6,6 +6,8 @@ so what opens from then on is what it takes.
 
 from typing import Final, NamedTuple
 
+BACKLOG: Final = 1.0
+"""Seconds of its work that a host may hold before it refuses a dial."""
 _SECONDS: Final = 3.0
 """Seconds for which dials are counted at least,"""
 _DIALS: Final = 20
@@ -14,8 +16,6 @@ _ROUND: Final = 10.0
 """Seconds after which a refusal begins a new count: the pace may have been low in this one."""
 _PROMPT: Final = 1.0
 """Seconds within which a refusal tells of this moment."""
-_BACKLOG: Final = 1.0
-"""Seconds of its work that a host may hold, if the refusal tells of an earlier one."""
 _FEW: Final = 30
 """Refusals that may be chance, or another process at the same host."""
 _PART: Final = 0.5
@@ -47,15 +47,8 @@ class IntakeMeter:
     """Counts the dials of a return, again and again from a refusal on."""
 
     __slots__ = (
-        "_before",
-        "_counted",
-        "_held",
-        "_rate",
-        "_refused",
-        "_seen",
-        "_since",
-        "found_at",
-        "opened",
+        *("_before", "_counted", "_held", "_rate", "_refused", "_seen", "_since"),
+        *("found_at", "opened"),
     )
 
     def __init__(self, opened: int, seen: float, now: float, began: float) -> None:
@@ -96,12 +89,12 @@ class IntakeMeter:
         self._since = now
         self._counted = 0
         """Dials that have opened, and had begun after that."""
-        self._held = 0.0 if now - began < _PROMPT else _BACKLOG
+        self._held = 0.0 if now - began < _PROMPT else BACKLOG
         """Seconds of its work that the host may have held by then."""
 
     @property
     def rate(self) -> float | None:
-        """Dials per second; None: too few have opened, or the refusals may be chance."""
+        """Dials per second; None: the refusals may be chance."""
         least = max(_FEW, _SHARE * (self.opened + self._refused))
         if self._refused < least:
             return None

@@ -7,6 +7,8 @@ from recloser.fsm.numbers import check_count, check_seconds
 
 AT_ONCE: Final = 200
 """Dials under way at one host at a time, unless the application says otherwise."""
+CATCH_UP: Final = 0.1
+"""Seconds of delay by a busy event loop that those who wait make up for."""
 
 
 @dataclass(frozen=True, slots=True)

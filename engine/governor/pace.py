@@ -20,7 +20,7 @@ from typing import Final
 
 from recloser.governor.ceiling import Ceiling
 from recloser.governor.dial_times import DialTimes
-from recloser.governor.intake import Intake, IntakeMeter
+from recloser.governor.intake import BACKLOG, Intake, IntakeMeter
 
 _SLOWEST: Final = 2.0
 """Dials per second with which a return begins at least."""
@@ -39,8 +39,6 @@ _DRAIN: Final = 0.8
 """Share of what the host takes that the pace is at most while dials stand in a queue."""
 _SHRINK: Final = 0.05
 """A dial that stood in a queue makes the window smaller by this."""
-_BACKLOG: Final = 1.0
-"""Seconds of its work that a host holds before it refuses a dial."""
 _LEAST: Final = 0.25
 """Dials per second at which the pace falls no further."""
 _RAISE: Final = 0.1
@@ -132,7 +130,7 @@ class Pace:
         if under_way < _FEW:
             return False
         if self._search_end is None and not self._fixed:
-            return under_way >= 2 * self._seen(now, under_way / 2) * _BACKLOG
+            return under_way >= 2 * self._seen(now, under_way / 2) * BACKLOG
         return under_way >= self.rate * _IN_FLIGHT
 
     def at_least(self, rate: float) -> None:
@@ -157,8 +155,7 @@ class Pace:
         if self._ramp < RAMP:
             growth = min(growth, max(self._ramp, _REGAIN) ** passed)
         self.rate *= growth
-        if self.ceiling is not None:
-            self.rate = min(self.rate, self.ceiling.at(now))
+        self._stay_below(now)
         self._at = now
 
     def refused(self, now: float, began: float, rate: float) -> None:
@@ -191,6 +188,10 @@ class Pace:
         if self.ceiling is not None:
             self.ceiling.refused(now, self.rate)
 
+    def _stay_below(self, now: float) -> None:
+        if self.ceiling is not None:
+            self.rate = min(self.rate, self.ceiling.at(now))
+
     def _grow(self, now: float, took: float, under_way: int) -> None:
         passed, self._at = min(now - self._at, 1.0), now
         self._opened += 1
@@ -202,8 +203,7 @@ class Pace:
             self.window = max(self.window - _SHRINK, 1.0)
             return
         self.rate *= self._ramp**passed
-        if self.ceiling is not None:
-            self.rate = min(self.rate, self.ceiling.at(now))
+        self._stay_below(now)
         if self.window and under_way >= self.window / 2:
             self.window += _GAIN
 
@@ -214,7 +214,7 @@ class Pace:
         """
         opened, seen = self._opened, 0.0
         for at, before in self._marks:
-            seen = max(seen, (opened - before) / (now - at + _BACKLOG))
+            seen = max(seen, (opened - before) / (now - at + BACKLOG))
             if seen > enough:
                 break
         return seen
