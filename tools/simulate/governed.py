@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -38,7 +39,7 @@ _Moment = tuple[float, int, _Kind, int, Close | None]
 """When, a number that keeps the order, what, whose, and the record of a dial that has failed."""
 
 
-class _Storm:
+class _GovernedStorm:
     """One run: engines, governors, and the moments to come in a heap.
 
     `known`: what each governor knows of its hosts.
@@ -56,8 +57,9 @@ class _Storm:
         ramp = RAMP if scenario.ramp is None else scenario.ramp
         count = scenario.processes if each else 1
         self._governors = [GovernorCore(limits, ramp=ramp) for _ in range(count)]
-        for governor, intakes in zip(self._governors, known, strict=False):
-            governor.known.update(intakes)
+        if known:
+            for governor, intakes in zip(self._governors, known, strict=True):
+                governor.known.update(intakes)
         losses = self._population.losses
         self._heap: list[_Moment] = [
             (loss, number, _Kind.LOSS, number, None) for number, loss in enumerate(losses)
@@ -185,8 +187,13 @@ def simulate_governed(
     The clock of each begins at 0, so what a governor knows from the one before is fresh.
     """
     known: list[dict[str, Intake]] = []
-    for left in range(scenario.storms - 1, 0, -1):
-        storm = _Storm(policy, replace(scenario, seed=scenario.seed + left), known)
-        storm.run(None)
+    for done in range(scenario.storms):
+        dice = scenario.seed + scenario.storms - 1 - done
+        storm = _GovernedStorm(policy, replace(scenario, seed=dice), known)
+        outcome = storm.run(partial(_tell, progress, done, scenario.storms) if progress else None)
         known = storm.known
-    return _Storm(policy, scenario, known).run(progress)
+    return outcome
+
+
+def _tell(progress: Callable[[float], None], done: int, storms: int, share: float) -> None:
+    progress((done + share) / storms)

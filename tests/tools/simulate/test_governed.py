@@ -157,6 +157,16 @@ def test_each_storm_has_dice_of_its_own(monkeypatch):
 
 
 @pytest.mark.spec("L4")
+def test_the_progress_is_that_of_all_storms():
+    shares = []
+    scenario = Scenario(engines=3000, capacity=100.0, storms=3, governor=Governing.FLEET)
+    simulate(policies.standard(), scenario, shares.append)
+    assert shares == sorted(shares)
+    assert len(shares) > 6
+    assert {1 / 3, 2 / 3, 1.0} <= set(shares)
+
+
+@pytest.mark.spec("L4")
 @pytest.mark.parametrize(
     ("storms", "governor", "text"),
     [
