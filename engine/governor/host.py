@@ -19,6 +19,10 @@ _EVIDENCE: Final = 60.0
 """Seconds within which two engines must fail for the host to count as down."""
 _LONGEST_WISH: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away, and of a spread at most."""
+_INITIAL: Final = 10
+"""The initial window: dials that may be under way at a host that is clear (of TCP: RFC 6928),"""
+_BEYOND: Final = 10.0
+"""and how many begin in a second beyond it: those within may hang."""
 _LAPSE: Final = 5
 """So many dials in a return that find no server, and began after the last one had opened: the host
 is down again."""
@@ -28,11 +32,11 @@ _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 class Host:
     """The engines at one host, without I/O.
 
-    The host is *clear* as long as nothing speaks against it: only the limits hold. It is *down*
-    when two engines have failed there with no dial that opened in between: one engine dials at a
-    time, as a *probe*, and those who wait get the record of a probe that failed. When a dial opens,
-    the *return* begins: those who wait, and those in backoff, dial one after the other at the pace.
-    It ends when nobody is left.
+    The host is *clear* as long as nothing speaks against it: limits hold, and an initial window.
+    It is *down* when two engines have failed there with no dial that opened in between: one engine
+    dials at a time, as a *probe*, and those who wait get the record of a probe that failed. When a
+    dial opens after that, or while others wait, the *return* begins: those who wait, and those in
+    backoff, dial one after the other at the pace. It ends when nobody is left.
     """
 
     __slots__ = (
@@ -165,7 +169,10 @@ class Host:
         if self._down_since is not None:
             self._begin_return(now)
             return [Tell(News(self.key, Reading.UP)), *self.admit(now)]
-        if self._pace is not None:
+        if self._pace is None:
+            if self._rate == inf and (self._ahead or self._waiting):
+                self._begin_return(now, _INITIAL)
+        else:
             if self._tries:
                 self._tries.pop(engine, None)
             self._pace.opened(now, dial.began, len(self._dialling) + 1)
@@ -252,17 +259,20 @@ class Host:
             return
         self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_WISH))
 
-    def _begin_return(self, now: float) -> None:
+    def _begin_return(self, now: float, window: int = 1) -> None:
+        if self._down_since is not None:
+            self._dialling, self._earlier = {}, self._dialling
         self._down_since, self._failures = None, 0
         self._tries.clear()
-        self._dialling, self._earlier = {}, self._dialling
         count, spread, self._spread = self._engines, self._spread, None
         if self._rate < inf:
             self._pace = Pace(self._rate, now, self._ramp)
         elif spread is not None:
             self._pace = Pace(max(count, 1) / spread[0], now, self._ramp)
         else:
-            self._pace = Pace.search(count, now, self._ramp, self.known)
+            self._pace = Pace.search(count, now, self._ramp, self.known, window)
+        for engine, dial in self._dialling.items():
+            self._dialling[engine] = dial._replace(rate=self._pace.rate)
         self._next_at = max(self._next_at, now + 1 / self._pace.rate)
 
     def _asks(self, spread: float, now: float) -> None:
@@ -356,6 +366,8 @@ class Host:
         Rate and pace count from `start`, which is before `now` if the event loop was late.
         """
         slowest = min(self._rate, pace := self._paced)
+        if slowest == inf and self._down_since is None and len(self._dialling) + 1 >= _INITIAL:
+            slowest = _BEYOND
         if slowest < inf:
             self._next_at = start + 1 / slowest
         if self._pace is not None and self._pace.ceiling is not None:

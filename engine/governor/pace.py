@@ -96,17 +96,23 @@ class Pace:
 
     @classmethod
     def search(
-        cls, crowd: int, now: float, ramp: float = RAMP, known: Intake | None = None
+        cls,
+        crowd: int,
+        now: float,
+        ramp: float = RAMP,
+        known: Intake | None = None,
+        window: int = 1,
     ) -> "Pace":
         """Begin a search for the pace of a host, for a crowd of so many engines.
 
-        `known`: what the host took in an earlier return.
+        `known`: what the host took in an earlier return. `window`: the least that the congestion
+        window begins with.
         """
         pace = cls(max(crowd / _FULL_RETURN, _SLOWEST), now, ramp)
         pace._fixed = False
         pace._least = max(crowd / _FULL_RETURN, _LEAST)
         if ramp >= RAMP:
-            pace.window = max(crowd * _WINDOW, 1.0)
+            pace.window = max(crowd * _WINDOW, float(window))
             pace._times = DialTimes()
         if known is not None:
             pace.ceiling = Ceiling(known, crowd, now)

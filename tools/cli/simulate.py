@@ -145,11 +145,18 @@ _OPTIONS: Final = (
         "a fleet; default: that of recloser.Governor.",
     ),
     click.option(
+        "--start",
+        is_flag=True,
+        help="First the engines start, all at once, at a server that is up. A governor of a "
+        "process or a fleet then knows what it takes.",
+    ),
+    click.option(
         "--storms",
         default=1,
         show_default=True,
         help="How many, each within a day of the one before: a governor of a process or a fleet "
-        "knows by then what the server takes. The figures are those of the last.",
+        "knows by then what the server takes. The figures are those of the last; with --start, "
+        "those of 0 are the start's.",
     ),
     click.option(
         "--regions",
@@ -242,6 +249,7 @@ def command(
     processes: int,
     governor: str | None,
     ramp: float | None,
+    start: bool,
     storms: int,
     regions: int,
     seed: int,
@@ -263,6 +271,10 @@ def command(
         close = ABNORMAL if spread_hint is None else _RESTART
     if engines is None:
         engines = ENGINES if sweeping else 10_000
+    if not storms:  # a start has no outage, unless somebody says so
+        given = ctx.get_parameter_source
+        outage = outage if given("outage") is ParameterSource.COMMANDLINE else 0.0
+        outages = outages if given("outages") is ParameterSource.COMMANDLINE else (0.0,)
     policies = {name: Witness(_policy(name)) for name in names}
     hinted = spread_hint == _WINDOW
     try:
@@ -283,6 +295,7 @@ def command(
             processes=processes,
             governor=None if governor is None else Governing(governor),
             ramp=ramp,
+            start=start,
             storms=storms,
             regions=regions,
             seed=seed,

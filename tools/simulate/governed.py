@@ -61,8 +61,9 @@ class _GovernedStorm:
             for governor, intakes in zip(self._governors, known, strict=True):
                 governor.known.update(intakes)
         losses = self._population.losses
+        first = _Kind.LOSS if scenario.storms else _Kind.DEADLINE
         self._heap: list[_Moment] = [
-            (loss, number, _Kind.LOSS, number, None) for number, loss in enumerate(losses)
+            (loss, number, first, number, None) for number, loss in enumerate(losses)
         ]
         heapify(self._heap)
         self._order = scenario.engines
@@ -182,18 +183,21 @@ class _GovernedStorm:
 def simulate_governed(
     policy: Policy, scenario: Scenario, progress: Callable[[float], None] | None
 ) -> Outcome:
-    """Run one storm after the other; return the outcome of the last.
+    """Run the start and one storm after the other; return the outcome of the last.
 
     The clock of each begins at 0, so what a governor knows from the one before is fresh.
     """
+    runs = [scenario] * scenario.storms
+    if scenario.start:
+        runs.insert(0, replace(scenario, outage=0.0, storms=0))
     known: list[dict[str, Intake]] = []
-    for done in range(scenario.storms):
-        dice = scenario.seed + scenario.storms - 1 - done
-        storm = _GovernedStorm(policy, replace(scenario, seed=dice), known)
-        outcome = storm.run(partial(_tell, progress, done, scenario.storms) if progress else None)
+    for done, each in enumerate(runs):
+        dice = scenario.seed + len(runs) - 1 - done
+        storm = _GovernedStorm(policy, replace(each, seed=dice), known)
+        outcome = storm.run(partial(_tell, progress, done, len(runs)) if progress else None)
         known = storm.known
     return outcome
 
 
-def _tell(progress: Callable[[float], None], done: int, storms: int, share: float) -> None:
-    progress((done + share) / storms)
+def _tell(progress: Callable[[float], None], done: int, runs: int, share: float) -> None:
+    progress((done + share) / runs)

@@ -50,7 +50,7 @@ class Population:
     """
 
     __slots__ = (
-        *("_alone", "_host", "_policy", "_roll", "_runs", "_scenario"),
+        *("_alone", "_host", "_policy", "_roll", "_runs", "_scenario", "_starts"),
         *("due", "fleet", "losses", "parting", "server", "states"),
     )
 
@@ -64,15 +64,21 @@ class Population:
         self.parting: Close = parting(scenario)
         """The record with which every connection ends."""
         self._alone = Tally(count - scenario.fleet)
+        self._starts = not scenario.storms
         self._runs: list[Run | None] = [_steady()] * count
         """One run for all until each loses its connection; None for an engine that is done."""
         self.fleet: Tally = Tally(scenario.fleet)
         self.server: Server = Server(scenario, Random(scenario.seed + 1))  # noqa: S311 - as above
         self.states: list[State] = [State.OPEN] * count
+        """An engine that starts waits for its moment as in a backoff."""
         self.due: array[float] = array("d", bytes(8 * count))
         """The deadline of each engine in `backoff`."""
         self.losses: array[float] = array("d", (rng.uniform(0.0, NOTICE) for _ in range(count)))
-        """When each engine notices that its connection is gone."""
+        """When each engine notices that its connection is gone; when it starts, in a start."""
+        if self._starts:
+            self.states = [State.BACKOFF] * count
+            self.due = self.losses
+            self._runs = [Run(since=moment) for moment in self.losses]
 
     def tally(self, number: int) -> Tally:
         """Return the tally of the part to which an engine belongs."""
@@ -99,7 +105,7 @@ class Population:
             roll=self._roll(),
             can_refresh=False,
             stable_after=STABLE,
-            been_open=True,
+            been_open=not self._starts,
             host=self._host,
         )
         if isinstance(decision, Retry):

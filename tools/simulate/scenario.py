@@ -56,6 +56,9 @@ class Governing(Enum):
     """All processes share one, whose rate is set to the capacity of the server."""
 
 
+_SEARCHES: Final = (Governing.PROCESS, Governing.FLEET)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One storm. Times are in seconds; 0 is the moment when the connections are lost.
@@ -92,8 +95,12 @@ class Scenario:
     """None: each engine dials when its policy says so."""
     ramp: float | None = None
     """The greatest growth of a return's pace in a second; None: that of a governor by default."""
+    start: bool = False
+    """Whether the engines start first, within `NOTICE` of each other, at a server that is up and
+    idle; at 0 again, and within a day, the first storm begins."""
     storms: int = 1
-    """How many, each within a day of the one before; the outcome is that of the last."""
+    """How many, each within a day of the one before; the outcome is that of the last. 0: there is
+    only a start, without an outage, and the outcome is that of it."""
     regions: int = 1
     """How many regions the fleet is divided into, each with a server and processes of its own."""
     seed: int = 1
@@ -128,12 +135,15 @@ class Scenario:
         if self.ramp is not None:
             if self.ramp < 1:
                 raise ValueError(f"ramp must be at least 1, not {self.ramp:g}")
-            if self.governor not in (Governing.PROCESS, Governing.FLEET):
+            if self.governor not in _SEARCHES:
                 raise ValueError("ramp needs a governor that searches for its pace: process, fleet")
-        if self.storms < 1:
-            raise ValueError(f"storms must be at least 1, not {self.storms}")
-        if self.storms > 1 and self.governor not in (Governing.PROCESS, Governing.FLEET):
-            raise ValueError("storms need a governor that searches for its pace: process, fleet")
+        if self.storms < (least := 0 if self.start else 1):
+            raise ValueError(f"storms must be at least {least}, not {self.storms}")
+        if not self.storms and self.outage:
+            raise ValueError(f"a start has no outage: outage must be 0, not {self.outage:g}")
+        if self.start + self.storms > 1 and self.governor not in _SEARCHES:
+            what = "a start before a storm needs" if self.start else "storms need"
+            raise ValueError(f"{what} a governor that searches for its pace: process, fleet")
         if self.refusal_cost >= 1:
             raise ValueError(f"refusal_cost must be below 1, not {self.refusal_cost:g}")
         if not 0 <= self.alone < 1:

@@ -79,7 +79,7 @@ class Server:
         self._gate = Gate(
             scenario.capacity,
             cost=scenario.refusal_cost,
-            opens=scenario.outage,
+            opens=scenario.outage if scenario.storms else -1.0,  # idle for a second: it is full
             queue=scenario.queue,
         )
         self._busy: dict[int | None, Close] = {}

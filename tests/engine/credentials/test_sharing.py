@@ -158,7 +158,7 @@ async def test_a_failure_is_told_to_all_who_waited_and_the_next_dial_asks_anew(
 ) -> None:
     gate = asyncio.Event()
     provider = Asked(error, "token", gate=gate)
-    engines = many(Credentials(provider), UP)
+    engines = many(Credentials(provider), UP, governor=None)
     await turns()
     gate.set()
     await all_in(engines, State.BACKOFF)

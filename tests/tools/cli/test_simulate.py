@@ -126,6 +126,14 @@ def test_the_options_reach_the_storm(run):
     crowd = (*common, "--governor", "fleet", "--engines", "1000", "--capacity", "30")
     again = figures(run(*crowd, "--storms", "2"))["standard"]
     assert again["refused"] < figures(run(*crowd))["standard"]["refused"] / 5
+    after = figures(run(*crowd, "--start"))["standard"]
+    assert after["refused"] < figures(run(*crowd))["standard"]["refused"] / 5
+    start = figures(run(*crowd, "--start", "--storms", "0", "--outage", "0"))["standard"]
+    assert (start["unheard"], start["recovered"]) == (0, 1000)
+    assert start["t50"] < after["t50"]
+    alone = ("--start", "--storms", "0", "--engines", "40", "-p", "basic")
+    assert "40 engines, outage 0 s" in run(*alone).stdout
+    assert run(*alone, "--sweep").stdout.splitlines()[1].split()[-1] == "0/6"
     queued = figures(run(*common, "--queue", "--engines", "18"))["standard"]
     assert queued["recovered"] == 18
     assert figures(run(*common, "--queue"))["standard"]["t99"] != plain["t99"]
@@ -181,6 +189,8 @@ def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypat
         (("--refusal-cost", "1.5"), "refusal_cost must be below 1"),
         (("--refusal", "maybe"), "'maybe' is not one of"),
         (("--storms", "0"), "storms must be at least 1, not 0"),
+        (("--start",), "a start before a storm needs a governor that searches for its pace"),
+        (("--start", "--storms", "0", "--outage", "5"), "outage must be 0, not 5"),
         (("--storms", "2"), "storms need a governor that searches for its pace: process, fleet"),
         (("--ramp", "1.1"), "ramp needs a governor that searches for its pace: process, fleet"),
         (("--governor", "fleet-rate", "--ramp", "1.1"), "ramp needs a governor that searches"),

@@ -9,7 +9,7 @@ from recloser.fsm.decisions import Hold, Retry, Stop
 from recloser.fsm.errors import PolicyError
 from recloser.simulate import governed
 from recloser.simulate.population import Population
-from recloser.simulate.scenario import Down, Governing, Refusal, RetryAfter, Scenario
+from recloser.simulate.scenario import NOTICE, Down, Governing, Refusal, RetryAfter, Scenario
 from recloser.simulate.storm import simulate
 from recloser.simulate.sweep import REFUSALS, cases, sweep
 
@@ -106,6 +106,56 @@ def test_a_fleet_that_has_met_a_limiter_before_exceeds_it_no_more(storms, window
     assert figures["wait_ratio_worst"] <= 2.0
 
 
+@pytest.mark.spec("L4", "M1.3", "M3.15", "M3.16", "M3.18")
+@pytest.mark.parametrize("windows", [(20.0, 60.0, 180.0), (10.0, 30.0, 300.0)])
+def test_a_fleet_that_has_started_at_a_limiter_does_not_exceed_it_in_the_first_storm(windows):
+    """Its goals, with nothing set: dials, peak, time, and nobody waits for twice the mean."""
+    base = Scenario(engines=2000, governor=Governing.FLEET, start=True)
+    figures = sweep(
+        policies.standard(), list(cases(base, outages=(1.0, 40.0), windows=windows))
+    ).figures()
+    assert figures["dials_after_return"] <= 1.01
+    assert figures["dials_per_engine"] <= 1.2
+    assert figures["peak_ratio_worst"] <= 1.5
+    assert figures["excess_t99_worst"] <= 0.15
+    assert figures["wait_ratio_worst"] <= 2.0
+
+
+@pytest.mark.spec("L4", "M3.17", "M3.18")
+@pytest.mark.parametrize("queue", [True, False])
+@pytest.mark.parametrize(
+    ("governor", "dials", "peak"), [(Governing.PROCESS, 1.8, 22.0), (Governing.FLEET, 1.3, 3.0)]
+)
+def test_a_crowd_that_starts_dials_little(governor, dials, peak, queue):
+    """With 200 dials at a time there are 4.4 for each of these processes, and a peak of 98."""
+    start = Scenario(
+        engines=2000,
+        processes=20,
+        outage=0.0,
+        capacity=2000 / 180,
+        queue=queue,
+        governor=governor,
+        start=True,
+        storms=0,
+    )
+    outcome = simulate(policies.standard(), start)
+    assert len(outcome.fleet.opened) == 2000
+    assert outcome.unheard == 0
+    assert outcome.fleet.dials_per_engine <= dials
+    assert outcome.peak_after_return <= peak * start.capacity
+    assert outcome.excess(0.99) <= 0.1
+
+
+@pytest.mark.spec("L4")
+def test_without_a_governor_all_dial_as_they_start():
+    start = Scenario(engines=500, capacity=100.0, outage=0.0, start=True, storms=0)
+    outcome = simulate(policies.standard(), start)
+    assert outcome.fleet.dials[499] <= NOTICE
+    opened = sum(moment <= 1.0 for moment in outcome.fleet.opened)
+    assert opened >= 100, "the server was idle, and has the dials of a second to give"
+    assert len(outcome.fleet.opened) == 500
+
+
 @pytest.mark.spec("L4", "M3.16")
 @pytest.mark.parametrize("regions", [1, 3])
 def test_the_last_of_several_storms_counts_each_with_a_fate_of_its_own(regions):
@@ -151,15 +201,17 @@ def test_each_storm_has_dice_of_its_own(monkeypatch):
         return Population(policy, scenario)
 
     monkeypatch.setattr(governed, "Population", noted)
-    scenario = Scenario(engines=5, seed=7, storms=3, governor=Governing.PROCESS)
+    scenario = Scenario(engines=5, seed=7, start=True, storms=3, governor=Governing.PROCESS)
     simulate(policies.standard(), scenario)
-    assert seeds == [9, 8, 7]
+    assert seeds == [10, 9, 8, 7]
 
 
 @pytest.mark.spec("L4")
 def test_the_progress_is_that_of_all_storms():
     shares = []
-    scenario = Scenario(engines=3000, capacity=100.0, storms=3, governor=Governing.FLEET)
+    scenario = Scenario(
+        engines=3000, capacity=100.0, start=True, storms=2, governor=Governing.FLEET
+    )
     simulate(policies.standard(), scenario, shares.append)
     assert shares == sorted(shares)
     assert len(shares) > 6
@@ -168,16 +220,20 @@ def test_the_progress_is_that_of_all_storms():
 
 @pytest.mark.spec("L4")
 @pytest.mark.parametrize(
-    ("storms", "governor", "text"),
+    ("storms", "start", "governor", "text"),
     [
-        (0, Governing.FLEET, "storms must be at least 1, not 0"),
-        (2, None, "storms need a governor"),
-        (2, Governing.FLEET_RATE, "storms need a governor"),
+        (0, False, Governing.FLEET, "storms must be at least 1, not 0"),
+        (-1, True, Governing.FLEET, "storms must be at least 0, not -1"),
+        (0, True, Governing.FLEET, "a start has no outage: outage must be 0, not 30"),
+        (1, True, None, "a start before a storm needs a governor"),
+        (1, True, Governing.FLEET_RATE, "a start before a storm needs a governor"),
+        (2, False, None, "storms need a governor"),
+        (2, False, Governing.FLEET_RATE, "storms need a governor"),
     ],
 )
-def test_storms_that_would_all_be_alike_are_refused(storms, governor, text):
+def test_storms_that_would_all_be_alike_are_refused(storms, start, governor, text):
     with pytest.raises(ValueError, match=text):
-        Scenario(storms=storms, governor=governor)
+        Scenario(storms=storms, start=start, governor=governor)
 
 
 @pytest.mark.spec("L4", "M3.11")

@@ -53,6 +53,9 @@ class Server:
         self.site = web.TCPSite(self.runner, "127.0.0.1", 0, backlog=4096)
         await self.site.start()
         self.port = self.runner.addresses[0][1]
+        if self.scenario.start:
+            idle = asyncio.get_running_loop().time() - 1.0
+            self.gate = Gate(self.scenario.capacity, cost=self.scenario.refusal_cost, opens=idle)
 
     async def handle(self, request):
         if self.gate is not None:
@@ -87,8 +90,8 @@ class Server:
 
 
 async def real(scenario, governor=None):
-    """Run the storms; of the last give the moments of dials and opens since the loss, and the
-    server."""
+    """Run the start, and the storms; of the last give the moments of dials and opens since then,
+    and the server."""
     loop = asyncio.get_running_loop()
     server, dials, opened = Server(scenario), [], []
     everybody = asyncio.Event()
@@ -114,6 +117,7 @@ async def real(scenario, governor=None):
             )
             for number in range(scenario.engines)
         ]
+        since = loop.time()
         for engine in engines:
             stack.push_async_callback(engine.close)
             engine.connect()
@@ -123,8 +127,8 @@ async def real(scenario, governor=None):
                 counted.clear()
             await server.lose()
             await everybody.wait()
-        assert loop.time() - server.lost_at < scenario.end
-        since = server.lost_at
+            since = server.lost_at
+        assert loop.time() - since < scenario.end
         found = [moment - since for moment in dials], [moment - since for moment in opened]
         await asyncio.gather(*(engine.close() for engine in engines))
     return *found, server
@@ -173,6 +177,25 @@ async def test_a_thousand_real_engines_meet_their_limiter_again():
     told = simulate(POLICY, replace(scenario, storms=1))
     assert told.refused >= 50
     assert server.answers[False] <= 10
+    assert len(opened) == server.answers[True] == scenario.engines
+
+
+@pytest.mark.slow
+@pytest.mark.spec("M3.16", "M3.18")
+@pytest.mark.parametrize(("storms", "refused"), [(0, 130), (1, 10)])
+async def test_a_thousand_real_engines_meet_a_limiter_as_they_start(storms, refused):
+    """A fleet in which 200 dial at once had a thousand dials refused."""
+    scenario = Scenario(
+        engines=1000,
+        outage=2.0 * storms,
+        capacity=100.0,
+        governor=Governing.PROCESS,
+        start=True,
+        storms=storms,
+        horizon=60.0,
+    )
+    _, opened, server = await real(scenario, recloser.Governor())
+    assert server.answers[False] <= refused
     assert len(opened) == server.answers[True] == scenario.engines
 
 
