@@ -111,6 +111,7 @@ ROOMS = {
             for name in (
                 "ceiling",
                 "core",
+                "dial",
                 "dial_times",
                 "effects",
                 "host",
@@ -118,8 +119,8 @@ ROOMS = {
                 "limits",
                 "news",
                 "pace",
-                "places",
                 "probe_gap",
+                "sleepers",
             )
         ),
         ours=fsm("closecodes", "numbers", "record", "states"),

@@ -2,18 +2,18 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from heapq import heappop, heappush
 from math import inf
 from typing import Final
 
 from recloser.fsm.record import Close
+from recloser.governor.dial import Dial
 from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
 from recloser.governor.intake import Intake
 from recloser.governor.limits import CATCH_UP, DialLimits
 from recloser.governor.news import News, Reading, reading
 from recloser.governor.pace import Pace
-from recloser.governor.places import Dial, Sleeper
 from recloser.governor.probe_gap import probe_gap
+from recloser.governor.sleepers import Sleepers
 
 _EVIDENCE: Final = 60.0
 """Seconds within which two engines must fail for the host to count as down."""
@@ -40,9 +40,9 @@ class Host:
     """
 
     __slots__ = (
-        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_failures", "_later"),
-        *("_next_at", "_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_ripe"),
-        *("_silent_until", "_sleepers", "_slept", "_spread", "_suspect", "_tries", "_waiting"),
+        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_failures"),
+        *("_next_at", "_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_silent_until"),
+        *("_sleepers", "_spread", "_suspect", "_tries", "_waiting"),
         *("due", "idle", "key", "known", "listed"),
     )
 
@@ -61,13 +61,7 @@ class Host:
         self._earlier: dict[int, Dial] = {}
         """Those of them, in a return, who dial since before it. A dial that began while the host
         was down may hang on, and says nothing of what the host takes now."""
-        self._ripe: OrderedDict[int, Hashable] = OrderedDict()
-        """Those in backoff that the return of the host wakes, one after the other."""
-        self._sleepers: dict[int, Sleeper] = {}
-        """The others in backoff."""
-        self._later: list[Sleeper] = []
-        """Those that will be ripe, by moment; who is not in `_sleepers` counts no more."""
-        self._slept = 0
+        self._sleepers = Sleepers()
         self._tries: dict[int, int] = {}
         """How often an engine has failed in this return."""
         self._suspect: tuple[int, float] | None = None
@@ -104,9 +98,9 @@ class Host:
 
     def ask(self, engine: int, route: Hashable, now: float, *, intentional: bool) -> list[Effect]:
         """Take an engine that wants to dial now, and has no permit."""
-        self._sleepers.pop(engine, None)
-        self._ripe.pop(engine, None)
-        others = bool(self._ahead or self._waiting or (self._pace is not None and self._ripe))
+        sleepers = self._sleepers
+        sleepers.discard(engine)
+        others = bool(self._ahead or self._waiting or (self._pace is not None and sleepers.ripe))
         line = self._ahead if intentional else self._waiting
         line[engine] = route
         if others and now < self.due and (self._down_since is None or not intentional):
@@ -119,13 +113,12 @@ class Host:
         """Take an engine that begins a backoff after an end with this record."""
         kind = reading(close)
         told = close.retry_after is not None or close.spread is not None
+        ripe = -inf
         if told or not wake or kind not in _TROUBLE:
-            self._rest(engine, inf, route)
+            ripe = inf
         elif tries := self._tries.get(engine, 0):
-            self._rest(engine, now + 2.0 ** min(tries - 1, 10), route)
-        else:
-            self._sleepers.pop(engine, None)
-            self._ripe[engine] = route
+            ripe = now + 2.0 ** min(tries - 1, 10)
+        self._sleepers.add(engine, route, ripe)
         if close.spread is not None:
             self._asks(close.spread, now)
         if self._pace is not None:
@@ -142,8 +135,9 @@ class Host:
 
     def leave(self, engine: int, now: float) -> list[Effect]:
         """Let an engine go that neither waits nor dials any more."""
-        for line in (self._ahead, self._waiting, self._ripe, self._sleepers):
+        for line in (self._ahead, self._waiting):
             line.pop(engine, None)
+        self._sleepers.discard(engine)
         self._end_dial(engine)
         self._tries.pop(engine, None)
         return self.admit(now)
@@ -169,10 +163,11 @@ class Host:
         if self._down_since is not None:
             self._begin_return(now)
             return [Tell(News(self.key, Reading.UP)), *self.admit(now)]
-        if self._pace is None:
-            if self._rate == inf and (self._ahead or self._waiting):
-                self._begin_return(now, _INITIAL)
-        else:
+        if self._is_clear:
+            self._next_at = min(self._next_at, now)
+            if self._ahead or self._waiting:
+                self._begin_start(now)
+        elif self._pace is not None:
             if self._tries:
                 self._tries.pop(engine, None)
             self._pace.opened(now, dial.began, len(self._dialling) + 1)
@@ -183,7 +178,7 @@ class Host:
         dial = self._end_dial(engine)
         if dial is None:
             return []
-        self._rest(engine, inf, dial.route)  # until it says what comes next
+        self._sleepers.add(engine, dial.route)  # until it says what comes next
         found: list[Effect] = []
         kind = reading(close)
         if kind in _TROUBLE:
@@ -259,21 +254,29 @@ class Host:
             return
         self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_WISH))
 
-    def _begin_return(self, now: float, window: int = 1) -> None:
-        if self._down_since is not None:
-            self._dialling, self._earlier = {}, self._dialling
-        self._down_since, self._failures = None, 0
-        self._tries.clear()
+    def _begin_return(self, now: float) -> None:
+        self._down_since = None
+        self._dialling, self._earlier = {}, self._dialling
         count, spread, self._spread = self._engines, self._spread, None
         if self._rate < inf:
-            self._pace = Pace(self._rate, now, self._ramp)
+            pace = Pace(self._rate, now, self._ramp)
         elif spread is not None:
-            self._pace = Pace(max(count, 1) / spread[0], now, self._ramp)
+            pace = Pace(max(count, 1) / spread[0], now, self._ramp)
         else:
-            self._pace = Pace.search(count, now, self._ramp, self.known, window)
+            pace = Pace.search(count, now, self._ramp, self.known)
+        self._go_at(pace, now)
+
+    def _begin_start(self, now: float) -> None:
+        """Search for a pace for those who wait, though the host was not down."""
+        pace = Pace.search(self._engines, now, self._ramp, self.known, _INITIAL)
         for engine, dial in self._dialling.items():
-            self._dialling[engine] = dial._replace(rate=self._pace.rate)
-        self._next_at = max(self._next_at, now + 1 / self._pace.rate)
+            self._dialling[engine] = dial._replace(rate=pace.rate)
+        self._go_at(pace, now)
+
+    def _go_at(self, pace: Pace, now: float) -> None:
+        self._pace, self._failures = pace, 0
+        self._tries.clear()
+        self._next_at = max(self._next_at, now + 1 / pace.rate)
 
     def _asks(self, spread: float, now: float) -> None:
         """Take the spread that the host asks for, of one engine after the other in a drain.
@@ -286,31 +289,13 @@ class Host:
             self._pace.at_least(self._engines / spread)
             self._next_at = min(self._next_at, now + 1 / self._pace.rate)
 
-    def _rest(self, engine: int, ripe: float, route: Hashable) -> None:
-        self._ripe.pop(engine, None)
-        self._slept += 1
-        sleeper = self._sleepers[engine] = Sleeper(ripe, self._slept, engine, route)
-        if ripe == inf:
-            return
-        heappush(self._later, sleeper)
-        if len(self._later) > 2 * len(self._sleepers) + 16:  # most of them count no more
-            self._later = sorted(each for each in self._sleepers.values() if each.ripe < inf)
-
-    def _ripen(self, now: float) -> None:
-        """Put those who are ripe by now behind those who have been."""
-        while self._later and self._later[0].ripe <= now:
-            sleeper = heappop(self._later)
-            if self._sleepers.get(sleeper.engine) is sleeper:
-                del self._sleepers[sleeper.engine]
-                self._ripe[sleeper.engine] = sleeper.route
-
     def _share(self, close: Close, route: Hashable) -> list[Effect]:
         """Give those who wait on the same route the record of this dial as their own."""
         found: list[Effect] = []
         for line in (self._ahead, self._waiting):
             for engine in [engine for engine, other in line.items() if other == route]:
                 del line[engine]
-                self._rest(engine, inf, route)  # until it says what comes next
+                self._sleepers.add(engine, route)  # until it says what comes next
                 found.append(Share(engine, close))
         return found
 
@@ -321,9 +306,10 @@ class Host:
         found: list[Effect] = []
         queued, self.due = self.due == self._next_at, inf
         returns = self._pace is not None
-        if returns and self._later:
-            self._ripen(now)
-        while line := self._ahead or self._waiting or (self._ripe if returns else None):
+        if returns:
+            self._sleepers.pass_time(now)
+        ripe = self._sleepers.ripe
+        while line := self._ahead or self._waiting or (ripe if returns else None):
             at = self._turn(now)
             if at > now:
                 self.due = at
@@ -331,17 +317,17 @@ class Host:
             late = queued and at == self._next_at
             start = max(at, now - CATCH_UP) if late else now
             found.append(self._grant(line, start, now))
-        if not line and returns and self._later:
-            self.due = self._later[0].ripe
+        if not line and returns:
+            self.due = self._sleepers.due
         dialling = self._dialling or self._earlier
-        if dialling or self._ripe or self._waiting or self._ahead:
+        if dialling or ripe or self._waiting or self._ahead:
             return found
         if self._pace is not None:
             self.known = self._pace.intake() or self.known
         if not self._sleepers:
             self._pace = self._down_since = self._suspect = None
             self._tries.clear()
-            self._later.clear()
+            self._sleepers.forget()
             limited = self._rate < inf and self._next_at > now
             self.due = self._next_at if limited else inf  # its limit is remembered until then
             self.idle = not limited
@@ -366,7 +352,7 @@ class Host:
         Rate and pace count from `start`, which is before `now` if the event loop was late.
         """
         slowest = min(self._rate, pace := self._paced)
-        if slowest == inf and self._down_since is None and len(self._dialling) + 1 >= _INITIAL:
+        if self._is_clear and len(self._dialling) + 1 >= _INITIAL:
             slowest = _BEYOND
         if slowest < inf:
             self._next_at = start + 1 / slowest
@@ -374,7 +360,7 @@ class Host:
             self._pace.ceiling.granted(now)
         engine, route = line.popitem(last=False)
         self._dialling[engine] = Dial(route, now, pace)
-        if line is self._ripe:
+        if line is self._sleepers.ripe:
             return Wake(engine)
         if self._down_since is None:
             return Grant(engine)
@@ -387,6 +373,11 @@ class Host:
         return self._dialling.pop(engine, None) or self._earlier.pop(engine, None)
 
     @property
+    def _is_clear(self) -> bool:
+        """Whether the initial window holds."""
+        return self._pace is None and self._down_since is None and self._rate == inf
+
+    @property
     def _paced(self) -> float:
         """Dials per second at the present pace; infinity if no return is going on."""
         return inf if self._pace is None else self._pace.rate
@@ -395,4 +386,4 @@ class Host:
     def _engines(self) -> int:
         """How many engines wait, dial or sleep here."""
         asking = len(self._ahead) + len(self._waiting) + len(self._dialling) + len(self._earlier)
-        return asking + len(self._ripe) + len(self._sleepers)
+        return asking + len(self._sleepers)

@@ -1,6 +1,6 @@
 """The server of a simulated storm: it accepts dials, refuses them, or is silent."""
 
-from math import ceil
+from math import ceil, inf
 from random import Random
 from typing import Final
 
@@ -79,7 +79,7 @@ class Server:
         self._gate = Gate(
             scenario.capacity,
             cost=scenario.refusal_cost,
-            opens=scenario.outage if scenario.storms else -1.0,  # idle for a second: it is full
+            opens=scenario.outage if scenario.storms else -inf,  # at a start it has long been idle
             queue=scenario.queue,
         )
         self._busy: dict[int | None, Close] = {}

@@ -142,3 +142,35 @@ def test_the_initial_window_that_is_refused_ends_the_search(ramp: float) -> None
         town.sleep(engine, close=FULL)
     town.until(1.0)
     assert len(town.granted) - begun <= 5
+
+
+@pytest.mark.spec("M3.18")
+def test_a_spread_that_the_host_has_asked_for_slows_no_start() -> None:
+    """Those who were asked keep away by themselves; these were not."""
+    town = Town()
+    town.sleep(900, close=Close.frame(1012, spread=250.0))
+    town.ask(*range(50))
+    town.serve(5.0)
+    assert town.answered == 50
+
+
+@pytest.mark.spec("M3.17")
+def test_the_window_holds_again_when_all_have_opened() -> None:
+    """What the pace has been does not count for a crowd that comes an hour later."""
+    town = Town()
+    town.ask(*range(50))
+    town.serve(20.0)
+    begun = len(town.granted)
+    town.until(3600.0)
+    town.ask(*range(100, 150))
+    assert len(town.granted) - begun == INITIAL
+
+
+@pytest.mark.spec("M3.17")
+def test_who_asks_just_after_ten_have_opened_does_not_wait() -> None:
+    town = Town()
+    town.ask(*range(INITIAL))
+    for engine in range(INITIAL):
+        town.ended(engine)
+    town.ask(INITIAL)
+    assert town.granted[-1] == (0.0, INITIAL)
