@@ -115,6 +115,7 @@ ROOMS = {
                 "dial_times",
                 "effects",
                 "host",
+                "initial_window",
                 "intake",
                 "limits",
                 "news",

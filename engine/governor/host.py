@@ -8,6 +8,7 @@ from typing import Final
 from recloser.fsm.record import Close
 from recloser.governor.dial import Dial
 from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
+from recloser.governor.initial_window import BEYOND, InitialWindow
 from recloser.governor.intake import Intake
 from recloser.governor.limits import CATCH_UP, DialLimits
 from recloser.governor.news import News, Reading, reading
@@ -19,10 +20,6 @@ _EVIDENCE: Final = 60.0
 """Seconds within which two engines must fail for the host to count as down."""
 _LONGEST_WISH: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away, and of a spread at most."""
-_INITIAL: Final = 10
-"""The initial window: dials that may be under way at a host that is clear (of TCP: RFC 6928),"""
-_BEYOND: Final = 10.0
-"""and how many begin in a second beyond it: those within may hang."""
 _LAPSE: Final = 5
 """So many dials in a return that find no server, and began after the last one had opened: the host
 is down again."""
@@ -35,12 +32,12 @@ class Host:
     The host is *clear* as long as nothing speaks against it: limits hold, and an initial window.
     It is *down* when two engines have failed there with no dial that opened in between: one engine
     dials at a time, as a *probe*, and those who wait get the record of a probe that failed. When a
-    dial opens after that, or while others wait, the *return* begins: those who wait, and those in
-    backoff, dial one after the other at the pace. It ends when nobody is left.
+    dial opens, the *return* begins: those who wait, and those in backoff, dial one after the other
+    at the pace. It ends when nobody is left.
     """
 
     __slots__ = (
-        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_failures"),
+        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_failures", "_initial"),
         *("_next_at", "_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_silent_until"),
         *("_sleepers", "_spread", "_suspect", "_tries", "_waiting"),
         *("due", "idle", "key", "known", "listed"),
@@ -66,6 +63,7 @@ class Host:
         """How often an engine has failed in this return."""
         self._suspect: tuple[int, float] | None = None
         """The engine that failed last, and when, while the host is clear."""
+        self._initial = InitialWindow()
         self._down_since: float | None = None
         self._pace: Pace | None = None
         self._failures = 0
@@ -164,9 +162,7 @@ class Host:
             self._begin_return(now)
             return [Tell(News(self.key, Reading.UP)), *self.admit(now)]
         if self._is_clear:
-            self._next_at = min(self._next_at, now)
-            if self._ahead or self._waiting:
-                self._begin_start(now)
+            self._initial.grow(len(self._dialling) + 1)
         elif self._pace is not None:
             if self._tries:
                 self._tries.pop(engine, None)
@@ -255,7 +251,8 @@ class Host:
         self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_WISH))
 
     def _begin_return(self, now: float) -> None:
-        self._down_since = None
+        self._down_since, self._failures = None, 0
+        self._tries.clear()
         self._dialling, self._earlier = {}, self._dialling
         count, spread, self._spread = self._engines, self._spread, None
         if self._rate < inf:
@@ -263,19 +260,9 @@ class Host:
         elif spread is not None:
             pace = Pace(max(count, 1) / spread[0], now, self._ramp)
         else:
-            pace = Pace.search(count, now, self._ramp, self.known)
-        self._go_at(pace, now)
-
-    def _begin_start(self, now: float) -> None:
-        """Search for a pace for those who wait, though the host was not down."""
-        pace = Pace.search(self._engines, now, self._ramp, self.known, _INITIAL)
-        for engine, dial in self._dialling.items():
-            self._dialling[engine] = dial._replace(rate=pace.rate)
-        self._go_at(pace, now)
-
-    def _go_at(self, pace: Pace, now: float) -> None:
-        self._pace, self._failures = pace, 0
-        self._tries.clear()
+            pace = Pace.search(count, now, self._ramp, self.known, self._initial.opened)
+        self._initial = InitialWindow()
+        self._pace = pace
         self._next_at = max(self._next_at, now + 1 / pace.rate)
 
     def _asks(self, spread: float, now: float) -> None:
@@ -344,7 +331,7 @@ class Host:
             return inf if pace.is_full(under_way, now) else self._next_at
         if self._down_since is not None and (under_way or not self._ahead):
             return max(self._next_at, self._probe_at, self._silent_until)
-        return self._next_at
+        return -inf if self._is_clear and under_way < self._initial.size else self._next_at
 
     def _grant(self, line: OrderedDict[int, Hashable], start: float, now: float) -> Effect:
         """Give a permit to the first of the line.
@@ -352,8 +339,8 @@ class Host:
         Rate and pace count from `start`, which is before `now` if the event loop was late.
         """
         slowest = min(self._rate, pace := self._paced)
-        if self._is_clear and len(self._dialling) + 1 >= _INITIAL:
-            slowest = _BEYOND
+        if self._is_clear and len(self._dialling) + 1 >= self._initial.size:
+            slowest = BEYOND
         if slowest < inf:
             self._next_at = start + 1 / slowest
         if self._pace is not None and self._pace.ceiling is not None:

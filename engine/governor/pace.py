@@ -66,7 +66,7 @@ class Pace:
 
     __slots__ = (
         *("_at", "_fixed", "_least", "_marks", "_meter", "_opened", "_ramp", "_row", "_search_end"),
-        *("_times", "ceiling", "rate", "window"),
+        *("_started", "_times", "ceiling", "rate", "window"),
     )
 
     def __init__(self, rate: float, now: float, ramp: float = RAMP) -> None:
@@ -80,6 +80,8 @@ class Pace:
         """Dials per second with which the search ends at least."""
         self._times: DialTimes | None = None
         """How long the dials of a search with a window take."""
+        self._started = 0
+        """How many of the crowd had opened before."""
         self._search_end: float | None = None
         """When the search ended; None: the host has refused nothing yet."""
         self._row = 0
@@ -101,18 +103,19 @@ class Pace:
         now: float,
         ramp: float = RAMP,
         known: Intake | None = None,
-        window: int = 1,
+        started: int = 0,
     ) -> "Pace":
         """Begin a search for the pace of a host, for a crowd of so many engines.
 
-        `known`: what the host took in an earlier return. `window`: the least that the congestion
-        window begins with.
+        `known`: what the host took in an earlier return. `started`: so many of the crowd opened
+        before the host went down.
         """
         pace = cls(max(crowd / _FULL_RETURN, _SLOWEST), now, ramp)
         pace._fixed = False
+        pace._started = started
         pace._least = max(crowd / _FULL_RETURN, _LEAST)
         if ramp >= RAMP:
-            pace.window = max(crowd * _WINDOW, float(window))
+            pace.window = max(crowd * _WINDOW, 1.0)
             pace._times = DialTimes()
         if known is not None:
             pace.ceiling = Ceiling(known, crowd, now)
@@ -123,7 +126,7 @@ class Pace:
     def intake(self) -> Intake | None:
         """Return what the host takes, as this return has found; None: it has found nothing new."""
         meter, ceiling = self._meter, self.ceiling
-        opened = self._opened if meter is None else meter.opened
+        opened = self._started + (self._opened if meter is None else meter.opened)
         if meter is not None and (found := meter.rate) is not None:
             least = 0.0 if ceiling is None else _FALL * ceiling.known
             return Intake(max(found, least), opened, meter.found_at)
