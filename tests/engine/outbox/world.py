@@ -118,6 +118,10 @@ class World:
         """What nobody promised to keep, and a crash took."""
         self.excused: set[str] = set()
         """What went out while the disk refused: its file knows less of it."""
+        self.unmarked: set[str] = set()
+        """What had gone out so when the process was killed: no mark can be in its file."""
+        self.owed_again: set[str] = set()
+        """What was settled, and a crash brought back: younger ones may have left before it."""
         self.accepted_before: set[str] = set()
         """What was handed over once, or was read from the file: it may exceed the bounds."""
         self.fleeting: set[str] = set()
@@ -571,7 +575,9 @@ class World:
         self.lost |= {f"{number:02}" for number in range(self.offered)} - self._promised()
         there = {str(row.data) for row in self.file.values()}
         for gone in (self.acknowledged, self.dropped, self.taken, self.lost):
-            gone.difference_update(there)  # the disk was not told yet: they are owed again
+            self.owed_again |= gone & there
+            gone -= there  # the disk was not told yet
+        self.unmarked |= self.excused
         self.buffer, self.excused = [], set()
         self._begin()
 
@@ -618,7 +624,7 @@ class World:
 
     def _check_order(self, held: list[str]) -> None:
         first = list(dict.fromkeys(name for name, _ in self.peer))
-        ordered = [name for name in first if name not in self.fleeting]
+        ordered = [name for name in first if name not in self.fleeting | self.owed_again]
         self.hold(ordered == sorted(ordered), f"G3: out of order: {first}")
         waiting = [
             self.name(each)
@@ -639,7 +645,8 @@ class World:
     def _check_marks(self) -> None:
         seen: set[str] = set()
         for name, redelivered in self.peer:
-            known = name in self.excused or (not self.setting.acknowledged and not self.crashes)
+            known = name in self.excused | self.unmarked
+            known = known or (not self.setting.acknowledged and not self.crashes)
             self.hold(
                 name not in seen or redelivered or known, "G7.4: redelivered without the mark"
             )
@@ -718,7 +725,7 @@ class World:
             None if dispatch._flushed is None else self.name(dispatch._flushed),
             frozenset(self.answers.items()),
             *map(frozenset, (self.refused, self.acknowledged, self.dropped, self.taken)),
-            *map(frozenset, (self.lost, self.excused)),
+            *map(frozenset, (self.lost, self.excused, self.unmarked, self.owed_again)),
         )
 
     def _ahead(self, moment: float | None) -> float | None:

@@ -123,7 +123,7 @@ def test_a_fleet_that_has_started_at_a_limiter_does_not_exceed_it_in_the_first_s
 
 @pytest.mark.spec("L4", "M3.15", "M3.18")
 @pytest.mark.parametrize("window", [20.0, 60.0, 180.0])
-@pytest.mark.parametrize("refusal", Refusal)
+@pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_start_finds_what_a_limiter_takes_and_counts_all_of_its_crowd(window, refusal):
     """Those who opened before the host went down as well: else a storm of as many would have a
     ceiling above what the host takes."""
