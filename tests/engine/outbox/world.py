@@ -576,7 +576,7 @@ class World:
         there = {str(row.data) for row in self.file.values()}
         for gone in (self.acknowledged, self.dropped, self.taken, self.lost):
             self.owed_again |= gone & there
-            gone -= there  # the disk was not told yet
+            gone.difference_update(there)  # the disk was not told yet
         self.unmarked |= self.excused
         self.buffer, self.excused = [], set()
         self._begin()
