@@ -134,6 +134,7 @@ async def finish(world: World) -> None:
 )
 @pytest.mark.usefixtures("quiet")
 @example(["provider: fails", "policy: at once", "connect", "turn", "two turns"])
+@example(["connect", "settle", "reconnect", "25 s", "echo of the dead"])
 @settings(max_examples=4 * settings().max_examples)
 @given(STORIES)
 def test_stories(story: list[str]) -> None:

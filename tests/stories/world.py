@@ -9,6 +9,7 @@ from typing import Any, cast
 import recloser
 from recloser import Close, ConcurrentReceive, Context, RecloserError, Retry, State, StateChange
 from recloser.clock import Alarm
+from recloser.driver.stable import settle
 from recloser.fsm import TABLE
 from recloser.testing import Plan, ScriptedTransport, ScriptedWire
 from recloser.transport import Request
@@ -224,7 +225,11 @@ class World(ScriptedTransport):
             self.live[-1].end(close)
 
     def echo_of_the_dead(self, close: Close) -> None:
-        """An event of an old generation reaches the engine; it must change nothing."""
+        """An event of an old generation reaches the engine; it must change nothing.
+
+        The end of the stable period is taken note of before it, as before any event.
+        """
+        settle(self.ws._driver.core, asyncio.get_running_loop().time())
         for wire in self.wires:
             if wire.over:
                 before = self.picture()
