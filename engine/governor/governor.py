@@ -50,6 +50,7 @@ class Governor:
 
     rate: dials per second that begin at a host, evenly spaced; None for no limit. It is also the
         pace at which engines come back to a host that was down: the operator knows what it takes.
+        Without it ten engines of a crowd that starts dial at once, and more as dials open.
     at_once: dials that are under way at a host at a time, `on_open` included; None for no limit.
     by: what counts as one host: "host" (host and port), "address" (scheme, host, port and path), or
         a function that is called with the address and returns the name of a group, a str. If the
