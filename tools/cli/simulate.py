@@ -148,7 +148,7 @@ _OPTIONS: Final = (
         "--start",
         is_flag=True,
         help="First the engines start, all at once, at a server that is up. A governor of a "
-        "process or a fleet then knows what it takes.",
+        "process or a fleet knows then what it takes, if enough dials were refused.",
     ),
     click.option(
         "--storms",

@@ -79,12 +79,14 @@ def chart(
     lower = bars(recovered(outcome, end, columns), 2, ascii_only=ascii_only)
     labels = [f"{peak:.0f}/s", *[""] * (_ROWS - 2), "1/s", "100 %", "0 %"]
     mark = "|" if ascii_only else "│"
+    share = "recovered" if outcome.scenario.storms else "open"
     scale = f"{end:.0f} s"
     back = min(int(outcome.scenario.outage / end * columns), columns - 1)
-    pointer = "^ server is back" if back + len("^ server is back") <= columns else "^"
+    text = "^ server is back" if outcome.scenario.storms else "^ engines start"
+    pointer = text if back + len(text) <= columns else "^"
     axis = f"{' ' * back}{pointer}".ljust(columns)[: columns - len(scale) - 1]
     return [
-        f"{name}: dials per second (logarithmic) and share recovered",
+        f"{name}: dials per second (logarithmic) and share {share}",
         *(
             f"{label:>{_LABEL}}{mark}{line}".rstrip()
             for label, line in zip(labels, upper + lower, strict=True)
@@ -114,8 +116,8 @@ def draw(outcomes: Mapping[str, Outcome], path: Path) -> None:
     dials.axhline(scenario.capacity, color="grey", linestyle=":", label="capacity")
     dials.set_ylim(bottom=0.0)
     dials.set_ylabel("dials per second")
-    share.set_ylabel("share recovered")
-    share.set_xlabel("seconds since the loss")
+    share.set_ylabel("share recovered" if scenario.storms else "share open")
+    share.set_xlabel(f"seconds since the {'loss' if scenario.storms else 'start'}")
     for axes in (dials, share):
         axes.axvline(scenario.outage, color="grey", linestyle="--", linewidth=0.8)
     share.axvline(scenario.optimum, color="green", linestyle="--", linewidth=0.8, label="optimum")

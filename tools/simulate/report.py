@@ -62,8 +62,9 @@ def report(outcomes: Mapping[str, Outcome], *, width: int, ascii_only: bool = Fa
         )
         for name, each in outcomes.items()
     ]
+    what = f", outage {first.outage:g} s" if first.storms else " start"
     lines = [
-        f"{first.fleet} engines, outage {first.outage:g} s, optimum {first.optimum:.1f} s",
+        f"{first.fleet} engines{what}, optimum {first.optimum:.1f} s",
         "",
         *table(head, rows),
         "",

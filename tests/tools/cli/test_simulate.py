@@ -132,7 +132,12 @@ def test_the_options_reach_the_storm(run):
     assert (start["unheard"], start["recovered"]) == (0, 1000)
     assert start["t50"] < after["t50"]
     alone = ("--start", "--storms", "0", "--engines", "40", "-p", "basic")
-    assert "40 engines, outage 0 s" in run(*alone).stdout
+    told = run(*alone).stdout
+    assert "40 engines start, optimum 0.0 s" in told
+    assert "share open" in told
+    assert "^ engines start" in told
+    assert "outage" not in told
+    assert "server is back" not in told
     assert run(*alone, "--sweep").stdout.splitlines()[1].split()[-1] == "0/6"
     queued = figures(run(*common, "--queue", "--engines", "18"))["standard"]
     assert queued["recovered"] == 18
