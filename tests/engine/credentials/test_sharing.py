@@ -158,8 +158,8 @@ async def test_a_failure_is_told_to_all_who_waited_and_the_next_dial_asks_anew(
 ) -> None:
     gate = asyncio.Event()
     provider = Asked(error, "token", gate=gate)
-    engines = many(Credentials(provider), UP, governor=None)
-    await turns()
+    engines = many(Credentials(provider), UP)
+    await pass_time(0.1 * MANY)  # until the governor has let all of them dial
     gate.set()
     await all_in(engines, State.BACKOFF)
     assert provider.calls == 1

@@ -68,8 +68,8 @@ def test_so_many_are_under_way_at_a_time() -> None:
     town = Town(at_once=3)
     town.ask(*range(5))
     assert [engine for _, engine in town.granted] == [0, 1, 2]
-    town.ended(0, FULL)
     town.ended(1)
+    town.ended(0, FULL)
     assert [engine for _, engine in town.granted] == [0, 1, 2, 3, 4]
 
 

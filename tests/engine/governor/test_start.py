@@ -7,7 +7,7 @@ import pytest
 from recloser.fsm.record import Cause, Close
 from recloser.governor.initial_window import InitialWindow
 from recloser.governor.news import Reading
-from tests.engine.governor.rig import FULL, NOBODY, Town
+from tests.engine.governor.rig import FULL, KEY, NOBODY, Town
 
 INITIAL = 10
 HANGS = Close.by_engine(Cause.CONNECT_TIMEOUT)
@@ -191,10 +191,32 @@ def test_a_spread_that_the_host_has_asked_for_slows_no_start() -> None:
 
 
 @pytest.mark.spec("M3.17")
-def test_the_window_is_ten_again_after_an_outage_and_when_all_have_gone() -> None:
+def test_the_window_is_ten_again_when_all_have_gone() -> None:
     town = Town()
     town.ask(*range(50))
     town.serve(20.0)
     begun = len(town.granted)
     town.ask(*range(100, 150))
     assert len(town.granted) - begun == INITIAL
+
+
+@pytest.mark.spec("M3.18")
+def test_what_opened_before_an_outage_counts_for_one_return() -> None:
+    """One engine sleeps for good, so that the host is remembered from one to the next."""
+    town = Town()
+    town.sleep(900, close=Close.refused(503, retry_after=7200.0))
+    town.ask(*range(50))
+    town.serve(1.0)
+    started = []
+    for outage in range(2):
+        town.down()
+        for failing in (903, 904, 905, 906, 907, 908):
+            town.ask(failing)
+            town.ended(failing, NOBODY)
+            town.sleep(failing)
+            town.until(town.now + 20.0)
+        town.ask(60 + outage)
+        town.ended(60 + outage)
+        started.append(town.core._hosts[KEY]._pace._started)
+        town.leave(*range(901, 909))
+    assert started == [31, 0], "the last of fifty used less than half of the window"
