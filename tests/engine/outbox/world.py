@@ -121,7 +121,9 @@ class World:
         self.unmarked: set[str] = set()
         """What had gone out so when the process was killed: no mark can be in its file."""
         self.owed_again: set[str] = set()
-        """What was settled, and a crash brought back: younger ones may have left before it."""
+        """What was settled, and a crash brought back: younger ones may have left before that."""
+        self.arrived_before: set[str] = set()
+        """What the peer had when the process was killed."""
         self.accepted_before: set[str] = set()
         """What was handed over once, or was read from the file: it may exceed the bounds."""
         self.fleeting: set[str] = set()
@@ -578,6 +580,7 @@ class World:
             self.owed_again |= gone & there
             gone.difference_update(there)  # the disk was not told yet
         self.unmarked |= self.excused
+        self.arrived_before = set(dict(self.peer))
         self.buffer, self.excused = [], set()
         self._begin()
 
@@ -624,8 +627,12 @@ class World:
 
     def _check_order(self, held: list[str]) -> None:
         first = list(dict.fromkeys(name for name, _ in self.peer))
-        ordered = [name for name in first if name not in self.fleeting | self.owed_again]
-        self.hold(ordered == sorted(ordered), f"G3: out of order: {first}")
+        ordered = [name for name in first if name not in self.fleeting]
+        before = [name for name in ordered if name in self.arrived_before]
+        after = ordered[len(before) :]
+        self.hold(before == sorted(before) and after == sorted(after), f"G3: out of order: {first}")
+        late = {name for name in after if before and name < before[-1]}
+        self.hold(late <= self.owed_again, f"G3: out of order: {first}")
         waiting = [
             self.name(each)
             for each in self.core.entries()
@@ -726,6 +733,7 @@ class World:
             frozenset(self.answers.items()),
             *map(frozenset, (self.refused, self.acknowledged, self.dropped, self.taken)),
             *map(frozenset, (self.lost, self.excused, self.unmarked, self.owed_again)),
+            frozenset(self.arrived_before),
         )
 
     def _ahead(self, moment: float | None) -> float | None:
