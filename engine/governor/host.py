@@ -20,6 +20,8 @@ _EVIDENCE: Final = 60.0
 """Seconds within which two engines must fail for the host to count as down."""
 _LONGEST_WISH: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away, and of a spread at most."""
+_STUBBORN: Final = 5
+"""A return does not go on for an engine that has failed so often in it."""
 _LAPSE: Final = 5
 """So many dials in a return that find no server, and began after the last one had opened: the host
 is down again."""
@@ -33,11 +35,12 @@ class Host:
     It is *down* when two engines have failed there with no dial that opened in between: one engine
     dials at a time, as a *probe*, and those who wait get the record of a probe that failed. When a
     dial opens, the *return* begins: those who wait, and those in backoff, dial one after the other
-    at the pace. It ends when nobody is left.
+    at the pace. It ends when nobody is left who is to come back in it, and the host is clear again.
     """
 
     __slots__ = (
-        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_failures", "_initial"),
+        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_expected_until"),
+        *("_failures", "_initial"),
         *("_next_at", "_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_silent_until"),
         *("_sleepers", "_spread", "_suspect", "_tries", "_waiting"),
         *("due", "idle", "key", "known", "listed"),
@@ -60,7 +63,9 @@ class Host:
         was down may hang on, and says nothing of what the host takes now."""
         self._sleepers = Sleepers()
         self._tries: dict[int, int] = {}
-        """How often an engine has failed in this return."""
+        """How often an engine has failed in this return, or was lost in it."""
+        self._expected_until = -inf
+        """Until when one of those who sleep is to come back in this return."""
         self._suspect: tuple[int, float] | None = None
         """The engine that failed last, and when, while the host is clear."""
         self._initial = InitialWindow()
@@ -110,12 +115,17 @@ class Host:
     ) -> list[Effect]:
         """Take an engine that begins a backoff after an end with this record."""
         kind = reading(close)
-        told = close.retry_after is not None or close.spread is not None
-        ripe = -inf
-        if told or not wake or kind not in _TROUBLE:
-            ripe = inf
-        elif tries := self._tries.get(engine, 0):
-            ripe = now + 2.0 ** min(tries - 1, 10)
+        tries = self._tries.get(engine, 0)
+        ripe, back = inf, now
+        if close.retry_after is not None or close.spread is not None:
+            wish = max(close.retry_after or 0.0, close.spread or 0.0)
+            back += min(2 * wish, _LONGEST_WISH)  # a client may come later than it was told to
+        elif wake and kind in _TROUBLE:
+            ripe = back = now + 2.0 ** min(tries - 1, 10) if tries else -inf
+        if tries < _STUBBORN:
+            self._expected_until = max(self._expected_until, back)
+        if self._pace is not None and kind in _TROUBLE and engine not in self._sleepers.undecided:
+            self._tries[engine] = tries + 1  # its dial has opened, and the connection is lost
         self._sleepers.add(engine, route, ripe)
         if close.spread is not None:
             self._asks(close.spread, now)
@@ -123,7 +133,7 @@ class Host:
             return self.admit(now)
         if self._down_since is not None or kind not in _TROUBLE:
             return []
-        found = self._suspects(engine, kind, close, now)
+        found = self._suspects(engine, close, now)
         return found + self.admit(now)
 
     def dials(self, engine: int) -> bool:
@@ -164,8 +174,6 @@ class Host:
         if self._is_clear:
             self._initial.grow(len(self._dialling) + 1)
         elif self._pace is not None:
-            if self._tries:
-                self._tries.pop(engine, None)
             self._pace.opened(now, dial.began, len(self._dialling) + 1)
         return self.admit(now)
 
@@ -174,11 +182,11 @@ class Host:
         dial = self._end_dial(engine)
         if dial is None:
             return []
-        self._sleepers.add(engine, dial.route)  # until it says what comes next
+        self._sleepers.undecided.add(engine)
         found: list[Effect] = []
         kind = reading(close)
         if kind in _TROUBLE:
-            found = self._troubled(engine, dial, kind, close, now)
+            found = self._troubled(engine, dial, close, now)
             if self._down_since is not None:
                 found += self._share(close, dial.route)
         elif kind is Reading.CERTIFICATE:
@@ -196,7 +204,7 @@ class Host:
                 self._begin_return(now)
         elif self._pace is not None:  # each process answers for its own dials, once all have slowed
             self._pace.refused(now, -inf, self._pace.rate)
-        elif news.reading in _TROUBLE and self._down_since is None:
+        elif news.reading is Reading.DOWN and self._down_since is None:
             self._go_down(now)
             self._probe_at = now + probe_gap(0.0, self._engines)
         if news.retry_after is not None and self._down_since is not None:
@@ -205,25 +213,23 @@ class Host:
 
     # -- how the host fares ---------------------------------------------------------------
 
-    def _troubled(
-        self, engine: int, dial: Dial, kind: Reading, close: Close, now: float
-    ) -> list[Effect]:
-        told = Tell(News(self.key, kind, close.retry_after, close.spread))
+    def _troubled(self, engine: int, dial: Dial, close: Close, now: float) -> list[Effect]:
         if self._pace is not None:
             if dial.rate < inf:
                 self._pace.refused(now, dial.began, dial.rate)
             self._tries[engine] = self._tries.get(engine, 0) + 1
             if dial.began >= self._opened_at:
-                self._failures += kind is Reading.DOWN
+                self._failures += reading(close) is Reading.DOWN
             if self._failures >= _LAPSE:
                 self._go_down(now)
-            return [told]
+                return [self._tell(Reading.DOWN, close)]
+            return [self._tell(Reading.BUSY, close)]
         if self._down_since is not None and close.retry_after is not None:
             self._stay_away(close.retry_after, now)
-            return [told]
+            return [self._tell(Reading.DOWN, close)]
         return []
 
-    def _suspects(self, engine: int, kind: Reading, close: Close, now: float) -> list[Effect]:
+    def _suspects(self, engine: int, close: Close, now: float) -> list[Effect]:
         """One engine that fails is no evidence; the second one is."""
         suspect, self._suspect = self._suspect, (engine, now)
         if suspect is None or suspect[0] == engine or now - suspect[1] > _EVIDENCE:
@@ -231,7 +237,10 @@ class Host:
         self._go_down(now)
         if close.retry_after is not None:
             self._stay_away(close.retry_after, now)
-        return [Tell(News(self.key, kind, close.retry_after, close.spread))]
+        return [self._tell(Reading.DOWN, close)]
+
+    def _tell(self, found: Reading, close: Close) -> Tell:
+        return Tell(News(self.key, found, close.retry_after, close.spread))
 
     def _go_down(self, now: float) -> None:
         self._down_since, self._pace, self._failures = now, None, 0
@@ -282,7 +291,7 @@ class Host:
         for line in (self._ahead, self._waiting):
             for engine in [engine for engine, other in line.items() if other == route]:
                 del line[engine]
-                self._sleepers.add(engine, route)  # until it says what comes next
+                self._sleepers.undecided.add(engine)
                 found.append(Share(engine, close))
         return found
 
@@ -311,9 +320,18 @@ class Host:
             return found
         if self._pace is not None:
             self.known = self._pace.intake() or self.known
-        if not self._sleepers:
-            self._pace = self._down_since = self._suspect = None
+            if self._sleepers.undecided:
+                return found
+            if self._sleepers and now < self._expected_until:
+                self.due = min(self.due, self._expected_until)
+                return found
+            self._pace = self._suspect = None
             self._tries.clear()
+            self.due = inf
+            if self._rate == inf:
+                self._next_at = -inf
+        if not self._sleepers:
+            self._down_since = self._suspect = None
             self._sleepers.forget()
             limited = self._rate < inf and self._next_at > now
             self.due = self._next_at if limited else inf  # its limit is remembered until then

@@ -53,7 +53,8 @@ class News(NamedTuple):
     key: str
     """What the governor limits by: "host:port", an address, or a key of the application."""
     reading: Reading
-    """UP, DOWN or BUSY. A certificate is judged by each process for itself."""
+    """UP: a dial has opened at a host that was down. DOWN: the host counts as down. BUSY: a dial of
+    its return has failed. A certificate is judged by each process for itself."""
     retry_after: float | None = None
     """Seconds for which the host asks its clients to stay away."""
     spread: float | None = None

@@ -22,21 +22,24 @@ class _Sleeper(NamedTuple):
 class Sleepers:
     """The engines in backoff: those that are *ripe*, which the return wakes, and the others."""
 
-    __slots__ = ("_later", "_number", "_others", "ripe")
+    __slots__ = ("_later", "_number", "_others", "ripe", "undecided")
 
     def __init__(self) -> None:
         self.ripe: OrderedDict[int, Hashable] = OrderedDict()
         """Those that the return of the host wakes, one after the other, with their route."""
+        self.undecided: set[int] = set()
+        """Those whose dial has failed, and that have not said yet what comes next."""
         self._others: dict[int, _Sleeper] = {}
         self._later: list[_Sleeper] = []
         """Those that will be ripe, by moment; who is not in `_others` counts no more."""
         self._number = 0
 
     def __len__(self) -> int:
-        return len(self.ripe) + len(self._others)
+        return len(self.ripe) + len(self._others) + len(self.undecided)
 
-    def add(self, engine: int, route: Hashable, ripe: float = inf) -> None:
+    def add(self, engine: int, route: Hashable, ripe: float) -> None:
         """Take an engine that is ripe at this moment: -infinity for now, infinity for never."""
+        self.undecided.discard(engine)
         if ripe == -inf:
             self._others.pop(engine, None)
             self.ripe[engine] = route
@@ -52,6 +55,7 @@ class Sleepers:
 
     def discard(self, engine: int) -> None:
         """Let an engine go, if it sleeps here."""
+        self.undecided.discard(engine)
         self.ripe.pop(engine, None)
         self._others.pop(engine, None)
 

@@ -285,6 +285,45 @@ async def test_one_dials_for_all_and_all_come_back_one_after_the_other() -> None
     await fleet.close()
 
 
+@pytest.mark.spec("M3.19", "M3.20")
+@virtual
+@pytest.mark.parametrize(("asleep", "most"), [(401, 5), (503, 10)])
+async def test_a_peer_that_hangs_up_at_once_is_not_hammered_while_another_engine_sleeps(
+    asleep: int, most: int
+) -> None:
+    """After an outage: the policy wants twenty seconds, and the return of the host is over.
+
+    One that was told to stay away is waited for; then the return wakes its engines later and later.
+    """
+    governor = Governor()
+    away = Close.refused(asleep, retry_after=600.0 if asleep == 503 else None)
+    sleeper, _ = engine(
+        Plan(refused=away), governor=governor, policy=Answering(Retry(900.0, rule="again"))
+    )
+    fleet = Fleet(3, *[UP] * 3, GONE, *[UP] * 40, governor=governor)
+    fleet.connect()
+    await pass_time(20.0)
+    sleeper.connect()
+    await turns()
+    for wire in fleet.transport.wires:
+        wire.end(CUT)
+    await pass_time(30.0)
+    assert fleet.states == [State.OPEN] * 3
+    assert sleeper.state is State.BACKOFF
+    unlucky, transport = engine(
+        *[UP] * 40, governor=governor, policy=Answering(Retry(20.0, rule="again"))
+    )
+    unlucky.connect()
+    while now() < 150.0:
+        if unlucky.state is State.OPEN:
+            transport.wires[-1].end(CUT)
+        await pass_time(0.5)
+    assert len(transport.requests) == pytest.approx(most, abs=1)
+    for ws in (sleeper, unlucky):
+        await ws.close()
+    await fleet.close()
+
+
 @pytest.mark.spec("M3.2", "M3.6")
 @virtual
 async def test_who_trusts_otherwise_is_told_nothing() -> None:

@@ -35,7 +35,7 @@ def test_the_last_word_of_an_engine_counts() -> None:
     assert not sleepers.ripe
     sleepers.pass_time(3.0)
     assert dict(sleepers.ripe) == {1: "b"}
-    sleepers.add(1, "c")
+    sleepers.add(1, "c", inf)
     assert (ripe(sleepers), len(sleepers)) == ([], 1)
     sleepers.add(1, "d", -inf)
     assert (dict(sleepers.ripe), len(sleepers)) == ({1: "d"}, 1)

@@ -1,0 +1,254 @@
+"""When the return of a host is over, who sleeps on then, and what counts as evidence again."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recloser.fsm.record import Cause, Close
+from recloser.governor.news import Reading
+from tests.engine.governor.rig import FULL, KEY, NOBODY, Town
+
+TOLD = Close.refused(503, retry_after=60.0)
+OF_ITSELF = (Close.refused(401), Close.by_engine(Cause.HOOK), Close.frame(4008))
+"""Ends that speak of one engine alone."""
+
+
+def returned(close: Close | None = None) -> Town:
+    """A host that has been down and is up again; engine 7 sleeps after such an end."""
+    town = Town()
+    town.down()
+    if close is not None:
+        town.sleep(7, close=close)
+    town.leave(902)
+    town.ask(1)
+    town.ended(1)
+    town.ended(901)
+    assert [engine for _, engine in town.woken] == [901]
+    return town
+
+
+def dials(town: Town) -> int:
+    """How many of a crowd that asks now dial at once."""
+    before = len(town.granted)
+    town.ask(*range(1000, 1200))
+    return len(town.granted) - before
+
+
+@pytest.mark.spec("M3.19", "M3.1")
+@pytest.mark.parametrize("close", OF_ITSELF, ids=str)
+def test_who_sleeps_for_a_reason_of_its_own_does_not_keep_the_host_from_being_clear(
+    close: Close,
+) -> None:
+    town = returned(close)
+    town.sleep(2, 3)
+    town.ask(*range(10, 30))
+    assert [engine for _, engine in town.probes] == [1, 10], "it is down, and one dial probes"
+    assert [engine for _, engine in town.woken] == [901], "and nobody is woken meanwhile"
+
+
+@pytest.mark.spec("M3.19")
+@pytest.mark.parametrize("close", [*OF_ITSELF, None], ids=str)
+def test_a_server_that_accepts_and_hangs_up_is_dialled_at_the_pace_of_the_policy(
+    close: Close | None,
+) -> None:
+    town = returned(close)
+    for _ in range(20):
+        town.sleep(2)
+        town.until(town.now + 5.0)  # its backoff
+        town.ask(2)
+        town.ended(2)
+    assert [engine for _, engine in town.woken] == [901]
+
+
+@pytest.mark.spec("M3.20")
+def test_who_is_lost_again_and_again_in_a_return_is_woken_later_and_later() -> None:
+    town = returned(TOLD)
+    starts: list[float] = []
+    town.sleep(2)
+    while town.now < 40.0:
+        if len(town.woken) > len(starts) + 1:
+            starts.append(town.now)
+            town.ended(2)
+            town.sleep(2)
+        town.until(town.now + 0.25)
+    gaps = [late - early for early, late in itertools.pairwise(starts)]
+    assert gaps == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0], abs=0.5)
+
+
+@pytest.mark.spec("M3.19")
+def test_who_was_told_to_stay_away_is_waited_for_twice_as_long() -> None:
+    """Until then dials are paced, also of those who come by themselves."""
+    begun = []
+    for when in (0.0, 119.0, 120.0):
+        town = returned(TOLD)
+        town.until(when)
+        assert town.core.deadline == (120.0 if when < 120.0 else None)
+        begun.append(dials(town))
+    assert begun == [2, 2, 10]
+    assert dials(returned()) == 10
+
+
+@pytest.mark.spec("M3.19")
+@pytest.mark.parametrize("seconds", [60.0, 200.0, 1e6])
+def test_who_was_asked_to_spread_is_waited_for_twice_as_long_and_for_five_minutes_at_most(
+    seconds: float,
+) -> None:
+    town = Town()
+    town.sleep(901, 7, close=Close.frame(1012, spread=seconds))
+    town.ask(1)
+    town.ended(1)
+    over = min(2 * seconds, 300.0)
+    town.until(over - 1.0)
+    assert (town.core.deadline, town.woken) == (over, [])
+    town.until(over)
+    assert (town.core.deadline, town.core.hosts) == (None, 1)
+
+
+@pytest.mark.spec("M3.19")
+def test_nobody_is_waited_for_longer_than_five_minutes() -> None:
+    town = returned(Close.refused(503, retry_after=1e6))
+    assert town.core.deadline == 300.0
+    town.until(300.0)
+    assert (town.core.deadline, town.core.hosts) == (None, 1)
+
+
+@pytest.mark.spec("M3.19")
+def test_a_return_ends_at_once_when_the_last_who_was_told_comes_or_leaves() -> None:
+    for comes in (True, False):
+        town = returned(TOLD)
+        town.until(30.0)
+        if comes:
+            town.ask(7)
+            town.until(31.0)
+            town.ended(7)
+        else:
+            town.leave(7)
+        assert town.core.hosts == 0
+        assert town.core.deadline is None
+
+
+@pytest.mark.spec("M3.20")
+@pytest.mark.parametrize("close", [FULL, TOLD, NOBODY], ids=str)
+def test_a_return_does_not_go_on_for_who_has_failed_five_times(close: Close) -> None:
+    """Once it is over, two who fail show the host to be down, as always."""
+    town = Town()
+    town.sleep(5)
+    town.down()
+    town.leave(901, 902)
+    town.ask(1)
+    town.ended(1)
+    asked = 0
+    for _ in range(5):
+        town.until(town.now + 100.0)
+        if len(town.woken) == asked:
+            town.ask(5)  # by itself
+        else:
+            asked += 1
+        town.ended(5, close)
+        town.sleep(5, close=close)
+        town.ask(1)
+        town.until(town.now + 50.0)
+        town.ended(1)  # so that the host is not down again
+    town.until(town.now + 400.0)
+    woken = len(town.woken)
+    town.sleep(2, 3)
+    town.ask(10, 11, 12)
+    assert len(town.woken) == woken
+    assert [engine for _, engine in town.probes][-1] == 10
+    assert len(town.probes) == 2
+
+
+@pytest.mark.spec("M3.19")
+def test_a_return_goes_on_until_who_took_the_record_of_another_has_said_what_comes() -> None:
+    """Between the end of a dial and the backoff that follows nobody may seem to be left."""
+    town = returned()
+    assert town.core.hosts == 0
+    town.down()
+    town.ask(*range(10, 15))
+    town.ended(10, NOBODY)  # the probe fails for all
+    town.sleep(10)
+    shared = [engine for _, engine, _ in town.shared]
+    assert shared == [11, 12, 13, 14]
+    town.leave(901, 902)
+    town.until(5.0)
+    town.ask(20)
+    for _, probe in town.probes[2:]:
+        town.ended(probe)
+    town.sleep(*shared)
+    town.serve(60.0)
+    assert {engine for _, engine in town.woken} >= set(shared)
+
+
+@pytest.mark.spec("M3.21")
+@pytest.mark.parametrize("retry_after", [None, 20.0])
+def test_the_refusal_of_a_return_elsewhere_takes_no_host_down_that_is_clear(
+    retry_after: float | None,
+) -> None:
+    town = Town()
+    town.sleep(1)
+    town.hear(Reading.BUSY, retry_after=retry_after)
+    town.ask(*range(2, 8))
+    assert [engine for _, engine in town.granted] == list(range(2, 8))
+    assert not town.probes
+
+
+@pytest.mark.spec("M3.7", "M3.21")
+@pytest.mark.parametrize("close", [NOBODY, FULL, TOLD], ids=str)
+def test_others_are_told_that_a_host_is_down_or_that_a_dial_of_its_return_has_failed(
+    close: Close,
+) -> None:
+    town = Town()
+    town.sleep(1, 2, close=close)
+    town.ask(*range(10, 60), intentional=True)
+    town.ended(10)
+    town.serve(20.0, lambda: close)
+    readings = [news.reading for news in town.told]
+    failed = readings[2:]
+    assert readings[:2] == [Reading.DOWN, Reading.UP]
+    assert failed[:4] == [Reading.BUSY] * 4
+    assert set(failed) <= {Reading.BUSY, Reading.DOWN}
+    assert (failed[4] is Reading.DOWN) == (close is NOBODY), "five find no server: down again"
+    assert {news.retry_after for news in town.told if news.reading is Reading.BUSY} == {
+        close.retry_after
+    }
+
+
+@pytest.mark.spec("M3.19", "M1.5")
+@given(
+    ends=st.lists(
+        st.tuples(
+            st.integers(0, 5),
+            st.sampled_from([None, NOBODY, FULL, TOLD, *OF_ITSELF]),
+            st.floats(0.0, 30.0),
+        ),
+        max_size=30,
+    )
+)
+def test_after_five_quiet_minutes_every_host_is_clear(
+    ends: list[tuple[int, Close | None, float]],
+) -> None:
+    """Whoever sleeps there: two failures show it to be down, and one dial probes."""
+    town = Town()
+    town.down()
+    town.ask(100)
+    town.ended(100)
+    for engine, close, later in ends:
+        town.ask(engine)
+        town.until(town.now + later)
+        dialling = town.core._hosts[KEY]._dialling if town.core.hosts else {}
+        for each in list(dialling):
+            town.ended(each, close)
+            if close is not None:
+                town.sleep(each, close=close)
+    for _ in range(30):
+        town.until(town.now + 20.0)
+        for each in list(town.core._hosts[KEY]._dialling) if town.core.hosts else ():
+            town.ended(each)
+    assert town.core.deadline is None
+    if not town.core.hosts or town.core._hosts[KEY]._down_since is None:
+        town.sleep(201, 202)
+        before = len(town.probes)
+        town.ask(203, 204)
+        assert len(town.probes) == before + 1
