@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,20 @@ DIALS = (
 
 
 class Tokens:
-    """What a login service knows: the token of the hour, and the one before."""
+    """What a login service knows: the token of the hour, and the one before.
+
+    A token is good for some seconds at least, so that who asks for one can dial with it.
+    """
 
     def __init__(self) -> None:
         self.current = 1
+        self.since = -inf
+
+    def expire(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self.since >= 3.0:
+            self.current += 1
+            self.since = now
 
     def fetch(self) -> str:
         return f"token {self.current}"
@@ -84,7 +95,7 @@ class Weather(ScriptedTransport):
 
     def finish(self, wire: ScriptedWire, close: Close) -> None:
         if not wire.over and close.reason == "Token expired":
-            self.tokens.current += 1
+            self.tokens.expire()
         wire.end(close)
 
 
@@ -217,7 +228,7 @@ class Unruly:
                         await ws.send_str(message.data)
         except TimeoutError:
             if fate == "expire":
-                self.tokens.current += 1
+                self.tokens.expire()
                 await ws.close(code=WSCloseCode.OK, message=b"Token expired")
             elif fate == "normal":
                 await ws.close(code=WSCloseCode.OK)
