@@ -25,7 +25,8 @@ class StateChange(NamedTuple):
     attempt: int
     """Failures in this run so far; 0 after a stable period."""
     peer: str = ""
-    """The "host:port" of the latest dial; empty before the first."""
+    """The "host:port" of the latest dial, and before it of the first one to come; empty as long as
+    a function is to give that."""
     close: Close | None = None
     """The close record, if a generation ended with this change."""
     context: Context | None = None

@@ -94,6 +94,7 @@ class Driver:
         self.moves: Moves = Moves()
         self.sender: Sender = sender(self)
         self._inputs = inputs
+        core.address, core.peer = inputs.place
         self._neighbour = core.neighbour = Neighbour()
         self._transport = transport
         self._on_open = on_open
@@ -283,7 +284,7 @@ class Driver:
             late(self._terms, self.core)
         if generation is self.generation:
             self.inbound.set_aside()
-        return await meet(self._terms, self, effect, self._inputs.address(self.core.address))
+        return await meet(self._terms, self, effect, known=not self._inputs.asks)
 
     def request(self, effect: effects.Dial) -> Coroutine[Any, Any, Request]:
         """See `Dialler.request`."""

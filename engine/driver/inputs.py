@@ -67,9 +67,15 @@ class Inputs:
         """Whether a new credential can be asked for."""
         return self._credentials is not None and self._credentials.can_refresh
 
-    def address(self, latest: str | None) -> str | None:
-        """Return the address of every dial, `latest` if known; None where a function gives it."""
-        return None if self._checked is None else latest or self._place_of(self._checked)[0]
+    @property
+    def asks(self) -> bool:
+        """Whether a function gives the URL."""
+        return self._checked is None
+
+    @property
+    def place(self) -> tuple[str | None, str]:
+        """Address and "host:port" of the first dial; None and "" where a function gives them."""
+        return (None, "") if self._checked is None else self._place_of(self._checked)
 
     def address_of(self, request: Request) -> tuple[str, str]:
         """Return the address of a request, and its "host:port"."""

@@ -94,13 +94,13 @@ FREE: Final = Terms()
 
 
 async def meet(
-    terms: Terms, driver: Applicant, dial: Dial, address: str | None
+    terms: Terms, driver: Applicant, dial: Dial, *, known: bool
 ) -> Callable[[], Awaitable[None]] | None:
     """Meet the terms of a dial: return once it may start; raises `DialFailed` if it may not.
 
-    `address` is where it goes, if that is known before the providers are asked. The result is to be
-    called after the providers, if there is one: it counts the dial against the budget, and asks for
-    another permit if they have given another address.
+    `known`: the providers do not say where it goes. The result is to be called after the providers,
+    if there is one: it counts the dial against the budget, and asks for another permit if they have
+    given another address.
     """
     lease, budget, governor = terms
     if lease is not None:
@@ -114,12 +114,12 @@ async def meet(
     if governor is None:
         return spend
     core = driver.core
-    expected = core.address if address is None else address
+    expected = core.address
     if expected is not None:
         turn = governor.permit(id(core), expected, intentional=dial.intentional)
         if turn is not None and await turn:
             driver.feed(Wait(dial.generation))
-    if address is not None:
+    if known:
         return spend
     return partial(_addressed, Terms(governor=governor), driver, dial, expected, spend)
 
@@ -132,9 +132,8 @@ async def _addressed(
     spend: Callable[[], Awaitable[None]] | None,
 ) -> None:
     """Ask for another permit if the providers have given another address than was expected."""
-    address = driver.core.address
-    if address is not None and address != expected:
-        await meet(terms, driver, dial, address)
+    if driver.core.address != expected:
+        await meet(terms, driver, dial, known=True)
     if spend is not None:
         await spend()
 

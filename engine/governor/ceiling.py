@@ -44,7 +44,10 @@ class Ceiling:
         """Take a dial that begins now."""
         self.next_at = max(self.next_at, now - CATCH_UP) + 1 / self.at(now)
 
-    def refused(self, now: float, seen: float = 0.0) -> None:
-        """Take a refusal, by a host that has been seen to take so many dials a second."""
+    def reached(self, now: float, seen: float = 0.0) -> None:
+        """Take a refusal or a queue: the host has no room for more.
+
+        `seen`: the dials per second that it has been seen to take.
+        """
         self._rate = max(self._rate, seen)
         self._since = now

@@ -183,7 +183,7 @@ class Pace:
         elif began <= self._search_end:
             return  # it began in the search, whose end has lowered the pace
         if self.ceiling is not None:
-            self.ceiling.refused(now)
+            self.ceiling.reached(now)
         self._row = 0
         self._at = now
         lowered = self.rate * (1 - _LOWER * min(1.0, _COARSE / self.rate) ** 0.5)
@@ -195,7 +195,7 @@ class Pace:
         self.rate = max(self._least, self._seen(now))
         self._at = now
         if self.ceiling is not None:
-            self.ceiling.refused(now, self.rate)
+            self.ceiling.reached(now, self.rate)
 
     def _stay_below(self, now: float) -> None:
         if self.ceiling is not None:
@@ -210,6 +210,8 @@ class Pace:
         if takes is not None:
             self.rate = min(self.rate, max(_DRAIN * takes, _LEAST))
             self.window = max(self.window - _SHRINK, 1.0)
+            if self.ceiling is not None:
+                self.ceiling.reached(now, self._seen(now))
             return
         self.rate *= self._ramp**passed
         self._stay_below(now)

@@ -34,19 +34,19 @@ def test_it_rises_by_a_twentieth_in_a_second_later_if_what_is_known_is_fresh(
 
 
 @pytest.mark.spec("M3.16")
-def test_a_refusal_takes_back_its_rise_and_holds_it() -> None:
+def test_a_refusal_or_a_queue_takes_back_its_rise_and_holds_it() -> None:
     found = ceiling()
-    found.refused(100.0)
+    found.reached(100.0)
     assert found.at(190.0) == pytest.approx(50.0)
     assert found.at(191.0) == pytest.approx(50.0 * 1.05)
 
 
 @pytest.mark.spec("M3.16")
-def test_after_a_refusal_it_is_at_least_what_the_host_has_been_seen_to_take() -> None:
+def test_after_that_it_is_at_least_what_the_host_has_been_seen_to_take() -> None:
     found = ceiling()
-    found.refused(100.0, 80.0)
+    found.reached(100.0, 80.0)
     assert found.at(100.0) == 80.0
-    found.refused(101.0, 20.0)
+    found.reached(101.0, 20.0)
     assert found.at(101.0) == 80.0
     assert found.known == pytest.approx(50.0)
 

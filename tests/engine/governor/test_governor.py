@@ -324,6 +324,39 @@ async def test_a_peer_that_hangs_up_at_once_is_not_hammered_while_another_engine
     await fleet.close()
 
 
+@pytest.mark.spec("M3.2", "M3.3")
+@virtual
+@pytest.mark.parametrize("given", ["text", "function"])
+async def test_who_took_a_record_before_its_first_dial_comes_back_with_the_others(
+    given: str,
+) -> None:
+    """A service starts at a dead host, and the policies want five minutes. A dozen have dialled."""
+    count = 50
+    policy = Answering(Retry(300.0, rule="again"))
+    dead = [*[GONE] * 15, *[UP] * count]
+    transport = ScriptedTransport(dead)
+    governor = Governor()
+    engines = [
+        recloser.connect(
+            URL if given == "text" else lambda: URL,
+            transport=transport,
+            governor=governor,
+            policy=policy,
+        )
+        for _ in range(count)
+    ]
+    for ws in engines:
+        ws.connect()
+    await pass_time(5.0)
+    assert State.OPEN not in {ws.state for ws in engines}
+    new, _ = engine(UP, governor=governor)
+    new.connect()
+    await pass_time(30.0)
+    assert {ws.state for ws in engines} == {State.OPEN}
+    for ws in (*engines, new):
+        await ws.close()
+
+
 @pytest.mark.spec("M3.2", "M3.6")
 @virtual
 async def test_who_trusts_otherwise_is_told_nothing() -> None:

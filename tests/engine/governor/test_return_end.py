@@ -231,21 +231,29 @@ def test_after_five_quiet_minutes_every_host_is_clear(
 ) -> None:
     """Whoever sleeps there: two failures show it to be down, and one dial probes."""
     town = Town()
+    told = 0
+
+    def answer(close: Close | None) -> None:
+        """Let all that dial end so, and those go on that took the record of another."""
+        nonlocal told
+        for engine in list(town.core._hosts[KEY]._dialling) if town.core.hosts else ():
+            town.ended(engine, close)
+            if close is not None:
+                town.sleep(engine, close=close)
+        for _, engine, shared in town.shared[told:]:
+            told += 1
+            town.sleep(engine, close=shared)
+
     town.down()
     town.ask(100)
     town.ended(100)
     for engine, close, later in ends:
         town.ask(engine)
         town.until(town.now + later)
-        dialling = town.core._hosts[KEY]._dialling if town.core.hosts else {}
-        for each in list(dialling):
-            town.ended(each, close)
-            if close is not None:
-                town.sleep(each, close=close)
+        answer(close)
     for _ in range(30):
         town.until(town.now + 20.0)
-        for each in list(town.core._hosts[KEY]._dialling) if town.core.hosts else ():
-            town.ended(each)
+        answer(None)
     assert town.core.deadline is None
     if not town.core.hosts or town.core._hosts[KEY]._down_since is None:
         town.sleep(201, 202)

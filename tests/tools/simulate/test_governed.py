@@ -106,18 +106,26 @@ def test_a_fleet_that_has_met_a_limiter_before_exceeds_it_no_more(storms, window
     assert figures["wait_ratio_worst"] <= 2.0
 
 
-@pytest.mark.spec("L4", "M1.3", "M3.15", "M3.16", "M3.18")
-@pytest.mark.parametrize("windows", [(20.0, 60.0, 180.0), (10.0, 30.0, 300.0)])
-def test_a_fleet_that_has_started_at_a_limiter_does_not_exceed_it_in_the_first_storm(windows):
+@pytest.mark.spec("L4", "M1.3", "M3.14", "M3.15", "M3.16", "M3.18")
+@pytest.mark.parametrize(
+    ("queue", "windows", "late"),
+    [
+        (False, (20.0, 60.0, 180.0), 0.15),
+        (False, (10.0, 30.0, 300.0), 0.15),
+        (True, (20.0, 60.0, 180.0), 0.2),
+        (True, (10.0, 30.0, 300.0), 0.35),
+    ],
+)
+def test_a_fleet_that_has_started_does_not_exceed_its_host_in_the_first_storm(queue, windows, late):
     """Its goals, with nothing set: dials, peak, time, and nobody waits for twice the mean."""
-    base = Scenario(engines=2000, governor=Governing.FLEET, start=True)
+    base = Scenario(engines=2000, queue=queue, governor=Governing.FLEET, start=True)
     figures = sweep(
         policies.standard(), list(cases(base, outages=(1.0, 40.0), windows=windows))
     ).figures()
     assert figures["dials_after_return"] <= 1.01
     assert figures["dials_per_engine"] <= 1.2
     assert figures["peak_ratio_worst"] <= 1.5
-    assert figures["excess_t99_worst"] <= 0.15
+    assert figures["excess_t99_worst"] <= late
     assert figures["wait_ratio_worst"] <= 2.0
 
 
