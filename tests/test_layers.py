@@ -114,6 +114,7 @@ ROOMS = {
                 "dial",
                 "dial_times",
                 "effects",
+                "evidence",
                 "host",
                 "initial_window",
                 "intake",
@@ -121,6 +122,7 @@ ROOMS = {
                 "news",
                 "pace",
                 "probe_gap",
+                "setbacks",
                 "sleepers",
             )
         ),

@@ -36,6 +36,7 @@ ELSEWHERE = {
     "engine/assembly.py": ("engine/test_bad_input.py", "engine/test_client.py"),
     "engine/contract.py": ("engine/test_client.py", "engine/outbox/test_holding.py"),
     "engine/budget_file.py": ("engine/test_budget.py",),
+    "engine/governor/desk.py": ("engine/governor/test_governor.py",),
     "engine/driver/terms.py": ("engine/governor/test_governor.py", "engine/test_budget.py"),
     "engine/driver/callers.py": ("engine/driver/test_moving.py", "engine/driver/test_closing.py"),
     "engine/driver/driver.py": (

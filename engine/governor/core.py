@@ -16,6 +16,7 @@ from recloser.governor.intake import Intake
 from recloser.governor.limits import DialLimits
 from recloser.governor.news import News
 from recloser.governor.pace import RAMP
+from recloser.governor.setbacks import Setbacks
 
 _KNOWN_HOSTS: Final = 1000
 """Hosts whose intake is remembered, at most."""
@@ -28,13 +29,14 @@ class GovernorCore:
     completely, and returns the effects to perform, in order.
     """
 
-    __slots__ = ("_due", "_homes", "_hosts", "_limits", "_ramp", "deadline", "known")
+    __slots__ = ("_due", "_homes", "_hosts", "_limits", "_ramp", "_setbacks", "deadline", "known")
 
     def __init__(self, limits: DialLimits, *, ramp: float = RAMP) -> None:
         self._limits = limits
         self._ramp = ramp
         self.known: dict[str, Intake] = {}
         """What hosts took in a return, by key; the one that was found last is the last."""
+        self._setbacks = Setbacks()
         self._hosts: dict[str, Host] = {}
         self._homes: dict[int, Host] = {}
         """The host at which an engine waits, dials or sleeps."""
@@ -104,16 +106,18 @@ class GovernorCore:
         *,
         route: Hashable = None,
         wake: bool = True,
+        brief: bool = False,
     ) -> list[Effect]:
         """Take an engine that begins a backoff after an end with this record.
 
         `wake`: the return of the host may end the backoff. Its dial goes by the route then.
+        `brief`: it has lost a connection that was not stable yet.
         """
         if self.dials(engine):
             return []  # it dials on, for the connection that it has just lost
         host = self._hosts.get(key) or self._new(key)
         found = [] if self._homes.get(engine) is host else self._move(engine, host, now)
-        found += host.sleep(engine, route, close, now, wake=wake)
+        found += host.sleep(engine, route, close, now, wake=wake, brief=brief)
         self._settle(host)
         return found
 
@@ -124,6 +128,7 @@ class GovernorCore:
 
     def leave(self, engine: int, now: float) -> list[Effect]:
         """Let an engine go that neither waits nor dials any more."""
+        self._setbacks.forget(engine)
         host = self._homes.pop(engine, None)
         if host is None:
             return []
@@ -167,7 +172,9 @@ class GovernorCore:
         return found
 
     def _new(self, key: str) -> Host:
-        host = self._hosts[key] = Host(key, self._limits, self._ramp, self.known.get(key))
+        host = self._hosts[key] = Host(
+            key, self._limits, self._ramp, self._setbacks, self.known.get(key)
+        )
         return host
 
     def _move(self, engine: int, host: Host, now: float) -> list[Effect]:

@@ -1,4 +1,4 @@
-"""`Governor`: the core of a governor in an event loop, for the engines that share it."""
+"""`Governor`: says when an engine may dial, for the engines that share it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -8,23 +8,17 @@ from weakref import WeakKeyDictionary, ref
 
 from recloser import log
 from recloser.checks import address_of
-from recloser.clock import Alarm, loop_clock
 from recloser.fsm.budget import BUDGET_SPENT
 from recloser.fsm.change import StateChange
-from recloser.fsm.events import Hint
-from recloser.fsm.named_tuple import NamedTuple
 from recloser.fsm.numbers import check_seconds
-from recloser.fsm.record import Cause, Close
+from recloser.fsm.record import Cause
 from recloser.fsm.states import State, Trigger
 from recloser.governor.core import GovernorCore
-from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
+from recloser.governor.desk import Desk, Rest
 from recloser.governor.limits import AT_ONCE, DialLimits
-from recloser.governor.news import News
 from recloser.governor.pace import RAMP
-from recloser.governor.sharing import Sharing
 from recloser.governor.store import GovernorStore
 from recloser.providers import dial_failure
-from recloser.transport.base import DialFailed
 
 if TYPE_CHECKING:
     from recloser.contract import Hinted
@@ -88,8 +82,8 @@ class Governor:
         self._store = store
         self._by = by
         self._ramp = float(ramp)
-        self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Desk] = WeakKeyDictionary()
-        self._latest: tuple[ref[asyncio.AbstractEventLoop], _Desk] | None = None
+        self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, Desk] = WeakKeyDictionary()
+        self._latest: tuple[ref[asyncio.AbstractEventLoop], Desk] | None = None
         """That of the loop that asked last: a look-up in `_desks` takes ten times as long."""
 
     def __repr__(self) -> str:
@@ -114,7 +108,7 @@ class Governor:
             raise TypeError(f"by must return the name of a group as a str, not {key!r}")
         return key
 
-    def desk(self) -> "_Desk":
+    def desk(self) -> Desk:
         """Return the part of the running event loop."""
         loop = asyncio.get_running_loop()
         latest = self._latest
@@ -125,7 +119,7 @@ class Governor:
             for other in [each() for each in self._desks.keyrefs()]:  # a copy: threads share it
                 if other is not None and other.is_closed():
                     self._desks.pop(other, None)  # a timer that was set there keeps it alive
-            desk = self._desks[loop] = _Desk(
+            desk = self._desks[loop] = Desk(
                 GovernorCore(self._limits, ramp=self._ramp), self._store, self._limits
             )
         self._latest = ref(loop), desk
@@ -196,8 +190,9 @@ class Route:
                     if desk.dials(engine):
                         return  # a successor, for the connection that is lost
                 else:
-                    rest = _Rest(ref(driver), address, self._to(address))
-                    desk.sleep(engine, key, rest, close, wake=change.rule != BUDGET_SPENT)
+                    rest = Rest(ref(driver), address, self._to(address))
+                    wake = change.rule != BUDGET_SPENT
+                    desk.sleep(engine, key, rest, close, wake=wake, brief=_brief(change))
                     return
         desk.leave(engine)
 
@@ -214,184 +209,7 @@ class Route:
         return self._route, _place(address)[0]
 
 
-class _Rest(NamedTuple):
-    """A backoff that the return of the host may end."""
-
-    driver: "ref[Hinted]"
-    """Who takes the hint that ends it."""
-    address: str
-    """What is dialled then."""
-    route: Hashable
-    """By what."""
-
-
-class _Desk:
-    """Tells one core what engines say, and performs its effects in one event loop.
-
-    It keeps neither that loop nor an engine alive.
-    """
-
-    __slots__ = ("_alarm", "_answers", "_asleep", "_core", "_rings", "_sharing", "asking", "woken")
-
-    def __init__(self, core: GovernorCore, store: GovernorStore | None, limits: DialLimits) -> None:
-        self._core = core
-        self._sharing = None if store is None else Sharing(store, limits, self._hear)
-        self._alarm = Alarm()
-        self._rings: float | None = None
-        """When the alarm rings: at the deadline of the core."""
-        self._answers: dict[int, Grant | Close | asyncio.Future[Grant | Close] | None] = {}
-        """What those get who want to dial: a permit, or a record that stands for theirs; until
-        then the future of it, or None while the core is still being asked."""
-        self.asking: set[int] = set()
-        """Those that have no permit yet."""
-        self._asleep: dict[int, _Rest] = {}
-        """Those in backoff."""
-        self.woken: dict[int, str] = {}
-        """Those who have got that hint, with the permit to dial this address, and nothing more to
-        ask for: no store shares the permits."""
-
-    # -- what engines say ----------------------------------------------------------------
-
-    def permit(
-        self, engine: int, key: str, route: Hashable, intentional: bool
-    ) -> Coroutine[Any, Any, bool] | None:
-        """See `Route.permit`."""
-        self._asleep.pop(engine, None)
-        now = asyncio.get_running_loop().time()
-        found = self._core.ask(engine, key, now, route=route, intentional=intentional)
-        answer = Grant(engine) if found is None else self._asked(engine, found)
-        if self._sharing is None and type(answer) is Grant:
-            return None
-        return self._turn(engine, key, answer)
-
-    def opened(self, engine: int) -> None:
-        """Take note that a dial has opened."""
-        found = self._core.opened(engine, asyncio.get_running_loop().time())
-        self._perform(found, done=engine)
-
-    def failed(self, engine: int, close: Close) -> None:
-        """Take note that a dial has failed with this record."""
-        found = self._core.failed(engine, close, asyncio.get_running_loop().time())
-        self._perform(found, done=engine)
-
-    def sleep(self, engine: int, key: str, rest: _Rest, close: Close, *, wake: bool) -> None:
-        """Take note of a backoff; `wake`: the return of the host may end it."""
-        self.woken.pop(engine, None)  # it was lost before it asked
-        self._asleep[engine] = rest
-        now = asyncio.get_running_loop().time()
-        self._perform(self._core.sleep(engine, key, close, now, route=rest.route, wake=wake))
-
-    def dials(self, engine: int) -> bool:
-        """Whether the engine dials, or waits for that."""
-        return self._core.dials(engine)
-
-    def leave(self, engine: int) -> None:
-        """Take note that the engine neither waits nor dials."""
-        self._asleep.pop(engine, None)
-        self.woken.pop(engine, None)
-        self._part(engine)
-
-    def _part(self, engine: int) -> None:
-        found = self._core.leave(engine, asyncio.get_running_loop().time())
-        self._perform(found, done=engine)
-
-    def _asked(
-        self, engine: int, found: list[Effect]
-    ) -> "Grant | Close | asyncio.Future[Grant | Close]":
-        """Perform what follows from a question; return the answer to it, or the future of it."""
-        self._answers[engine] = None
-        self._perform(found)
-        answer = self._answers[engine]
-        if answer is None:
-            answer = self._answers[engine] = asyncio.get_running_loop().create_future()
-        else:
-            del self._answers[engine]
-        return answer
-
-    async def _turn(
-        self, engine: int, key: str, answer: "Grant | Close | asyncio.Future[Grant | Close]"
-    ) -> bool:
-        """Return once the engine may dial, and whether it had to wait."""
-        waited, sharing = False, self._sharing
-        self.asking.add(engine)
-        try:
-            while True:
-                if isinstance(answer, asyncio.Future):
-                    waited, turn = True, answer
-                    try:
-                        answer = await turn
-                    finally:
-                        if self._answers.get(engine) is turn:
-                            del self._answers[engine]
-                if isinstance(answer, Close):
-                    raise DialFailed(answer)
-                if sharing is None:
-                    return waited
-                wait = await sharing.take(engine, key, answer.gap)
-                while wait > 0 and answer.gap is None:
-                    waited = True
-                    await asyncio.sleep(wait)
-                    wait = await sharing.take(engine, key, None)
-                if wait <= 0:
-                    return waited
-                now = asyncio.get_running_loop().time()
-                answer = self._asked(engine, self._core.defer(engine, wait, now))
-        except asyncio.CancelledError:
-            self._part(engine)
-            raise
-        finally:
-            self.asking.discard(engine)
-
-    # -- what the core answers -----------------------------------------------------------
-
-    def _perform(self, found: list[Effect], *, done: int | None = None) -> None:
-        """Perform the effects of the core; `done`: the engine whose permit is given back."""
-        for effect in found:
-            match effect:
-                case Wake(engine):
-                    self._wake(engine)
-                case Grant(engine):
-                    self._answer(engine, effect)
-                case Share(engine, close):
-                    self._answer(engine, close)
-                case Tell(news) if self._sharing is not None:
-                    self._sharing.tell(news)
-        core = self._core
-        if self._sharing is not None:
-            if done is not None:
-                self._sharing.give_back(done)
-            self._sharing.listen(core.hosts > 0)
-        if core.deadline != self._rings:
-            self._set_alarm(core.deadline)
-
-    def _wake(self, engine: int) -> None:
-        rest = self._asleep.pop(engine, None)
-        if rest is None:
-            return
-        driver = rest.driver()
-        if driver is None:
-            self._part(engine)  # it was forgotten
-            return
-        if self._sharing is None:
-            self.woken[engine] = rest.address
-        driver.feed(Hint())
-
-    def _answer(self, engine: int, answer: Grant | Close) -> None:
-        turn = self._answers.get(engine)
-        if isinstance(turn, asyncio.Future):
-            if not turn.done():
-                turn.set_result(answer)
-        elif engine in self._answers:
-            self._answers[engine] = answer
-
-    def _hear(self, news: News) -> None:
-        self._perform(self._core.hear(news, asyncio.get_running_loop().time()))
-
-    def _set_alarm(self, due: float | None) -> None:
-        self._rings = due
-        self._alarm.set(due, loop_clock(asyncio.get_running_loop()), self._ring)
-
-    def _ring(self, deadline: float) -> None:
-        del deadline
-        self._rings = None
-        self._perform(self._core.pass_time(asyncio.get_running_loop().time()))
+def _brief(change: StateChange) -> bool:
+    """Return whether a connection is lost that was not stable yet."""
+    context = change.context
+    return context is not None and context.uptime is not None and not context.stable

@@ -8,23 +8,20 @@ from typing import Final
 from recloser.fsm.record import Close
 from recloser.governor.dial import Dial
 from recloser.governor.effects import Effect, Grant, Share, Tell, Wake
+from recloser.governor.evidence import Evidence
 from recloser.governor.initial_window import BEYOND, InitialWindow
 from recloser.governor.intake import Intake
 from recloser.governor.limits import CATCH_UP, DialLimits
 from recloser.governor.news import News, Reading, reading
 from recloser.governor.pace import Pace
 from recloser.governor.probe_gap import probe_gap
+from recloser.governor.setbacks import Setbacks
 from recloser.governor.sleepers import Sleepers
 
-_EVIDENCE: Final = 60.0
-"""Seconds within which two engines must fail for the host to count as down."""
 _LONGEST_WISH: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away, and of a spread at most."""
-_STUBBORN: Final = 5
-"""A return does not go on for an engine that has failed so often in it."""
-_LAPSE: Final = 5
-"""So many dials in a return that find no server, and began after the last one had opened: the host
-is down again."""
+_STUBBORN: Final = 7
+"""A return does not go on for an engine that has had so many setbacks."""
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 
 
@@ -39,14 +36,20 @@ class Host:
     """
 
     __slots__ = (
-        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_expected_until"),
-        *("_failures", "_initial"),
-        *("_next_at", "_opened_at", "_pace", "_probe_at", "_ramp", "_rate", "_silent_until"),
-        *("_sleepers", "_spread", "_suspect", "_tries", "_waiting"),
+        *("_ahead", "_at_once", "_dialling", "_down_since", "_earlier", "_evidence"),
+        *("_expected_until", "_initial", "_next_at", "_pace", "_probe_at", "_ramp", "_rate"),
+        *("_setbacks", "_silent_until", "_sleepers", "_spread", "_waiting"),
         *("due", "idle", "key", "known", "listed"),
     )
 
-    def __init__(self, key: str, limits: DialLimits, ramp: float, known: Intake | None) -> None:
+    def __init__(
+        self,
+        key: str,
+        limits: DialLimits,
+        ramp: float,
+        setbacks: Setbacks,
+        known: Intake | None,
+    ) -> None:
         self.key = key
         self.known = known
         """What the host took in an earlier return."""
@@ -62,18 +65,13 @@ class Host:
         """Those of them, in a return, who dial since before it. A dial that began while the host
         was down may hang on, and says nothing of what the host takes now."""
         self._sleepers = Sleepers()
-        self._tries: dict[int, int] = {}
-        """How often an engine has failed in this return, or was lost in it."""
+        self._setbacks = setbacks
         self._expected_until = -inf
         """Until when one of those who sleep is to come back in this return."""
-        self._suspect: tuple[int, float] | None = None
-        """The engine that failed last, and when, while the host is clear."""
+        self._evidence = Evidence()
         self._initial = InitialWindow()
         self._down_since: float | None = None
         self._pace: Pace | None = None
-        self._failures = 0
-        self._opened_at = -inf
-        """When a dial opened last."""
         self._next_at = -inf
         """When rate and pace leave the next dial."""
         self._probe_at = -inf
@@ -111,21 +109,28 @@ class Host:
         return self.admit(now)
 
     def sleep(
-        self, engine: int, route: Hashable, close: Close, now: float, *, wake: bool
+        self, engine: int, route: Hashable, close: Close, now: float, *, wake: bool, brief: bool
     ) -> list[Effect]:
-        """Take an engine that begins a backoff after an end with this record."""
-        kind = reading(close)
-        tries = self._tries.get(engine, 0)
-        ripe, back = inf, now
+        """Take an engine that begins a backoff after an end with this record.
+
+        `brief`: it has lost a connection that was not stable yet.
+        """
+        kind, setbacks = reading(close), self._setbacks
+        if not brief and engine not in self._sleepers.undecided:
+            setbacks.stable(engine)
+        if kind in _TROUBLE:
+            setbacks.fails(engine, now)
+            if brief:
+                setbacks.add(engine, now)
+        count, ripe, back = setbacks.count(engine), inf, now
         if close.retry_after is not None or close.spread is not None:
             wish = max(close.retry_after or 0.0, close.spread or 0.0)
             back += min(2 * wish, _LONGEST_WISH)  # a client may come later than it was told to
         elif wake and kind in _TROUBLE:
-            ripe = back = now + 2.0 ** min(tries - 1, 10) if tries else -inf
-        if tries < _STUBBORN:
+            own = brief or self._pace is not None  # where the host is down, that counts for all
+            ripe = back = now + 2.0 ** min(count - 1, 10) if count and own else -inf
+        if count < _STUBBORN:
             self._expected_until = max(self._expected_until, back)
-        if self._pace is not None and kind in _TROUBLE and engine not in self._sleepers.undecided:
-            self._tries[engine] = tries + 1  # its dial has opened, and the connection is lost
         self._sleepers.add(engine, route, ripe)
         if close.spread is not None:
             self._asks(close.spread, now)
@@ -147,7 +152,6 @@ class Host:
             line.pop(engine, None)
         self._sleepers.discard(engine)
         self._end_dial(engine)
-        self._tries.pop(engine, None)
         return self.admit(now)
 
     def defer(self, engine: int, seconds: float, now: float) -> list[Effect]:
@@ -165,9 +169,8 @@ class Host:
         dial = self._end_dial(engine)
         if dial is None:
             return []
-        self._suspect = None
-        self._failures = 0
-        self._opened_at = now
+        self._setbacks.opened(engine)
+        self._evidence.opened(now)
         if self._down_since is not None:
             self._begin_return(now)
             return [Tell(News(self.key, Reading.UP)), *self.admit(now)]
@@ -184,9 +187,14 @@ class Host:
             return []
         self._sleepers.undecided.add(engine)
         found: list[Effect] = []
-        kind = reading(close)
+        kind, setbacks = reading(close), self._setbacks
+        returns, busy = self._pace is not None, kind is Reading.BUSY
+        if busy and not returns and setbacks.count(engine) >= _STUBBORN:
+            return self.admit(now)  # it is refused at any time, which says nothing of the host
+        if kind in _TROUBLE and (returns or (busy and self._down_since is None)):
+            setbacks.add(engine, now)
         if kind in _TROUBLE:
-            found = self._troubled(engine, dial, close, now)
+            found = self._troubled(dial, close, now)
             if self._down_since is not None:
                 found += self._share(close, dial.route)
         elif kind is Reading.CERTIFICATE:
@@ -213,14 +221,11 @@ class Host:
 
     # -- how the host fares ---------------------------------------------------------------
 
-    def _troubled(self, engine: int, dial: Dial, close: Close, now: float) -> list[Effect]:
+    def _troubled(self, dial: Dial, close: Close, now: float) -> list[Effect]:
         if self._pace is not None:
             if dial.rate < inf:
                 self._pace.refused(now, dial.began, dial.rate)
-            self._tries[engine] = self._tries.get(engine, 0) + 1
-            if dial.began >= self._opened_at:
-                self._failures += reading(close) is Reading.DOWN
-            if self._failures >= _LAPSE:
+            if reading(close) is Reading.DOWN and self._evidence.shown_again_by(dial.began):
                 self._go_down(now)
                 return [self._tell(Reading.DOWN, close)]
             return [self._tell(Reading.BUSY, close)]
@@ -230,9 +235,7 @@ class Host:
         return []
 
     def _suspects(self, engine: int, close: Close, now: float) -> list[Effect]:
-        """One engine that fails is no evidence; the second one is."""
-        suspect, self._suspect = self._suspect, (engine, now)
-        if suspect is None or suspect[0] == engine or now - suspect[1] > _EVIDENCE:
+        if not self._evidence.shown_by(engine, self._setbacks.since(engine), now):
             return []
         self._go_down(now)
         if close.retry_after is not None:
@@ -243,7 +246,8 @@ class Host:
         return Tell(News(self.key, found, close.retry_after, close.spread))
 
     def _go_down(self, now: float) -> None:
-        self._down_since, self._pace, self._failures = now, None, 0
+        self._down_since, self._pace = now, None
+        self._evidence.renew()
         self._dialling, self._earlier = self._earlier | self._dialling, {}
         self._probe_at = self._silent_until = -inf
         if self._spread is not None and self._spread[1] < now:
@@ -260,8 +264,7 @@ class Host:
         self._silent_until = max(self._silent_until, now + min(seconds, _LONGEST_WISH))
 
     def _begin_return(self, now: float) -> None:
-        self._down_since, self._failures = None, 0
-        self._tries.clear()
+        self._down_since = None
         self._dialling, self._earlier = {}, self._dialling
         count, spread, self._spread = self._engines, self._spread, None
         if self._rate < inf:
@@ -325,13 +328,14 @@ class Host:
             if self._sleepers and now < self._expected_until:
                 self.due = min(self.due, self._expected_until)
                 return found
-            self._pace = self._suspect = None
-            self._tries.clear()
+            self._pace = None
+            self._evidence.renew()
             self.due = inf
             if self._rate == inf:
                 self._next_at = -inf
         if not self._sleepers:
-            self._down_since = self._suspect = None
+            self._down_since = None
+            self._evidence.renew()
             self._sleepers.forget()
             limited = self._rate < inf and self._next_at > now
             self.due = self._next_at if limited else inf  # its limit is remembered until then

@@ -53,10 +53,15 @@ class Town:
             self.do(self.core.failed(engine, close, self.now))
 
     def sleep(
-        self, *engines: int, close: Close = NOBODY, key: str = KEY, route: Hashable = None
+        self,
+        *engines: int,
+        close: Close = NOBODY,
+        key: str = KEY,
+        route: Hashable = None,
+        brief: bool = False,
     ) -> None:
         for engine in engines:
-            self.do(self.core.sleep(engine, key, close, self.now, route=route))
+            self.do(self.core.sleep(engine, key, close, self.now, route=route, brief=brief))
 
     def leave(self, *engines: int) -> None:
         for engine in engines:

@@ -11,6 +11,7 @@ from recloser.governor.news import Reading
 from tests.engine.governor.rig import FULL, KEY, NOBODY, Town
 
 TOLD = Close.refused(503, retry_after=60.0)
+LIMITED = Close.refused(429, retry_after=60.0)
 OF_ITSELF = (Close.refused(401), Close.by_engine(Cause.HOOK), Close.frame(4008))
 """Ends that speak of one engine alone."""
 
@@ -63,18 +64,64 @@ def test_a_server_that_accepts_and_hangs_up_is_dialled_at_the_pace_of_the_policy
 
 
 @pytest.mark.spec("M3.20")
-def test_who_is_lost_again_and_again_in_a_return_is_woken_later_and_later() -> None:
+def test_who_is_lost_soon_again_and_again_is_woken_later_and_later() -> None:
     town = returned(TOLD)
-    starts: list[float] = []
-    town.sleep(2)
-    while town.now < 40.0:
-        if len(town.woken) > len(starts) + 1:
+    starts: list[float] = [0.0]
+    town.sleep(2, brief=True)
+    while town.now < 70.0:
+        if len(town.woken) > len(starts):
             starts.append(town.now)
             town.ended(2)
-            town.sleep(2)
+            town.sleep(2, brief=True)
         town.until(town.now + 0.25)
     gaps = [late - early for early, late in itertools.pairwise(starts)]
-    assert gaps == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0], abs=0.5)
+    assert gaps == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], abs=0.5)
+
+
+@pytest.mark.spec("M3.20")
+def test_who_is_lost_after_a_stable_time_is_woken_at_once() -> None:
+    town = returned(TOLD)
+    for _ in range(5):
+        for brief in (True, True, False):
+            before = len(town.woken)
+            town.sleep(2, brief=brief)
+            while len(town.woken) == before:
+                town.until(town.now + 0.25)
+            town.ended(2)
+    for _ in range(3):
+        before, at = len(town.woken), town.now
+        town.sleep(2)
+        while len(town.woken) == before:
+            town.until(town.now + 0.25)
+        assert town.now - at <= 0.5
+        town.ended(2)
+
+
+@pytest.mark.spec("M3.20")
+def test_a_crowd_that_is_accepted_and_cut_off_is_dialled_less_and_less() -> None:
+    """Each time all are lost the host is down, and the next return wakes them."""
+    town = Town()
+    crowd = range(20)
+    dials = 0
+    back = 0
+    town.sleep(*crowd)
+    lost_at: dict[int, float] = {}
+    while town.now < 300.0:
+        town.until(town.now + 0.25)
+        for _, engine in town.woken[back:]:
+            dials += 1
+            lost_at[engine] = town.now + 1.0
+            town.ended(engine)
+        back = len(town.woken)
+        for engine in [one for one, at in lost_at.items() if at <= town.now]:
+            del lost_at[engine]
+            town.sleep(engine, brief=True)
+        if town.core._hosts and town.core._hosts[KEY]._down_since is not None:
+            town.ask(500)  # somebody's backoff is over
+            if town.probes and town.probes[-1][1] == 500 and town.core.dials(500):
+                town.ended(500)
+            town.leave(500)
+    assert dials / len(crowd) < 12
 
 
 @pytest.mark.spec("M3.19")
@@ -131,7 +178,7 @@ def test_a_return_ends_at_once_when_the_last_who_was_told_comes_or_leaves() -> N
 
 @pytest.mark.spec("M3.20")
 @pytest.mark.parametrize("close", [FULL, TOLD, NOBODY], ids=str)
-def test_a_return_does_not_go_on_for_who_has_failed_five_times(close: Close) -> None:
+def test_a_return_does_not_go_on_for_who_has_failed_seven_times(close: Close) -> None:
     """Once it is over, two who fail show the host to be down, as always."""
     town = Town()
     town.sleep(5)
@@ -140,7 +187,7 @@ def test_a_return_does_not_go_on_for_who_has_failed_five_times(close: Close) -> 
     town.ask(1)
     town.ended(1)
     asked = 0
-    for _ in range(5):
+    for _ in range(7):
         town.until(town.now + 100.0)
         if len(town.woken) == asked:
             town.ask(5)  # by itself
@@ -158,6 +205,131 @@ def test_a_return_does_not_go_on_for_who_has_failed_five_times(close: Close) -> 
     assert len(town.woken) == woken
     assert [engine for _, engine in town.probes][-1] == 10
     assert len(town.probes) == 2
+
+
+def refused_again(town: Town, engines: range, now: float) -> None:
+    """Let a minute pass for accounts that are always refused, and told to wait for one."""
+    for engine in engines:
+        town.ask(engine)
+    town.until(now + 60.0)
+    for engine in [one for one in engines if town.core.dials(one)]:
+        town.ended(engine, LIMITED)
+        town.sleep(engine, close=LIMITED)
+    for _, engine, close in town.shared:
+        town.sleep(engine, close=close)
+    town.shared.clear()
+
+
+@pytest.mark.spec("M3.22")
+@pytest.mark.parametrize("outage", [True, False])
+def test_accounts_that_are_always_refused_hold_up_nobody_else(outage: bool) -> None:
+    """Three have a limit of their own, and a healthy engine is lost now and then."""
+    town = Town()
+    accounts = range(1, 4)
+    if outage:
+        town.sleep(*accounts, 9)
+        town.until(2.0)
+    town.ask(9)
+    town.ended(9)
+    for number in range(20):
+        refused_again(town, accounts, town.now)
+        lost = town.now
+        town.sleep(50)
+        town.until(town.now + 1.0)
+        if not town.core.dials(50):
+            town.ask(50)
+        while 50 not in town.core._hosts[KEY]._dialling:
+            assert town.now - lost < (5.0 if outage or number else 61.0), "the first time two count"
+            town.until(town.now + 0.5)
+        town.ended(50)
+
+
+@pytest.mark.spec("M3.22")
+def test_the_refusal_of_who_is_always_refused_keeps_no_probe_away_and_is_not_shared() -> None:
+    town = Town()
+    town.ask(*range(100, 110))
+    for _ in range(7):
+        town.ask(1)
+        town.until(town.now + 70.0)
+        town.ended(1, LIMITED)
+        town.sleep(1, close=LIMITED)
+    town.down()
+    town.ask(1, 2, 3)
+    assert town.probes == [(town.now, 1)]
+    at = town.now
+    town.ended(1, LIMITED)
+    town.sleep(1, close=LIMITED)
+    town.until(at + 1.5)
+    assert [engine for _, engine in town.probes] == [1, 2]
+    assert town.probes[1][0] - at == pytest.approx(1.0)
+    town.ended(2, LIMITED)
+    assert [engine for _, engine, _ in town.shared] == [3], "who is refused for once speaks for all"
+
+
+@pytest.mark.spec("M3.20")
+def test_who_had_setbacks_is_woken_with_the_others_after_an_outage() -> None:
+    """It took the record of probes meanwhile; those are no setbacks of its own."""
+    town = Town()
+    for _ in range(6):
+        town.sleep(1, brief=True)
+        town.ask(1)
+        town.until(town.now + 20.0)
+        town.ended(1)
+    town.sleep(1, brief=True)
+    town.down()
+    town.ask(1, 2)
+    town.ended(1, NOBODY)
+    town.sleep(1, 2)
+    town.leave(901, 902)
+    town.until(town.now + 10.0)
+    town.ask(7)
+    town.ended(7)
+    town.until(town.now + 1.0)
+    assert [engine for _, engine in town.woken] == [1, 2]
+
+
+@pytest.mark.spec("M3.20")
+@pytest.mark.parametrize(("refusals", "over"), [(6, False), (7, True)])
+def test_a_return_waits_for_who_is_told_to_stay_away_until_the_seventh_setback(
+    refusals: int, over: bool
+) -> None:
+    town = returned(LIMITED)
+    for _ in range(refusals):
+        town.until(town.now + 60.0)
+        town.ask(7)
+        town.until(town.now + 4.0)
+        town.ended(7, LIMITED)
+        town.sleep(7, close=LIMITED)
+    town.until(town.now + 70.0)
+    assert (town.core._hosts[KEY]._pace is None) == over
+
+
+@pytest.mark.spec("M3.22", "M3.1")
+def test_who_has_opened_since_it_failed_is_a_witness_again() -> None:
+    town = returned(Close.refused(401))
+    for engine in (2, 3):
+        town.sleep(engine)
+        town.until(town.now + 5.0)
+        town.ask(engine)
+        town.ended(engine)
+    town.sleep(2, 3)
+    town.ask(10, 11)
+    assert [engine for _, engine in town.probes] == [1, 10]
+
+
+@pytest.mark.spec("M3.20", "M1.5")
+def test_an_engine_that_has_left_leaves_no_setback_behind() -> None:
+    town = returned(TOLD)
+    for _ in range(3):
+        town.sleep(2, brief=True)
+        town.ask(2)
+        town.until(town.now + 2.0)
+        town.ended(2)
+    town.leave(2)
+    before = len(town.woken)
+    town.sleep(2, brief=True)
+    town.until(town.now + 1.0)
+    assert len(town.woken) == before + 1
 
 
 @pytest.mark.spec("M3.19")
