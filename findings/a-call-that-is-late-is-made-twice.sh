@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # aria2 and its client of asyncio: a call whose answer is late, a restart, a ping.
 #
-# Guess:    a call that adds a download is made once, and raises when its answer is late. After a restart of aria2 a client
-#           with reconnect_interval=1 dials again. A ping is answered with a pong; a stop is said with a close frame.
+# Guess:    a call that adds a download is made once, and raises when its answer is late. After a restart of aria2 a
+#           client with reconnect_interval=1 dials again. A ping is answered with a pong; a stop with a close frame.
 # Software: aioaria2 1.3.7 (aiohttp 3.14.5) and websockets 17.4 against aria2 1.36.0 (Debian 12), paused by SIGSTOP
 #           for 13 s, and then stopped by SIGTERM. The download is added as paused: nothing is fetched.
 # Seen:     after ten seconds aioaria2 sends the same call again, with the same id; one addUri() is two downloads. After
@@ -12,11 +12,13 @@
 # Output:   see the end of this file.
 # Matters:  a stall of the network makes two of one download. Give max_attempts=1, look for the download before a repeat
 #           (aria2 takes a gid of yours), and make a new client when closed. With pings on, pass over messages whose id
-#           is null: they fail no call, and are no sign of life of a feed.
+#           is null: they fail no call, and are no news of a feed.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-(cd "$dir" && apt-get download -qq aria2=1.36.0-1 libaria2-0=1.36.0-1 libc-ares2 libssh2-1 2> apt \
+(cd "$dir" && apt-get download -qq aria2=1.36.0-1 libaria2-0=1.36.0-1 libc-ares2 libssh2-1 libgmp10 \
+        libgnutls30 libhogweed6 libnettle8 libidn2-0 libp11-kit0 libtasn1-6 libunistring2 libffi8 \
+        libsqlite3-0 libssl3 libxml2 libicu72 liblzma5 libstdc++6 2> apt \
     && for package in *.deb; do dpkg -x "$package" root; done)
 python3 -m venv "$dir/py"
 "$dir/py/bin/pip" install -q --disable-pip-version-check aioaria2==1.3.7 aiohttp==3.14.5 websockets==17.4
@@ -113,7 +115,8 @@ async def main():
 
 asyncio.run(main())
 PY
-timeout 60 "$dir/py/bin/python" -W ignore "$dir/run.py" "$dir" 2> "$dir/errors" | tee "$dir/seen" || { cat "$dir/errors"; exit 1; }
+timeout 60 "$dir/py/bin/python" -W ignore "$dir/run.py" "$dir" 2> "$dir/errors" | tee "$dir/seen" \
+    || { cat "$dir/errors"; exit 1; }
 diff - "$dir/seen" <<'OUTPUT'
 a ping: a pong, and {"id":null,"jsonrpc":"2.0","error":{"code":-32600,"message":"Invalid Request."}}
 a pong: {"id":null,"jsonrpc":"2.0","error":{"code":-32600,"message":"Invalid Request."}}

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Clients of NATS, a message that is published while the server is away, and flush() after it.
 #
-# Guess:    a client that reconnects by itself keeps the message for its return, or publish() raises. flush() sends a ping
-#           and waits for the pong: without a server it raises, at its time-out at the latest.
+# Guess:    a client that reconnects by itself keeps the message for its return, or publish() raises. flush() sends a
+#           ping and waits for the pong: without a server it raises, at its time-out at the latest.
 # Software: nats-py 2.16.0 over WebSocket; nats 2.29.3 and @nats-io/transport-node 3.4.0 (npm), over TCP;
 #           nats-server 2.9.10 (Debian 12), which is stopped, killed and started again. It counts what it gets.
-# Seen:     no publish() raises. flush() of Python raises after a second while the server is stopped, but returns at once
-#           when the connection is known to be gone; the message is sent on the return, and is lost without an error
-#           where the client gives up. In both of npm flush() is rejected, and the message never sent: each dial
+# Seen:     no publish() raises. flush() of Python raises after a second while the server is stopped, but returns at
+#           once when the connection is known to be gone; the message is sent on the return, and is lost without an
+#           error where the client gives up. In both of npm flush() is rejected, and the message never sent: each dial
 #           empties the buffer first.
 # Output:   see the end of this file.
 # Matters:  an outbox that deletes what it has flushed loses it here, just in an outage. Ask is_connected after flush()
@@ -25,14 +25,17 @@ import { createInterface } from "node:readline";
 
 const [name, port] = process.argv.slice(2);
 const { connect } = await import(name);
-const client = await connect({ servers: `127.0.0.1:${port}`, reconnectTimeWait: 2000, reconnectJitter: 0, maxReconnectAttempts: -1 });
+const client = await connect({
+  servers: `127.0.0.1:${port}`, reconnectTimeWait: 2000, reconnectJitter: 0, maxReconnectAttempts: -1,
+});
 createInterface({ input: process.stdin }).on("line", (text) => {
   try {
     client.publish("news", text);
   } catch (error) {
     console.log(`publish() throws ${error.name}`);
   }
-  client.flush().then(() => console.log("flush() is done"), (error) => console.log(`flush() is rejected, ${error.name}`));
+  client.flush().then(() => console.log("flush() is done"),
+                      (error) => console.log(`flush() is rejected, ${error.name}`));
 });
 console.log("connected");
 for await (const status of client.status()) {
@@ -108,7 +111,8 @@ async def with_python(comes_back):
         return note
     client = await nats.connect(
         f"ws://127.0.0.1:{server.web}", reconnect_time_wait=0.5, max_reconnect_attempts=-1 if comes_back else 2,
-        disconnected_cb=noting(gone), reconnected_cb=noting(back), closed_cb=noting(closed), error_cb=noting(asyncio.Event()))
+        disconnected_cb=noting(gone), reconnected_cb=noting(back), closed_cb=noting(closed),
+        error_cb=noting(asyncio.Event()))
     print(f"nats-py, {'and the server comes back' if comes_back else 'and it does not'}")
     print("  connected:", await flush(client))
     server.process.send_signal(signal.SIGSTOP)
@@ -164,8 +168,9 @@ async def main():
 
 asyncio.run(asyncio.wait_for(main(), 70))
 PY
-timeout 80 "$dir/py/bin/python" "$dir/run.py" "$dir" "$(find "$dir/root" -name nats-server -type f | head -n 1)" 2> "$dir/errors" \
-    | tee "$dir/seen" || { cat "$dir/errors"; exit 1; }
+server=$(find "$dir/root" -name nats-server -type f | head -n 1)
+timeout 80 "$dir/py/bin/python" "$dir/run.py" "$dir" "$server" 2> "$dir/errors" | tee "$dir/seen" \
+    || { cat "$dir/errors"; exit 1; }
 diff - "$dir/seen" <<'OUTPUT'
 nats-py, and the server comes back
   connected: flush() is done at once

@@ -8,8 +8,8 @@
 #           jupyter-server 2.21.1; client and server are websockets 17.4, without compression.
 # Seen:     two of npm hand on bytes, and the guess is right. The other four end one WebSocket and begin another:
 #           a cut reaches the client as 4006, 1011, 1000, or a close without a code; two drop 1012 and 4001, and one of
-#           them says 1000 instead. A 503 is 403 in two, without Retry-After; in the other two it is a 101, and then 1011
-#           or a cut. A client that vanishes is an orderly 1000 or 1005 to the server, or 4006.
+#           them says 1000 instead. A 503 is 403 in two, without Retry-After; in the other two it is a 101, and then
+#           1011 or a cut. A client that vanishes is an orderly 1000 or 1005 to the server, or 4006.
 # Output:   see the end of this file.
 # Matters:  a client that stays away after 403, 4006 or 1000 stays away because the server restarted; one that takes the
 #           101 for success begins its pauses anew at each refusal. Let pauses shrink only after a message, and put a
@@ -20,8 +20,8 @@ trap 'rm -rf "$dir"' EXIT
 npm install --silent --no-fund --no-audit --prefix "$dir" \
     @fastify/http-proxy@11.6.3 fastify@5.12.8 httpxy@0.5.6 http-proxy-3@1.23.3 &
 python3 -m venv "$dir/py"
-"$dir/py/bin/pip" install -q --disable-pip-version-check websockets==17.4 uvicorn==0.54.0 fastapi==0.165.0 starlette==1.10.0 \
-    fastapi-proxy-lib==0.3.0 httpx-ws==0.9.0 asgiproxy==0.2.0 aiohttp==3.14.5 \
+"$dir/py/bin/pip" install -q --disable-pip-version-check websockets==17.4 uvicorn==0.54.0 fastapi==0.165.0 \
+    starlette==1.10.0 fastapi-proxy-lib==0.3.0 httpx-ws==0.9.0 asgiproxy==0.2.0 aiohttp==3.14.5 \
     jupyter-server-proxy==4.6.0 jupyter-server==2.21.1 tornado==6.6.1
 wait $!
 cat > "$dir/proxy.mjs" <<'JS'
@@ -74,8 +74,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 DIR = sys.argv[1]
 GOODBYES = {"1000": (1000, "done"), "1012": (1012, "restart"), "4001": (4001, "expired")}
-JUPYTER = ("-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=",
-           "--ServerApp.log_level=50", f"--ServerApp.root_dir={DIR}", "--ServerApp.port_retries=0")
+JUPYTER = ("-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
+           "--IdentityProvider.token=", "--ServerApp.log_level=50",
+           f"--ServerApp.root_dir={DIR}", "--ServerApp.port_retries=0")
 NAMES = "httpxy", "http-proxy-3", "@fastify/http-proxy", "fastapi-proxy-lib", "asgiproxy", "jupyter-server-proxy"
 ends = asyncio.Queue()
 
@@ -180,8 +181,10 @@ async def main():
             for name in NAMES:
                 url = await start(name, target)
                 print(name)
-                print("  the server ends:", *[f"{asked} -> {await servers_end(url, asked)};" for asked in (*GOODBYES, "a cut")])
-                print("  the client ends:", f"4002 -> {await clients_end(url, 4002)};", f"a cut -> {await clients_end(url, None)}")
+                told_client = [f"{asked} -> {await servers_end(url, asked)};" for asked in (*GOODBYES, "a cut")]
+                print("  the server ends:", *told_client)
+                print(f"  the client ends: 4002 -> {await clients_end(url, 4002)};",
+                      f"a cut -> {await clients_end(url, None)}")
                 print("  503, Retry-After 7 ->", await refusal(url), flush=True)
         finally:
             for process in processes:
@@ -190,7 +193,8 @@ async def main():
 
 asyncio.run(main())
 PY
-timeout 80 "$dir/py/bin/python" "$dir/run.py" "$dir" 2>> "$dir/errors" | tee "$dir/seen" || { cat "$dir/errors"; exit 1; }
+timeout 80 "$dir/py/bin/python" "$dir/run.py" "$dir" 2>> "$dir/errors" | tee "$dir/seen" \
+    || { cat "$dir/errors"; exit 1; }
 diff - "$dir/seen" <<'OUTPUT'
 httpxy
   the server ends: 1000 -> 1000 done; 1012 -> 1012 restart; 4001 -> 4001 expired; a cut -> a cut;
