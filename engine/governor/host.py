@@ -21,7 +21,7 @@ from recloser.governor.sleepers import Sleepers
 _LONGEST_WISH: Final = 300.0
 """Seconds for which a Retry-After at most keeps the probes away, and of a spread at most."""
 _STUBBORN: Final = 7
-"""A return does not go on for an engine that has had so many setbacks."""
+"""No return waits for an engine with so many setbacks, and its refusal says nothing of the host."""
 _TROUBLE: Final = (Reading.DOWN, Reading.BUSY)
 
 

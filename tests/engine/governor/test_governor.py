@@ -333,8 +333,7 @@ async def test_who_took_a_record_before_its_first_dial_comes_back_with_the_other
     """A service starts at a dead host, and the policies want five minutes. A dozen have dialled."""
     count = 50
     policy = Answering(Retry(300.0, rule="again"))
-    dead = [*[GONE] * 15, *[UP] * count]
-    transport = ScriptedTransport(dead)
+    transport = ScriptedTransport([*[GONE] * 15, *[UP] * count])
     governor = Governor()
     engines = [
         recloser.connect(

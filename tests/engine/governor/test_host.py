@@ -429,11 +429,11 @@ def test_who_was_lost_in_a_return_that_has_ended_sets_no_moment() -> None:
     town.leave(902)
     town.ask(1)
     town.ended(1)
-    for number in range(1, 6):  # it may be woken at once, a second later, then two, and so on
+    for number in range(1, 6):  # it may be woken a second later, then two, four, and so on
         while len(town.woken) < number:
             town.until(town.now + 1.0)
         town.ended(901)
-        town.sleep(901)
+        town.sleep(901, brief=True)
     town.ask(*range(10, 50))
     town.serve(town.now + 6.0, lambda: NOBODY)
     assert town.shared, "the host is down again"
