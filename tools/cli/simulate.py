@@ -28,6 +28,7 @@ _WINDOW: Final = "window"
 """The spread hint that stands for engines / capacity."""
 _ONE_CASE: Final = ("outage", "capacity", "refusal", "horizon", "alone", "plot")
 _SWEEP: Final = ("outages", "windows")
+_STORM: Final = ("close", "down", "spread_hint")
 _RESTART: Final = 1012
 _STEPS: Final = 1000
 _T = TypeVar("_T")
@@ -206,12 +207,16 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _check_consistent(ctx: click.Context, *, sweeping: bool) -> None:
+def _check_consistent(ctx: click.Context, *, sweeping: bool, storms: int) -> None:
     """Refuse options that would have no effect."""
-    for name in _ONE_CASE if sweeping else _SWEEP:
+    advice = "leave it out with --sweep" if sweeping else "it needs --sweep"
+    idle = dict.fromkeys(_ONE_CASE if sweeping else _SWEEP, advice)
+    if not storms:
+        idle.update(dict.fromkeys(_STORM, "a start without a storm loses no connection"))
+    for name, why in idle.items():
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            advice = "leave it out with --sweep" if sweeping else "it needs --sweep"
-            raise click.UsageError(f"--{name} has no effect here: {advice}", ctx)
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} has no effect here: {why}", ctx)
 
 
 def _check_drawable(plot: Path | None) -> None:
@@ -265,7 +270,7 @@ def command(
     All lose their server at 0 and follow the policy until they are back. The policy and
     the counters of the engines are the real ones; time, network and server are simulated.
     """
-    _check_consistent(ctx, sweeping=sweeping)
+    _check_consistent(ctx, sweeping=sweeping, storms=storms)
     _check_drawable(plot)
     if close is None:
         close = ABNORMAL if spread_hint is None else _RESTART

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from recloser.cli import main
 
+START = ("--start", "--storms", "0")
 SMALL = ("--engines", "60", "--outage", "5", "--capacity", "20")
 FIGURES = {
     "policy",
@@ -220,6 +221,10 @@ def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypat
         ),
         (("--sweep", "--outage", "3"), "--outage has no effect here: leave it out with --sweep"),
         (("--sweep", "--plot", "storm.png"), "--plot has no effect here"),
+        *(
+            ((*START, *given), f"{given[0]} has no effect here: a start without a storm")
+            for given in (("--close", "1012"), ("--down", "busy"), ("--spread-hint", "10"))
+        ),
         (("--sweep", "--outages", "1;2"), "no list of seconds"),
         (("--sweep", "--windows", "0"), "windows must be above 0"),
         (("--sweep", "--outages", "-1"), "outage must be at least 0"),
