@@ -231,7 +231,8 @@ fleet: $(VENV)/.stamp-valkey  ## Leases on real processes with a real Redis and 
 	$(BIN)/python benchmarks/restart.py
 	$(BIN)/python benchmarks/restart.py --rare
 	$(BIN)/python benchmarks/load.py --rare
-	$(BIN)/python benchmarks/load.py 10000 60 bare quiet quiet-restart
+	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/load.py 10000 60 bare watched engines quiet --rare
 
 bench: $(VENV)/.stamp-bench  ## Side by side with bare aiohttp and websockets; AGAINST=COMMIT for ratios to a commit
 	$(BIN)/python benchmarks/run.py $(if $(AGAINST),--against $(AGAINST))

@@ -2,16 +2,20 @@
 
     python benchmarks/load.py [ENGINES [SECONDS [ROW ...]]] [--rare]
 
-Each connection receives a message a second, and all together send a fifth as many. The server is a
-process of its own. In the rows with a restart it is stopped by SIGTERM a third of the way through,
-and is away for three seconds. The base is the bare aiohttp program that does the same without a
-restart; it stands there once more with aiohttp's own `heartbeat`, since engines watch for silence.
+Each connection receives a message a second, and all together send a fifth as many. In the rows with
+a restart the server is stopped by SIGTERM a third of the way through, and is away for three
+seconds. The base is the bare aiohttp program that does the same without a restart; it stands there
+once more with aiohttp's own `heartbeat`, since engines watch for silence.
 
-All rows begin alike. Each has a client process of its own; 200 dials are under way at a time; when
-all are open the garbage is collected once, and the load goes on for longer than an interval of
-pings. From then on the CPU of the client's process is measured, for so many seconds. With `--rare`
-that process has the thresholds of Python's collector that docs/embedding.md recommends for many
-engines; the server never has them.
+All rows run at the same time, each with a client and a server in processes of their own, so that
+what a shared machine does to one it does to all: from one half minute to the next a message can
+cost a third more there. A row that is named twice shows how far two runs of one program differ. Two
+processors carry four rows.
+
+All rows begin alike. 200 dials are under way at a time; when all are open the garbage is collected
+once, and the load goes on for longer than an interval of pings. From then on the CPU of the
+client's process is measured, for so many seconds. With `--rare` that process has the thresholds of
+Python's collector that docs/embedding.md recommends for many engines; the server never has them.
 
 Every message is accounted for, those before the measurement too: what the servers have sent was
 received or reported as undelivered, and what was to be sent was received by a server, or reported
@@ -19,9 +23,9 @@ as unsent, or `send` raised. A message to a client that has given up the dial co
 servers tell how many they have sent on connections that were cut, so without a close frame. The
 rows are `bare`, `watched` (with a heartbeat), `bare-restart`, `engines`, `quiet` (engines with
 `quiet_only`), `restart` and `quiet-restart`. `bare-restart` is the least that a restart costs with
-aiohttp: it is told when the server is back, and dials each connection once more. `make fleet` runs
-all of them with `--rare`, and some without. A row takes 45 s more than it measures, and ends by
-itself.
+aiohttp: it is told when the server is back, and dials each connection once more. Where none is
+named, they are `bare`, `bare-restart` and `quiet-restart`, for 300 s; `make fleet` runs these with
+and without `--rare`, and the others. A run takes 45 s more than it measures, and ends by itself.
 """
 
 import asyncio
@@ -32,6 +36,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -39,6 +44,7 @@ from itertools import cycle
 from typing import NamedTuple
 
 import aiohttp
+from collector import RARE, collect_rarely
 from peers import silence
 from publisher import MESSAGE, TICK, Server, serving
 from table import Table
@@ -57,9 +63,6 @@ INTERVAL = 20.0
 """Seconds between pings: an engine's default, and aiohttp's `heartbeat` where it is set."""
 SETTLING = 1.25 * INTERVAL
 """Seconds of load before the measurement: each connection has come to its first ping."""
-RARE = "--rare"
-THRESHOLDS = (100_000, 20, 100)
-"""What `gc.set_threshold` is given with `--rare`."""
 
 
 @dataclass
@@ -281,6 +284,7 @@ ROWS = {
     ),
 }
 BASES = ("bare", "watched")
+DEFAULT = ("bare", FLOOR, "quiet-restart")
 
 
 def counted(row: str, connections: int, seconds: float, *, rare: bool) -> Count:
@@ -311,9 +315,12 @@ def main(connections: int, seconds: float, rows: list[str], *, rare: bool) -> No
         ],
         judged="to bare aiohttp",
     )
-    found = dict[str, Count]()
-    for name in rows:
-        count = found[name] = counted(name, connections, seconds, rare=rare)
+    with ThreadPoolExecutor(len(rows)) as pool:
+        each = partial(counted, connections=connections, seconds=seconds, rare=rare)
+        counts = [*pool.map(each, rows)]
+    # Of a row that is named twice the first is the base.
+    found = dict(zip(reversed(rows), reversed(counts), strict=True))
+    for name, count in zip(rows, counts, strict=True):
         ratios = [count.cpu / found[base].cpu if base in found else None for base in BASES]
         numbers = (
             *(count.open, count.received, count.undelivered, count.lost_here),
@@ -332,7 +339,7 @@ def row(name: str, connections: int, seconds: float, *, rare: bool) -> None:
     """Print the count of a row as JSON."""
     silence()
     if rare:
-        gc.set_threshold(*THRESHOLDS)
+        collect_rarely()
     print(json.dumps(asdict(asyncio.run(ROWS[name].run(connections, seconds)))))
 
 
@@ -342,6 +349,6 @@ if __name__ == "__main__":
         case ["--row", name, connections, seconds]:
             row(name, int(connections), float(seconds), rare=rare)
         case [] | [_] as words:
-            main(int(words[0]) if words else 10_000, 60.0, [*ROWS], rare=rare)
+            main(int(words[0]) if words else 10_000, 300.0, [*DEFAULT], rare=rare)
         case [connections, seconds, *names]:
-            main(int(connections), float(seconds), names or [*ROWS], rare=rare)
+            main(int(connections), float(seconds), names or [*DEFAULT], rare=rare)

@@ -1,24 +1,32 @@
 """What bare aiohttp takes for connections that are lost and come back: the optimum of a return.
 
+    python benchmarks/optimum.py CONNECTIONS [--rare]
+
 The program dials `AT_ONCE` at a time, reads from each connection until it ends, and is told the
-moment at which the server is back: it never waits, and never dials in vain.
+moment at which the server is back: it never waits, and never dials in vain. It opens all at once,
+and again after each outage; each line of its input asks for one of so many seconds, and each line
+of its output tells what one return took. It ends with its input. With `--rare` it has the
+thresholds of Python's collector that docs/embedding.md recommends for many engines.
 """
 
 import asyncio
 import gc
+import json
 import resource
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
 from backend import Server, behind_haproxy
+from collector import RARE, collect_rarely
 from tally import Tally
 
 AT_ONCE = 200
-SETTLED = 11.0
-"""Seconds from one return to the next outage: an engine counts as stable after ten."""
 
 
 class Return(NamedTuple):
@@ -27,24 +35,13 @@ class Return(NamedTuple):
     seconds: float
     """Until the last one is open."""
     cpu: float
-    """Seconds of CPU of this process."""
-
-    def __str__(self) -> str:
-        return f"{self.seconds:.2f} s ({self.cpu:.2f} of CPU)"
-
-
-class Optimum(NamedTuple):
-    """What one run of the program took."""
-
-    first: Return
-    returns: list[Return]
-    """One for each outage."""
+    """Seconds of CPU of the program."""
     memory: float
-    """Bytes of a connection when all are open at first."""
+    """Bytes of a connection then."""
 
     def __str__(self) -> str:
         return (
-            f"bare aiohttp: {self.first}, then {', '.join(map(str, self.returns)) or 'no return'}; "
+            f"bare aiohttp: {self.seconds:.2f} s ({self.cpu:.2f} of CPU), "
             f"{self.memory / 1e3:.1f} kB a connection"
         )
 
@@ -60,6 +57,7 @@ class Bare:
 
     def __init__(self, count: int, url: str) -> None:
         self._count, self._url = count, url
+        self._before = resident()
         self._up = asyncio.Event()
         self._free = asyncio.Semaphore(AT_ONCE)
         self._tally = Tally(count)
@@ -74,53 +72,85 @@ class Bare:
                 pass
             self._tally.add(-1)
 
-    async def _back(self) -> Return:
+    async def _back(self) -> None:
+        """Open all, and print what that took."""
         since, cpu = time.monotonic(), time.process_time()
         self._up.set()
         await self._tally.all.wait()
-        took = Return(time.monotonic() - since, time.process_time() - cpu)
+        seconds, cpu = time.monotonic() - since, time.process_time() - cpu
         self._up.clear()  # who loses its connection waits for the server
-        return took
+        memory = (resident() - self._before) / self._count
+        print(json.dumps(Return(seconds, cpu, memory)), flush=True)
 
-    async def run(self, server: Server | None, outages: Sequence[float]) -> Optimum:
-        """Open all; then kill the server once for each outage, of so many seconds."""
+    async def run(self, server: Server | None) -> None:
+        """Open all; then kill the server for so many seconds with each line of the input."""
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:
-            before = resident()
             tasks = [asyncio.create_task(self._connection(session)) for _ in range(self._count)]
             await asyncio.sleep(0)
             gc.collect()
-            first = await self._back()
-            memory = (resident() - before) / self._count
-            returns = []
-            for away in outages:
+            await self._back()
+            while line := await asyncio.to_thread(sys.stdin.readline):
                 assert server is not None
-                await asyncio.sleep(SETTLED)
                 gc.collect()
                 server.end()
                 await self._tally.none.wait()
-                await asyncio.sleep(away)
+                await asyncio.sleep(float(line))
                 await asyncio.to_thread(server.start)
-                returns.append(await self._back())
+                await self._back()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return Optimum(first, returns, memory)
 
 
-def optimum(count: int, outages: Sequence[float]) -> Optimum:
-    """Run the program in this process, against a server of its own in another."""
+class Optimum:
+    """The program, in a process of its own: it has returns for us to compare with."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def told(self) -> Return:
+        """Return what the next return took, and print it."""
+        assert self._process.stdout is not None
+        found = Return(*json.loads(self._process.stdout.readline()))
+        print(found, flush=True)
+        return found
+
+    def outage(self, seconds: float) -> Return:
+        """Have an outage of so many seconds, and return what the return took."""
+        assert self._process.stdin is not None
+        print(seconds, file=self._process.stdin, flush=True)
+        return self.told()
+
+
+@contextmanager
+def optimum(count: int, *options: str) -> Iterator[Optimum]:
+    """Run the program beside, against a server of its own or `--haproxy`."""
+    command = [sys.executable, __file__, str(count), *options]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield Optimum(process)
+
+
+HAPROXY = "--haproxy"
+"""The connections go to two servers behind haproxy, and have no outage."""
+
+
+def main(count: int, options: Sequence[str]) -> None:
+    if RARE in options:
+        collect_rarely()
+    if HAPROXY in options:
+        with behind_haproxy(count) as (_, port):
+            asyncio.run(Bare(count, f"http://127.0.0.1:{port}/").run(None))
+        return
     server = Server()
     server.start()
     try:
-        bare = Bare(count, f"http://127.0.0.1:{server.port}/")
-        return asyncio.run(bare.run(server, outages))
+        asyncio.run(Bare(count, f"http://127.0.0.1:{server.port}/").run(server))
     finally:
         server.end()
 
 
-def optimum_through_haproxy(count: int) -> Optimum:
-    """Run the program in this process: the first connection to two servers behind haproxy."""
-    with behind_haproxy(count) as (_, port):
-        bare = Bare(count, f"http://127.0.0.1:{port}/")
-        return asyncio.run(bare.run(None, ()))
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -3,17 +3,19 @@
     python benchmarks/restart.py [ENGINES [ROUNDS [restarts | rolling]]] [--rare]
 
 The server is a process of its own. It is killed and away for three seconds, killed and away for
-thirty, killed and back at a tenth and at half of its capacity, killed so that dials hang instead of
-being refused, and restarted twice, one half after the other, behind haproxy if that is installed.
+thirty, killed so that dials hang instead of being refused, killed and back at a half and at a tenth
+of its capacity and then at all of it, and restarted twice, one half after the other, behind haproxy
+if that is installed.
 The optimum is bare aiohttp that loses and takes back as many connections in the same way
-(`optimum`), or the capacity where the server has one. In each round it comes first and the engines
-after it, each in a process of its own; three rounds are the default. The table has the medians of
-the rounds, and the ratio to the optimum its range. Both collect their garbage before each outage,
-so that chance does not put a full collection into one return of the two. With `--rare` both have
-the thresholds of Python's collector that docs/embedding.md recommends for many engines; the server
-never has them.
+(`optimum`), or the capacity where the server has one. Both are open at the same time, each in a
+process and with a server of its own, and take turns: the speed of a shared machine changes by a
+third from one half minute to the next. Meanwhile the others are idle, so these engines ping once in
+ten minutes. Three rounds are the default. The table has the medians of the rounds, and the ratio to
+the optimum its range. Both collect their garbage before each outage, so that chance does not put a
+full collection into one return of the two. With `--rare` both have the thresholds of Python's
+collector that docs/embedding.md recommends for many engines; the server never has them.
 A return in which an engine is missing after ninety seconds is printed, and misses its goal; the
-run goes on. `make fleet` runs it in both ways. A round takes five minutes, and ends by itself.
+run goes on. `make fleet` runs it in both ways. A round takes six minutes, and ends by itself.
 """
 
 import asyncio
@@ -26,17 +28,17 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from math import inf
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from backend import Server, behind_haproxy, deaf
-from optimum import SETTLED, optimum, optimum_through_haproxy, resident
+from collector import RARE, collect_rarely
+from optimum import HAPROXY, Optimum, optimum, resident
 from peers import silence
 from table import Table
 from tally import Tally
@@ -48,15 +50,16 @@ GOAL = 1.2
 ROUNDS = 3
 MOST = 90.0
 """Seconds after which a return has failed."""
-OUTAGES = (3.0, 30.0)
-SHARES = (10, 2)
-"""The server comes back at so small a part of what it takes at first."""
+SETTLED = 11.0
+"""Seconds from one return to the next outage: an engine counts as stable after ten."""
+SHORT, LONG = 3.0, 30.0
+"""Seconds of an outage."""
+SHARES = (2, 10, 1)
+"""The server comes back at such a part of what it took at first; after a tenth at all of it."""
+QUIET = recloser.Heartbeat(600, 20)
 DRAIN = 12.0
 """Seconds: a drain asks to come back within ten, and takes two itself."""
 PARTS = ("restarts", "rolling")
-RARE = "--rare"
-THRESHOLDS = (100_000, 20, 100)
-"""What `gc.set_threshold` is given with `--rare`."""
 
 
 class Crowd:
@@ -69,7 +72,9 @@ class Crowd:
         self.dials = 0
         self.closes = Counter[tuple[object, ...]]()
         """The ends of connections and of dials, by cause, code and status."""
-        self.engines = [recloser.connect(url, observers=[self._note]) for _ in range(count)]
+        self.engines = [
+            recloser.connect(url, observers=[self._note], heartbeat=QUIET) for _ in range(count)
+        ]
 
     def _note(self, change: recloser.StateChange) -> None:
         close = change.close
@@ -203,8 +208,9 @@ class Account:
         self.found.append(Measured(name, optimum, half, almost, moments[-1], spent, dials))
 
 
-async def restarts(count: int, first: float, returns: Iterable[float]) -> list[Measured]:
-    """Kill the server once for each return of the optimum; then let it come back with less."""
+async def restarts(count: int, best: Optimum) -> list[Measured]:
+    """Kill the server after each outage of the optimum; then let it come back with less."""
+    first = (await asyncio.to_thread(best.told)).seconds
     server = Server()
     server.start()
     account = Account(count)
@@ -214,38 +220,46 @@ async def restarts(count: int, first: float, returns: Iterable[float]) -> list[M
             async with account.row("first connection", crowd, first):
                 crowd.connect()
             await account.holds("open at first")
-            plan = [(away, 0, best) for away, best in zip(OUTAGES, returns, strict=True)]
-            for away, share, best in [
-                *plan,
-                *((OUTAGES[0], each, first * each) for each in SHARES),
-            ]:
+
+            async def away(
+                seconds: float, name: str, optimum: float, capacity: float = 0.0
+            ) -> None:
                 gc.collect()
                 server.end()
                 await crowd.gone()
-                await asyncio.sleep(away)
-                name = f"killed, away for {away:g} s"
-                if share:
-                    name += f", back at 1/{share} of its capacity"
-                await asyncio.to_thread(server.start, count / best if share else 0.0)
-                async with account.row(name, crowd, best):
+                await asyncio.sleep(seconds)
+                await asyncio.to_thread(server.start, capacity)
+                async with account.row(f"killed, {name}", crowd, optimum):
                     pass
                 await account.holds(name)
+
+            for seconds in (SHORT, LONG, SHORT):
+                told = await asyncio.to_thread(best.outage, seconds)
+                await away(seconds, f"away for {seconds:g} s", told.seconds)
+            told = await asyncio.to_thread(best.outage, LONG)
             gc.collect()
             server.end()
             with deaf(server.port):
                 await crowd.gone()
-                await asyncio.sleep(OUTAGES[-1])
+                await asyncio.sleep(LONG)
             await asyncio.to_thread(server.start)
-            async with account.row(f"killed, dials hang for {OUTAGES[-1]:g} s", crowd, plan[-1][2]):
+            async with account.row(f"killed, dials hang for {LONG:g} s", crowd, told.seconds):
                 pass
+            await account.holds("after the dials that hung")
+            for share in SHARES:
+                name = (
+                    f"back at 1/{share} of its capacity" if share > 1 else "and then at all of it"
+                )
+                await away(SHORT, name, first * share, count / first / share)
         await account.holds("closed")
     finally:
         server.end()
     return account.found
 
 
-async def rolling(count: int, first: float) -> list[Measured]:
+async def rolling(count: int, best: Optimum) -> list[Measured]:
     """Restart two servers behind haproxy, one after the other, by SIGTERM and with a drain."""
+    first = (await asyncio.to_thread(best.told)).seconds
     with behind_haproxy(count) as (servers, port):
         account = Account(count)
         async with crowd_at(count, f"ws://127.0.0.1:{port}/") as crowd:
@@ -266,30 +280,17 @@ async def rolling(count: int, first: float) -> list[Measured]:
 # -- the rounds ---------------------------------------------------------------------------
 
 
-def restarts_round(pool: ProcessPoolExecutor, count: int) -> list[Measured]:
-    """Run the optimum, and then the engines."""
-    best = pool.submit(optimum, count, OUTAGES).result()
-    print(best)
-    returns = [each.seconds for each in best.returns]
-    return pool.submit(_engines, restarts, count, best.first.seconds, returns).result()
-
-
-def rolling_round(pool: ProcessPoolExecutor, count: int) -> list[Measured]:
-    """Run the optimum, and then the engines."""
-    best = pool.submit(optimum_through_haproxy, count).result()
-    print(best)
-    return pool.submit(_engines, rolling, count, best.first.seconds).result()
-
-
-def _engines(part: Callable[..., Any], *given: object) -> list[Measured]:
-    return cast("list[Measured]", asyncio.run(part(*given)))
-
-
-def begin(*, rare: bool) -> None:
-    """Set up a process."""
+def a_round(part: str, count: int, *, rare: bool) -> list[Measured]:
+    """Run one round of a part in this process, and its optimum beside."""
     silence()
+    options = [RARE] if rare else []
     if rare:
-        gc.set_threshold(*THRESHOLDS)
+        collect_rarely()
+    if part == "rolling":
+        with optimum(count, HAPROXY, *options) as best:
+            return asyncio.run(rolling(count, best))
+    with optimum(count, *options) as best:
+        return asyncio.run(restarts(count, best))
 
 
 def table_of(title: str, rounds: list[list[Measured]]) -> Table:
@@ -297,7 +298,10 @@ def table_of(title: str, rounds: list[list[Measured]]) -> Table:
     columns = ["optimum s", "half s", "99 % s", "all s", "CPU ms an engine", "dials an engine"]
     judged = "to the optimum"
     table = Table(title, [*columns, judged, "range"], judged=judged)
-    for row in zip(*rounds, strict=True):
+    by_name: dict[str, list[Measured]] = {}
+    for each in (each for found in rounds for each in found):
+        by_name.setdefault(each.name, []).append(each)
+    for row in by_name.values():
         cells = [statistics.median(cells) for cells in list(zip(*row, strict=True))[1:]]
         ratios = sorted(each.ratio for each in row)
         ratio = statistics.median(ratios) if ratios[-1] < inf else inf
@@ -310,18 +314,16 @@ def table_of(title: str, rounds: list[list[Measured]]) -> Table:
 
 def main(count: int, rounds: int, part: str, *, rare: bool) -> None:
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most, a_round = descriptors - 200, restarts_round
+    most = descriptors - 200
     if part == "rolling":
         if shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}") is None:
             print("rolling restart: not run, there is no haproxy")
             return
         # haproxy has two descriptors for each connection, and refuses to start with too few.
-        most, a_round = most // 2 - 100, rolling_round
+        most = most // 2 - 100
     count = min(count, most)
-    with ProcessPoolExecutor(
-        1, get_context("spawn"), partial(begin, rare=rare), max_tasks_per_child=1
-    ) as pool:
-        found = [a_round(pool, count) for _ in range(rounds)]
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        found = [pool.submit(a_round, part, count, rare=rare).result() for _ in range(rounds)]
     title = f"{count:,} engines come back, medians of {rounds} rounds"
     print("\n" + table_of(title + rare * ", and the collector runs rarely", found).markdown())
 
