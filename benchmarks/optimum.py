@@ -1,6 +1,6 @@
 """What bare aiohttp takes for connections that are lost and come back: the optimum of a return.
 
-    python benchmarks/optimum.py CONNECTIONS [--rare]
+    python benchmarks/optimum.py CONNECTIONS [--rare] [--haproxy]
 
 The program dials `AT_ONCE` at a time, reads from each connection until it ends, and is told the
 moment at which the server is back: it never waits, and never dials in vain. It opens all at once,
@@ -27,6 +27,8 @@ from collector import RARE, collect_rarely
 from tally import Tally
 
 AT_ONCE = 200
+HAPROXY = "--haproxy"
+"""The option of the program whose connections go to two servers behind haproxy, with no outage."""
 
 
 class Return(NamedTuple):
@@ -125,16 +127,12 @@ class Optimum:
 
 @contextmanager
 def optimum(count: int, *options: str) -> Iterator[Optimum]:
-    """Run the program beside, against a server of its own or `--haproxy`."""
+    """Run the program beside us, with these options."""
     command = [sys.executable, __file__, str(count), *options]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         yield Optimum(process)
-
-
-HAPROXY = "--haproxy"
-"""The connections go to two servers behind haproxy, and have no outage."""
 
 
 def main(count: int, options: Sequence[str]) -> None:
