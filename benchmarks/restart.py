@@ -30,7 +30,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
+from itertools import chain
 from math import inf
 from multiprocessing import get_context
 from pathlib import Path
@@ -56,7 +57,8 @@ SHORT, LONG = 3.0, 30.0
 """Seconds of an outage."""
 SHARES = (2, 10, 1)
 """The server comes back at such a part of what it took at first; after a tenth at all of it."""
-QUIET = recloser.Heartbeat(600, 20)
+SELDOM = recloser.Heartbeat(600, 20)
+"""So that no engine pings while it is the turn of bare aiohttp."""
 DRAIN = 12.0
 """Seconds: a drain asks to come back within ten, and takes two itself."""
 PARTS = ("restarts", "rolling")
@@ -73,7 +75,7 @@ class Crowd:
         self.closes = Counter[tuple[object, ...]]()
         """The ends of connections and of dials, by cause, code and status."""
         self.engines = [
-            recloser.connect(url, observers=[self._note], heartbeat=QUIET) for _ in range(count)
+            recloser.connect(url, observers=[self._note], heartbeat=SELDOM) for _ in range(count)
         ]
 
     def _note(self, change: recloser.StateChange) -> None:
@@ -208,9 +210,9 @@ class Account:
         self.found.append(Measured(name, optimum, half, almost, moments[-1], spent, dials))
 
 
-async def restarts(count: int, best: Optimum) -> list[Measured]:
+async def restarts(count: int, bare: Optimum) -> list[Measured]:
     """Kill the server after each outage of the optimum; then let it come back with less."""
-    first = (await asyncio.to_thread(best.told)).seconds
+    first = (await asyncio.to_thread(bare.told)).seconds
     server = Server()
     server.start()
     account = Account(count)
@@ -221,45 +223,37 @@ async def restarts(count: int, best: Optimum) -> list[Measured]:
                 crowd.connect()
             await account.holds("open at first")
 
-            async def away(
-                seconds: float, name: str, optimum: float, capacity: float = 0.0
+            async def outage(
+                seconds: float, name: str, best: float, *, capacity: float = 0.0, hang: bool = False
             ) -> None:
                 gc.collect()
                 server.end()
-                await crowd.gone()
-                await asyncio.sleep(seconds)
+                with deaf(server.port) if hang else nullcontext():
+                    await crowd.gone()
+                    await asyncio.sleep(seconds)
                 await asyncio.to_thread(server.start, capacity)
-                async with account.row(f"killed, {name}", crowd, optimum):
+                async with account.row(f"killed, {name}", crowd, best):
                     pass
                 await account.holds(name)
 
             for seconds in (SHORT, LONG, SHORT):
-                told = await asyncio.to_thread(best.outage, seconds)
-                await away(seconds, f"away for {seconds:g} s", told.seconds)
-            told = await asyncio.to_thread(best.outage, LONG)
-            gc.collect()
-            server.end()
-            with deaf(server.port):
-                await crowd.gone()
-                await asyncio.sleep(LONG)
-            await asyncio.to_thread(server.start)
-            async with account.row(f"killed, dials hang for {LONG:g} s", crowd, told.seconds):
-                pass
-            await account.holds("after the dials that hung")
+                told = await asyncio.to_thread(bare.outage, seconds)
+                await outage(seconds, f"away for {seconds:g} s", told.seconds)
+            told = await asyncio.to_thread(bare.outage, LONG)
+            await outage(LONG, f"dials hang for {LONG:g} s", told.seconds, hang=True)
             for share in SHARES:
-                name = (
-                    f"back at 1/{share} of its capacity" if share > 1 else "and then at all of it"
-                )
-                await away(SHORT, name, first * share, count / first / share)
+                part = f"1/{share}" if share > 1 else "all"
+                name = f"back at {part} of its capacity"
+                await outage(SHORT, name, first * share, capacity=count / first / share)
         await account.holds("closed")
     finally:
         server.end()
     return account.found
 
 
-async def rolling(count: int, best: Optimum) -> list[Measured]:
+async def rolling(count: int, bare: Optimum) -> list[Measured]:
     """Restart two servers behind haproxy, one after the other, by SIGTERM and with a drain."""
-    first = (await asyncio.to_thread(best.told)).seconds
+    first = (await asyncio.to_thread(bare.told)).seconds
     with behind_haproxy(count) as (servers, port):
         account = Account(count)
         async with crowd_at(count, f"ws://127.0.0.1:{port}/") as crowd:
@@ -283,14 +277,11 @@ async def rolling(count: int, best: Optimum) -> list[Measured]:
 def a_round(part: str, count: int, *, rare: bool) -> list[Measured]:
     """Run one round of a part in this process, and its optimum beside."""
     silence()
-    options = [RARE] if rare else []
     if rare:
         collect_rarely()
-    if part == "rolling":
-        with optimum(count, HAPROXY, *options) as best:
-            return asyncio.run(rolling(count, best))
-    with optimum(count, *options) as best:
-        return asyncio.run(restarts(count, best))
+    rolls = part == "rolling"
+    with optimum(count, *[RARE] * rare, *[HAPROXY] * rolls) as bare:
+        return asyncio.run((rolling if rolls else restarts)(count, bare))
 
 
 def table_of(title: str, rounds: list[list[Measured]]) -> Table:
@@ -299,7 +290,7 @@ def table_of(title: str, rounds: list[list[Measured]]) -> Table:
     judged = "to the optimum"
     table = Table(title, [*columns, judged, "range"], judged=judged)
     by_name: dict[str, list[Measured]] = {}
-    for each in (each for found in rounds for each in found):
+    for each in chain.from_iterable(rounds):
         by_name.setdefault(each.name, []).append(each)
     for row in by_name.values():
         cells = [statistics.median(cells) for cells in list(zip(*row, strict=True))[1:]]
