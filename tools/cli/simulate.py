@@ -207,10 +207,12 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _check_consistent(ctx: click.Context, *, sweeping: bool, storms: int) -> None:
+def _check_consistent(ctx: click.Context, *, sweeping: bool, storms: int, refusal: str) -> None:
     """Refuse options that would have no effect."""
     advice = "leave it out with --sweep" if sweeping else "it needs --sweep"
     idle = dict.fromkeys(_ONE_CASE if sweeping else _SWEEP, advice)
+    if refusal == Refusal.TIMEOUT.value:
+        idle["retry_after"] = "no 503 carries it with --refusal timeout"
     if not storms:
         idle.update(dict.fromkeys(_STORM, "a start without a storm loses no connection"))
     for name, why in idle.items():
@@ -270,7 +272,7 @@ def command(
     All lose their server at 0 and follow the policy until they are back. The policy and
     the counters of the engines are the real ones; time, network and server are simulated.
     """
-    _check_consistent(ctx, sweeping=sweeping, storms=storms)
+    _check_consistent(ctx, sweeping=sweeping, storms=storms, refusal=refusal)
     _check_drawable(plot)
     if close is None:
         close = ABNORMAL if spread_hint is None else _RESTART

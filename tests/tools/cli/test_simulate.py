@@ -221,6 +221,7 @@ def test_without_matplotlib_a_picture_is_refused_before_the_storm(run, monkeypat
         ),
         (("--sweep", "--outage", "3"), "--outage has no effect here: leave it out with --sweep"),
         (("--sweep", "--plot", "storm.png"), "--plot has no effect here"),
+        (("--refusal", "timeout", "--retry-after"), "--retry-after has no effect here: no 503"),
         *(
             ((*START, *given), f"{given[0]} has no effect here: a start without a storm")
             for given in (("--close", "1012"), ("--down", "busy"), ("--spread-hint", "10"))
